@@ -1,0 +1,176 @@
+"""Errors a user can act on, in six parts.
+
+Every message names a stable code, the experiment, the file, the place in it, what was found and
+what to do. Anything that is not a :class:`PipelineError` is a defect in our code and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+CODES: Mapping[str, str] = {
+    "CF-K01": "The settings file is not readable YAML.",
+    "CF-K02": "The settings name no usable recording sheet.",
+    "CF-K03": "A setting or sheet column is not known.",
+    "CF-K04": "A setting has the wrong type.",
+    "CF-K05": "A setting is out of its range.",
+    "CF-K07": "A key or a recording stands twice.",
+    "CF-K08": "An id has characters that are not allowed.",
+    "CF-K09": "Two ids differ only in upper and lower case.",
+    "CF-K11": "The settings file contains a tag that would run code.",
+    "CF-K12": "The settings file expands to too much text.",
+    "IN-F01": "A recording file is missing.",
+    "IN-F02": "A recording file is empty.",
+    "IN-F03": "A recording file is truncated.",
+    "IN-F04": "Part of a recording file cannot be read.",
+    "IN-F05": "A recording file is not an HDF5 file.",
+    "IN-F06": "A recording is a folder, not an HDF5 file.",
+    "IN-F07": "A recording is not a regular file.",
+    "IN-F08": "A recording file may not be read.",
+    "IN-F09": "A recording file is HDF5, but not NWB.",
+    "IN-F10": "A recording file uses an NWB version before 2.0.",
+    "IN-F13": "A recording file cannot be understood as NWB.",
+    "IN-C01": "There is no calcium or unit activity to read.",
+    "IN-C02": "Several series could be the activity.",
+    "IN-C05": "A series holds no samples.",
+    "IN-C09": "Neither axis of a series matches its table of ROIs.",
+    "IN-C11": "Timestamps do not increase.",
+    "IN-C14": "There are not as many timestamps as frames.",
+    "IN-C16": "A series has no usable time base.",
+    "IN-C18": "A conversion or an offset is not usable.",
+    "IN-C28": "Samples are not a numeric table.",
+    "IN-S01": "There are no units.",
+    "IN-S04": "No unit has a spike.",
+    "IN-S09": "Spike times are not numbers.",
+    "IN-S11": "The index of a ragged column is broken.",
+    "IN-T02": "A named column or table of intervals is not in the file.",
+    "IN-T03": "An interval stops before it starts.",
+    "ME-N01": "A method failed on its data.",
+    "RN-R10": "An intermediate file is damaged.",
+    "RN-R11": "An intermediate file was written by another stage or version.",
+    "RN-R26": "A result could not be written.",
+}
+"""What every code stands for; ``docs/errors.md`` has one heading a code."""
+
+
+class PipelineError(Exception):
+    """Something the user can fix; shown without a traceback.
+
+    Parameters
+    ----------
+    code
+        One of :data:`CODES`.
+    found
+        What is wrong, with the measured value; no full stop.
+    fix
+        What to do; no full stop.
+    experiment, file, place
+        Where: experiment id (and recording), file name, and HDF5 path, sheet line and column, or
+        dotted settings key with its line. ``-`` where there is none; a caller that knows more
+        fills it in with :meth:`at`.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        *,
+        code: str,
+        found: str,
+        fix: str,
+        experiment: str = "-",
+        file: str = "-",
+        place: str = "-",
+    ) -> None:
+        if code not in CODES:
+            raise ValueError(f"{code!r} is not an error code of this package.")
+        self.code = code
+        self.found = found
+        self.fix = fix
+        self.experiment = experiment
+        self.file = file
+        self.place = place
+        super().__init__(code, experiment, file, place, found, fix)
+
+    def at(self, *, experiment: str = "-", file: str = "-", place: str = "-") -> PipelineError:
+        """The same error with the parts that were still unknown filled in."""
+        return type(self)(
+            code=self.code,
+            found=self.found,
+            fix=self.fix,
+            experiment=experiment if self.experiment == "-" else self.experiment,
+            file=file if self.file == "-" else self.file,
+            place=place if self.place == "-" else self.place,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"ERROR {self.code} {self.experiment}: {self.file}: {self.place}: {self.found}. "
+            f"Fix: {self.fix}; see docs/errors.md#{self.code.lower()}"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.parts()))
+
+    def parts(self) -> dict[str, str]:
+        """The six parts by name, for records and reports."""
+        return {
+            "code": self.code,
+            "experiment": self.experiment,
+            "file": self.file,
+            "place": self.place,
+            "found": self.found,
+            "fix": self.fix,
+        }
+
+
+def _rebuild(kind: type[PipelineError], parts: dict[str, str]) -> PipelineError:
+    return kind(**parts)
+
+
+class ConfigError(PipelineError):
+    """A setting or a sheet entry is missing, unknown or out of range."""
+
+    exit_code = 2
+
+
+class DataError(PipelineError):
+    """A recording lacks, or contradicts, what an analysis needs."""
+
+    exit_code = 3
+
+
+class ResultError(PipelineError):
+    """A result is not trustworthy and the settings ask to stop then."""
+
+    exit_code = 4
+
+
+class EnvironmentFault(PipelineError):
+    """Disk, memory, permissions or a missing package; trying again may help."""
+
+    exit_code = 5
+
+
+class ConfigErrors(Exception):
+    """All problems of settings and sheet at once.
+
+    Parameters
+    ----------
+    problems
+        The single problems, in the order of the files.
+    """
+
+    exit_code = ConfigError.exit_code
+
+    def __init__(self, problems: Sequence[PipelineError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(*self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class NotApplicable(Exception):
+    """A method cannot serve this recording; the message is the reason the reader sees."""

@@ -1,0 +1,63 @@
+"""The declaration every method makes about itself."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SettingsBlock(BaseModel):
+    """A block of settings: frozen, unknown keys refused, numbers finite and never from text."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a fit that can run apart from the others: a chain, a restart, a fold.
+
+    The name becomes a file name and part of the name of its random stream.
+    """
+
+    name: str
+
+
+class MethodConfig(SettingsBlock):
+    """Settings every method has; each method adds its own."""
+
+    enabled: bool = Field(default=True, description="Whether the method runs.")
+
+    def plan(self) -> tuple[Part, ...]:
+        """What can run apart.
+
+        Parts follow from the settings alone, because the job graph is made before any recording
+        is read.
+        """
+        return (Part("all"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodSpec:
+    """What the pipeline must know of a method before importing it."""
+
+    name: str
+    """Folder, settings block, rule file and results folder."""
+    title: str
+    citation: str
+    needs: Literal["ensemble"]
+    """The view it works on."""
+    pools_recordings: bool
+    """Whether it takes the recordings of an experiment together."""
+    results_version: int
+    """Raised by hand in the change that moves numbers, so that results are made anew."""
+    config: type[MethodConfig]
+
+    def room(self, name: str) -> ModuleType:
+        """One of the method's modules (``algorithm``, ``figures``, ...), imported now."""
+        return importlib.import_module(f"pipeline.methods.{self.name}.{name}")

@@ -1,0 +1,191 @@
+"""Parts of a report as data: checks, figures, tables, sections.
+
+Methods say what is shown; ``pipeline.report`` and ``pipeline.viz`` decide how it is drawn, on the
+page and on paper, from the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.outcome import Status
+
+Number = float | int | str | bool | None
+Numbers = Mapping[str, "Number | list[Number] | Mapping[str, Number]"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One diagnostic: whether to trust a result, and what to do if not."""
+
+    name: str
+    status: Literal["pass", "warn", "fail", "not_tested"]
+    value: str
+    """The measured value as a reader should see it, with its unit."""
+    threshold: str
+    """What was asked for; empty where there is no fixed limit."""
+    meaning: str
+    """One sentence: what the value says about the result."""
+    advice: str = ""
+    """What to do when it is not a pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Span:
+    """A labelled stretch of the horizontal axis, such as a stimulus epoch."""
+
+    start: float
+    stop: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Heatmap:
+    """A matrix in colour. Row 0 is drawn on top. NaN is drawn as missing."""
+
+    title: str
+    values: NDArray[np.float32]
+    """Shape (row, column)."""
+    x_title: str
+    y_title: str
+    value_title: str
+    x: NDArray[np.float64] | None = None
+    """Coordinates of the columns, evenly spaced; their number where absent."""
+    x_labels: tuple[str, ...] = ()
+    y_labels: tuple[str, ...] = ()
+    scale: Literal["sequential", "diverging", "categorical"] = "sequential"
+    """``diverging`` is centred at 0; ``categorical`` holds small integers, -1 meaning none."""
+    limits: tuple[float, float] | None = None
+    square: bool = False
+    spans: tuple[Span, ...] = ()
+    breaks: tuple[float, ...] = ()
+    """Where separate stretches of the horizontal axis meet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Line:
+    """One curve of a :class:`Lines` panel; ``group`` picks its colour (lines of one group share it)."""
+
+    name: str
+    y: NDArray[np.float64]
+    lower: NDArray[np.float64] | None = None
+    upper: NDArray[np.float64] | None = None
+    group: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lines:
+    """Curves over one horizontal axis, with shaded spans."""
+
+    title: str
+    x: NDArray[np.float64]
+    lines: tuple[Line, ...]
+    x_title: str
+    y_title: str
+    spans: tuple[Span, ...] = ()
+    breaks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Points:
+    """Labelled points in the plane; ``group`` (-1 = none) picks colour and marker."""
+
+    title: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    x_title: str
+    y_title: str
+    labels: tuple[str, ...] = ()
+    group: NDArray[np.int64] | None = None
+    group_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bars:
+    """One bar a label, with optional error range and a dashed reference value."""
+
+    title: str
+    labels: tuple[str, ...]
+    values: NDArray[np.float64]
+    x_title: str
+    y_title: str
+    lower: NDArray[np.float64] | None = None
+    upper: NDArray[np.float64] | None = None
+    reference: float | None = None
+    reference_label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Network:
+    """Nodes in the plane and weighted edges between them."""
+
+    title: str
+    labels: tuple[str, ...]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    group: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    """Shape (edge, 2), indices of nodes."""
+    weights: NDArray[np.float64]
+    group_names: tuple[str, ...] = ()
+
+
+Panel = Heatmap | Lines | Points | Bars | Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Figure:
+    """One figure of one or more panels, with all its words."""
+
+    id: str
+    """Unique in its section; letters, digits, ``-``. Part of links and file names."""
+    title: str
+    finding: str
+    """One sentence written from the numbers: what this figure shows here."""
+    caption: str
+    """What is drawn, n, units, uncertainty, and what good and bad look like."""
+    alt: str
+    panels: tuple[Panel, ...]
+    columns: int = 1
+    """Panels beside each other on a wide page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """A table for people; columns in order, all of one length."""
+
+    id: str
+    title: str
+    caption: str
+    columns: Mapping[str, tuple[Number, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Section:
+    """All that a report says about one subject, in reading order."""
+
+    id: str
+    """The method's name, or ``data``."""
+    title: str
+    status: Status
+    sentence: str
+    """For the first screen: the finding in one or two sentences, with its uncertainty."""
+    reason: str = ""
+    """Why there is no result, when there is none."""
+    body: tuple[str | Figure | Table, ...] = ()
+    """Paragraphs, figures and tables in reading order."""
+    checks: tuple[Check, ...] = ()
+    numbers: Numbers = field(default_factory=dict)
+    """Every number the words use, by name, for ``report.json``."""
+    failure: Mapping[str, object] = field(default_factory=dict)
+    citation: str = ""
+
+
+def status_from_checks(checks: tuple[Check, ...]) -> Literal["ok", "warn"]:
+    """``warn`` when one of the checks is ``warn`` or ``fail``, else ``ok``."""
+    return "warn" if any(check.status in ("warn", "fail") for check in checks) else "ok"

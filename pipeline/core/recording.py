@@ -1,0 +1,193 @@
+"""One recording, whatever file it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.axes import axes, check_axes, strictly_increasing, table
+from pipeline.core.provenance import Provenance
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""Experiment and recording ids; they become folder names and names of random streams."""
+
+UNIT_COLUMNS = ("unit_id", "region", "identity", "identity_certain", "good", "reason")
+TRIAL_COLUMNS = ("start_s", "stop_s", "condition")
+EPOCH_COLUMNS = ("start_s", "stop_s", "label")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SampledActivity:
+    """Activity sampled in time: fluorescence, dF/F or inferred events.
+
+    Missing samples are marked in ``valid``; what stands in ``values`` there means nothing.
+    """
+
+    values: NDArray[np.float32] = axes("time", "unit")
+    valid: NDArray[np.bool_] = axes("time", "unit")
+    time: NDArray[np.float64] = axes("time", unit="s")
+    value_unit: str
+    """Unit of ``values`` as the file tells it: "dF/F", "a.u.", ..."""
+    signal: str
+    """``dff``, ``fluorescence`` or ``events``."""
+
+    def __post_init__(self) -> None:
+        sizes = check_axes(self)
+        if sizes["time"] < 2:
+            raise ValueError(f"{sizes['time']} samples; a recording needs at least 2.")
+        if not strictly_increasing(self.time):
+            raise ValueError("Sample times do not increase.")
+        if self.signal not in ("dff", "fluorescence", "events"):
+            raise ValueError(f"Unknown kind of signal {self.signal!r}.")
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return int(self.values.shape[1])
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples a second, from the median interval."""
+        return float(1.0 / np.median(np.diff(self.time)))
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """First and last sample time."""
+        return float(self.time[0]), float(self.time[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpikeTrains:
+    """Spike times of many units, one unit after another.
+
+    Unit ``i`` has ``times[starts[i]:starts[i + 1]]``.
+    """
+
+    times: NDArray[np.float64] = axes("spike", unit="s")
+    starts: NDArray[np.int64] = axes("unit_edge")
+    observed: NDArray[np.float64] = axes("interval", "bound", unit="s")
+    """Stretches in which spikes could be seen, start and stop, in order of time."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+        if self.starts.size < 1 or self.starts[0] != 0 or self.starts[-1] != self.times.size:
+            raise ValueError("Starts of units do not cover the spike times.")
+        if np.any(np.diff(self.starts) < 0):
+            raise ValueError("Starts of units decrease.")
+        inner = np.ones(max(self.times.size - 1, 0), dtype=bool)
+        edges = self.starts[1:-1]
+        inner[edges[(edges > 0) & (edges < self.times.size)] - 1] = False
+        if np.any(np.diff(self.times)[inner] < 0):
+            raise ValueError("Spike times of a unit are not sorted.")
+        if self.observed.shape[1] != 2 or np.any(self.observed[:, 1] < self.observed[:, 0]):
+            raise ValueError("Observed intervals need a start and a later stop.")
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return int(self.starts.size - 1)
+
+    @property
+    def n_spikes(self) -> NDArray[np.int64]:
+        """Spikes of each unit, shape (unit,)."""
+        return np.diff(self.starts)
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """Start of the first and stop of the last observed stretch."""
+        return float(self.observed[0, 0]), float(self.observed[-1, 1])
+
+    def of_unit(self, index: int) -> NDArray[np.float64]:
+        """Spike times of one unit, in seconds, ascending."""
+        return self.times[self.starts[index] : self.starts[index + 1]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StimulusMovie:
+    """Frames shown to the animal, conversion applied. Axis order (x, y) is the file's."""
+
+    values: NDArray[np.float32] = axes("time", "x", "y")
+    time: NDArray[np.float64] = axes("time", unit="s")
+    value_unit: str
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BehaviourSeries:
+    """A measured series beside the activity: running, pupil, posture."""
+
+    values: NDArray[np.float64] = axes("time", "channel")
+    time: NDArray[np.float64] = axes("time", unit="s")
+    value_unit: str
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class About:
+    """Who and what was recorded, as the file tells it; empty where it does not."""
+
+    nwb_identifier: str = ""
+    nwb_version: str = ""
+    session_id: str = ""
+    session_start: str = ""
+    description: str = ""
+    institution: str = ""
+    lab: str = ""
+    subject: str = ""
+    species: str = ""
+    strain: str = ""
+    genotype: str = ""
+    sex: str = ""
+    age: str = ""
+    device: str = ""
+    indicator: str = ""
+    source_series: str = ""
+    """HDF5 path of the activity that was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recording:
+    """Activity of one population in one session, with what is known about it.
+
+    Times are seconds from the NWB file's reference, never rounded. Units are never dropped: those
+    that should not be used have ``good`` false and a ``reason``.
+    """
+
+    id: str
+    activity: SampledActivity | SpikeTrains
+    units: pd.DataFrame = table("unit", UNIT_COLUMNS)
+    """One row a unit. ``identity`` is the name of an identified neuron without doubt marks,
+    ``identity_certain`` whether it had none and is unique here. Further columns as in the file;
+    ``x_um``, ``y_um``, ``z_um`` are positions."""
+    trials: pd.DataFrame = table("trial", TRIAL_COLUMNS)
+    epochs: pd.DataFrame = table("epoch", EPOCH_COLUMNS)
+    intervals: Mapping[str, pd.DataFrame]
+    """Every table of intervals in the file by name, with ``start_s`` and ``stop_s``."""
+    stimuli: Mapping[str, StimulusMovie]
+    behaviour: Mapping[str, BehaviourSeries]
+    about: About
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if not ID_PATTERN.fullmatch(self.id):
+            raise ValueError(f"Recording id {self.id!r} has characters that are not allowed.")
+        sizes = check_axes(self)
+        if sizes["unit"] != self.activity.n_units:
+            raise ValueError(
+                f"Recording {self.id}: {self.activity.n_units} units have activity, but the unit "
+                f"table has {sizes['unit']} rows."
+            )
+
+    @property
+    def kind(self) -> str:
+        """``calcium`` for sampled activity, ``spikes`` for spike times."""
+        return "calcium" if isinstance(self.activity, SampledActivity) else "spikes"

@@ -1,0 +1,1 @@
+"""NWB files to recordings and back; one reader per kind of NWB object."""

@@ -1,0 +1,23 @@
+"""What a sheet line says about how to read its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """Choices for one recording; empty text means "find it"."""
+
+    activity: Literal["auto", "calcium", "spikes"] = "auto"
+    series: str = ""
+    """Name or HDF5 path of the series that is the activity."""
+    intervals: str = ""
+    """Table of intervals that becomes the trials; ``trials`` where the file has them."""
+    condition: tuple[str, ...] = ()
+    """Columns of that table which, joined by ``+``, are the condition."""
+    region: str = ""
+    """Column of the unit or ROI table with the region."""
+    identity: str = ""
+    """Column of the unit or ROI table with the name of an identified neuron."""

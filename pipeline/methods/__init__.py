@@ -1,0 +1,1 @@
+"""One folder a method; all folders have the same rooms. Methods do not know each other."""

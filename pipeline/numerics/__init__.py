@@ -1,0 +1,1 @@
+"""Mathematics shared by methods. No neuroscience words, no files."""

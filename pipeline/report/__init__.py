@@ -1,0 +1,1 @@
+"""Sections to self-contained HTML pages. Knows no method."""

@@ -1,0 +1,1 @@
+"""The only place where files, settings and functions meet. One module a stage."""
