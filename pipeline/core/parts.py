@@ -69,7 +69,7 @@ class Heatmap:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Line:
-    """One curve of a :class:`Lines` panel; ``group`` picks its colour (lines of one group share it)."""
+    """One curve of a :class:`Lines` panel; curves of one ``group`` share a colour."""
 
     name: str
     y: NDArray[np.float64]
