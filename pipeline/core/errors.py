@@ -47,6 +47,7 @@ CODES: Mapping[str, str] = {
     "IN-T02": "A named column or table of intervals is not in the file.",
     "IN-T03": "An interval stops before it starts.",
     "ME-N01": "A method failed on its data.",
+    "RN-D01": "Our own code broke.",
     "RN-R10": "An intermediate file is damaged.",
     "RN-R11": "An intermediate file was written by another stage or version.",
     "RN-R26": "A result could not be written.",

@@ -1,0 +1,111 @@
+"""Parts of a method's fit, and their joining."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import registry
+from pipeline.core.method import MethodConfig, MethodSpec, Part
+from pipeline.core.outcome import Outcome
+from pipeline.core.rng import stream
+from pipeline.core.views import TraceEnsemble, View
+from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.stages.run_context import StageRun
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MethodJob:
+    """A method with its settings, as one run sees it."""
+
+    spec: MethodSpec
+    config: MethodConfig
+    settings: Mapping[str, Any]
+    seed: int
+
+    @classmethod
+    def of(cls, name: str, *, settings: Mapping[str, Any], seed: int) -> MethodJob:
+        """From the rule's params: the method's block with its ``results_version``."""
+        spec = registry.methods()[name]
+        block = {key: value for key, value in settings.items() if key != "results_version"}
+        return cls(
+            spec=spec, config=spec.config.model_validate(block), settings=block, seed=seed
+        )
+
+
+def fit_parts(
+    run: StageRun, job: MethodJob, *, views: Sequence[Path], outputs: Sequence[Path]
+) -> None:
+    """Compute and store the parts named by ``outputs``.
+
+    The name of an output file is the name of its part, so that which parts share a job is not
+    among the things a result depends on.
+    """
+    loaded = read_views(views)
+    found = usable(loaded)
+    provenance = _provenance(run, job, inputs=views)
+    for output in outputs:
+        part = Part(output.stem)
+        rng = stream(job.seed, run.experiment, job.spec.name, part.name)
+        result: object = None if found else first_outcome(loaded)
+        if result is None:
+            try:
+                result = job.spec.room("algorithm").fit_part(
+                    found, job.config, part, rng, run.progress(), provenance=provenance
+                )
+            except Exception as error:
+                result = run.outcome_of(error)
+        write_record(output, result)
+
+
+def gather(
+    run: StageRun,
+    job: MethodJob,
+    *,
+    views: Sequence[Path],
+    parts: Sequence[Path],
+    output: Path,
+) -> None:
+    """Join the parts to the method's result and store it."""
+    room = job.spec.room("result")
+    loaded = {path.stem: read_record(path, room.PartResult, Outcome) for path in parts}
+    result: object = first_outcome(list(loaded.values()))
+    if result is None:
+        try:
+            result = job.spec.room("algorithm").combine(
+                loaded,
+                usable(read_views(views)),
+                job.config,
+                stream(job.seed, run.experiment, job.spec.name, "combine"),
+                provenance=_provenance(run, job, inputs=[*views, *parts]),
+            )
+        except Exception as error:
+            result = run.outcome_of(error)
+    write_record(output, result)
+
+
+def read_views(paths: Sequence[Path]) -> tuple[View | Outcome, ...]:
+    """Views, or why there is none, in the order of the sheet."""
+    return tuple(read_record(path, TraceEnsemble, Outcome) for path in paths)
+
+
+def usable(views: Sequence[View | Outcome]) -> tuple[View, ...]:
+    """The views that could be made."""
+    return tuple(view for view in views if not isinstance(view, Outcome))
+
+
+def first_outcome(results: Sequence[object]) -> Outcome | None:
+    """The outcome that decides when parts are missing: a failure before a reason."""
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    return min(outcomes, key=lambda outcome: outcome.status != "failed", default=None)
+
+
+def _provenance(run: StageRun, job: MethodJob, *, inputs: Sequence[Path]) -> Any:  # Provenance
+    return run.provenance(
+        settings=job.settings,
+        inputs={f"{path.parent.name}/{path.name}": read_digest(path) for path in inputs},
+        seed=job.seed,
+        results_version=job.spec.results_version,
+    )

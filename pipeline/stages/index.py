@@ -1,0 +1,64 @@
+"""Reports of all experiments become the index and the last word."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import ResultError
+from pipeline.io.atomic import replacing
+from pipeline.report.index import IndexEntry, render_index
+
+logger = logging.getLogger(__name__)
+
+
+def index(*, documents: Sequence[Path], output: Path) -> None:
+    """Write the overview over experiments from their ``report.json`` files."""
+    entries = tuple(
+        IndexEntry.of(document, link=f"{path.parent.name}/report.html")
+        for path, document in _read(documents)
+    )
+    with replacing(output) as temporary:
+        temporary.write_text(render_index(entries), encoding="utf-8")
+
+
+def summary(*, documents: Sequence[Path], output: Path) -> None:
+    """Print one line a method and store them; refuse when a method or a recording failed.
+
+    Raises
+    ------
+    ResultError
+        If something failed. The reports are there all the same; only the table is not, so that
+        the next run says it again.
+    """
+    rows = [row for _, document in _read(documents) for row in summary_rows(document)]
+    for row in rows:
+        print("  ".join(row).rstrip(), file=sys.stderr)  # noqa: T201 - the run's last words
+    failed = [row for row in rows if row[2] == "failed"]
+    if failed:
+        raise ResultError(
+            code="RN-R11",
+            found=f"{len(failed)} of {len(rows)} lines of the summary say failed",
+            fix="open the reports named above; each tells the cause and what to do",
+        )
+    with replacing(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(("experiment", "method", "status", "reason"))
+        writer.writerows(rows)
+
+
+def summary_rows(document: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Experiment, method, status and reason, one line a method, from a ``report.json``."""
+    return [
+        (document["experiment"], name, entry["status"], entry["reason"])
+        for name, entry in document["methods"].items()
+    ]
+
+
+def _read(documents: Sequence[Path]) -> list[tuple[Path, dict[str, Any]]]:
+    return [(path, json.loads(path.read_text(encoding="utf-8"))) for path in documents]

@@ -1,0 +1,97 @@
+"""One NWB file becomes one checked recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.notes import Note
+from pipeline.core.outcome import Outcome
+from pipeline.core.recording import Recording
+from pipeline.io.documents import write_document
+from pipeline.io.hashing import sha256_of
+from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.records import write_record
+from pipeline.prepare.quality import grade_units
+from pipeline.stages.run_context import StageRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quality:
+    """What ingest accepted, repaired or warned about, and how units were graded."""
+
+    file: str
+    notes: tuple[Note, ...] = ()
+    n_units: int = 0
+    n_good: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Reason for not using a unit, and how many units have it."""
+
+
+def ingest(
+    run: StageRun,
+    *,
+    nwb: Path,
+    options: Mapping[str, Any],  # the sheet's entries, as the rule's params carry them
+    subject: str,
+    output: Path,
+    quality: Path,
+) -> Recording | Outcome:
+    """Read, grade and store a recording; a fault of the file is stored in its place.
+
+    Parameters
+    ----------
+    nwb
+        The lab's file; opened for reading only.
+    options
+        Fields of :class:`ReadOptions`.
+    subject
+        Subject named in the sheet; it decides over the file's.
+    output, quality
+        ``recording.h5`` and ``quality.json``.
+    """
+    result: Recording | Outcome
+    notes: tuple[Note, ...] = ()
+    try:
+        result, notes = _read(run, nwb=nwb, options=options, subject=subject)
+    except Exception as error:
+        result = run.outcome_of(error, file=nwb.name)
+    write_record(output, result)
+    write_document(quality, _quality(nwb.name, result, notes=notes))
+    return result
+
+
+def _read(
+    run: StageRun, *, nwb: Path, options: Mapping[str, Any], subject: str
+) -> tuple[Recording, tuple[Note, ...]]:
+    from pipeline.io.nwb.read import read_recording
+
+    chosen = ReadOptions(**{**options, "condition": tuple(options.get("condition", ()))})
+    provenance = run.provenance(
+        settings={**dataclasses.asdict(chosen), "subject": subject}, inputs={}
+    )
+    recording, notes = read_recording(
+        nwb, recording=run.recording, options=chosen, provenance=provenance
+    )
+    # Hashed after reading, once the file is known to be one that can be read to its end.
+    provenance = dataclasses.replace(provenance, inputs={nwb.name: sha256_of(nwb)})
+    about = recording.about
+    if subject:
+        about = dataclasses.replace(about, subject=subject)
+    return grade_units(dataclasses.replace(recording, about=about, provenance=provenance)), notes
+
+
+def _quality(file: str, result: Recording | Outcome, *, notes: tuple[Note, ...]) -> Quality:
+    if isinstance(result, Outcome):
+        return Quality(file=file, notes=notes)
+    bad = result.units.loc[~result.units["good"], "reason"]
+    return Quality(
+        file=file,
+        notes=notes,
+        n_units=len(result.units),
+        n_good=len(result.units) - len(bad),
+        reasons={str(reason): int(count) for reason, count in bad.value_counts().items()},
+    )

@@ -1,0 +1,52 @@
+"""A recording becomes the view that a method asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.method import SettingsBlock
+from pipeline.core.outcome import Outcome
+from pipeline.core.provenance import Provenance
+from pipeline.core.recording import Recording
+from pipeline.core.views import View
+from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.prepare.config import EnsembleConfig
+from pipeline.stages.run_context import StageRun
+
+
+def prepare(
+    run: StageRun,
+    *,
+    view: str,
+    settings: Mapping[str, Any],  # the view's block, as the rule's params carry it
+    recording: Path,
+    output: Path,
+) -> View | Outcome:
+    """Build and store one view of one recording; what cannot be built is stored as its reason."""
+    source = read_record(recording, Recording, Outcome)
+    result: View | Outcome
+    if isinstance(source, Outcome):
+        result = source
+    else:
+        config_type, build = _builder(view)
+        provenance = run.provenance(
+            settings=settings, inputs={recording.name: read_digest(recording)}
+        )
+        try:
+            result = build(source, config_type.model_validate(dict(settings)), provenance)
+        except Exception as error:
+            result = run.outcome_of(error, file=recording.name)
+    write_record(output, result)
+    return result
+
+
+def _builder(
+    view: str,
+) -> tuple[type[SettingsBlock], Callable[[Recording, Any, Provenance], View]]:
+    if view == "ensemble":
+        from pipeline.prepare.ensemble import trace_ensemble
+
+        return EnsembleConfig, trace_ensemble
+    raise ValueError(f"No view is called {view!r}.")

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Set everything up in .venv, run the pipeline, print where the reports are.
+#
+#   ./run.sh                          the shipped simulated recordings
+#   ./run.sh --configfile my.yaml     your recordings; all further arguments go to snakemake
+#   ./run.sh --setup                  install and stop
+#
+# TORCH_INDEX=ADDRESS takes torch from another package index (CPU or CUDA build, see
+# docs/installation.md).
+set -eu
+unset PYTHONPATH PYTHONHOME
+
+home=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+torch=2.13.0
+venv=$home/.venv
+python=$venv/bin/python
+stamp=$venv/neuroptych.stamp
+log=$venv/setup.log
+
+fail() {
+    printf 'ERROR %s\n' "$1" >&2
+    exit 5
+}
+
+find_python() {
+    for candidate in python3.11 python3 python; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "no Python 3.11 found. Fix: install it (Debian, Ubuntu: apt-get install python3.11 python3.11-venv)."
+}
+
+wanted_stamp() {
+    {
+        cat "$home/envs/requirements.lock" "$home/pyproject.toml" "$home/run.sh"
+        printf '%s %s %s' "${TORCH_INDEX:-}" "$home" "$("$1" --version)"
+    } | cksum
+}
+
+install_all() {
+    if ! "$1" -m venv "$venv"; then
+        fail "the Python module venv is missing. Fix: apt-get install python3.11-venv (or python3-venv)."
+    fi
+    if ! command -v uv >/dev/null 2>&1; then
+        "$python" -m pip install --quiet uv || echo "uv is not to be had; pip does the work"
+    fi
+    lock=$home/envs/requirements.lock
+    if command -v uv >/dev/null 2>&1; then
+        uv pip install --python "$python" --require-hashes -r "$lock"
+    elif [ -x "$venv/bin/uv" ]; then
+        "$venv/bin/uv" pip install --python "$python" --require-hashes -r "$lock"
+    else
+        "$python" -m pip install --require-hashes -r "$lock"
+    fi
+    # By pip and after the lock: pip's own settings decide which build of torch fits the machine.
+    "$python" -m pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch==$torch"
+    "$python" -m pip install --no-deps --no-build-isolation -e "$home"
+    "$python" -m pip check
+}
+
+set_up() {
+    if [ -x "$python" ] && [ -f "$stamp" ] &&
+        [ "$(cat "$stamp")" = "$(wanted_stamp "$python")" ]; then
+        return
+    fi
+    base=$(find_python) || exit 5
+    rm -rf "$venv"
+    mkdir -p "$venv"
+    echo "Installing into .venv (some minutes the first time) ..." >&2
+    # A shell of its own: `set -e` does not hold inside a condition.
+    if ! (set -e; install_all "$base") >"$log" 2>&1; then
+        grep -a '^ERROR ' "$log" >&2 || tail -n 30 "$log" >&2
+        fail "set-up failed; the whole log is $log. Fix: remove what it names and start again."
+    fi
+    wanted_stamp "$python" >"$stamp"
+}
+
+set_up
+if [ "${1:-}" = --setup ]; then
+    exit 0
+fi
+
+PATH=$venv/bin:$PATH
+export PATH
+exec "$python" -m pipeline run "$@"

@@ -1,0 +1,86 @@
+"""Settings, sheet and path patterns that the rules share. No computation."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pipeline import registry
+from pipeline.config import method_settings, view_name, view_settings
+from pipeline.core.errors import ConfigErrors
+from pipeline.core.recording import ID_PATTERN
+from pipeline.stages.check import load_project
+
+# Not `configfile:`, which would merge a user's file over the demo's (settings have one source).
+CONFIG_FILES = [Path(file) for file in workflow.config_settings.configfiles]
+DEFAULT_CONFIG = Path(workflow.basedir) / "config.yaml"
+
+try:
+    PROJECT = load_project(
+        CONFIG_FILES[-1] if CONFIG_FILES else DEFAULT_CONFIG,
+        overrides=dict(workflow.config_settings.config),
+    )
+except ConfigErrors as error:
+    raise WorkflowError(f"Nothing was started.\n{error}") from None
+
+SETTINGS = PROJECT.settings
+OUT = SETTINGS.out
+EXPERIMENTS = PROJECT.experiments
+METHODS = [name for name in registry.methods() if getattr(SETTINGS.methods, name).enabled]
+VIEWS = {view_name(SETTINGS, registry.methods()[name]): name for name in METHODS}
+
+
+wildcard_constraints:
+    experiment=ID_PATTERN.pattern,
+    recording=ID_PATTERN.pattern,
+    view="|".join(VIEWS) or "none",
+
+
+def row_of(wildcards):
+    """The sheet's line for a recording."""
+    rows = EXPERIMENTS[wildcards.experiment]
+    return next(row for row in rows if row.recording == wildcards.recording)
+
+
+def per_recording(pattern):
+    """Input function: one path for each of an experiment's recordings, in the sheet's order."""
+    return lambda wildcards: [
+        pattern.format(experiment=wildcards.experiment, recording=row.recording)
+        for row in EXPERIMENTS[wildcards.experiment]
+    ]
+
+
+def views_of(method):
+    """Input function: the views a method pools."""
+    view = view_name(SETTINGS, registry.methods()[method])
+    return per_recording(f"{OUT}/{{experiment}}/views/{view}/{{recording}}.h5")
+
+
+def parts_of(method):
+    """File patterns of all parts of a method's fit."""
+    parts = getattr(SETTINGS.methods, method).plan()
+    return [f"{OUT}/{{experiment}}/{method}/parts/{part.name}.h5" for part in parts]
+
+
+def batches_of(method):
+    """The parts, in groups that share a job and with it the start of an interpreter."""
+    parts, size = parts_of(method), SETTINGS.run.parts_per_job
+    return [parts[start : start + size] for start in range(0, len(parts), size)]
+
+
+def truth_of(method):
+    """Input function: what was planted, for simulated experiments; nothing for others."""
+
+    def find(wildcards):
+        folders = {row.truth for row in EXPERIMENTS[wildcards.experiment] if row.truth}
+        files = [folder / f"{method}.h5" for folder in sorted(folders)]
+        return [str(file) for file in files if file.exists()][:1]
+
+    return find
+
+
+def memory_mb(floor, per_input_mb):
+    """Resource function: memory that grows with the inputs and with each attempt."""
+    return lambda wildcards, input, attempt: attempt * max(
+        floor, int(floor / 2 + per_input_mb * input.size_mb)
+    )

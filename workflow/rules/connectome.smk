@@ -1,0 +1,83 @@
+"""Dynamic functional connectome: restarts and surrogates, then their joining."""
+
+for number, batch in enumerate(batches_of("connectome")):
+
+    rule:
+        name:
+            f"connectome_fit_{number}"
+        input:
+            views=views_of("connectome"),
+        output:
+            parts=batch,
+        log:
+            f"{OUT}/logs/{{experiment}}/connectome_fit_{number}.log",
+        benchmark:
+            f"{OUT}/timings/{{experiment}}/connectome_fit_{number}.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory_mb(3_000, 200),
+            runtime=lambda wildcards, attempt: 120 * attempt,
+        conda:
+            "../../envs/neuroptych.yaml"
+        params:
+            method="connectome",
+            settings=method_settings(SETTINGS, "connectome"),
+            seed=SETTINGS.seed,
+        message:
+            f"Connectome of {{wildcards.experiment}}, parts {number}"
+        script:
+            "../scripts/fit.py"
+
+
+rule connectome_gather:
+    input:
+        views=views_of("connectome"),
+        parts=parts_of("connectome"),
+    output:
+        fit=f"{OUT}/{{experiment}}/connectome/fit.h5",
+    log:
+        f"{OUT}/logs/{{experiment}}/connectome_gather.log",
+    benchmark:
+        f"{OUT}/timings/{{experiment}}/connectome_gather.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(3_000, 50),
+        runtime=60,
+    conda:
+        "../../envs/neuroptych.yaml"
+    params:
+        method="connectome",
+        settings=method_settings(SETTINGS, "connectome"),
+        seed=SETTINGS.seed,
+    message:
+        "Joining the connectome of {wildcards.experiment}"
+    script:
+        "../scripts/gather.py"
+
+
+rule connectome_assess:
+    input:
+        fit=f"{OUT}/{{experiment}}/connectome/fit.h5",
+        views=views_of("connectome"),
+        truth=truth_of("connectome"),
+    output:
+        checks=f"{OUT}/{{experiment}}/connectome/checks.json",
+        section=f"{OUT}/{{experiment}}/connectome/section.json",
+    log:
+        f"{OUT}/logs/{{experiment}}/connectome_assess.log",
+    benchmark:
+        f"{OUT}/timings/{{experiment}}/connectome_assess.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2_000, 50),
+        runtime=30,
+    conda:
+        "../../envs/neuroptych.yaml"
+    params:
+        method="connectome",
+        settings=method_settings(SETTINGS, "connectome"),
+        seed=SETTINGS.seed,
+    message:
+        "Questioning the connectome of {wildcards.experiment}"
+    script:
+        "../scripts/assess.py"

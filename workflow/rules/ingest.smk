@@ -1,0 +1,26 @@
+"""NWB files to recordings."""
+
+
+rule ingest:
+    input:
+        nwb=lambda wildcards: str(row_of(wildcards).nwb),
+    output:
+        recording=f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5",
+        quality=f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json",
+    log:
+        f"{OUT}/logs/{{experiment}}/ingest_{{recording}}.log",
+    benchmark:
+        f"{OUT}/timings/{{experiment}}/ingest_{{recording}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2_000, 8),
+        runtime=60,
+    conda:
+        "../../envs/neuroptych.yaml"
+    params:
+        options=lambda wildcards: asdict(row_of(wildcards).options),
+        subject=lambda wildcards: row_of(wildcards).subject,
+    message:
+        "Reading {wildcards.experiment}/{wildcards.recording}"
+    script:
+        "../scripts/ingest.py"

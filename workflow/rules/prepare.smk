@@ -1,0 +1,25 @@
+"""Recordings to the views that methods see."""
+
+
+rule prepare_view:
+    input:
+        recording=f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5",
+    output:
+        view=f"{OUT}/{{experiment}}/views/{{view}}/{{recording}}.h5",
+    log:
+        f"{OUT}/logs/{{experiment}}/prepare_{{view}}_{{recording}}.log",
+    benchmark:
+        f"{OUT}/timings/{{experiment}}/prepare_{{view}}_{{recording}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2_000, 8),
+        runtime=30,
+    conda:
+        "../../envs/neuroptych.yaml"
+    params:
+        kind=lambda wildcards: registry.methods()[VIEWS[wildcards.view]].needs,
+        settings=lambda wildcards: view_settings(SETTINGS, registry.methods()[VIEWS[wildcards.view]]),
+    message:
+        "Preparing {wildcards.experiment}/{wildcards.recording}"
+    script:
+        "../scripts/prepare.py"

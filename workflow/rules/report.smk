@@ -1,0 +1,84 @@
+"""Pages for people, and the last word on what failed."""
+
+
+localrules:
+    index,
+    summary,
+
+
+rule report:
+    input:
+        recordings=per_recording(
+            f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"
+        ),
+        qualities=per_recording(f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json"),
+        sections=[f"{OUT}/{{experiment}}/{method}/section.json" for method in METHODS],
+    output:
+        html=f"{OUT}/{{experiment}}/report.html",
+        document=f"{OUT}/{{experiment}}/report.json",
+    log:
+        f"{OUT}/logs/{{experiment}}/report.log",
+    benchmark:
+        f"{OUT}/timings/{{experiment}}/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory_mb(2_000, 8),
+        runtime=30,
+    conda:
+        "../../envs/neuroptych.yaml"
+    params:
+        recordings=lambda wildcards: [row.recording for row in EXPERIMENTS[wildcards.experiment]],
+        methods=METHODS,
+        settings=SETTINGS.numbers_settings(),
+        overrides=SETTINGS.overrides,
+        redact=SETTINGS.run.redact,
+        page_limit_mb=SETTINGS.run.page_limit_mb,
+        timings=f"{OUT}/timings/{{experiment}}",
+    message:
+        "Writing the report of {wildcards.experiment}"
+    script:
+        "../scripts/report.py"
+
+
+rule index:
+    input:
+        documents=expand(f"{OUT}/{{experiment}}/report.json", experiment=EXPERIMENTS),
+        pages=expand(f"{OUT}/{{experiment}}/report.html", experiment=EXPERIMENTS),
+    output:
+        html=f"{OUT}/index.html",
+    log:
+        f"{OUT}/logs/index.log",
+    benchmark:
+        f"{OUT}/timings/index.tsv"
+    threads: 1
+    resources:
+        mem_mb=1_000,
+        runtime=10,
+    conda:
+        "../../envs/neuroptych.yaml"
+    message:
+        "Writing the index over all experiments"
+    script:
+        "../scripts/index.py"
+
+
+rule summary:
+    input:
+        documents=expand(f"{OUT}/{{experiment}}/report.json", experiment=EXPERIMENTS),
+        index=f"{OUT}/index.html",
+    output:
+        table=f"{OUT}/summary.tsv",
+    log:
+        f"{OUT}/logs/summary.log",
+    benchmark:
+        f"{OUT}/timings/summary.tsv"
+    threads: 1
+    resources:
+        mem_mb=1_000,
+        runtime=10,
+    conda:
+        "../../envs/neuroptych.yaml"
+    message:
+        "How each method ended"
+    script:
+        "../scripts/summary.py"

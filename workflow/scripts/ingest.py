@@ -1,0 +1,23 @@
+"""Read one NWB file into a recording."""
+
+from pathlib import Path
+
+from pipeline.stages.ingest import ingest
+from pipeline.stages.run_context import StageRun, stage_run
+
+run = StageRun(
+    stage="ingest",
+    experiment=snakemake.wildcards.experiment,
+    recording=snakemake.wildcards.recording,
+    threads=snakemake.threads,
+)
+outputs = [Path(path) for path in snakemake.output]
+with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
+    ingest(
+        run,
+        nwb=Path(snakemake.input.nwb),
+        options=snakemake.params.options,
+        subject=snakemake.params.subject,
+        output=outputs[0],
+        quality=outputs[1],
+    )

@@ -1,0 +1,24 @@
+"""Write the report of one experiment."""
+
+from pathlib import Path
+
+from pipeline.stages.report import report
+from pipeline.stages.run_context import StageRun, stage_run
+
+run = StageRun(stage="report", experiment=snakemake.wildcards.experiment)
+names, found = snakemake.params.recordings, snakemake.input
+outputs = [Path(path) for path in snakemake.output]
+with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
+    report(
+        run,
+        recordings=dict(zip(names, map(Path, found.recordings), strict=True)),
+        qualities=dict(zip(names, map(Path, found.qualities), strict=True)),
+        sections=dict(zip(snakemake.params.methods, map(Path, found.sections), strict=True)),
+        settings=snakemake.params.settings,
+        overrides=snakemake.params.overrides,
+        timings=Path(snakemake.params.timings),
+        redact=snakemake.params.redact,
+        page_limit_mb=snakemake.params.page_limit_mb,
+        html=outputs[0],
+        document=outputs[1],
+    )
