@@ -1,0 +1,343 @@
+"""The objects of an NWB file: found by type, reached without leaving the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import h5py
+
+from pipeline.core.errors import DataError
+from pipeline.core.notes import Note
+
+MAX_DEPTH = 64
+"""Deeper nesting than any schema has; the walk stops there."""
+
+CORE_PARENTS: Mapping[str, str] = {
+    "RoiResponseSeries": "TimeSeries",
+    "ElectricalSeries": "TimeSeries",
+    "SpikeEventSeries": "ElectricalSeries",
+    "AbstractFeatureSeries": "TimeSeries",
+    "AnnotationSeries": "TimeSeries",
+    "IntervalSeries": "TimeSeries",
+    "DecompositionSeries": "TimeSeries",
+    "SpatialSeries": "TimeSeries",
+    "ImageSeries": "TimeSeries",
+    "ImageMaskSeries": "ImageSeries",
+    "OpticalSeries": "ImageSeries",
+    "OnePhotonSeries": "ImageSeries",
+    "TwoPhotonSeries": "ImageSeries",
+    "IndexSeries": "TimeSeries",
+    "OptogeneticSeries": "TimeSeries",
+    "PlaneSegmentation": "DynamicTable",
+    "Units": "DynamicTable",
+    "TimeIntervals": "DynamicTable",
+}
+"""Parents of the core types this reader asks for; extensions bring theirs in the file."""
+
+CORE_NAMESPACES = ("core", "hdmf-common", "hdmf-experimental")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NwbObject:
+    """A typed group of the file."""
+
+    path: str
+    type: str
+    namespace: str
+    lineage: tuple[str, ...]
+    """The type and its ancestors, as far as they are known."""
+    group: h5py.Group
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def parent_path(self) -> str:
+        """Path of the group it lies in."""
+        return self.path.rsplit("/", 1)[0]
+
+    def is_a(self, type_name: str) -> bool:
+        """Whether the object is of this type or of one derived from it."""
+        return type_name in self.lineage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Survey:
+    """What a walk over the file met."""
+
+    objects: tuple[NwbObject, ...]
+    unfollowed: tuple[str, ...]
+    """Links that lead out of the file or nowhere, as ``path -> target``."""
+    unknown: tuple[NwbObject, ...]
+    """Objects of extensions whose definition is not in the file."""
+
+    def of_type(self, type_name: str, *, under: str = "/") -> tuple[NwbObject, ...]:
+        """Objects of a type or one derived from it, by path."""
+        prefix = under.rstrip("/") + "/"
+        return tuple(
+            item
+            for item in self.objects
+            if item.is_a(type_name) and (item.path + "/").startswith(prefix)
+        )
+
+    def at(self, path: str) -> NwbObject | None:
+        """The object at a path."""
+        return next((item for item in self.objects if item.path == path), None)
+
+    def same_as(self, group: h5py.Group | h5py.Dataset) -> NwbObject | None:
+        """The object that a reference leads to, whatever path HDF5 reports for it."""
+        address = _address(group)
+        return next((item for item in self.objects if _address(item.group) == address), None)
+
+    def type_at(self, path: str) -> str:
+        """Type of the object at a path; empty where there is none."""
+        item = self.at(path)
+        return item.type if item else ""
+
+    def notes(self) -> tuple[Note, ...]:
+        """Warnings about what was met and not used."""
+        links = tuple(
+            Note(
+                kind="warn",
+                place=link.split(" -> ", 1)[0],
+                text=f"The link {link} was not followed.",
+            )
+            for link in self.unfollowed
+        )
+        types = tuple(
+            Note(
+                kind="warn",
+                place=item.path,
+                text=f"Type {item.type} belongs to the extension {item.namespace}, which the file "
+                "does not define; it was left alone.",
+            )
+            for item in self.unknown
+        )
+        return links + types
+
+
+def survey(file: h5py.File) -> Survey:
+    """Every typed group of the file, each once, whatever links lead to it.
+
+    Links that leave the file are named and never followed. Soft links inside the file are not
+    followed either: what they lead to is met at its own place.
+    """
+    parents = dict(CORE_PARENTS) | _extension_parents(file)
+    objects: list[NwbObject] = []
+    unfollowed: list[str] = []
+    unknown: list[NwbObject] = []
+    seen: set[int] = set()
+    stack: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
+    while stack:
+        path, group, depth = stack.pop()
+        address = _address(group)
+        if address in seen or depth > MAX_DEPTH:
+            continue
+        seen.add(address)
+        if path and "neurodata_type" in group.attrs:
+            item = _object(path, group, parents=parents)
+            objects.append(item)
+            if item.namespace not in CORE_NAMESPACES and item.type not in parents:
+                unknown.append(item)
+        for name in group:
+            if not path and name == "specifications":
+                continue
+            link = group.get(name, getlink=True)
+            where = f"{path}/{name}"
+            if isinstance(link, h5py.ExternalLink):
+                unfollowed.append(f"{where} -> {link.filename}:{link.path}")
+            elif isinstance(link, h5py.SoftLink):
+                if not _leads_somewhere(file, where, link=link):
+                    unfollowed.append(f"{where} -> {link.path}")
+            elif group.get(name, getclass=True) is h5py.Group:
+                stack.append((where, group[name], depth + 1))
+    objects.sort(key=lambda item: item.path)
+    return Survey(
+        objects=tuple(objects), unfollowed=tuple(sorted(unfollowed)), unknown=tuple(unknown)
+    )
+
+
+def _address(item: h5py.Group | h5py.Dataset) -> int:
+    return int(h5py.h5o.get_info(item.id).addr)
+
+
+def text_attribute(item: h5py.Group | h5py.Dataset, name: str, default: str = "") -> str:
+    """An attribute as text; the default where it is not there or not text."""
+    value = item.attrs.get(name, default)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else default
+
+
+def child(group: h5py.Group, name: str, *, hops: int = 0) -> h5py.Group | h5py.Dataset | None:
+    """What stands under a name, following links inside the file only; None where nothing does.
+
+    Raises
+    ------
+    DataError
+        If the name leads out of the file, nowhere or in a circle, or if the values of a dataset
+        lie outside the file.
+    """
+    link = group.get(name, getlink=True)
+    where = f"{group.name.rstrip('/')}/{name}"
+    if link is None:
+        return None
+    if isinstance(link, h5py.ExternalLink):
+        raise DataError(
+            code="IN-F14",
+            place=where,
+            found=f"an external link leads to '{link.path}' in another file, '{link.filename}'",
+            fix="store the data in this file: copy it with pynwb's export, which resolves links",
+        )
+    if isinstance(link, h5py.SoftLink):
+        return _follow(group, link.path, where=where, hops=hops)
+    found = group[name]
+    if isinstance(found, h5py.Dataset):
+        _refuse_outside_values(found, where=where)
+    return found
+
+
+def child_text(group: h5py.Group, name: str) -> str:
+    """A scalar text dataset under a group; empty where there is none."""
+    try:
+        found = child(group, name)
+    except DataError:
+        return ""
+    if not isinstance(found, h5py.Dataset) or found.shape != ():
+        return ""
+    value = found[()]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else ""
+
+
+def dereference(item: h5py.Group | h5py.Dataset, name: str) -> h5py.Group | h5py.Dataset | None:
+    """What an object reference in an attribute points to; None where it points nowhere."""
+    reference = item.attrs.get(name)
+    if not isinstance(reference, h5py.Reference) or not reference:
+        return None
+    return item.file[reference]
+
+
+def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
+    """Names and what stands under them; links that lead nowhere or out are left out."""
+    for name in group:
+        try:
+            found = child(group, name)
+        except DataError:
+            continue
+        if found is not None:
+            yield name, found
+
+
+def _follow(
+    group: h5py.Group, target: str, *, where: str, hops: int
+) -> h5py.Group | h5py.Dataset | None:
+    """Walk a soft link's path step by step, so that no step can leave the file unseen."""
+    if hops >= MAX_DEPTH:
+        raise DataError(
+            code="IN-F19",
+            place=where,
+            found="soft links lead in a circle",
+            fix="store the data itself under this name",
+        )
+    current: h5py.Group | h5py.Dataset | None = group.file["/"] if target.startswith("/") else group
+    for part in target.split("/"):
+        if part in ("", "."):
+            continue
+        if not isinstance(current, h5py.Group):
+            current = None
+            break
+        current = child(current, part, hops=hops + 1)
+    if current is None:
+        raise DataError(
+            code="IN-F19",
+            place=where,
+            found=f"a soft link leads to '{target}', where nothing is",
+            fix="store the data itself under this name, or write the missing object",
+        )
+    return current
+
+
+def _leads_somewhere(file: h5py.File, where: str, *, link: h5py.SoftLink) -> bool:
+    try:
+        return (
+            _follow(file[where.rsplit("/", 1)[0] or "/"], link.path, where=where, hops=0)
+            is not None
+        )
+    except DataError:
+        return False
+
+
+def _refuse_outside_values(dataset: h5py.Dataset, *, where: str) -> None:
+    if dataset.external:
+        raise DataError(
+            code="IN-F16",
+            place=where,
+            found=f"the values lie in an external raw file, '{dataset.external[0][0]}'",
+            fix="store the values in this file",
+        )
+    if dataset.is_virtual:
+        raise DataError(
+            code="IN-F17",
+            place=where,
+            found="this is a virtual dataset, whose values lie in other files",
+            fix="store the values in this file",
+        )
+
+
+def _object(path: str, group: h5py.Group, *, parents: Mapping[str, str]) -> NwbObject:
+    type_name = text_attribute(group, "neurodata_type")
+    lineage = [type_name]
+    while lineage[-1] in parents and parents[lineage[-1]] not in lineage:
+        lineage.append(parents[lineage[-1]])
+    return NwbObject(
+        path=path,
+        type=type_name,
+        namespace=text_attribute(group, "namespace", "core"),
+        lineage=tuple(lineage),
+        group=group,
+    )
+
+
+def _extension_parents(file: h5py.File) -> dict[str, str]:
+    """Type to parent type, from the definitions of extensions that the file carries."""
+    parents: dict[str, str] = {}
+    cached = file.get("specifications")
+    if not isinstance(cached, h5py.Group):
+        return parents
+    for namespace in cached:
+        if namespace in CORE_NAMESPACES:
+            continue
+        for _, version in children(cached[namespace]):
+            if isinstance(version, h5py.Group):
+                for _, source in children(version):
+                    _collect_types(source, parents)
+    return parents
+
+
+def _collect_types(source: h5py.Group | h5py.Dataset, parents: dict[str, str]) -> None:
+    if not isinstance(source, h5py.Dataset) or source.shape != ():
+        return
+    raw = source[()]
+    try:
+        content = json.loads(raw)
+    except (TypeError, ValueError):  # not a definition; the types in it stay unknown
+        return
+    if not isinstance(content, dict):
+        return
+    pending = [*content.get("groups", ()), *content.get("datasets", ())]
+    while pending:
+        spec = pending.pop()
+        if not isinstance(spec, dict):
+            continue
+        name = spec.get("neurodata_type_def") or spec.get("data_type_def")
+        parent = spec.get("neurodata_type_inc") or spec.get("data_type_inc")
+        if isinstance(name, str):
+            parents.setdefault(name, parent if isinstance(parent, str) else "NWBDataInterface")
+        pending.extend(spec.get("groups", ()))
+        pending.extend(spec.get("datasets", ()))

@@ -1,0 +1,109 @@
+"""One NWB file becomes one checked recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core.errors import DataError
+from pipeline.core.notes import Note
+from pipeline.core.provenance import Provenance
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.io.nwb.about import read_about
+from pipeline.io.nwb.calcium import candidates, read_calcium
+from pipeline.io.nwb.objects import Survey, survey
+from pipeline.io.nwb.open import open_nwb, version_note
+from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.series import read_behaviour, read_stimuli
+from pipeline.io.nwb.spikes import read_spikes, units_object
+from pipeline.io.nwb.trials import read_intervals
+
+
+def read_recording(
+    path: Path, *, recording: str, options: ReadOptions, provenance: Provenance
+) -> tuple[Recording, tuple[Note, ...]]:
+    """The recording in an NWB file, and what a reader should know about how it was read.
+
+    The file is opened for reading only. Structure and numbers come straight from HDF5: a file
+    that breaks one rule of the format can still be read where that rule does not matter, and a
+    refusal can name the place.
+
+    Parameters
+    ----------
+    path
+        The NWB file.
+    recording
+        Id of the recording.
+    options
+        What the sheet says about how to read it.
+    provenance
+        Handed on into the record.
+
+    Raises
+    ------
+    DataError
+        If the file is not a readable NWB 2 file, or lacks or contradicts what is needed.
+    EnvironmentFault
+        If it may not be read now.
+    """
+    with open_nwb(path) as file:
+        contents = survey(file)
+        notes = version_note(file) + contents.notes()
+        kind, kind_notes = activity_kind(contents, options=options)
+        intervals = read_intervals(contents, options=options)
+        activity: SampledActivity | SpikeTrains
+        if kind == "calcium":
+            activity, units, source, activity_notes = read_calcium(contents, options=options)
+        else:
+            activity, units, source, activity_notes = read_spikes(
+                contents, options=options, trials=intervals.trials
+            )
+        stimuli, stimulus_notes = read_stimuli(contents)
+        behaviour, behaviour_notes = read_behaviour(contents)
+        result = Recording(
+            id=recording,
+            activity=activity,
+            units=units,
+            trials=intervals.trials,
+            epochs=intervals.epochs,
+            intervals=intervals.tables,
+            stimuli=stimuli,
+            behaviour=behaviour,
+            about=read_about(file, contents, source_series=source.path),
+            provenance=provenance,
+        )
+    notes += kind_notes + activity_notes + intervals.notes + stimulus_notes + behaviour_notes
+    return result, notes
+
+
+def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple[Note, ...]]:
+    """Whether to read ``calcium`` or ``spikes``.
+
+    Raises
+    ------
+    DataError
+        If the sheet leaves it open and the file has neither.
+    """
+    if options.activity != "auto":
+        return options.activity, ()
+    traces = candidates(contents)
+    units = units_object(contents)
+    if traces and units is not None:
+        text = (
+            "The file has calcium traces and units; the traces were read. Column 'activity' of "
+            "the sheet chooses."
+        )
+        return "calcium", (Note(kind="info", place=units.path, text=text),)
+    if traces or options.series:
+        return "calcium", ()
+    if units is not None:
+        return "spikes", ()
+    if any("rois" in item.group for item in contents.unknown):
+        return "calcium", ()  # its reader knows how to name the missing extension
+    types = sorted({item.type for item in contents.objects})
+    raise DataError(
+        code="IN-C01",
+        place="/",
+        found="neither calcium traces (RoiResponseSeries) nor units; the file has: "
+        + (", ".join(types) or "no typed objects"),
+        fix="name a file with processed activity in the sheet (column nwb)",
+    )

@@ -1,0 +1,191 @@
+"""NWB tables as data frames of their scalar columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.errors import DataError
+from pipeline.io.nwb.objects import child, dereference
+from pipeline.io.nwb.values import check_filters, is_numeric, read_all
+
+
+def row_ids(table: h5py.Group) -> list[str]:
+    """Ids of a table's rows as text; row numbers where the table has none."""
+    ids = child(table, "id")
+    if not isinstance(ids, h5py.Dataset):
+        columns = column_names(table)
+        return [str(row) for row in range(_length_of_first(table, columns))]
+    return [str(int(value)) for value in ids[...]]
+
+
+def column_names(table: h5py.Group) -> tuple[str, ...]:
+    """Names of a table's columns, in the order the file gives."""
+    declared = table.attrs.get("colnames", ())
+    names = [_text(name) for name in np.atleast_1d(np.asarray(declared, dtype=object))]
+    stored = [
+        name
+        for name in table
+        if name != "id"
+        and not name.endswith("_index")
+        and name not in names
+        and table.get(name, getclass=True) is h5py.Dataset
+    ]
+    return tuple([name for name in names if name in table] + stored)
+
+
+def scalar_columns(table: h5py.Group, *, n_rows: int) -> pd.DataFrame:
+    """Columns with one number, truth value or text a row, as the file has them.
+
+    Columns with several entries a row, references or compound entries are left out.
+
+    Raises
+    ------
+    DataError
+        If a column is not as long as the table or holds text that is not UTF-8.
+    """
+    columns: dict[str, pd.Series[Any]] = {}  # Any: columns differ in type
+    for name in column_names(table):
+        values = _scalar_column(table, name)
+        if values is None:
+            continue
+        if len(values) != n_rows:
+            raise DataError(
+                code="IN-F13",
+                place=f"{table.name}/{name}",
+                found=f"the column has {len(values)} entries, but the table has {n_rows} rows",
+                fix="write one entry a row",
+            )
+        columns[name] = values
+    return pd.DataFrame(columns, index=pd.RangeIndex(n_rows))
+
+
+def ragged_ends(table: h5py.Group, name: str, *, n_values: int) -> NDArray[np.int64] | None:
+    """Where each row's entries of a ragged column end; None for a column that is not ragged.
+
+    Raises
+    ------
+    DataError
+        If the index decreases or points past the stored values.
+    """
+    index = child(table, f"{name}_index")
+    if not isinstance(index, h5py.Dataset):
+        return None
+    ends: NDArray[np.int64] = index[...].astype(np.int64)
+    back = np.flatnonzero(np.diff(ends, prepend=0) < 0)
+    if back.size:
+        row = int(back[0])
+        raise DataError(
+            code="IN-S11",
+            place=index.name,
+            found=f"the index goes down from {ends[row - 1] if row else 0} to {ends[row]} at row "
+            f"{row}",
+            fix="write the table again with pynwb, which makes the index",
+        )
+    if ends.size and ends[-1] > n_values:
+        row = int(np.flatnonzero(ends > n_values)[0])
+        raise DataError(
+            code="IN-S11",
+            place=index.name,
+            found=f"the index points past the end: {ends[row]} at row {row}, but {n_values} values "
+            "are stored",
+            fix="copy the file again, or write the table again with pynwb",
+        )
+    return ends
+
+
+def joined_text(table: h5py.Group, name: str, *, n_rows: int) -> list[str]:
+    """Entries of a text column, those of a ragged one joined by ``+``."""
+    data = child(table, name)
+    if not isinstance(data, h5py.Dataset):
+        return [""] * n_rows
+    words = (
+        [as_label(value) for value in _texts(data)]
+        if _is_text(data)
+        else [as_label(value) for value in data[...]]
+    )
+    ends = ragged_ends(table, name, n_values=len(words))
+    if ends is None:
+        return words
+    starts = np.concatenate([[0], ends[:-1]]) if ends.size else ends
+    return ["+".join(words[a:b]) for a, b in zip(starts, ends, strict=True)]
+
+
+def as_label(value: object) -> str:
+    """A table entry as a label: whole numbers without ``.0``, text without blanks around it."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return str(value).strip()
+
+
+def is_text_column(column: pd.Series[Any]) -> bool:  # Any: that is the question
+    """Whether a column of a data frame holds text."""
+    return isinstance(column.dtype, pd.StringDtype)
+
+
+def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # Any: its dtype
+    if table.get(f"{name}_index", getlink=True) is not None:
+        return None
+    data = child(table, name)
+    if not isinstance(data, h5py.Dataset) or len(data.shape) != 1:
+        return None
+    check_filters(data)
+    if _is_text(data):
+        return pd.Series(_texts(data), dtype="str")
+    elements = dereference(data, "elements")
+    if isinstance(elements, h5py.Dataset) and _is_text(elements):
+        return _enumerated(data, _texts(elements))
+    if h5py.check_enum_dtype(data.dtype) == {"FALSE": 0, "TRUE": 1} or data.dtype.kind == "b":
+        return pd.Series(np.asarray(data[...], dtype=bool))
+    if not is_numeric(data) or dereference(data, "table") is not None:
+        return None
+    if data.dtype.kind in "iu":
+        return pd.Series(data[...].astype(np.int64))
+    return pd.Series(read_all(data))
+
+
+def _enumerated(data: h5py.Dataset, elements: list[str]) -> pd.Series[Any]:
+    numbers = data[...].astype(np.int64)
+    names = [elements[number] if 0 <= number < len(elements) else "" for number in numbers]
+    return pd.Series(names, dtype="str")
+
+
+def _is_text(data: h5py.Dataset) -> bool:
+    return h5py.check_string_dtype(data.dtype) is not None
+
+
+def _texts(data: h5py.Dataset) -> list[str]:
+    try:
+        return [str(value) for value in data.asstr(encoding="utf-8", errors="strict")[...]]
+    except UnicodeDecodeError as error:
+        raise DataError(
+            code="IN-C26",
+            place=data.name,
+            found=f"text that is not UTF-8 ({error.reason} 0x{error.object[error.start]:02x})",
+            fix="write the column again as UTF-8 text",
+        ) from error
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _length_of_first(table: h5py.Group, names: tuple[str, ...]) -> int:
+    for name in names:
+        index = child(table, f"{name}_index")
+        data = index if index is not None else child(table, name)
+        if isinstance(data, h5py.Dataset):
+            return int(data.shape[0])
+    return 0

@@ -1,0 +1,138 @@
+"""The unit table of a recording: ids, regions and names of neurons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pipeline.core.errors import DataError
+from pipeline.core.notes import Note
+from pipeline.core.recording import UNIT_COLUMNS
+from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.tables import as_label, is_text_column
+
+REGION_COLUMNS = ("brain_area", "brain_region", "region", "location")
+"""Columns that name a region when the sheet names none; only columns of text count."""
+
+
+def unit_table(
+    ids: Sequence[str],
+    columns: pd.DataFrame,
+    *,
+    place: str,
+    fallback_region: Sequence[str],
+    options: ReadOptions,
+) -> tuple[pd.DataFrame, tuple[Note, ...]]:
+    """The unit table with the columns every recording has, then those of the file.
+
+    Parameters
+    ----------
+    ids
+        Row ids of the file's table, one a unit.
+    columns
+        Scalar columns of the file's table, one row a unit.
+    place
+        HDF5 path of the file's table.
+    fallback_region
+        Region of each unit from electrodes or imaging plane, used when no column tells it.
+
+    Raises
+    ------
+    DataError
+        If the sheet names a column that the table does not have.
+    """
+    unit_ids, notes = _unique_ids(ids, place=place)
+    identity, certain, name_notes = _identities(columns, place=place, options=options)
+    core = pd.DataFrame(
+        {
+            "unit_id": pd.Series(unit_ids, dtype="str"),
+            "region": pd.Series(
+                _regions(columns, place=place, fallback=fallback_region, options=options),
+                dtype="str",
+            ),
+            "identity": pd.Series(identity, dtype="str"),
+            "identity_certain": pd.Series(certain, dtype=bool),
+            "good": pd.Series([True] * len(unit_ids), dtype=bool),
+            "reason": pd.Series([""] * len(unit_ids), dtype="str"),
+        }
+    )
+    further = columns.rename(columns=_own_name).reset_index(drop=True)
+    return pd.concat([core, further], axis=1), notes + name_notes
+
+
+def named_column(columns: pd.DataFrame, name: str, *, place: str, sheet_column: str) -> list[str]:
+    """A column as labels.
+
+    Raises
+    ------
+    DataError
+        If the table has no such column; the message lists those it has.
+    """
+    if name not in columns:
+        there = ", ".join(columns.columns) or "no columns of one value a row"
+        raise DataError(
+            code="IN-T02",
+            place=place,
+            found=f"there is no column '{name}'; the table has: {there}",
+            fix=f"correct column '{sheet_column}' of the sheet",
+        )
+    return [as_label(value) for value in columns[name]]
+
+
+def _own_name(name: str) -> str:
+    """Columns of the file that are called like ours keep their content under another name."""
+    return f"{name}_in_file" if name in UNIT_COLUMNS else name
+
+
+def _unique_ids(ids: Sequence[str], *, place: str) -> tuple[list[str], tuple[Note, ...]]:
+    counts = Counter(ids)
+    if len(counts) == len(ids):
+        return list(ids), ()
+    seen: Counter[str] = Counter()
+    unique: list[str] = []
+    for one in ids:
+        seen[one] += 1
+        unique.append(one if seen[one] == 1 else f"{one}#{seen[one]}")
+    repeated = sorted(one for one, count in counts.items() if count > 1)
+    text = (
+        f"Duplicate ids: {len(repeated)} ({', '.join(repeated[:5])}); later units with such an id "
+        "are called id#2 and so on."
+    )
+    return unique, (Note(kind="warn", place=f"{place}/id", text=text),)
+
+
+def _regions(
+    columns: pd.DataFrame, *, place: str, fallback: Sequence[str], options: ReadOptions
+) -> list[str]:
+    if options.region:
+        return named_column(columns, options.region, place=place, sheet_column="region")
+    for name in REGION_COLUMNS:
+        if name in columns and is_text_column(columns[name]):
+            return [as_label(value) for value in columns[name]]
+    return list(fallback)
+
+
+def _identities(
+    columns: pd.DataFrame, *, place: str, options: ReadOptions
+) -> tuple[list[str], list[bool], tuple[Note, ...]]:
+    if not options.identity:
+        return [""] * len(columns), [False] * len(columns), ()
+    raw = named_column(columns, options.identity, place=place, sheet_column="identity")
+    raw = ["" if name.lower() == "nan" else name for name in raw]
+    names = [name.rstrip("? ") for name in raw]
+    counts = Counter(name for name in names if name)
+    certain = [
+        bool(name) and name == written and counts[name] == 1
+        for name, written in zip(names, raw, strict=True)
+    ]
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    if not twice:
+        return names, certain, ()
+    text = (
+        f"Names that stand twice or more: {len(twice)} ({', '.join(twice[:5])}); none of these "
+        "units counts as identified for certain."
+    )
+    note = Note(kind="warn", place=f"{place}/{options.identity}", text=text)
+    return names, certain, (note,)
