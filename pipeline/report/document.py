@@ -1,0 +1,55 @@
+"""The report as data, for programs: what ``report.json`` holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.parts import Section
+from pipeline.report.page import Page
+from pipeline.report.redact import redacted
+
+Json = dict[str, Any]  # Any: JSON
+
+
+def report_document(page: Page) -> Json:
+    """Every number of the page under ``experiment, recordings, methods, provenance``.
+
+    The section ``data`` stands among ``methods``' neighbours as ``data``, in the same form.
+    """
+    shown = redacted(page) if page.redact else page
+    document: Json = {
+        "experiment": shown.experiment,
+        "recordings": [plain(row) for row in shown.recordings],
+        "methods": {section.id: _section(section) for section in shown.methods},
+        "provenance": plain(shown.provenance),
+    }
+    return document
+
+
+def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers
+    """The same content in JSON's types; numbers that are not finite become ``None``."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)
+
+
+def _section(section: Section) -> Json:
+    return {
+        "status": section.status,
+        "reason": section.reason,
+        "numbers": plain(section.numbers),
+    }

@@ -1,0 +1,383 @@
+"""Figure data -> what the page's script hands to Plotly.
+
+Colours appear as names of theme colours (``@g0`` is the colour of group 0, ``@g0/0.2`` the same at
+a fifth of its strength), which the script fills in, so that a figure can change with the page.
+Text that Plotly would read as markup is escaped; everything else about text is the script's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
+from pipeline.report.packing import pack_array
+from pipeline.viz.spans import span_labels
+from pipeline.viz.theme import DASHES, LIGHT, MARKERS, group_index
+
+Json = dict[str, Any]  # Any: JSON for the page's script
+
+EDGE_CLASSES = 4
+"""Widths in which the edges of a network are drawn."""
+MOST_NODE_LABELS = 80
+
+
+@dataclass(frozen=True)
+class ArrayPool:
+    """Arrays of a figure, each stored once, referred to by number."""
+
+    arrays: list[Json] = field(default_factory=list)
+
+    def add(self, values: Any, *, exact: bool = False) -> Json:  # Any: whatever NumPy accepts
+        """A reference to an array, which is stored."""
+        self.arrays.append(pack_array(values, exact=exact))
+        return {"$": len(self.arrays) - 1}
+
+
+def interactive(figure: Figure) -> Json:
+    """A figure as plain data for the page's script: panels, arrays, and tables to download."""
+    pool = ArrayPool()
+    panels = [interactive_panel(panel, pool) for panel in figure.panels]
+    return {"id": figure.id, "panels": panels, "arrays": pool.arrays}
+
+
+def interactive_panel(panel: Panel, pool: ArrayPool) -> Json:
+    """One panel: traces, axes, marks beside the data, and its numbers as a table."""
+    kinds: dict[type, Callable[..., Json]] = {
+        Heatmap: _heatmap,
+        Lines: _lines,
+        Points: _points,
+        Bars: _bars,
+        Network: _network,
+    }
+    drawn = kinds[type(panel)](panel, pool)
+    return {"kind": type(panel).__name__.lower(), "title": panel.title, **drawn}
+
+
+def plotly_text(text: str) -> str:
+    """Text that Plotly shows as it stands."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _heatmap(panel: Heatmap, pool: ArrayPool) -> Json:
+    rows, columns = panel.values.shape
+    values = pool.add(panel.values)
+    low, high = heatmap_limits(panel)
+    x = np.arange(columns, dtype=float) if panel.x is None else panel.x
+    step = float(x[1] - x[0]) if columns > 1 else 1.0
+    first = float(x[0]) if columns else 0.0
+    trace: Json = {
+        "type": "heatmap",
+        "z": values,
+        "x0": first,
+        "dx": step,
+        "y0": 0,
+        "dy": 1,
+        "zmin": low,
+        "zmax": high,
+        "hoverinfo": "none",
+        "hoverongaps": True,
+        "colorscale": f"@{panel.scale}",
+        "showscale": panel.scale != "categorical",
+        "colorbar": {"title": {"text": plotly_text(panel.value_title)}},
+    }
+    edges = [first - step / 2, first + step * (columns - 0.5)]
+    return {
+        "traces": [trace],
+        "x": {"title": plotly_text(panel.x_title), "range": edges},
+        "y": {"title": plotly_text(panel.y_title), "range": [rows - 0.5, -0.5]},
+        "xlabels": list(panel.x_labels),
+        "ylabels": list(panel.y_labels),
+        "x0": first,
+        "dx": step,
+        "valueTitle": panel.value_title,
+        "square": panel.square,
+        "rows": rows,
+        "columns": columns,
+        "spans": _spans(panel.spans),
+        "breaks": list(panel.breaks),
+        "csv": {
+            "form": "matrix",
+            "corner": f"{panel.y_title} \\ {panel.x_title}",
+            "columns": list(panel.x_labels) or pool.add(x, exact=True),
+            "rows": list(panel.y_labels) or [str(row) for row in range(rows)],
+            "values": values,
+        },
+    }
+
+
+def heatmap_limits(panel: Heatmap) -> tuple[float, float]:
+    """Ends of the colour scale: as stated, or from the finite values, symmetric if diverging."""
+    finite = panel.values[np.isfinite(panel.values)]
+    if panel.scale == "categorical":
+        return -1.5, len(LIGHT.groups) - 0.5
+    if panel.limits is not None:
+        return panel.limits
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    if panel.scale == "diverging":
+        reach = max(abs(low), abs(high)) or 1.0
+        return -reach, reach
+    return low, high if high > low else low + 1.0
+
+
+def _lines(panel: Lines, pool: ArrayPool) -> Json:
+    x = pool.add(panel.x, exact=True)
+    traces: list[Json] = []
+    columns: list[list[Any]] = [[panel.x_title, x]]  # Any: name and reference
+    for line in panel.lines:
+        place = group_index(line.group)
+        color = f"g{place}"
+        y = pool.add(line.y)
+        columns.append([line.name, y])
+        if line.lower is not None and line.upper is not None:
+            band_x, band_y = _band(panel.x, line.lower, line.upper)
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": pool.add(band_x, exact=True),
+                    "y": pool.add(band_y),
+                    "fill": "toself",
+                    "fillcolor": f"@{color}/0.2",
+                    "line": {"width": 0},
+                    "hoverinfo": "skip",
+                }
+            )
+            columns.append([f"{line.name}, lower", pool.add(line.lower)])
+            columns.append([f"{line.name}, upper", pool.add(line.upper)])
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": x,
+                "y": y,
+                "name": plotly_text(line.name),
+                "line": {"color": f"@{color}", "width": 1.75, "dash": DASHES[place]},
+                "connectgaps": False,
+            }
+        )
+    # Bands lie below all curves.
+    traces.sort(key=lambda trace: "fill" not in trace)
+    return {
+        "traces": traces,
+        "x": {"title": plotly_text(panel.x_title)},
+        "y": {"title": plotly_text(panel.y_title)},
+        "spans": _spans(panel.spans),
+        "breaks": list(panel.breaks),
+        "csv": {"form": "columns", "columns": columns},
+    }
+
+
+def _band(
+    x: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Outline of the area between two curves, one closed piece a stretch of finite values."""
+    finite = np.isfinite(lower) & np.isfinite(upper)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], finite.astype(int), [0]])))
+    xs: list[NDArray[np.float64]] = []
+    ys: list[NDArray[np.float64]] = []
+    gap = np.array([np.nan])
+    for start, stop in edges.reshape(-1, 2):
+        piece = slice(start, stop)
+        xs += [x[piece], x[piece][::-1], gap]
+        ys += [lower[piece], upper[piece][::-1], gap]
+    if not xs:
+        return gap[:0], gap[:0]
+    return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
+
+
+def _points(panel: Points, pool: ArrayPool) -> Json:
+    group = np.full(panel.x.size, -1) if panel.group is None else panel.group
+    traces: list[Json] = []
+    for value in sorted(set(group.tolist())):
+        members = np.flatnonzero(group == value)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": pool.add(panel.x[members], exact=True),
+                "y": pool.add(panel.y[members], exact=True),
+                "text": [plotly_text(panel.labels[i]) for i in members] if panel.labels else None,
+                "name": plotly_text(group_name(value, panel.group_names)),
+                "marker": _marker(value, size=8),
+                "hovertemplate": ("%{text}<br>" if panel.labels else "")
+                + "%{x:.4g}, %{y:.4g}"
+                + f"<extra>{plotly_text(group_name(value, panel.group_names))}</extra>",
+            }
+        )
+    columns: list[list[Any]] = [  # Any: name and reference or list
+        [panel.x_title, pool.add(panel.x, exact=True)],
+        [panel.y_title, pool.add(panel.y, exact=True)],
+    ]
+    if panel.group is not None:
+        columns.append(["group", [group_name(int(g), panel.group_names) for g in group]])
+    if panel.labels:
+        columns.insert(0, ["label", list(panel.labels)])
+    return {
+        "traces": traces,
+        "x": {"title": plotly_text(panel.x_title)},
+        "y": {"title": plotly_text(panel.y_title)},
+        "csv": {"form": "columns", "columns": columns},
+    }
+
+
+def group_name(group: int, names: Sequence[str]) -> str:
+    """Name of a group as shown; -1 has none."""
+    if group < 0:
+        return "none"
+    return names[group] if group < len(names) else str(group)
+
+
+def _marker(group: int, *, size: float) -> Json:
+    if group < 0:
+        return {"color": "@quiet", "symbol": "circle-open", "size": size, "line": {"width": 1.2}}
+    place = group_index(group)
+    return {
+        "color": f"@g{place}",
+        "symbol": MARKERS[place],
+        "size": size,
+        "line": {"width": 0.75, "color": "@surface"},
+    }
+
+
+def _bars(panel: Bars, pool: ArrayPool) -> Json:
+    across = bars_lie(panel)
+    values = pool.add(panel.values)
+    places = list(range(len(panel.labels)))
+    trace: Json = {
+        "type": "bar",
+        "orientation": "h" if across else "v",
+        "x": values if across else places,
+        "y": places if across else values,
+        "text": [plotly_text(label) for label in panel.labels],
+        "textposition": "none",
+        "hovertemplate": "%{text}: %{" + ("x" if across else "y") + ":.4g}<extra></extra>",
+        "marker": {"color": "@g0/0.85", "line": {"width": 0}},
+        "width": 0.7,
+    }
+    columns: list[list[Any]] = [  # Any: name and reference or list
+        [panel.x_title, list(panel.labels)],
+        [panel.y_title, values],
+    ]
+    if panel.lower is not None and panel.upper is not None:
+        trace["error_x" if across else "error_y"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": pool.add(panel.upper - panel.values),
+            "arrayminus": pool.add(panel.values - panel.lower),
+            "color": "@ink",
+            "thickness": 1.2,
+            "width": 4,
+        }
+        columns += [["lower", pool.add(panel.lower)], ["upper", pool.add(panel.upper)]]
+    names = {"title": plotly_text(panel.x_title), "range": [-0.6, len(places) - 0.4]}
+    numbers = {"title": plotly_text(panel.y_title)}
+    if across:
+        names["range"] = [len(places) - 0.4, -0.6]
+    return {
+        "traces": [trace],
+        "x": numbers if across else names,
+        "y": names if across else numbers,
+        "across": across,
+        "bars": len(places),
+        "xlabels": [] if across else list(panel.labels),
+        "ylabels": list(panel.labels) if across else [],
+        "reference": panel.reference,
+        "referenceLabel": panel.reference_label,
+        "csv": {"form": "columns", "columns": columns},
+    }
+
+
+def bars_lie(panel: Bars) -> bool:
+    """Whether bars run from left to right: when their labels would not fit side by side."""
+    longest = max((len(label) for label in panel.labels), default=0)
+    return len(panel.labels) <= 40 and len(panel.labels) * longest > 60
+
+
+def _network(panel: Network, pool: ArrayPool) -> Json:
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": pool.add(x, exact=True),
+            "y": pool.add(y, exact=True),
+            "line": {"color": f"@ink/{alpha}", "width": width, "dash": "dot" if below else "solid"},
+            "hoverinfo": "skip",
+        }
+        for x, y, width, alpha, below in edge_classes(panel)
+    ]
+    labelled = len(panel.labels) <= MOST_NODE_LABELS
+    for value in sorted(set(panel.group.tolist())):
+        members = np.flatnonzero(panel.group == value)
+        group = plotly_text(group_name(value, panel.group_names))
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers+text" if labelled else "markers",
+                "x": pool.add(panel.x[members], exact=True),
+                "y": pool.add(panel.y[members], exact=True),
+                "text": [plotly_text(panel.labels[i]) for i in members],
+                "textposition": "top center",
+                "textfont": {"size": 9, "color": "@ink"},
+                "marker": _marker(value, size=10),
+                "hovertemplate": "%{text}<extra>" + group + "</extra>",
+            }
+        )
+    source = [panel.labels[i] for i in panel.edges[:, 0]]
+    target = [panel.labels[i] for i in panel.edges[:, 1]]
+    return {
+        "traces": traces,
+        "x": {},
+        "y": {},
+        "plain": True,
+        "csv": {
+            "form": "columns",
+            "columns": [
+                ["from", source],
+                ["to", target],
+                ["weight", pool.add(panel.weights)],
+            ],
+        },
+    }
+
+
+EdgeClass = tuple[NDArray[np.float64], NDArray[np.float64], float, float, bool]
+
+
+def edge_classes(panel: Network) -> list[EdgeClass]:
+    """Edges of like strength and sign as one broken curve each, weakest first.
+
+    Returns
+    -------
+    x, y with NaN between edges, width in pixels, strength of colour, whether weights are negative.
+    """
+    if not len(panel.edges):
+        return []
+    size = np.abs(panel.weights)
+    limits = np.quantile(size, np.linspace(0, 1, EDGE_CLASSES + 1)[1:-1])
+    classes = np.searchsorted(limits, size, side="left")
+    found: list[EdgeClass] = []
+    for strength in range(EDGE_CLASSES):
+        for below in (False, True):
+            chosen = panel.edges[(classes == strength) & ((panel.weights < 0) == below)]
+            if not len(chosen):
+                continue
+            gap = np.full(len(chosen), np.nan)
+            x = np.stack([panel.x[chosen[:, 0]], panel.x[chosen[:, 1]], gap], axis=1).ravel()
+            y = np.stack([panel.y[chosen[:, 0]], panel.y[chosen[:, 1]], gap], axis=1).ravel()
+            found.append((x, y, 0.6 + 0.7 * strength, 0.14 + 0.14 * strength, below))
+    return found
+
+
+def _spans(spans: Sequence[Span]) -> list[Json]:
+    places = {label: place for place, label in enumerate(span_labels(spans))}
+    return [
+        {"start": span.start, "stop": span.stop, "label": span.label, "place": places[span.label]}
+        for span in spans
+    ]

@@ -1,0 +1,51 @@
+"""What one report shows, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.core.parts import Number, Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What one job took."""
+
+    job: str
+    seconds: float
+    peak_mb: float | None = None
+    """Largest resident memory in megabytes; ``None`` where it was not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Page:
+    """Everything on the report of one experiment.
+
+    Methods that did not run come as sections too, with ``not_applicable`` and the reason.
+    """
+
+    experiment: str
+    version: str
+    """Version of the package."""
+    sections: tuple[Section, ...]
+    """The section ``data`` first, then the methods in their order."""
+    recordings: tuple[Mapping[str, Number], ...] = ()
+    """One row a recording, as :func:`pipeline.report.data_section.recording_rows` makes them."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """All settings used, nested as in the settings file."""
+    changed: tuple[str, ...] = ()
+    """Dotted keys of the settings that are not the default."""
+    provenance: Mapping[str, object] = field(default_factory=dict)
+    timings: tuple[Timing, ...] = ()
+    note: str = ""
+    """Why the report is partial, when it is."""
+    redact: bool = False
+    """Hide who was recorded, where it was computed, and free text."""
+    limit_bytes: int = 3_000_000
+    """Size above which heat maps are coarsened, with a visible note."""
+
+    @property
+    def methods(self) -> tuple[Section, ...]:
+        """The sections of methods."""
+        return tuple(section for section in self.sections if section.id != "data")

@@ -1,0 +1,202 @@
+"""One self-contained page of HTML from a page's data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.parts import Figure, Table
+from pipeline.report.document import plain
+from pipeline.report.interactive import interactive
+from pipeline.report.legend import legend
+from pipeline.report.packing import pack_json, plotly_packed, script_hash
+from pipeline.report.page import Page
+from pipeline.report.redact import redacted
+from pipeline.report.wording import (
+    CHECK_WORDS,
+    STATUS_WORDS,
+    doubtful,
+    duration_text,
+    failure_facts,
+    number_text,
+    overall,
+    ranked,
+    rows_left_out,
+    shown_columns,
+    shown_rows,
+)
+from pipeline.viz.theme import DARK, LIGHT, Theme
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure as the page's script unpacks it, with remarks for the reader."""
+
+    packed: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A setting, or a block of settings, in the tree on the page."""
+
+    key: str
+    value: str
+    changed: bool
+    children: tuple[Node, ...] | None
+
+
+def render(page: Page) -> str:
+    """The report of one experiment as one HTML text that needs nothing else.
+
+    All text from data is escaped; a content security policy allows our two scripts by their
+    hashes and no request to anywhere. The same page gives the same text.
+    """
+    shown = redacted(page) if page.redact else page
+    drawn = {
+        (section.id, part.id): Drawn(pack_json(interactive(part)), ())
+        for section in shown.sections
+        for part in section.body
+        if isinstance(part, Figure)
+    }
+    script = template_text("page.js")
+    library, library_hash = plotly_packed() if drawn else ("", "")
+    from markupsafe import Markup
+
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            page=shown,
+            policy=policy(script_hash(script), library_hash),
+            tokens=Markup(tokens()),  # noqa: S704 - our own text
+            css=Markup(template_text("page.css")),  # noqa: S704 - our own text
+            script=Markup(script),  # noqa: S704 - our own text
+            themes=Markup(themes_json()),  # noqa: S704 - our own text
+            library=library,
+            drawn=drawn,
+            facts=header_facts(shown),
+            overall=overall(shown.methods),
+            settings=setting_nodes(shown.settings, shown.changed),
+            provenance=json.dumps(plain(shown.provenance), indent=2, ensure_ascii=False),
+        )
+    )
+
+
+def policy(*script_hashes: str) -> str:
+    """A content security policy that allows these scripts and no request."""
+    scripts = " ".join(name for name in script_hashes if name)
+    return (
+        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+        f"script-src {scripts}; base-uri 'none'; form-action 'none'"
+    )
+
+
+@lru_cache(maxsize=1)
+def environment() -> jinja2.Environment:
+    """The templates, with everything escaped and every missing name an error."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        words=STATUS_WORDS,
+        check_words=CHECK_WORDS,
+        legend=legend,
+        ranked=ranked,
+        doubtful=doubtful,
+        failure_facts=failure_facts,
+        shown_columns=shown_columns,
+        shown_rows=shown_rows,
+        rows_left_out=rows_left_out,
+        duration=duration_text,
+        kind_of=_kind_of,
+    )
+    return made
+
+
+def template_text(name: str) -> str:
+    """The text of one of our own style sheets or scripts."""
+    return files("pipeline.report").joinpath("templates", name).read_text("utf-8")
+
+
+def tokens() -> str:
+    """The colours of both appearances as custom properties."""
+
+    def properties(theme: Theme) -> str:
+        plain_ones = {
+            name.replace("_", "-"): getattr(theme, name)
+            for name in theme.__dataclass_fields__
+            if isinstance(getattr(theme, name), str) and name != "name"
+        }
+        groups = {f"g{place}": color for place, color in enumerate(theme.groups)}
+        return "".join(f"--{name}:{value};" for name, value in {**plain_ones, **groups}.items())
+
+    light = f"color-scheme:light;{properties(LIGHT)}"
+    dark = f"color-scheme:dark;{properties(DARK)}"
+    return (
+        f":root{{{light}}}"
+        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+        f":root[data-theme=light]{{{light}}}:root[data-theme=dark]{{{dark}}}"
+        f"@media print{{:root,:root[data-theme]{{{light}}}}}"
+    )
+
+
+def themes_json() -> str:
+    """The colours of both appearances for the page's script."""
+    return json.dumps(
+        {
+            theme.name: {name: getattr(theme, name) for name in theme.__dataclass_fields__}
+            for theme in (LIGHT, DARK)
+        },
+        separators=(",", ":"),
+    )
+
+
+def header_facts(page: Page) -> list[tuple[str, str]]:
+    """Name and value of what stands under the title."""
+    rows = page.recordings
+    facts = [("Recordings", str(len(rows)))] if rows else []
+    subjects = {str(row["subject"]) for row in rows if row.get("subject")}
+    if subjects:
+        facts.append(("Animals", str(len(subjects))))
+    used = [row["units_used"] for row in rows if isinstance(row.get("units_used"), int)]
+    if used:
+        facts.append(("Units used", str(sum(used))))  # type: ignore[arg-type]
+    days = sorted({str(row["session_start"])[:10] for row in rows if row.get("session_start")})
+    if days:
+        facts.append(("Recorded", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
+    return facts
+
+
+def setting_nodes(
+    settings: Mapping[str, object], changed: tuple[str, ...], *, above: str = ""
+) -> tuple[Node, ...]:
+    """The tree of settings, with those marked that are not the default."""
+    nodes = []
+    for key, value in settings.items():
+        path = f"{above}{key}"
+        if isinstance(value, Mapping):
+            children = setting_nodes(value, changed, above=f"{path}.")
+            nodes.append(Node(str(key), "", False, children))
+        else:
+            listed = value if isinstance(value, (list, tuple)) else (value,)
+            text = ", ".join(number_text(item) for item in listed)
+            nodes.append(Node(str(key), text, path in changed, None))
+    return tuple(nodes)
+
+
+def _kind_of(part: Any) -> str:  # Any: a part as the template sees it
+    return "table" if isinstance(part, Table) else "figure"

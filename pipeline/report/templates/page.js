@@ -1,0 +1,512 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const themes = JSON.parse(document.getElementById("themes").textContent);
+  const printing = { on: false };
+  const PRINT_WIDTH = 660;
+
+  /* ---- appearance ---- */
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const remembered = () => {
+    try { return localStorage.getItem("neuroptych-appearance"); } catch { return null; }
+  };
+  const remember = (value) => {
+    try { localStorage.setItem("neuroptych-appearance", value); } catch { /* no storage: fine */ }
+  };
+  const appearance = () => {
+    if (printing.on) return "light";
+    return root.dataset.theme || (system.matches ? "dark" : "light");
+  };
+  const stored = remembered();
+  if (stored === "dark" || stored === "light") root.dataset.theme = stored;
+
+  const toggle = document.getElementById("appearance");
+  const showAppearance = () => {
+    const dark = appearance() === "dark";
+    toggle.setAttribute("aria-pressed", String(dark));
+    toggle.querySelector("span").textContent = dark ? "Light" : "Dark";
+  };
+
+  /* ---- unpacking ---- */
+  const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const unpack = async (base64) => {
+    const stream = new Blob([bytesOf(base64)]).stream()
+      .pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
+  const numbersOf = (packed) => {
+    const bytes = bytesOf(packed.data);
+    if (packed.type === "f8") return new Float64Array(bytes.buffer);
+    if (packed.type === "f4") return new Float32Array(bytes.buffer);
+    const levels = new Float32Array(bytesOf(packed.levels).buffer);
+    return Float32Array.from(bytes, (code) => (code === 255 ? NaN : levels[code]));
+  };
+  const arrayOf = (packed) => {
+    const flat = numbersOf(packed);
+    if (packed.shape.length < 2) return flat;
+    const [rows, columns] = packed.shape;
+    return Array.from({ length: rows }, (_, r) => flat.subarray(r * columns, (r + 1) * columns));
+  };
+  const isReference = (value) =>
+    value !== null && typeof value === "object" && Object.hasOwn(value, "$");
+  const resolve = (value, arrays) => {
+    if (isReference(value)) return arrays[value.$];
+    if (Array.isArray(value)) return value.map((item) => resolve(item, arrays));
+    if (value !== null && typeof value === "object") {
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [key, resolve(item, arrays)]));
+    }
+    return value;
+  };
+
+  let library = null;
+  const loadLibrary = () => {
+    library ??= unpack(document.getElementById("plotly").textContent.trim()).then((text) => {
+      const script = document.createElement("script");
+      script.textContent = text;
+      document.head.append(script);
+      if (!window.Plotly) throw new Error("The figure library did not start.");
+    });
+    return library;
+  };
+
+  /* ---- colours ---- */
+  const COLOUR_KEYS = new Set(["color", "fillcolor", "bgcolor", "colorscale"]);
+  const withAlpha = (hex, alpha) => {
+    const part = (at) => parseInt(hex.slice(at, at + 2), 16);
+    return `rgba(${part(1)},${part(3)},${part(5)},${alpha})`;
+  };
+  const colourOf = (name, theme) => {
+    const [key, alpha] = name.slice(1).split("/");
+    if (key === "categorical") return steps(theme);
+    if (Array.isArray(theme[key])) return theme[key];
+    const hex = /^g\d+$/.test(key) ? theme.groups[Number(key.slice(1))] : theme[key];
+    return alpha ? withAlpha(hex, alpha) : hex;
+  };
+  const painted = (value, theme, key) => {
+    if (COLOUR_KEYS.has(key) && typeof value === "string" && value.startsWith("@")) {
+      return colourOf(value, theme);
+    }
+    if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
+    if (Array.isArray(value)) {
+      return value.length && typeof value[0] === "object" && !ArrayBuffer.isView(value[0])
+        ? value.map((item) => painted(item, theme, key)) : value;
+    }
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, painted(item, theme, name)]));
+  };
+  const steps = (theme) => {
+    /* one even step for each integer from -1 (none) on */
+    const count = theme.groups.length + 1;
+    const colours = [theme.missing, ...theme.groups];
+    return colours.flatMap((colour, at) => [[at / count, colour], [(at + 1) / count, colour]]);
+  };
+
+  /* ---- marks that depend on the width ---- */
+  const short = (label, limit = 22) =>
+    (label.length > limit ? label.slice(0, limit - 1) + "\u2026" : label);
+  const escaped = (label) =>
+    label.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+  const labelTicks = (labels, pixels, range, x0 = 0, dx = 1, pitch = 12) => {
+    if (!labels || !labels.length) return {};
+    const shown = Math.abs(range[1] - range[0]) / dx;
+    const every = Math.max(1, Math.ceil((pitch * shown) / Math.max(pixels, 1)));
+    const places = labels.map((_, at) => at).filter((at) => at % every === 0);
+    return {
+      tickmode: "array",
+      tickvals: places.map((at) => x0 + at * dx),
+      ticktext: places.map((at) => escaped(short(labels[at]))),
+      ticks: "",
+      showgrid: false,
+    };
+  };
+
+  const STRIP = 14;
+  const spanMarks = (panel, range, size, theme) => {
+    const shapes = [];
+    const annotations = [];
+    const heat = panel.kind === "heatmap";
+    const y0 = 1 + 4 / size.height;
+    const y1 = y0 + STRIP / size.height;
+    for (const span of panel.spans || []) {
+      const start = Math.max(span.start, Math.min(...range));
+      const stop = Math.min(span.stop, Math.max(...range));
+      if (!(stop > start)) continue;
+      const colour = theme.groups[span.place % theme.groups.length];
+      const common = { type: "rect", xref: "x", x0: start, x1: stop, line: { width: 0 } };
+      shapes.push({ ...common, yref: "paper", y0, y1, fillcolor: withAlpha(colour, 0.32) });
+      if (!heat && panel.spans.length <= 60) {
+        shapes.push({
+          ...common, yref: "paper", y0: 0, y1: 1, fillcolor: withAlpha(colour, 0.07),
+          layer: "below",
+        });
+      }
+      const wide = ((stop - start) / Math.abs(range[1] - range[0])) * size.width;
+      const number = String(span.place + 1);
+      const text = span.label.length * 6.4 + 6 <= wide ? span.label
+        : number.length * 7 + 3 <= wide ? number : "";
+      if (text) {
+        annotations.push({
+          xref: "x", yref: "paper", x: (start + stop) / 2, y: (y0 + y1) / 2, showarrow: false,
+          text: escaped(text), font: { size: 10, color: theme.ink }, yanchor: "middle",
+        });
+      }
+    }
+    for (const at of panel.breaks || []) {
+      shapes.push({
+        type: "line", xref: "x", yref: "paper", x0: at, x1: at, y0: 0, y1: 1,
+        line: { color: heat ? theme.surface : theme.muted, width: 1, dash: "dot" },
+      });
+    }
+    return { shapes, annotations };
+  };
+
+  const heightOf = (panel, width) => {
+    const spans = panel.spans && panel.spans.length ? STRIP + 6 : 0;
+    if (panel.kind === "heatmap" && panel.square) return Math.min(width - 60, 760) + 10;
+    if (panel.kind === "heatmap") {
+      return Math.max(150, Math.min(430, panel.rows * 9)) + 70 + spans;
+    }
+    if (panel.kind === "network") return Math.min(width, 640);
+    if (panel.kind === "points") return Math.max(300, Math.min(width * 0.72, 480));
+    if (panel.kind === "bars" && panel.across) return panel.bars * 22 + 70;
+    return Math.max(230, Math.min(width * 0.42, 330)) + spans;
+  };
+
+  const axisBase = (theme) => ({
+    color: theme.muted, gridcolor: theme.grid, linecolor: theme.line, zeroline: false,
+    showline: true, ticks: "outside", ticklen: 4, tickcolor: theme.line, automargin: true,
+    tickfont: { size: 11, color: theme.muted }, fixedrange: false, exponentformat: "power",
+  });
+  const titled = (axis, theme) =>
+    (axis.title ? { title: { text: axis.title, standoff: 8, font: { size: 12, color: theme.ink } } }
+      : {});
+
+  const rangeOfTraces = (panel, axis) => {
+    if (panel[axis].range) return panel[axis].range;
+    let low = Infinity;
+    let high = -Infinity;
+    for (const trace of panel.traces) {
+      for (const value of trace[axis] || []) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+    }
+    return low < high ? [low, high] : [low - 1, high + 1];
+  };
+
+  const layoutOf = (panel, width, height, theme, zoom = {}) => {
+    const spanned = panel.spans && panel.spans.length;
+    const margin = {
+      l: 56, r: panel.kind === "heatmap" ? 10 : 14, t: spanned ? STRIP + 12 : 10, b: 46,
+    };
+    const plot = { width: width - margin.l - margin.r - 70, height: height - margin.t - margin.b };
+    const xrange = zoom.x || rangeOfTraces(panel, "x");
+    const yrange = zoom.y || panel.y.range;
+    const layout = {
+      width, height, margin, autosize: false, showlegend: false, hovermode: "closest",
+      paper_bgcolor: theme.surface,
+      plot_bgcolor: panel.kind === "heatmap" ? theme.missing : theme.surface,
+      font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", size: 12,
+        color: theme.ink },
+      hoverlabel: { bgcolor: theme.ink, bordercolor: theme.ink, namelength: -1,
+        font: { color: theme.surface, size: 12 } },
+      xaxis: { ...axisBase(theme), ...titled(panel.x, theme),
+        ...labelTicks(panel.xlabels, plot.width, xrange, panel.x0, panel.dx),
+        showgrid: false },
+      yaxis: { ...axisBase(theme), ...titled(panel.y, theme),
+        ...(panel.ylabels ? labelTicks(panel.ylabels, plot.height, yrange || [0, 1]) : {}) },
+      shapes: [], annotations: [], dragmode: "zoom", separators: ".\u202f",
+    };
+    if (panel.xlabels && panel.xlabels.length) layout.xaxis.tickangle = -90;
+    if (panel.kind === "lines" || panel.kind === "heatmap") layout.xaxis.range = xrange;
+    if (panel.kind === "bars") {
+      layout[panel.across ? "yaxis" : "xaxis"].range = panel[panel.across ? "y" : "x"].range;
+      layout[panel.across ? "xaxis" : "yaxis"].showgrid = true;
+      if (panel.reference !== null) Object.assign(layout, referenceMarks(panel, theme));
+    }
+    if (panel.kind === "heatmap") {
+      layout.yaxis.range = yrange;
+      layout.yaxis.showgrid = false;
+      if (!panel.ylabels.length) layout.yaxis.nticks = 6;
+      if (panel.square) Object.assign(layout.yaxis, { scaleanchor: "x", constrain: "domain" });
+      if (panel.square) layout.xaxis.constrain = "domain";
+    }
+    if (panel.kind === "points") layout.xaxis.showgrid = true;
+    if (panel.plain) {
+      Object.assign(layout.xaxis, { visible: false });
+      Object.assign(layout.yaxis, { visible: false, scaleanchor: "x" });
+      layout.margin = { l: 10, r: 10, t: 10, b: 10 };
+    }
+    if (panel.kind === "lines" || panel.kind === "heatmap") {
+      const marks = spanMarks(panel, xrange, plot, theme);
+      layout.shapes.push(...marks.shapes);
+      layout.annotations.push(...marks.annotations);
+    }
+    return layout;
+  };
+
+  const referenceMarks = (panel, theme) => {
+    const at = panel.reference;
+    const line = { color: theme.ink, width: 1.2, dash: "dash" };
+    const shape = panel.across
+      ? { type: "line", xref: "x", yref: "paper", x0: at, x1: at, y0: 0, y1: 1, line }
+      : { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: at, y1: at, line };
+    return { shapes: [shape] };
+  };
+
+  const finishTrace = (trace, panel, theme, width) => {
+    if (trace.type !== "heatmap") return trace;
+    const count = theme.groups.length;
+    const z = trace.showscale ? trace.z
+      : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
+    const title = short(panel.valueTitle, 40);
+    return {
+      ...trace,
+      z,
+      colorbar: {
+        thickness: 11, len: 1, outlinewidth: 0, xpad: 10,
+        tickfont: { size: 11, color: theme.muted }, nticks: 5, ticks: "",
+        title: { text: width < 480 ? "" : escaped(title), side: "right",
+          font: { size: 12, color: theme.ink } },
+      },
+    };
+  };
+
+  /* ---- drawing ---- */
+  const figures = new Map();
+  const CONFIG = { displaylogo: false, responsive: false, typesetMath: false,
+    displayModeBar: false, doubleClick: "reset", showTips: false };
+
+  const decode = async (holder) => {
+    const state = figures.get(holder);
+    state.content ??= unpack(holder.querySelector("script.packed").textContent.trim())
+      .then((text) => {
+        const content = JSON.parse(text);
+        const arrays = content.arrays.map(arrayOf);
+        state.panels = content.panels.map((panel) => resolve(panel, arrays));
+        return state.panels;
+      });
+    return state.content;
+  };
+
+  const drawPanel = (box, panel) => {
+    const theme = themes[appearance()];
+    const width = printing.on ? Math.min(PRINT_WIDTH, printWidth(box)) : box.clientWidth;
+    const height = heightOf(panel, width);
+    box.style.minHeight = `${height}px`;
+    const traces = panel.traces.map((trace) =>
+      finishTrace(painted(trace, theme, ""), panel, theme, width));
+    const layout = layoutOf(panel, width, height, theme);
+    const fresh = !box.drawn;
+    Plotly.react(box, traces, layout, CONFIG);
+    if (!fresh) return;
+    box.drawn = true;
+    box.on("plotly_relayout", (event) => rezoom(box, panel, event));
+    if (panel.kind === "heatmap") tooltip(box, panel);
+  };
+  const printWidth = (box) => {
+    const grid = box.closest(".panels");
+    const columns = Number(grid.dataset.columns) || 1;
+    return columns > 1 ? PRINT_WIDTH / Math.min(columns, 2) - 12 : PRINT_WIDTH;
+  };
+
+  const rezoom = (box, panel, event) => {
+    /* after zooming: labels as dense as fits, spans clipped to what is shown */
+    if (!Object.keys(event).some((key) => /axis\.(range|autorange)/.test(key))) return;
+    const theme = themes[appearance()];
+    const full = box._fullLayout;
+    const zoom = { x: full.xaxis.range.slice(), y: full.yaxis.range.slice() };
+    const layout = layoutOf(panel, full.width, full.height, theme, zoom);
+    const change = { shapes: layout.shapes, annotations: layout.annotations };
+    for (const axis of ["xaxis", "yaxis"]) {
+      for (const key of ["tickvals", "ticktext"]) {
+        if (layout[axis][key]) change[`${axis}.${key}`] = layout[axis][key];
+      }
+    }
+    Plotly.update(box, {}, change);
+  };
+
+  const tip = document.getElementById("tip");
+  const tooltip = (box, panel) => {
+    const nameOf = (labels, at, fallback) => (labels.length ? labels[at] : fallback);
+    const z = panel.traces[0].z;
+    box.on("plotly_hover", (event) => {
+      const [row, column] = event.points[0].pointIndex;
+      const value = z[row][column];
+      const x = panel.x0 + column * panel.dx;
+      tip.textContent = `${nameOf(panel.ylabels, row, row)} \u00b7 `
+        + `${nameOf(panel.xlabels, column, Number(x.toPrecision(6)))}: `
+        + (Number.isNaN(value) ? "missing" : Number(value.toPrecision(4)));
+      tip.hidden = false;
+      const left = Math.min(event.event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+      tip.style.left = `${left}px`;
+      tip.style.top = `${event.event.clientY + 16}px`;
+    });
+    box.on("plotly_unhover", () => { tip.hidden = true; });
+  };
+
+  const drawNow = (holder) => {
+    const { panels } = figures.get(holder);
+    const boxes = holder.querySelectorAll(".plot");
+    panels.forEach((panel, at) => drawPanel(boxes[at], panel));
+    holder.dataset.drawn = "yes";
+  };
+  const draw = async (holder) => {
+    try {
+      await loadLibrary();
+      await decode(holder);
+      drawNow(holder);
+    } catch (error) {
+      holder.dataset.drawn = "failed";
+      const note = document.createElement("p");
+      note.className = "box failed";
+      note.textContent = "This figure could not be drawn by this browser. Its numbers are in the "
+        + `files beside this report. (${error.message})`;
+      holder.querySelector(".panels").replaceChildren(note);
+    }
+  };
+  const redrawAll = () => {
+    for (const holder of figures.keys()) if (holder.dataset.drawn === "yes") drawNow(holder);
+  };
+
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      watch.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "400px 0px" });
+
+  for (const holder of document.querySelectorAll("figure.drawn")) {
+    figures.set(holder, {});
+    watch.observe(holder);
+  }
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 300));
+  idle(async () => {
+    /* everything is unpacked early, so that printing can draw at once */
+    if (!figures.size) return;
+    try {
+      await loadLibrary();
+      for (const holder of figures.keys()) await decode(holder);
+    } catch { /* each figure reports its own failure when it is drawn */ }
+    root.dataset.ready = "yes";
+  });
+
+  let pending = 0;
+  let lastWidth = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === lastWidth || printing.on) return;
+    lastWidth = innerWidth;
+    clearTimeout(pending);
+    pending = setTimeout(redrawAll, 150);
+  });
+  const rethemed = () => { showAppearance(); redrawAll(); };
+  system.addEventListener("change", rethemed);
+  toggle.addEventListener("click", () => {
+    root.dataset.theme = appearance() === "dark" ? "light" : "dark";
+    remember(root.dataset.theme);
+    rethemed();
+  });
+  showAppearance();
+
+  addEventListener("beforeprint", () => {
+    printing.on = true;
+    for (const details of document.querySelectorAll("details:not([open])")) {
+      details.open = true;
+      details.dataset.closed = "yes";
+    }
+    if (!window.Plotly) return;
+    for (const [holder, state] of figures) if (state.panels) drawNow(holder);
+  });
+  addEventListener("afterprint", () => {
+    printing.on = false;
+    for (const details of document.querySelectorAll("details[data-closed]")) {
+      details.open = false;
+      delete details.dataset.closed;
+    }
+    redrawAll();
+  });
+
+  /* ---- numbers as CSV ---- */
+  const single = (value) => {
+    for (let digits = 6; digits < 10; digits += 1) {
+      const text = value.toPrecision(digits);
+      if (Math.fround(Number(text)) === value) return String(Number(text));
+    }
+    return String(value);
+  };
+  const cell = (value, narrow) => {
+    if (typeof value === "number") {
+      return Number.isFinite(value) ? (narrow ? single(value) : String(value)) : "";
+    }
+    const text = /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value;
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const isNarrow = (column) => column instanceof Float32Array;
+  const csvOf = ({ csv }) => {
+    const lines = [];
+    if (csv.form === "matrix") {
+      lines.push([csv.corner, ...csv.columns].map((value) => cell(value)).join(","));
+      csv.values.forEach((row, at) => lines.push(
+        [cell(csv.rows[at]), ...Array.from(row, (value) => cell(value, true))].join(",")));
+    } else {
+      const names = csv.columns.map(([name]) => cell(name));
+      lines.push(names.join(","));
+      const count = csv.columns[0][1].length;
+      for (let at = 0; at < count; at += 1) {
+        lines.push(csv.columns.map(([, column]) => cell(column[at], isNarrow(column))).join(","));
+      }
+    }
+    return lines.join("\n") + "\n";
+  };
+  const save = (text, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+  document.addEventListener("click", async (event) => {
+    const csv = event.target.closest("button[data-csv]");
+    if (csv) {
+      const panels = await decode(csv.closest("figure"));
+      save(csvOf(panels[Number(csv.dataset.csv)]), csv.dataset.file);
+    }
+    const copy = event.target.closest("button[data-copy]");
+    if (copy) copyText(copy);
+  });
+
+  const copyText = async (button) => {
+    const source = document.getElementById(button.dataset.copy);
+    const said = button.parentElement.querySelector("[role=status]");
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      said.textContent = "Copied";
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(source);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      said.textContent = "Selected; press Ctrl+C";
+    }
+  };
+
+  /* ---- where the reader is ---- */
+  const links = new Map();
+  for (const link of document.querySelectorAll("nav.toc a")) {
+    links.set(link.getAttribute("href").slice(1), link);
+  }
+  const spy = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      for (const link of links.values()) link.removeAttribute("aria-current");
+      links.get(entry.target.id)?.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "-10% 0px -80% 0px" });
+  for (const id of links.keys()) {
+    const target = document.getElementById(id);
+    if (target) spy.observe(target);
+  }
+})();

@@ -1,0 +1,144 @@
+"""How values, verdicts and records are put into words on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.core.parts import Check, Number, Section, Table
+
+MOST_ROWS = 500
+"""Rows of a table that a page shows; ``report.json`` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A verdict: the kind, which picks mark and colour, and the word itself."""
+
+    kind: str
+    text: str
+
+
+STATUS_WORDS: Mapping[str, Word] = {
+    "ok": Word("ok", "OK"),
+    "warn": Word("warn", "Read with care"),
+    "not_applicable": Word("quiet", "Not applicable"),
+    "failed": Word("failed", "Failed"),
+}
+CHECK_WORDS: Mapping[str, Word] = {
+    "pass": Word("ok", "Pass"),
+    "warn": Word("warn", "Warn"),
+    "fail": Word("failed", "Fail"),
+    "not_tested": Word("quiet", "Not tested"),
+}
+_RANK = {"fail": 0, "warn": 1, "not_tested": 2, "pass": 3}
+_FAILURE_NAMES = {
+    "code": "Code",
+    "found": "Found",
+    "fix": "What to do",
+    "file": "File",
+    "place": "Place",
+    "message": "Message",
+    "log": "Log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table as shown."""
+
+    name: str
+    cells: tuple[str, ...]
+    numeric: bool
+
+
+def number_text(value: object) -> str:
+    """A value as people read it: four digits that count, a dash where there is none."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "–"
+        if value.is_integer() and abs(value) < 1e6:
+            return str(int(value))
+        text = f"{value:.4g}"
+        return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return str(value)
+
+
+def duration_text(seconds: float) -> str:
+    """A stretch of time in the unit people would use."""
+    if seconds < 0.95:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def ranked(checks: Sequence[Check]) -> list[tuple[int, Check]]:
+    """Checks with their places in the section, the gravest first."""
+    return sorted(enumerate(checks), key=lambda entry: (_RANK[entry[1].status], entry[0]))
+
+
+def doubtful(checks: Sequence[Check]) -> list[tuple[int, Check]]:
+    """Checks that failed or warn, with their places, the gravest first."""
+    return [entry for entry in ranked(checks) if entry[1].status in ("fail", "warn")]
+
+
+def failure_facts(section: Section) -> list[tuple[str, str]]:
+    """Name and value of what is known of a failure, in reading order."""
+    return [
+        (name, str(section.failure[key]))
+        for key, name in _FAILURE_NAMES.items()
+        if section.failure.get(key) not in (None, "", "-")
+    ]
+
+
+def shown_columns(table: Table) -> list[Column]:
+    """The columns of a table as text, up to :data:`MOST_ROWS` rows."""
+    return [
+        Column(name, tuple(map(number_text, cells[:MOST_ROWS])), _numeric(cells))
+        for name, cells in table.columns.items()
+    ]
+
+
+def shown_rows(columns: Sequence[Column]) -> list[tuple[str, ...]]:
+    """The same, row by row."""
+    return list(zip(*(column.cells for column in columns), strict=True))
+
+
+def rows_left_out(table: Table) -> str:
+    """A sentence about rows that are not shown; empty when all are."""
+    count = max((len(cells) for cells in table.columns.values()), default=0)
+    if count <= MOST_ROWS:
+        return ""
+    return f"The first {MOST_ROWS} of {count} rows; report.json has all."
+
+
+def overall(sections: Sequence[Section]) -> str:
+    """One sentence over all sections of methods: how many ended how."""
+    counts = [
+        (sum(section.status == status for section in sections), words)
+        for status, words in (
+            ("ok", "without doubts"),
+            ("warn", "to be read with care"),
+            ("failed", "failed"),
+            ("not_applicable", "not applicable"),
+        )
+    ]
+    told = [f"{count} {words}" for count, words in counts if count]
+    total = len(sections)
+    methods = "method" if total == 1 else "methods"
+    return f"{total} {methods}: {', '.join(told)}." if told else "No method has run."
+
+
+def _numeric(cells: Sequence[Number]) -> bool:
+    present = [cell for cell in cells if cell is not None]
+    return bool(present) and all(
+        isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in present
+    )
