@@ -35,6 +35,7 @@ CODES: Mapping[str, str] = {
     "IN-F16": "Values lie in a raw file beside the recording.",
     "IN-F17": "A dataset is virtual: its values lie in other files.",
     "IN-F19": "A link leads nowhere.",
+    "IN-F20": "A dataset is too large, or declares far more than it stores.",
     "IN-F22": "Data are compressed in a way that cannot be undone here.",
     "IN-F23": "A recording file was not closed by its writer.",
     "IN-F24": "A recording file is being written.",
@@ -63,6 +64,7 @@ CODES: Mapping[str, str] = {
     "RN-R10": "An intermediate file is damaged.",
     "RN-R11": "An intermediate file was written by another stage or version.",
     "RN-R26": "A result could not be written.",
+    "RN-R27": "An intermediate file is missing.",
 }
 """What every code stands for; ``docs/errors.md`` has one heading a code."""
 

@@ -1,0 +1,129 @@
+"""Trees of named arrays as HDF5 files that xarray and netCDF readers open with named axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.io.trees import Branch, Leaf
+
+CHUNKED_FROM_BYTES = 16 * 2**10
+CHUNK_BYTES = 2**20
+AXIS_ONLY = "This is a netCDF dimension but not a netCDF variable."
+"""Begin of the name that netCDF gives to the scale of an axis without labels."""
+LINKING = frozenset(
+    {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+)
+"""Attributes by which HDF5 and netCDF tie axes to arrays."""
+TEXT = h5py.string_dtype("utf-8")
+
+
+def write_tree(path: Path, tree: Branch, attributes: Mapping[str, str | int]) -> None:
+    """Write a tree and the attributes of its root; the same tree gives the same bytes."""
+    # The file's format is fixed, with checksums over its structure. Nobody else knows the file
+    # yet, so it needs no lock, which some network file systems do not have.
+    with h5py.File(path, "w", libver=("v110", "v110"), locking=False) as file:
+        for name, value in sorted(attributes.items()):
+            file.attrs[name] = value
+        _write_branch(file, tree)
+
+
+def _write_branch(group: h5py.Group, branch: Branch) -> None:
+    for name, value in sorted(branch.attributes.items()):
+        group.attrs[name] = value
+    for name, node in sorted(branch.children.items()):
+        if isinstance(node, Branch):
+            _write_branch(group.create_group(name), node)
+        else:
+            _write_leaf(group, name, node)
+    _attach_scales(group, branch)
+
+
+def _write_leaf(group: h5py.Group, name: str, leaf: Leaf) -> None:
+    values = leaf.values
+    options: dict[str, Any] = {"dtype": TEXT if values.dtype == object else values.dtype}
+    if values.ndim and values.nbytes >= CHUNKED_FROM_BYTES:
+        options |= {"chunks": _chunks(values), "compression": "gzip", "compression_opts": 4}
+        options["shuffle"] = True
+    dataset = group.create_dataset(name, data=values, track_times=False, **options)
+    for key, value in sorted(leaf.attributes.items()):
+        dataset.attrs[key] = value
+
+
+def _chunks(values: NDArray[Any]) -> tuple[int, ...]:
+    """Whole rows, as many as make up a chunk of the usual size, so that time can be streamed."""
+    row_bytes = max(1, values.nbytes // values.shape[0])
+    return (min(values.shape[0], max(1, CHUNK_BYTES // row_bytes)), *values.shape[1:])
+
+
+def _attach_scales(group: h5py.Group, branch: Branch) -> None:
+    """Tie every axis of the group's arrays to a dataset of the axis's name."""
+    leaves = {name: node for name, node in branch.children.items() if isinstance(node, Leaf)}
+    sizes: dict[str, int] = {}
+    for name, leaf in sorted(leaves.items()):
+        for axis, size in zip(leaf.axes, leaf.values.shape, strict=True):
+            if sizes.setdefault(axis, size) != size:
+                raise ValueError(f"'{name}' has {size} entries along '{axis}', not {sizes[axis]}.")
+    for axis, size in sorted(sizes.items()):
+        if axis in leaves and leaves[axis].axes == (axis,):
+            group[axis].make_scale(axis)
+        else:
+            scale = group.create_dataset(axis, shape=(size,), dtype=">f4", track_times=False)
+            scale.make_scale(f"{AXIS_ONLY}{size:10d}")
+    for name, leaf in sorted(leaves.items()):
+        if leaf.axes == (name,):
+            continue  # a scale has no scales
+        for index, axis in enumerate(leaf.axes):
+            group[name].dims[index].attach_scale(group[axis])
+
+
+def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:
+    """The tree in a file and the attributes of its root.
+
+    Raises
+    ------
+    OSError, KeyError, ValueError, RuntimeError, TypeError
+        Whatever h5py makes of a damaged file.
+    """
+    with h5py.File(path, "r", locking=False) as file:
+        attributes = read_attributes(file)
+        return Branch(children=_read_children(file)), attributes
+
+
+def read_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str | int]:
+    """Attributes of a group or dataset, without those that tie axes to arrays."""
+    return {
+        name: value if isinstance(value, str) else int(value)
+        for name, value in node.attrs.items()
+        if name not in LINKING
+    }
+
+
+def _read_children(group: h5py.Group) -> dict[str, Leaf | Branch]:
+    children: dict[str, Leaf | Branch] = {}
+    for name, node in group.items():
+        if isinstance(node, h5py.Group):
+            children[name] = Branch(
+                children=_read_children(node), attributes=_text_attributes(node)
+            )
+        elif not _is_axis_only(node):
+            values = node.asstr()[...] if h5py.check_string_dtype(node.dtype) else node[...]
+            if node.ndim == 0:
+                values = np.asarray(values, dtype=object if isinstance(values, str) else None)
+            children[name] = Leaf(values=values, attributes=_text_attributes(node))
+    return children
+
+
+def _text_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str]:
+    return {name: str(value) for name, value in read_attributes(node).items()}
+
+
+def _is_axis_only(dataset: h5py.Dataset) -> bool:
+    name = dataset.attrs.get("NAME", b"")
+    text = name if isinstance(name, str) else bytes(name).decode("utf-8", errors="replace")
+    return text.startswith(AXIS_ONLY)

@@ -1,0 +1,195 @@
+"""Any record as an HDF5 file, and back.
+
+One writer and one reader serve every frozen dataclass whose fields were declared with
+:mod:`pipeline.core.axes` or are scalars, tuples, mappings, tables or records. Files appear whole
+or not at all, are the same to the byte for the same content, and carry a digest of their content
+that is checked before anything is believed. xarray and netCDF readers open them with named axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.arrays import ArraySource
+from pipeline.core.errors import EnvironmentFault
+from pipeline.io.atomic import replacing
+from pipeline.io.documents import damaged, foreign, missing
+from pipeline.io.hdf5_trees import read_attributes, read_tree, write_tree
+from pipeline.io.record_fields import RECORD, record_of, tree_of
+from pipeline.io.trees import Branch, content_digest
+
+FORMAT_VERSION = 1
+PACKAGE = "neuroptych"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def write_record(path: Path, record: object) -> None:
+    """Write a record, whole or not at all.
+
+    The file is read again and compared with what was meant before it takes its name.
+
+    Raises
+    ------
+    TypeError
+        If a field holds something that files cannot hold; a defect of the record.
+    EnvironmentFault
+        If the file cannot be written (RN-R26).
+    """
+    tree = tree_of(record)
+    digest = content_digest(tree)
+    attributes: dict[str, str | int] = {
+        **tree.attributes,
+        "digest": digest,
+        "format_version": FORMAT_VERSION,
+        "package": PACKAGE,
+    }
+    with replacing(path) as temporary:
+        try:
+            write_tree(temporary, tree, attributes)
+            kept, _ = read_tree(temporary)
+        except (OSError, RuntimeError) as error:
+            # The library names no cause, or the temporary as the place; both are this writing.
+            number = getattr(error, "errno", None)
+            raise OSError(number, str(error)) from error
+        if content_digest(_typed(kept, attributes)) != digest:
+            raise OSError(None, "what was read again differs from what was written")
+
+
+def read_record(path: Path, *kinds: type[T]) -> T:
+    """The record in a file, which must be of one of the kinds.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the file is missing (RN-R27) or damaged (RN-R10).
+    DataError
+        If it holds another type of record or comes from another version (RN-R11).
+    """
+    tree, attributes = _guarded(path, lambda: read_tree(path))
+    _check_version(path, attributes)
+    typed = _typed(tree, attributes)
+    if _guarded(path, lambda: content_digest(typed)) != attributes.get("digest"):
+        raise damaged(path, "its digest does not match its content")
+    try:
+        record: T = record_of(typed, kinds)
+    except (ValueError, TypeError, KeyError) as error:
+        raise foreign(path, str(error)) from error
+    return record
+
+
+def read_digest(path: Path) -> str:
+    """The digest of a record's content as its file tells it, without reading the content.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the file is missing (RN-R27) or unreadable (RN-R10).
+    DataError
+        If it comes from another version (RN-R11).
+    """
+    return _root_attribute(path, "digest")
+
+
+def record_type(path: Path) -> str:
+    """Name of the type of record that a file holds, without reading its content.
+
+    Raises as :func:`read_digest` does.
+    """
+    return _root_attribute(path, RECORD)
+
+
+@contextmanager
+def array_source(path: Path, place: str) -> Iterator[ArraySource]:
+    """One array of a record, to be read in stretches while the block lasts.
+
+    The content's digest is not checked, since that would read everything.
+
+    Parameters
+    ----------
+    place
+        Fields from the record to the array, such as ``activity/values``.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the file is missing (RN-R27) or unreadable (RN-R10).
+    DataError
+        If it comes from another version or has no such array (RN-R11).
+    """
+    file = _guarded(path, lambda: h5py.File(path, "r", locking=False))
+    with file:
+        _check_version(path, _guarded(path, lambda: read_attributes(file)))
+        dataset = _guarded(path, lambda: file.get(place))
+        if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
+            raise foreign(path, f"it has no array '{place}'")
+        yield _StoredArray(path=path, dataset=dataset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _StoredArray:
+    """An :class:`ArraySource` over a dataset of an open file."""
+
+    path: Path
+    dataset: Any  # an h5py.Dataset, which has no types
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
+        return tuple(self.dataset.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        dtype: np.dtype[Any] = self.dataset.dtype
+        return dtype
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Entries ``start`` to ``stop`` (exclusive) along the first axis."""
+        entries: NDArray[Any] = _guarded(self.path, lambda: self.dataset[start:stop])
+        return entries
+
+
+def _root_attribute(path: Path, name: str) -> str:
+    def attributes() -> dict[str, str | int]:
+        with h5py.File(path, "r", locking=False) as file:
+            return read_attributes(file)
+
+    found = _guarded(path, attributes)
+    _check_version(path, found)
+    return str(found[name])
+
+
+def _typed(tree: Branch, attributes: dict[str, str | int]) -> Branch:
+    """The tree with the type of its record, which the file keeps among the root's attributes."""
+    own = {RECORD: str(attributes[RECORD])} if RECORD in attributes else {}
+    return Branch(children=tree.children, attributes=own)
+
+
+def _check_version(path: Path, attributes: dict[str, str | int]) -> None:
+    if attributes.get("package") != PACKAGE or not {RECORD, "digest"} <= set(attributes):
+        raise foreign(path, "it is no file of this package")
+    version = attributes.get("format_version")
+    if version != FORMAT_VERSION:
+        raise foreign(path, f"it has format version {version}, expected {FORMAT_VERSION}")
+
+
+def _guarded(path: Path, read: Callable[[], R]) -> R:
+    """What ``read`` returns; any way in which reading fails says that the file is damaged."""
+    try:
+        return read()
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except EnvironmentFault:
+        raise
+    except Exception as error:  # h5py raises nearly every type on damaged files
+        raise damaged(path, f"cannot be read ({type(error).__name__}: {error})") from error

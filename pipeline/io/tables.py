@@ -1,0 +1,57 @@
+"""Tables for people: tab-separated text that spreadsheets open without running anything."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.parts import Table
+from pipeline.io.atomic import replacing
+
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+def write_tsv(path: Path, table: Table | pd.DataFrame) -> None:
+    r"""Write a table as UTF-8 text: a header, one line a row, tabs between cells.
+
+    Missing values are empty cells. Numbers are written so that reading gives the same number.
+    Tabs, line ends and backslashes in text are written as ``\t``, ``\n``, ``\r`` and ``\\``. Text
+    that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    columns = (
+        {str(name): table[name].tolist() for name in table.columns}
+        if isinstance(table, pd.DataFrame)
+        else table.columns
+    )
+    rows = [tuple(columns), *zip(*columns.values(), strict=True)]
+    lines = ("\t".join(cell_text(cell) for cell in row) for row in rows)
+    with replacing(path) as temporary:
+        text = "\n".join(lines) + "\n"
+        temporary.write_bytes(text.encode("utf-8", errors="replace"))
+
+
+def cell_text(value: object) -> str:
+    """One cell as text without tabs or line ends."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating):
+        return "" if math.isnan(value) else repr(float(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    text = str(value).translate(ESCAPES)
+    risky = text.lstrip().startswith(FORMULA_STARTS) and not _is_number(text)
+    return f"'{text}" if risky else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

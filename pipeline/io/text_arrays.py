@@ -1,0 +1,67 @@
+"""Arrays as leaves of a tree; text, which HDF5 restricts, included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.io.trees import Leaf
+
+ESCAPED_TEXT = "escaped"
+"""Attribute of text that UTF-8 in HDF5 cannot hold: zeros and halves of character pairs."""
+
+
+def array_leaf(
+    values: NDArray[Any],
+    *,
+    axes: tuple[str, ...] = (),
+    attributes: Mapping[str, str] | None = None,
+) -> Leaf:
+    """An array of numbers, truth values or text as a leaf, in little-endian order.
+
+    Raises
+    ------
+    TypeError
+        If its entries are of another kind.
+    """
+    known = dict(attributes or {})
+    if values.dtype.kind in "biufc":
+        little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+        return Leaf(values=little, axes=axes, attributes=known)
+    if values.dtype.kind not in "UTO":
+        raise TypeError(f"an array of {values.dtype} cannot be stored")
+    text = values.astype(object)
+    wrong = sorted({type(entry).__name__ for entry in text.ravel() if not isinstance(entry, str)})
+    if wrong:
+        raise TypeError(f"an array of objects with {', '.join(wrong)} cannot be stored")
+    if any(not _storable(entry) for entry in text.ravel()):
+        known["text"] = ESCAPED_TEXT
+        text = _mapped(text, lambda entry: entry.encode("unicode_escape").decode("ascii"))
+    return Leaf(values=_mapped(text, str), axes=axes, attributes=known)
+
+
+def array_of(leaf: Leaf) -> NDArray[Any]:
+    """The array that :func:`array_leaf` was given; text as NumPy's ``str_``."""
+    if leaf.values.dtype != object:
+        return leaf.values
+    return text_of(leaf).astype(np.str_)
+
+
+def text_of(leaf: Leaf) -> NDArray[np.object_]:
+    """The text of a leaf as an object array of ``str``."""
+    if leaf.attributes.get("text") == ESCAPED_TEXT:
+        return _mapped(leaf.values, lambda entry: entry.encode("ascii").decode("unicode_escape"))
+    return leaf.values
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _mapped(text: NDArray[np.object_], function: Any) -> NDArray[np.object_]:  # Any: str to str
+    result = np.empty(text.shape, dtype=object)
+    result.ravel()[:] = [function(entry) for entry in text.ravel()]
+    return result
