@@ -1,0 +1,192 @@
+"""All settings, composed from the blocks of views and methods."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, create_model
+
+from pipeline import registry
+from pipeline.core.method import MethodSpec, SettingsBlock
+from pipeline.prepare.config import PrepareConfig
+
+DEFAULT_SEED = 20240
+
+
+class RunConfig(SettingsBlock):
+    """How the run goes; nothing here changes a number."""
+
+    on_method_error: Literal["record", "raise"] = Field(
+        default="record",
+        description=(
+            "What happens when a recording or a method fails: 'record' goes on and the report "
+            "says what failed and why, 'raise' stops at the first failure."
+        ),
+    )
+    parts_per_job: int = Field(
+        default=4,
+        description=(
+            "Parts of a fit (restarts, surrogates, chains) that share one job. Each job starts "
+            "Python once, so few large jobs suit a laptop and many small ones a cluster."
+        ),
+        ge=1,
+        le=1000,
+    )
+    page_limit_mb: float = Field(
+        default=3.0,
+        description="Size in megabytes above which a report's heat maps are coarsened.",
+        ge=0.5,
+        le=100,
+    )
+    redact: bool = Field(
+        default=False,
+        description=(
+            "Whether reports leave out who was recorded, where it was computed, and free text."
+        ),
+    )
+
+
+class PlannedConfig(SettingsBlock):
+    """The one setting of a method that is not yet part of this version."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether the method runs, once it is part of the version in use.",
+    )
+
+
+class SettingsFile(SettingsBlock):
+    """What a settings file may hold, besides the methods' blocks."""
+
+    recordings: str = Field(
+        description="The recording sheet; a relative path starts at this settings file.",
+        min_length=1,
+    )
+    out: str = Field(
+        default="results",
+        description="Folder for results; a relative path starts where the run is started.",
+        min_length=1,
+    )
+    seed: int = Field(
+        default=DEFAULT_SEED,
+        description=(
+            "Root of all random numbers: the same seed, settings and threads give the same results."
+        ),
+        ge=0,
+        le=2**32 - 1,
+    )
+
+
+@cache
+def settings_model() -> type[SettingsFile]:
+    """The model of a whole settings file: a block for each announced or found method."""
+    # Any: pydantic takes field definitions as tuples of a type and a field.
+    blocks: dict[str, Any] = {}
+    for name in registry.announced():
+        if name in registry.PLANNED:
+            kind: type[SettingsBlock] = PlannedConfig
+            title = f"{registry.PLANNED[name].title}: not yet part of this version."
+        else:
+            spec = registry.methods()[name]
+            kind, title = spec.config, f"{spec.title}, {spec.citation}."
+        blocks[name] = (kind, Field(default_factory=kind, description=title))
+    methods = create_model("MethodsConfig", __base__=SettingsBlock, **blocks)
+    return create_model(
+        "SettingsModel",
+        __base__=SettingsFile,
+        methods=(methods, Field(default_factory=methods, description="One block a method.")),
+        prepare=(
+            PrepareConfig,
+            Field(default_factory=PrepareConfig, description="What methods see."),
+        ),
+        run=(
+            RunConfig,
+            Field(default_factory=RunConfig, description="How the run goes; changes no number."),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Checked settings of a run."""
+
+    recordings: str
+    out: str
+    seed: int
+    methods: Any  # composed from the registry: one block a method, as an attribute
+    prepare: PrepareConfig
+    run: RunConfig
+    source: Path
+    """The settings file."""
+    overrides: Mapping[str, object]
+    """Dotted key to value, for what the command line set over the file."""
+
+    @property
+    def sheet_path(self) -> Path:
+        """The recording sheet; a relative path starts at the settings file."""
+        return self.source.parent / Path(self.recordings).expanduser()
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings as plain nested data, defaults included."""
+        return {
+            "recordings": self.recordings,
+            "out": self.out,
+            "seed": self.seed,
+            "methods": self.methods.model_dump(),
+            "prepare": self.prepare.model_dump(),
+            "run": self.run.model_dump(),
+        }
+
+
+def method_settings(settings: Settings, name: str) -> dict[str, Any]:
+    """What a method's numbers depend on: its block and its ``results_version``.
+
+    Becomes the parameters of its rules, so that a change reruns this method and no other. Without
+    ``enabled``, which changes no number.
+    """
+    block: SettingsBlock = getattr(settings.methods, name)
+    version = registry.methods()[name].results_version
+    return {**block.model_dump(exclude={"enabled"}), "results_version": version}
+
+
+def view_settings(settings: Settings, spec: MethodSpec) -> dict[str, Any]:
+    """The settings block of the view that a method works on."""
+    block: SettingsBlock = getattr(settings.prepare, spec.needs)
+    return block.model_dump()
+
+
+def view_name(settings: Settings, spec: MethodSpec) -> str:
+    """Name of a view's files: its kind and eight hex digits of its settings.
+
+    Methods with the same view settings share a view; with other settings it is another file.
+    """
+    canonical = json.dumps(view_settings(settings, spec), sort_keys=True).encode()
+    return f"{spec.needs}-{hashlib.blake2b(canonical, digest_size=4).hexdigest()}"
+
+
+def changed_settings(settings: Settings) -> tuple[str, ...]:
+    """Dotted keys of the settings that have another value than their default.
+
+    ``recordings``, which has no default, is not among them.
+    """
+    defaults = settings_model()(recordings=settings.recordings).model_dump()
+    standard = dict(_leaves(defaults, ()))
+    return tuple(
+        ".".join(path) for path, value in _leaves(settings.as_dict(), ()) if value != standard[path]
+    )
+
+
+def _leaves(
+    block: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
