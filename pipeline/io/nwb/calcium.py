@@ -26,7 +26,7 @@ from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.positions import positions
 from pipeline.io.nwb.tables import row_ids, scalar_columns
 from pipeline.io.nwb.units import unit_table
-from pipeline.io.nwb.values import is_numeric, row_blocks, scaling, time_base
+from pipeline.io.nwb.values import check_size, is_numeric, row_blocks, scaling, time_base
 
 _NEUROPIL = re.compile(r"neuropil", re.IGNORECASE)
 _EVENTS = re.compile(r"deconv|event|spike|spks", re.IGNORECASE)
@@ -223,6 +223,7 @@ def _samples(series: NwbObject) -> h5py.Dataset:
             found=f"the series has shape {data.shape}; at least 2 samples of 1 ROI are needed",
             fix="name another series in column 'series' of the sheet",
         )
+    check_size(data)
     return data
 
 

@@ -11,10 +11,8 @@ from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import BehaviourSeries, StimulusMovie
 from pipeline.io.nwb.objects import NwbObject, Survey, child, text_attribute
-from pipeline.io.nwb.values import is_numeric, read_all, row_blocks, scaling, time_base
+from pipeline.io.nwb.values import check_size, is_numeric, read_all, row_blocks, scaling, time_base
 
-MAX_MOVIE_BYTES = 4 * 2**30
-"""Larger movies are not taken into memory; as float32."""
 STIMULUS_GROUPS = ("/stimulus/presentation", "/stimulus/templates")
 
 
@@ -83,9 +81,7 @@ def _frames(item: NwbObject) -> tuple[h5py.Dataset | None, str]:
         return None, "its frames lie in external files" if external else "it holds no frames"
     if len(data.shape) != 3 or not is_numeric(data):
         return None, f"it is {data.dtype} of shape {data.shape}, not a movie of time x X x Y"
-    n_bytes = 4 * int(np.prod(data.shape))
-    if n_bytes > MAX_MOVIE_BYTES:
-        return None, f"it needs {n_bytes / 2**30:.1f} of at most {MAX_MOVIE_BYTES / 2**30:.0f} GiB"
+    check_size(data)
     return data, ""
 
 

@@ -90,16 +90,22 @@ def _trials_name(objects: Mapping[str, NwbObject], *, options: ReadOptions) -> s
     return name
 
 
+def interval_columns(item: NwbObject) -> pd.DataFrame:
+    """Columns of one entry a row as the file has them; several tags a row are joined by ``+``."""
+    n_rows = len(row_ids(item.group))
+    columns = scalar_columns(item.group, n_rows=n_rows)
+    if "tags" in column_names(item.group) and "tags" not in columns:
+        tags = joined_text(item.group, "tags", n_rows=n_rows)
+        columns["tags"] = pd.Series(tags, dtype="str")
+    return columns
+
+
 def _interval_table(
     item: NwbObject, *, needed: bool
 ) -> tuple[pd.DataFrame | None, tuple[Note, ...]]:
     """A table with ``start_s`` and ``stop_s`` first; None where it cannot be one."""
     try:
-        n_rows = len(row_ids(item.group))
-        columns = scalar_columns(item.group, n_rows=n_rows)
-        tags = "tags" in column_names(item.group) and "tags" not in columns
-        if tags:
-            columns["tags"] = pd.Series(joined_text(item.group, "tags", n_rows=n_rows), dtype="str")
+        columns = interval_columns(item)
         start, stop = (_times(item, columns, name) for name in ("start_time", "stop_time"))
     except DataError as error:
         if needed:
@@ -113,7 +119,7 @@ def _interval_table(
     known = np.isfinite(start) & np.isfinite(stop)
     notes: tuple[Note, ...] = ()
     if not known.all():
-        text = f"{int((~known).sum())} of {n_rows} intervals have no time and were left out."
+        text = f"{int((~known).sum())} of {known.size} intervals have no time and were left out."
         notes += (Note(kind="repair", place=item.path, text=text),)
         table = table[known].reset_index(drop=True)
     return table, notes + _backward(item, table, needed=needed)

@@ -58,7 +58,10 @@ def unit_table(
             "reason": pd.Series([""] * len(unit_ids), dtype="str"),
         }
     )
-    further = columns.rename(columns=_own_name).reset_index(drop=True)
+    source = _region_source(columns, options=options)
+    told = {source: "region", options.identity: "identity"}  # already there under our own name
+    further = columns.drop(columns=[name for name, ours in told.items() if name == ours])
+    further = further.rename(columns=_own_name).reset_index(drop=True)
     return pd.concat([core, further], axis=1), notes + name_notes
 
 
@@ -103,15 +106,21 @@ def _unique_ids(ids: Sequence[str], *, place: str) -> tuple[list[str], tuple[Not
     return unique, (Note(kind="warn", place=f"{place}/id", text=text),)
 
 
+def _region_source(columns: pd.DataFrame, *, options: ReadOptions) -> str:
+    """The column that tells the region; empty where none does."""
+    if options.region:
+        return options.region
+    known = [name for name in REGION_COLUMNS if name in columns and is_text_column(columns[name])]
+    return known[0] if known else ""
+
+
 def _regions(
     columns: pd.DataFrame, *, place: str, fallback: Sequence[str], options: ReadOptions
 ) -> list[str]:
-    if options.region:
-        return named_column(columns, options.region, place=place, sheet_column="region")
-    for name in REGION_COLUMNS:
-        if name in columns and is_text_column(columns[name]):
-            return [as_label(value) for value in columns[name]]
-    return list(fallback)
+    source = _region_source(columns, options=options)
+    if not source:
+        return list(fallback)
+    return named_column(columns, source, place=place, sheet_column="region")
 
 
 def _identities(

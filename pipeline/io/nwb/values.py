@@ -12,6 +12,10 @@ from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child
 from pipeline.io.nwb.open import one_line
 
+MAX_BYTES = 16 * 2**30
+"""Larger datasets, as float32, are not taken into memory."""
+MAX_RATIO = 200
+"""Recordings do not compress this well."""
 BLOCK_BYTES = 32 * 2**20
 """How much of a dataset is in memory at once, as float64."""
 
@@ -21,8 +25,38 @@ def is_numeric(dataset: h5py.Dataset) -> bool:
     return dataset.dtype.kind in "biuf"
 
 
+def check_size(dataset: h5py.Dataset) -> None:
+    """Refuse a dataset that would fill the memory, before anything of it is read.
+
+    Raises
+    ------
+    DataError
+        If it is too large, or so much larger than what is stored of it that it must be empty or
+        made to do harm.
+    """
+    declared = dataset.size * dataset.dtype.itemsize
+    stored = max(1, int(dataset.id.get_storage_size()))
+    as_read = 4 * dataset.size
+    if as_read > MAX_BYTES:
+        found = f"{as_read / 2**30:.1f} GiB in memory; the limit is {MAX_BYTES / 2**30:.0f} GiB"
+    elif declared > 2**30 and declared / stored > MAX_RATIO:
+        found = (
+            f"the size declared, {declared / 2**30:.1f} GiB, is {declared / stored:.0f} times what "
+            "is stored"
+        )
+    else:
+        return
+    raise DataError(
+        code="IN-F20",
+        place=dataset.name,
+        found=found,
+        fix="check the shape of the data; export a shorter stretch or fewer units",
+    )
+
+
 def row_blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     """Successive stretches along the first axis as float64, with where they stand."""
+    check_size(dataset)
     n_rows = dataset.shape[0]
     row_bytes = 8 * max(1, int(np.prod(dataset.shape[1:])))
     step = max(1, BLOCK_BYTES // row_bytes)
@@ -58,6 +92,7 @@ def read_all(dataset: h5py.Dataset) -> NDArray[np.float64]:
     """All entries of a numeric dataset as float64."""
     if dataset.shape == ():
         return np.asarray(dataset[()], dtype=np.float64)
+    check_size(dataset)
     out = np.empty(dataset.shape, dtype=np.float64)
     for rows, block in row_blocks(dataset):
         out[rows] = block

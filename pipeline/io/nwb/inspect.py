@@ -1,0 +1,348 @@
+"""What an NWB file offers, and the sheet line that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pandas as pd
+
+from pipeline.core.errors import DataError
+from pipeline.core.recording import About
+from pipeline.io.nwb.about import read_about
+from pipeline.io.nwb.calcium import Candidate, candidates
+from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, survey, text_attribute
+from pipeline.io.nwb.open import open_nwb
+from pipeline.io.nwb.series import behaviour_objects, stimulus_objects
+from pipeline.io.nwb.spikes import units_object
+from pipeline.io.nwb.tables import as_label, is_text_column, row_ids, scalar_columns
+from pipeline.io.nwb.trials import interval_columns, interval_objects
+from pipeline.io.nwb.units import REGION_COLUMNS
+
+SHEET_COLUMNS = (
+    "experiment",
+    "recording",
+    "nwb",
+    "subject",
+    "activity",
+    "series",
+    "intervals",
+    "condition",
+    "region",
+    "identity",
+)
+IDENTITY_WORDS = ("identity", "neuron", "neuron_name", "neuron_id", "cell_name", "name")
+"""Columns that often hold names of identified neurons."""
+CONDITION_WORDS = ("condition", "stimulus", "stim", "block", "orientation", "direction", "type")
+"""Parts of names of columns that often hold conditions."""
+_COUNTERS = ("repeat", "repetition", "trial", "index", "number", "id")
+"""Columns that count presentations instead of naming them."""
+_N_EXAMPLES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesOffer:
+    """A series of the file."""
+
+    path: str
+    shape: tuple[int, ...]
+    rate_hz: float
+    unit: str
+    kind: str
+    """``dff``, ``fluorescence`` or ``events`` for traces, else the NWB type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnOffer:
+    """A column with one entry a row."""
+
+    name: str
+    is_text: bool
+    n_distinct: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOffer:
+    """A table of units, ROIs or intervals."""
+
+    path: str
+    n_rows: int
+    columns: tuple[ColumnOffer, ...]
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileContents:
+    """What one file offers."""
+
+    path: Path
+    about: About
+    traces: tuple[SeriesOffer, ...]
+    """Candidates for the activity, best kind first."""
+    cells: TableOffer | None
+    """The table of units, or of the ROIs of the best traces."""
+    has_units: bool
+    intervals: tuple[TableOffer, ...]
+    stimuli: tuple[SeriesOffer, ...]
+    behaviour: tuple[SeriesOffer, ...]
+    remarks: tuple[str, ...]
+    suggestion: Mapping[str, str]
+    """Entries for the recording sheet."""
+
+
+def inspect_file(path: Path) -> FileContents:
+    """What a file offers, read from its structure and its tables, not from its traces.
+
+    Raises
+    ------
+    DataError, EnvironmentFault
+        If the file cannot be opened as NWB 2.
+    """
+    with open_nwb(path) as file:
+        contents = survey(file)
+        offered = candidates(contents)
+        units = units_object(contents)
+        traces = tuple(_trace_offer(one) for one in offered)
+        cells = _cells(contents, offered, units=units)
+        intervals = tuple(
+            offer
+            for item in interval_objects(contents).values()
+            if (offer := _interval_offer(item)) is not None
+        )
+        about = read_about(file, contents, source_series=traces[0].path if traces else "")
+        return FileContents(
+            path=path,
+            about=about,
+            traces=traces,
+            cells=cells,
+            has_units=units is not None,
+            intervals=intervals,
+            stimuli=tuple(_series_offer(item) for item in stimulus_objects(contents)),
+            behaviour=tuple(_series_offer(item) for item in behaviour_objects(contents)),
+            remarks=tuple(f"{note.place}: {note.text}" for note in contents.notes()),
+            suggestion=_suggest(traces, cells, intervals, has_units=units is not None, about=about),
+        )
+
+
+def describe(contents: FileContents, *, experiment: str, recording: str) -> str:
+    """The contents in words, ending in the header and the line for the recording sheet."""
+    about = contents.about
+    who = ", ".join(part for part in (about.subject, about.species, about.sex, about.age) if part)
+    lines = [
+        f"{contents.path}",
+        f"NWB {about.nwb_version}; session {about.session_id or 'without id'}, "
+        f"{about.session_start or 'no start time'}",
+        f"Subject: {who or 'not told'}",
+        f"About: {about.description or 'not told'}",
+        "",
+        *_paragraph("Calcium traces", [_series_line(one) for one in contents.traces]),
+        *_paragraph("Units with spike times", _units_lines(contents)),
+        *_paragraph("Columns of the unit or ROI table", _column_lines(contents.cells)),
+        *_paragraph("Tables of intervals", _interval_lines(contents)),
+        *_paragraph("Stimuli", [_series_line(one) for one in contents.stimuli]),
+        *_paragraph("Behaviour", [_series_line(one) for one in contents.behaviour]),
+        *_paragraph("Remarks", list(contents.remarks), when_empty=False),
+        *_choice_lines(contents),
+        "For the recording sheet (tab-separated; check the suggestions):",
+        "",
+        sheet_lines(contents, experiment=experiment, recording=recording),
+    ]
+    return "\n".join(lines)
+
+
+def sheet_lines(contents: FileContents, *, experiment: str, recording: str) -> str:
+    """Header and line of the recording sheet, tab-separated."""
+    entries = {
+        **contents.suggestion,
+        "experiment": experiment,
+        "recording": recording,
+        "nwb": str(contents.path),
+    }
+    line = "\t".join(_one_cell(entries.get(name, "")) for name in SHEET_COLUMNS)
+    return "\t".join(SHEET_COLUMNS) + "\n" + line
+
+
+def _one_cell(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _trace_offer(one: Candidate) -> SeriesOffer:
+    data = one.item.group.get("data", getclass=True)
+    unit = text_attribute(one.item.group["data"], "unit") if data is h5py.Dataset else ""
+    return SeriesOffer(
+        path=one.item.path, shape=one.shape, rate_hz=one.rate_hz, unit=unit, kind=one.signal
+    )
+
+
+def _series_offer(item: NwbObject) -> SeriesOffer:
+    one = Candidate(item=item, signal=item.type)
+    try:
+        data = child(item.group, "data")
+    except DataError:
+        data = None
+    if not isinstance(data, h5py.Dataset):
+        return SeriesOffer(path=item.path, shape=(), rate_hz=float("nan"), unit="", kind=item.type)
+    return SeriesOffer(
+        path=item.path,
+        shape=tuple(data.shape),
+        rate_hz=one.rate_hz,
+        unit=text_attribute(data, "unit"),
+        kind=item.type,
+    )
+
+
+def _cells(
+    contents: Survey, offered: tuple[Candidate, ...], *, units: NwbObject | None
+) -> TableOffer | None:
+    if not offered:
+        return _table_offer(units) if units is not None else None
+    try:
+        rois = child(offered[0].item.group, "rois")
+    except DataError:
+        return None
+    target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
+    table = contents.same_as(target) if target is not None else None
+    return _table_offer(table) if table is not None else None
+
+
+def _table_offer(item: NwbObject) -> TableOffer | None:
+    try:
+        columns = scalar_columns(item.group, n_rows=len(row_ids(item.group)))
+    except DataError:
+        return None
+    return _offer_of(item, columns)
+
+
+def _interval_offer(item: NwbObject) -> TableOffer | None:
+    try:
+        columns = interval_columns(item)
+    except DataError:
+        return None
+    return _offer_of(item, columns)
+
+
+def _offer_of(item: NwbObject, columns: pd.DataFrame) -> TableOffer:
+    offers = tuple(_column_offer(str(name), columns[name]) for name in columns)
+    return TableOffer(path=item.path, n_rows=len(columns), columns=offers)
+
+
+def _column_offer(name: str, column: pd.Series[Any]) -> ColumnOffer:  # Any: columns differ
+    labels = [as_label(value) for value in column]
+    distinct = [label for label in dict.fromkeys(labels) if label]
+    return ColumnOffer(
+        name=name,
+        is_text=is_text_column(column),
+        n_distinct=len(distinct),
+        examples=tuple(distinct[:_N_EXAMPLES]),
+    )
+
+
+def _suggest(
+    traces: tuple[SeriesOffer, ...],
+    cells: TableOffer | None,
+    intervals: tuple[TableOffer, ...],
+    *,
+    has_units: bool,
+    about: About,
+) -> dict[str, str]:
+    chosen = _trial_table(intervals)
+    columns = cells.columns if cells else ()
+    text_columns = [column.name for column in columns if column.is_text]
+    return {
+        "subject": about.subject,
+        "activity": "calcium" if traces else "spikes" if has_units else "",
+        "series": _series_entry(traces),
+        "intervals": chosen.name if chosen else "",
+        "condition": _condition_column(chosen) if chosen else "",
+        "region": next((name for name in REGION_COLUMNS if name in text_columns), ""),
+        "identity": next((name for name in IDENTITY_WORDS if name in text_columns), ""),
+    }
+
+
+def _series_entry(traces: tuple[SeriesOffer, ...]) -> str:
+    """Path of the first series where the reader could not choose by itself, else empty."""
+    best = [one for one in traces if traces and one.kind == traces[0].kind]
+    return best[0].path if len(best) > 1 or (best and best[0].kind == "events") else ""
+
+
+def _trial_table(intervals: tuple[TableOffer, ...]) -> TableOffer | None:
+    by_name = {table.name: table for table in intervals if table.n_rows}
+    if "trials" in by_name:
+        return by_name["trials"]
+    custom = [table for name, table in by_name.items() if name not in ("epochs", "invalid_times")]
+    return max(custom, key=lambda table: table.n_rows, default=None)
+
+
+def _condition_column(table: TableOffer) -> str:
+    """The column that most likely names conditions: few distinct values, each seen often."""
+    fitting = [
+        column
+        for column in table.columns
+        if 2 <= column.n_distinct <= max(2, table.n_rows // 2)
+        and column.name not in ("start_time", "stop_time")
+        and not any(
+            word == part for part in column.name.lower().split("_")[:1] for word in _COUNTERS
+        )
+    ]
+    for word in CONDITION_WORDS:
+        for column in fitting:
+            if word in column.name.lower():
+                return column.name
+    return next((column.name for column in fitting if column.is_text), "")
+
+
+def _paragraph(title: str, lines: list[str], *, when_empty: bool = True) -> list[str]:
+    if not lines and not when_empty:
+        return []
+    return [f"{title}:", *(f"  {line}" for line in (lines or ["none"])), ""]
+
+
+def _series_line(one: SeriesOffer) -> str:
+    shape = " x ".join(map(str, one.shape)) or "no data in the file"
+    return f"{one.path}  {one.kind}, {shape}, {one.rate_hz:.4g} Hz, unit '{one.unit}'"
+
+
+def _units_lines(contents: FileContents) -> list[str]:
+    if not contents.has_units:
+        return []
+    if contents.traces or contents.cells is None:
+        return ["a table of units; the traces come first unless column 'activity' says spikes"]
+    return [f"{contents.cells.path}  {contents.cells.n_rows} units"]
+
+
+def _column_lines(table: TableOffer | None) -> list[str]:
+    if table is None:
+        return []
+    return [
+        f"{column.name}: {column.n_distinct} values, for example {', '.join(column.examples)}"
+        for column in table.columns
+    ]
+
+
+def _interval_lines(contents: FileContents) -> list[str]:
+    lines: list[str] = []
+    for table in contents.intervals:
+        lines.append(f"{table.name}: {table.n_rows} intervals")
+        lines.extend(
+            f"  {line}" for line in _column_lines(table) if not line.startswith(("start_", "stop_"))
+        )
+    return lines
+
+
+def _choice_lines(contents: FileContents) -> list[str]:
+    if not contents.traces and not contents.has_units:
+        return ["There is no activity here that this pipeline can read.", ""]
+    if contents.suggestion["series"]:
+        text = (
+            "Several series could be the activity, or only inferred events; choose column 'series'."
+        )
+        return [text, ""]
+    return []

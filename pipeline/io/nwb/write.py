@@ -1,0 +1,321 @@
+"""A recording written as an NWB file."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.errors import EnvironmentFault
+from pipeline.core.recording import UNIT_COLUMNS, Recording, SampledActivity, SpikeTrains
+
+CLOCK_TOLERANCE_S = 1e-9
+"""Samples this close to a regular grid are stored as a rate, others with their times."""
+UNKNOWN_START = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands in the file where nobody knows when the session was."""
+
+
+def write_recording(
+    path: Path,
+    recording: Recording,
+    *,
+    description: str = "",
+    session_start: datetime | None = None,
+) -> None:
+    """Write a recording as NWB 2; the file appears whole or not at all.
+
+    Reading it with ``region="region"``, ``identity="identity"`` and, for inferred events, the
+    name of their series gives the recording back. Missing samples are stored as NaN, names that
+    are not certain with a ``?``. Grades of units are not stored: they are made anew when the file
+    is read. Ids of units that are not whole numbers become a column and rows are numbered.
+
+    Parameters
+    ----------
+    path
+        File to write; an existing one is replaced.
+    description
+        Description of the session; the recording's own where empty.
+    session_start
+        Start of the session with its time zone; the recording's own where None, 1970 where that
+        is not known either.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the file cannot be written.
+    """
+    from pynwb import NWBHDF5IO
+
+    nwb = _new_file(recording, description=description, session_start=session_start)
+    if isinstance(recording.activity, SampledActivity):
+        _add_traces(nwb, recording, recording.activity)
+    else:
+        _add_units(nwb, recording, recording.activity)
+    _add_intervals(nwb, recording)
+    _add_series(nwb, recording)
+    with _appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
+        io.write(nwb)
+
+
+# Objects of pynwb have no types that a checker could see: they are Any below.
+def _new_file(recording: Recording, *, description: str, session_start: datetime | None) -> Any:
+    from pynwb import NWBFile
+    from pynwb.file import Subject
+
+    about = recording.about
+    told = {
+        "subject_id": about.subject,
+        "species": about.species,
+        "strain": about.strain,
+        "genotype": about.genotype,
+        "sex": about.sex,
+        "age": about.age,
+    }
+    optional = {
+        "session_id": about.session_id,
+        "institution": about.institution,
+        "lab": about.lab,
+    }
+    return NWBFile(
+        session_description=description or about.description or f"Recording {recording.id}.",
+        identifier=about.nwb_identifier or str(uuid.uuid4()),
+        session_start_time=session_start or _start_of(recording),
+        subject=Subject(**{name: text for name, text in told.items() if text}),
+        **{name: text for name, text in optional.items() if text},
+    )
+
+
+def _start_of(recording: Recording) -> datetime:
+    try:
+        start = datetime.fromisoformat(recording.about.session_start)
+    except ValueError:
+        return UNKNOWN_START
+    return start if start.tzinfo else start.replace(tzinfo=UTC)
+
+
+def _add_traces(nwb: Any, recording: Recording, activity: SampledActivity) -> None:
+    from hdmf.backends.hdf5 import H5DataIO
+    from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, RoiResponseSeries
+
+    module = nwb.create_processing_module("ophys", "Activity of the imaged cells.")
+    segmentation = ImageSegmentation()
+    module.add(segmentation)
+    table = segmentation.create_plane_segmentation(
+        name="PlaneSegmentation",
+        description="One row a cell.",
+        imaging_plane=_imaging_plane(nwb, recording, activity),
+        columns=_columns(_stored_units(recording)),
+        id=_stored_ids(recording),
+    )
+    rois = table.create_roi_table_region(
+        region=list(range(activity.n_units)), description="All cells, in order of their rows."
+    )
+    container = {"dff": DfOverF, "fluorescence": Fluorescence}.get(activity.signal, Fluorescence)()
+    module.add(container)
+    samples = np.where(activity.valid, activity.values, np.float32(np.nan))
+    container.add_roi_response_series(
+        RoiResponseSeries(
+            name="Events" if activity.signal == "events" else "RoiResponseSeries",
+            data=H5DataIO(samples, compression="gzip"),
+            unit=activity.value_unit or "n.a.",
+            rois=rois,
+            **_clock(activity.time),
+        )
+    )
+
+
+def _imaging_plane(nwb: Any, recording: Recording, activity: SampledActivity) -> Any:
+    from pynwb.ophys import OpticalChannel
+
+    regions = sorted(set(recording.units["region"]) - {""})
+    return nwb.create_imaging_plane(
+        name="ImagingPlane",
+        description="Field of view.",
+        device=nwb.create_device(name=recording.about.device or "Microscope"),
+        optical_channel=OpticalChannel(
+            name="OpticalChannel", description="Indicator channel.", emission_lambda=np.nan
+        ),
+        excitation_lambda=np.nan,
+        imaging_rate=activity.rate_hz,
+        indicator=recording.about.indicator or "unknown",
+        location="/".join(regions) or "unknown",
+    )
+
+
+def _add_units(nwb: Any, recording: Recording, activity: SpikeTrains) -> None:
+    columns = _lists(_stored_units(recording))
+    for name in columns:
+        nwb.add_unit_column(name, _description(name))
+    for row, unit_id in enumerate(_stored_ids(recording)):
+        nwb.add_unit(
+            id=unit_id,
+            spike_times=activity.of_unit(row),
+            obs_intervals=activity.observed,
+            **{name: entries[row] for name, entries in columns.items()},
+        )
+
+
+def _lists(table: pd.DataFrame) -> dict[str, list[Any]]:  # Any: columns differ in type
+    """Columns as lists of Python's own numbers and texts."""
+    return {str(name): table[name].tolist() for name in table}
+
+
+def _stored_units(recording: Recording) -> pd.DataFrame:
+    """The unit table as a file has it: names with doubt marks, without our grades."""
+    units = recording.units
+    doubt = np.where((units["identity"] != "") & ~units["identity_certain"].astype(bool), "?", "")
+    stored = units.drop(columns=list(UNIT_COLUMNS))
+    ours: dict[str, list[str]] = {}
+    if (units["region"] != "").any():
+        ours["region"] = list(units["region"])
+    if (units["identity"] != "").any():
+        names = zip(units["identity"], doubt, strict=True)
+        ours["identity"] = [name + mark for name, mark in names]
+    if _numbered_ids(recording) is None:
+        ours["unit_id"] = list(units["unit_id"])
+    return pd.concat([pd.DataFrame(ours, index=stored.index, dtype="str"), stored], axis=1)
+
+
+def _numbered_ids(recording: Recording) -> list[int] | None:
+    ids = list(recording.units["unit_id"])
+    if all(re.fullmatch(r"0|[1-9]\d*", one) for one in ids):
+        return [int(one) for one in ids]
+    return None
+
+
+def _stored_ids(recording: Recording) -> list[int]:
+    return _numbered_ids(recording) or list(range(len(recording.units)))
+
+
+def _columns(table: pd.DataFrame) -> list[Any]:
+    from hdmf.common import VectorData
+
+    return [
+        VectorData(name=name, description=_description(name), data=entries)
+        for name, entries in _lists(table).items()
+    ]
+
+
+def _description(name: str) -> str:
+    known = {
+        "region": "Brain region.",
+        "identity": "Name of the identified neuron; a question mark means doubt.",
+        "condition": "Condition of the trial.",
+        "label": "Label of the epoch.",
+        "x_um": "Position along x in um.",
+        "y_um": "Position along y in um.",
+        "z_um": "Position along z in um.",
+    }
+    return known.get(name, f"Column {name}.")
+
+
+def _add_intervals(nwb: Any, recording: Recording) -> None:
+    if len(recording.trials):
+        _add_rows(recording.trials, column=nwb.add_trial_column, row=nwb.add_trial)
+    if len(recording.epochs):
+        _add_rows(recording.epochs, column=nwb.add_epoch_column, row=nwb.add_epoch)
+    for name, table in recording.intervals.items():
+        if name not in ("trials", "epochs") and len(table):
+            from pynwb.epoch import TimeIntervals
+
+            made = TimeIntervals(name=name, description=f"Intervals: {name}.")
+            _add_rows(table, column=made.add_column, row=made.add_row)
+            nwb.add_time_intervals(made)
+
+
+def _add_rows(table: pd.DataFrame, *, column: Any, row: Any) -> None:
+    columns = _lists(table)
+    start, stop = columns.pop("start_s"), columns.pop("stop_s")
+    tags = columns.pop("tags", None)
+    for name in columns:
+        column(name=name, description=_description(name))
+    for index in range(len(table)):
+        entry = {name: entries[index] for name, entries in columns.items()}
+        if tags is not None:
+            entry["tags"] = tags[index].split("+")
+        row(start_time=start[index], stop_time=stop[index], **entry)
+
+
+def _add_series(nwb: Any, recording: Recording) -> None:
+    from hdmf.backends.hdf5 import H5DataIO
+    from pynwb import TimeSeries
+    from pynwb.behavior import BehavioralTimeSeries
+    from pynwb.image import ImageSeries
+
+    for name, movie in recording.stimuli.items():
+        frames = H5DataIO(movie.values, compression="gzip")
+        nwb.add_stimulus(
+            ImageSeries(
+                name=name,
+                description="Frames shown; axes time, x, y.",
+                data=frames,
+                unit=movie.value_unit or "n.a.",
+                format="raw",
+                **_clock(movie.time),
+            )
+        )
+    if not recording.behaviour:
+        return
+    container = BehavioralTimeSeries()
+    for name, series in recording.behaviour.items():
+        samples = series.values  # noqa: PD011  an array of ours, not of pandas
+        container.add_timeseries(
+            TimeSeries(
+                name=name,
+                description=f"Behaviour: {name}.",
+                data=samples[:, 0] if samples.shape[1] == 1 else samples,
+                unit=series.value_unit or "n.a.",
+                **_clock(series.time),
+            )
+        )
+    nwb.create_processing_module("behavior", "Behaviour of the animal.").add(container)
+
+
+def _clock(time: NDArray[np.float64]) -> Mapping[str, Any]:
+    """Rate and start where the times are a regular grid, else the times themselves."""
+    if time.size > 1:
+        rate = (time.size - 1) / (time[-1] - time[0])
+        for candidate in (round(rate, 6), rate):
+            grid = time[0] + np.arange(time.size) / candidate
+            if np.max(np.abs(grid - time)) < CLOCK_TOLERANCE_S:
+                return {"rate": float(candidate), "starting_time": float(time[0])}
+    return {"timestamps": time}
+
+
+@contextmanager
+def _appearing_whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside the target that takes its place at the end, or is removed."""
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise EnvironmentFault(
+            code="RN-R26",
+            file=path.name,
+            found=f"the recording could not be written ({error.strerror or error})",
+            fix="check free space and permissions of the folder",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
