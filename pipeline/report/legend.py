@@ -23,7 +23,7 @@ _MARKER_PATHS = (
     "M0-5L5 0L0 5L-5 0z",
     "M0-4.5L4.5 3.5H-4.5z",
     "M-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
-    "M-4.2-2.1L-2.1-4.2L0-2.1L2.1-4.2L4.2-2.1L2.1 0L4.2 2.1L2.1 4.2L0 2.1L-2.1 4.2L-4.2 2.1L-2.1 0z",
+    "M-4-2L-2-4L0-2L2-4L4-2L2 0L4 2L2 4L0 2L-2 4L-4 2L-2 0z",
     "M0 4.5L4.5-3.5H-4.5z",
     "M0-5.2L1.3-1.7L5-1.6L2-.7L3.1 4.2L0 2.1L-3.1 4.2L-2 .7L-5-1.6L-1.3-1.7z",
 )
@@ -42,7 +42,7 @@ class Entry:
     path: str = ""
     fill: str = ""
     stroke: str = ""
-    token: str = ""
+    shade: str = ""
     text_colour: str = ""
 
 
@@ -105,11 +105,11 @@ def _cells(panel: Heatmap) -> tuple[Entry, ...]:
                 Entry(
                     kind="area",
                     label="none" if none else str(value),
-                    token="missing" if none else f"g{group_index(value)}",
+                    shade="missing" if none else f"g{group_index(value)}",
                 )
             )
     if not finite.all():
-        entries.append(Entry(kind="area", label="missing", token="missing"))
+        entries.append(Entry(kind="area", label="missing", shade="missing"))
     return tuple(entries)
 
 

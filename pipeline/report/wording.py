@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from pipeline.core.parts import Check, Number, Section, Table
 
+NOTHING = "\N{EN DASH}"
+"""What stands in a table where there is no value."""
 MOST_ROWS = 500
 """Rows of a table that a page shows; ``report.json`` has all."""
 
@@ -56,12 +58,12 @@ class Column:
 def number_text(value: object) -> str:
     """A value as people read it: four digits that count, a dash where there is none."""
     if value is None:
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         if not math.isfinite(value):
-            return "–"
+            return NOTHING
         if value.is_integer() and abs(value) < 1e6:
             return str(int(value))
         text = f"{value:.4g}"

@@ -1,0 +1,341 @@
+"""What was recorded, what of it is used, and what was found while reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pipeline.core.notes import Note
+from pipeline.core.outcome import Outcome, Status
+from pipeline.core.parts import Check, Figure, Number, Section, Table, status_from_checks
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.report.overview import overview
+
+LEAST_USED = 0.8
+"""Share of units below which leaving the others out may change the picture."""
+MOST_MISSING = 0.05
+"""Share of samples above which gaps may change the picture."""
+NAMED_UNITS = 12
+NAMED_REGIONS = 6
+
+
+def data_section(
+    recordings: Sequence[Recording],
+    notes: Mapping[str, Sequence[Note]],
+    failures: Mapping[str, Outcome] | None = None,
+) -> Section:
+    """The section ``data`` of a report: tables, remarks, and an overview of each recording.
+
+    Parameters
+    ----------
+    recordings
+        Those that could be read, in the order of the sheet.
+    notes
+        Recording id to remarks made while reading it.
+    failures
+        Recording id to what happened, for those that could not be read.
+    """
+    failed = failures or {}
+    rows = recording_rows(recordings)
+    checks = data_checks(recordings, notes, failed)
+    if not recordings:
+        first = next(iter(failed.values()), None)
+        return Section(
+            id="data",
+            title="Data",
+            status="failed",
+            sentence="No recording could be read.",
+            reason=first.reason if first else "The experiment has no recording.",
+            failure=first.failure if first else {},
+            body=tuple(_failure_table(failed)),
+            checks=checks,
+            numbers={"n_recordings": 0, "n_failed": len(failed)},
+        )
+    status: Status = status_from_checks(checks)
+    figures: list[Figure] = [
+        overview(recording, n_recordings=len(recordings)) for recording in recordings
+    ]
+    return Section(
+        id="data",
+        title="Data",
+        status=status,
+        sentence=_sentence(recordings, failed),
+        body=(
+            *_failure_table(failed),
+            _recording_table(rows),
+            *_unused_table(recordings),
+            *_note_table(notes),
+            *figures,
+        ),
+        checks=checks,
+        numbers={
+            "n_recordings": len(recordings),
+            "n_failed": len(failed),
+            "n_units": sum(len(recording.units) for recording in recordings),
+            "n_units_used": sum(_n_used(recording) for recording in recordings),
+            "share_missing": missing_share(recordings),
+            "duration_s": sum(_duration(recording) for recording in recordings),
+        },
+    )
+
+
+def recording_rows(recordings: Sequence[Recording]) -> tuple[dict[str, Number], ...]:
+    """One row a recording: who, what, how many, how long."""
+    return tuple(_row(recording) for recording in recordings)
+
+
+def _row(recording: Recording) -> dict[str, Number]:
+    activity = recording.activity
+    sampled = isinstance(activity, SampledActivity)
+    regions = sorted({str(name) for name in recording.units["region"].dropna()} - {""})
+    conditions = recording.trials["condition"].dropna().astype(str)
+    return {
+        "recording": recording.id,
+        "subject": recording.about.subject,
+        "species": recording.about.species,
+        "session_start": recording.about.session_start,
+        "kind": recording.kind,
+        "signal": activity.signal if isinstance(activity, SampledActivity) else "spikes",
+        "units": len(recording.units),
+        "units_used": _n_used(recording),
+        "duration_s": _duration(recording),
+        "rate_hz": activity.rate_hz if isinstance(activity, SampledActivity) else None,
+        "mean_spike_rate_hz": None if sampled else _mean_spike_rate(recording),
+        "regions": _listed(regions, NAMED_REGIONS),
+        "trials": len(recording.trials),
+        "conditions": int(conditions[conditions != ""].nunique()),
+        "epochs": len(recording.epochs),
+    }
+
+
+def data_checks(
+    recordings: Sequence[Recording],
+    notes: Mapping[str, Sequence[Note]],
+    failures: Mapping[str, Outcome],
+) -> tuple[Check, ...]:
+    """Whether recordings were read, units used, samples there, and files unremarkable."""
+    total = len(recordings) + len(failures)
+    checks = [
+        Check(
+            name="Recordings read",
+            status="fail" if failures else "pass",
+            value=f"{len(recordings)} of {total}",
+            threshold="all",
+            meaning="Recordings that could not be read are missing from every result."
+            if failures
+            else "Every recording of the experiment is part of the results.",
+            advice="Repair or exclude the recordings named below." if failures else "",
+        )
+    ]
+    if recordings:
+        checks += [_used_check(recordings), *_missing_check(recordings), _note_check(notes)]
+    return tuple(checks)
+
+
+def _used_check(recordings: Sequence[Recording]) -> Check:
+    units = sum(len(recording.units) for recording in recordings)
+    used = sum(_n_used(recording) for recording in recordings)
+    share = used / units if units else 0.0
+    enough = share >= LEAST_USED
+    return Check(
+        name="Units used",
+        status="pass" if enough else "warn",
+        value=f"{used} of {units} ({100 * share:.0f} %)",
+        threshold=f"at least {100 * LEAST_USED:.0f} %",
+        meaning="Few units were left out."
+        if enough
+        else "Results describe a selection of the recorded units.",
+        advice="" if enough else "Read the reasons below before generalising.",
+    )
+
+
+def _missing_check(recordings: Sequence[Recording]) -> list[Check]:
+    share = missing_share(recordings)
+    if share is None:
+        return []
+    few = share <= MOST_MISSING
+    return [
+        Check(
+            name="Missing samples",
+            status="pass" if few else "warn",
+            value=f"{100 * share:.2g} %",
+            threshold=f"at most {100 * MOST_MISSING:.0f} %",
+            meaning="Almost all samples of the units used are there."
+            if few
+            else "Gaps are large enough to carry structure of their own.",
+            advice="" if few else "See where the gaps lie in the overviews below.",
+        )
+    ]
+
+
+def _note_check(notes: Mapping[str, Sequence[Note]]) -> Check:
+    kinds = [note.kind for each in notes.values() for note in each]
+    warned, repaired = kinds.count("warn"), kinds.count("repair")
+    return Check(
+        name="Files as expected",
+        status="warn" if warned or repaired else "pass",
+        value=f"{warned} warnings, {repaired} repairs",
+        threshold="none",
+        meaning="Something in the files was unusual or was mended while reading."
+        if warned or repaired
+        else "Nothing had to be mended or doubted while reading.",
+        advice="Read the remarks below." if warned or repaired else "",
+    )
+
+
+def missing_share(recordings: Sequence[Recording]) -> float | None:
+    """Share of samples of used units that are missing; ``None`` without sampled activity."""
+    missing = total = 0
+    for recording in recordings:
+        activity = recording.activity
+        if not isinstance(activity, SampledActivity):
+            continue
+        good = recording.units["good"].to_numpy(dtype=bool)
+        present = int(activity.valid.sum(axis=0)[good].sum())
+        cells = activity.valid.shape[0] * int(good.sum())
+        missing, total = missing + cells - present, total + cells
+    return missing / total if total else None
+
+
+def _sentence(recordings: Sequence[Recording], failures: Mapping[str, Outcome]) -> str:
+    units = sum(len(recording.units) for recording in recordings)
+    used = sum(_n_used(recording) for recording in recordings)
+    subjects = {recording.about.subject for recording in recordings} - {""}
+    kinds = " and ".join(sorted({recording.kind for recording in recordings}))
+    durations = [_duration(recording) for recording in recordings]
+    lasting = (
+        f"lasting {durations[0]:.4g} s"
+        if len(durations) == 1
+        else f"lasting {min(durations):.4g} to {max(durations):.4g} s"
+    )
+    animals = f" of {_count(len(subjects), 'animal')}" if subjects else ""
+    missed = f" {_count(len(failures), 'recording')} could not be read." if failures else ""
+    return (
+        f"{_count(len(recordings), 'recording')} ({kinds}){animals}, {lasting}; {used} of {units} "
+        f"units are used.{missed}"
+    )
+
+
+def _recording_table(rows: Sequence[Mapping[str, Number]]) -> Table:
+    names = {
+        "recording": "Recording",
+        "subject": "Subject",
+        "species": "Species",
+        "kind": "Kind",
+        "signal": "Signal",
+        "units": "Units",
+        "units_used": "Used",
+        "duration_s": "Duration (s)",
+        "rate_hz": "Sampling (Hz)",
+        "mean_spike_rate_hz": "Mean spike rate (Hz)",
+        "regions": "Regions",
+        "trials": "Trials",
+        "conditions": "Conditions",
+        "epochs": "Epochs",
+    }
+    columns = {name: tuple(row[key] for row in rows) for key, name in names.items()}
+    told = {
+        name: cells for name, cells in columns.items() if any(c not in (None, "") for c in cells)
+    }
+    return Table(
+        id="recordings",
+        title="Recordings",
+        caption="As the files tell it; duration is first to last sample, or the time observed.",
+        columns=told,
+    )
+
+
+def _unused_table(recordings: Sequence[Recording]) -> list[Table]:
+    rows: list[tuple[Number, ...]] = []
+    for recording in recordings:
+        unused = recording.units[~recording.units["good"].to_numpy(dtype=bool)]
+        for reason, group in unused.groupby("reason", sort=True):
+            ids = [str(unit) for unit in group["unit_id"]]
+            rows.append((recording.id, str(reason), len(ids), _listed(ids, NAMED_UNITS)))
+    if not rows:
+        return []
+    return [
+        Table(
+            id="units-not-used",
+            title="Units not used",
+            caption="They stay in the stored recording, marked with the reason.",
+            columns=dict(
+                zip(
+                    ("Recording", "Reason", "Units", "Which"),
+                    zip(*rows, strict=True),
+                    strict=True,
+                )
+            ),
+        )
+    ]
+
+
+def _note_table(notes: Mapping[str, Sequence[Note]]) -> list[Table]:
+    words = {"warn": "warning", "repair": "repair", "info": "remark"}
+    rows = [
+        (recording, words[note.kind], note.place, note.text)
+        for recording, each in notes.items()
+        for note in sorted(each, key=lambda note: ("warn", "repair", "info").index(note.kind))
+    ]
+    if not rows:
+        return []
+    return [
+        Table(
+            id="notes",
+            title="Remarks on the files",
+            caption="Warnings were left as they are; repairs change what is analysed.",
+            columns=dict(
+                zip(("Recording", "Kind", "Place", "Text"), zip(*rows, strict=True), strict=True)
+            ),
+        )
+    ]
+
+
+def _failure_table(failures: Mapping[str, Outcome]) -> list[Table]:
+    if not failures:
+        return []
+    return [
+        Table(
+            id="not-read",
+            title="Recordings that could not be read",
+            caption="",
+            columns={
+                "Recording": tuple(failures),
+                "Code": tuple(str(each.failure.get("code", "")) for each in failures.values()),
+                "Found": tuple(
+                    str(each.failure.get("found", each.reason)) for each in failures.values()
+                ),
+                "What to do": tuple(str(each.failure.get("fix", "")) for each in failures.values()),
+            },
+        )
+    ]
+
+
+def _n_used(recording: Recording) -> int:
+    return int(recording.units["good"].to_numpy(dtype=bool).sum())
+
+
+def _duration(recording: Recording) -> float:
+    activity = recording.activity
+    if isinstance(activity, SpikeTrains):
+        return float(np.diff(activity.observed, axis=1).sum())
+    start, stop = activity.span_s
+    return stop - start
+
+
+def _mean_spike_rate(recording: Recording) -> float | None:
+    activity = recording.activity
+    duration = _duration(recording)
+    if not isinstance(activity, SpikeTrains) or duration <= 0 or activity.n_units == 0:
+        return None
+    return float(activity.n_spikes.mean() / duration)
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,278 @@
+"""A recording at a glance: activity of all used units over time, above its timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Figure, Heatmap, Span
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+
+MOST_ROWS = 300
+MOST_COLUMNS = 600
+CELLS_PER_PAGE = 420_000
+"""Cells of all overviews together; about one byte of the page each."""
+MOST_LABELS = 24
+"""Labels of spans, and rows of the timeline."""
+MOST_SPANS = 60
+
+CALCIUM_STEP = 0.005
+SPIKE_STEP = 0.05
+SPIKE_LIMITS = (-2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Binned:
+    """Activity in even bins, NaN where nothing was recorded."""
+
+    values: NDArray[np.float32]
+    """Shape (unit, bin)."""
+    centres: NDArray[np.float64]
+    """Middle of each bin, in s."""
+    width_s: float
+
+
+def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
+    """The overview figure of one recording; the more on the page, the coarser each."""
+    used = np.flatnonzero(recording.units["good"].to_numpy(dtype=bool))
+    rows, columns = cells_allowed(len(used), n_recordings=n_recordings)
+    binned = bin_activity(recording.activity, used, columns=columns)
+    scaled = scale_units(binned.values, recording.activity)
+    order = unit_order(scaled, recording.units["region"].astype(str).to_numpy()[used])
+    every = max(1, -(-len(used) // rows))
+    shown = order[::every]
+    calcium = isinstance(recording.activity, SampledActivity)
+    heat = Heatmap(
+        title="Activity",
+        values=scaled[shown],
+        x=binned.centres,
+        x_title="Time (s)",
+        y_title="Unit",
+        value_title="Activity, scaled" if calcium else "Rate (z)",
+        y_labels=tuple(unit_labels(recording.units.iloc[used[shown]])),
+        limits=(0.0, 1.0) if calcium else SPIKE_LIMITS,
+        spans=stretches(recording),
+    )
+    timeline = timeline_panel(recording, binned)
+    n_regions = recording.units["region"].iloc[used].astype(str).nunique()
+    return Figure(
+        id=f"overview-{recording.id}",
+        title=f"Recording {recording.id}",
+        finding=_finding(recording, used, scaled),
+        caption=_caption(recording, binned, every=every, n_used=len(used), by_region=n_regions > 1),
+        alt=f"Heat map of {len(shown)} units over {binned.centres.size} time bins"
+        + (", above a timeline of epochs and conditions." if timeline else "."),
+        panels=(heat, timeline) if timeline else (heat,),
+    )
+
+
+def cells_allowed(n_units: int, *, n_recordings: int) -> tuple[int, int]:
+    """Rows and columns of an overview when so many recordings share the page."""
+    cells = min(MOST_ROWS * MOST_COLUMNS, CELLS_PER_PAGE // max(n_recordings, 1))
+    rows = max(1, min(n_units, MOST_ROWS, int(np.sqrt(cells / 2))))
+    return rows, min(MOST_COLUMNS, cells // rows)
+
+
+def nice_width(least: float) -> float:
+    """The smallest of 1, 2 or 5 times a power of ten that is not below ``least``."""
+    power = 10.0 ** np.floor(np.log10(least))
+    for factor in (1.0, 2.0, 5.0):
+        if factor * power >= least * (1 - 1e-9):
+            return float(factor * power)
+    return float(10.0 * power)
+
+
+def bin_activity(
+    activity: SampledActivity | SpikeTrains, units: NDArray[np.intp], *, columns: int
+) -> Binned:
+    """Means of samples, or spike rates in Hz, of some units in at most ``columns`` bins."""
+    if isinstance(activity, SampledActivity):
+        return _bin_samples(activity, units, columns=columns)
+    return _bin_spikes(activity, units, columns=columns)
+
+
+def _bin_samples(activity: SampledActivity, units: NDArray[np.intp], *, columns: int) -> Binned:
+    start, stop = activity.span_s
+    interval = 1.0 / activity.rate_hz
+    least = (stop - start + interval) / columns
+    width = interval if least <= interval else nice_width(least)
+    place = np.floor((activity.time - start) / width + 0.5 * interval / width).astype(int)
+    n_bins = int(place[-1]) + 1
+    firsts = np.flatnonzero(np.diff(place, prepend=-1))
+    values = np.full((units.size, n_bins), np.nan, dtype=np.float32)
+    # Few units at a time, so that the float64 copies stay small beside the recording.
+    for begin in range(0, units.size, 64):
+        chosen = units[begin : begin + 64]
+        valid = activity.valid[:, chosen]
+        known = np.where(valid, activity.values[:, chosen], 0.0)  # noqa: PD011 - an array
+        summed = np.add.reduceat(known, firsts, axis=0, dtype=np.float64)
+        count = np.add.reduceat(valid, firsts, axis=0, dtype=np.int64)
+        mean = np.divide(summed, count, out=np.full(summed.shape, np.nan), where=count > 0)
+        values[begin : begin + 64, place[firsts]] = mean.T
+    centres: NDArray[np.float64] = start + (np.arange(n_bins) + 0.5) * width - 0.5 * interval
+    return Binned(values=values, centres=centres, width_s=width)
+
+
+def _bin_spikes(activity: SpikeTrains, units: NDArray[np.intp], *, columns: int) -> Binned:
+    start, stop = activity.span_s
+    width = nice_width(max((stop - start) / columns, 1e-3))
+    n_bins = max(1, int(np.ceil((stop - start) / width - 1e-9)))
+    edges = start + width * np.arange(n_bins + 1)
+    seen = np.zeros(n_bins)
+    for begin, end in activity.observed:
+        seen += np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], begin), 0, None)
+    counts = np.stack(
+        [np.histogram(activity.of_unit(int(unit)), edges)[0] for unit in units]
+        or [np.zeros(n_bins)]
+    )
+    enough = seen > 0.2 * width
+    rates = np.full(counts.shape, np.nan, dtype=np.float32)
+    rates[:, enough] = counts[:, enough] / seen[enough]
+    return Binned(values=rates[: units.size], centres=(edges[:-1] + edges[1:]) / 2, width_s=width)
+
+
+def scale_units(
+    values: NDArray[np.float32], activity: SampledActivity | SpikeTrains
+) -> NDArray[np.float32]:
+    """Each unit on a scale of its own, rounded to steps too fine to see, which pack well.
+
+    Samples: 0 is the unit's 5th and 1 its 99th percentile. Spikes: standard deviations from the
+    unit's mean rate.
+    """
+    empty = np.all(np.isnan(values), axis=1)
+    filled = np.where(empty[:, None], 0.0, values).astype(np.float64)
+    if isinstance(activity, SampledActivity):
+        low, high = np.nanpercentile(filled, [5, 99], axis=1) if len(filled) else np.zeros((2, 0))
+        spread, centre, step, limits = high - low, low, CALCIUM_STEP, (0.0, 1.0)
+    else:
+        centre, spread = np.nanmean(filled, axis=1), np.nanstd(filled, axis=1)
+        step, limits = SPIKE_STEP, SPIKE_LIMITS
+    scaled = (filled - centre[:, None]) / np.where(spread > 0, spread, 1.0)[:, None]
+    rounded = np.round(np.clip(scaled, *limits) / step) * step
+    return np.where(empty[:, None], np.nan, rounded).astype(np.float32)
+
+
+def unit_order(scaled: NDArray[np.float32], regions: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Units by region, and within one by their part in the strongest common time course."""
+    if len(scaled) < 2:
+        return np.arange(len(scaled))
+    known = np.where(np.isnan(scaled), 0.0, scaled).astype(np.float64)
+    centred = known - known.mean(axis=1, keepdims=True)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    loading = centred @ vectors[:, -1]
+    # An eigenvector's sign is arbitrary; this one is the same everywhere.
+    loading *= np.sign(loading[np.argmax(np.abs(loading))]) or 1.0
+    return np.lexsort((-np.round(loading, 6), regions))
+
+
+def unit_labels(units: pd.DataFrame) -> list[str]:
+    """How units are called: by identity where known, with the region where there is one."""
+    called = []
+    for unit_id, identity, region in zip(
+        units["unit_id"], units["identity"], units["region"], strict=True
+    ):
+        name = _text(identity) or f"{unit_id}"
+        called.append(f"{name} ({_text(region)})" if _text(region) else name)
+    return called
+
+
+def stretches(recording: Recording) -> tuple[Span, ...]:
+    """Epochs, or trials where there are few and no epochs, as spans of the time axis."""
+    epochs, trials = recording.epochs, recording.trials
+    if 0 < len(epochs) <= MOST_SPANS:
+        return _spans(epochs, "label")
+    if 0 < len(trials) <= MOST_SPANS:
+        return _spans(trials, "condition")
+    return ()
+
+
+def timeline_panel(recording: Recording, binned: Binned) -> Heatmap | None:
+    """Which share of each time bin lies in each epoch and in trials of each condition."""
+    rows: dict[str, pd.DataFrame] = {}
+    for table, column, word in (
+        (recording.epochs, "label", "epoch"),
+        (recording.trials, "condition", "trial"),
+    ):
+        names = table[column].fillna("").astype(str)
+        common = names.value_counts().index[:MOST_LABELS]
+        for name in sorted(
+            common, key=lambda name: float(table.loc[names == name, "start_s"].min())
+        ):
+            rows[f"{word} {name}".strip()] = table[names == name]
+    if not rows:
+        return None
+    cover = np.stack([covered(table, binned) for table in rows.values()])
+    return Heatmap(
+        title="Timeline",
+        values=(np.round(cover * 50) / 50).astype(np.float32),
+        x=binned.centres,
+        x_title="Time (s)",
+        y_title="",
+        value_title="Share of bin",
+        y_labels=tuple(rows),
+        limits=(0.0, 1.0),
+    )
+
+
+def covered(intervals: pd.DataFrame, binned: Binned) -> NDArray[np.float64]:
+    """Share of each bin that lies inside the intervals, at most 1."""
+    starts = intervals["start_s"].to_numpy(dtype=float)
+    stops = intervals["stop_s"].to_numpy(dtype=float)
+    usable = np.isfinite(starts) & np.isfinite(stops)
+    edges = np.append(binned.centres - binned.width_s / 2, binned.centres[-1] + binned.width_s / 2)
+    # Time spent inside before each edge; its increments are the time inside each bin.
+    before = np.clip(edges[:, None] - starts[usable], 0, (stops - starts)[usable]).sum(axis=1)
+    share: NDArray[np.float64] = np.clip(np.diff(before) / binned.width_s, 0, 1)
+    return share
+
+
+def _spans(table: pd.DataFrame, column: str) -> tuple[Span, ...]:
+    names = table[column].fillna("").astype(str)
+    spans = zip(table["start_s"].astype(float), table["stop_s"].astype(float), names, strict=True)
+    return tuple(
+        Span(start=start, stop=stop, label=name or "trial")
+        for start, stop, name in spans
+        if np.isfinite(start) and np.isfinite(stop)
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _finding(recording: Recording, used: NDArray[np.intp], scaled: NDArray[np.float32]) -> str:
+    start, stop = recording.activity.span_s
+    missing = float(np.isnan(scaled).mean()) if scaled.size else 1.0
+    units = f"{len(used)} of {len(recording.units)} units are used over {stop - start:.4g} s"
+    gaps = "no bin is missing" if missing == 0 else f"{100 * missing:.2g} % of cells are missing"
+    return f"{units}; {gaps}."
+
+
+def _caption(
+    recording: Recording, binned: Binned, *, every: int, n_used: int, by_region: bool
+) -> str:
+    if isinstance(recording.activity, SampledActivity):
+        what = (
+            f"Mean {recording.activity.signal} in bins of {binned.width_s:.3g} s; each unit runs "
+            "from its 5th (0) to its 99th percentile (1), so that quiet and lively units look "
+            "alike"
+        )
+    else:
+        what = (
+            f"Spike rate in bins of {binned.width_s:.3g} s; each unit in standard deviations from "
+            "its own mean"
+        )
+    order = "Units are sorted by region, then " if by_region else "Units are sorted "
+    sample = f" Every {_ordinal(every)} of {n_used} units is shown." if every > 1 else ""
+    return (
+        f"{what}. {order}by their part in the strongest common time course.{sample} Look for "
+        "stripes over all units (motion, lamp changes), gaps and drift."
+    )
+
+
+def _ordinal(number: int) -> str:
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number // 10 != 1 else "th"
+    return f"{number}{suffix}"
