@@ -49,7 +49,7 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
     except OSError as error:
-        if _is_elsewhere(error, (temporary, path, *path.parents)):
+        if error.errno is None or _is_elsewhere(error, (temporary, path, *path.parents)):
             raise
         raise write_fault(path, error) from error
     finally:
@@ -57,16 +57,18 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
         _remove(temporary)
 
 
-def write_fault(path: Path, error: OSError) -> EnvironmentFault:
+def write_fault(path: Path, error: Exception) -> EnvironmentFault:
     """The error (RN-R26) that tells a user why ``path`` could not be written."""
     folder = path.parent
-    if error.errno in FULL:
+    number = getattr(error, "errno", None)
+    if number in FULL:
         fix = f"free space on the disk of {folder} (or raise the quota) and run again"
-    elif error.errno in FORBIDDEN:
+    elif number in FORBIDDEN:
         fix = f"make {folder} writable, or choose another folder with the setting 'out'"
     else:
         fix = f"check the disk of {folder} and run again"
-    found = f"could not be written: {error.strerror or error}"
+    reason = os.strerror(number) if number else str(error)
+    found = f"could not be written: {reason}"
     return EnvironmentFault(code="RN-R26", found=found, fix=fix, file=str(path))
 
 

@@ -55,6 +55,8 @@ def read_document(path: Path, kind: type[T]) -> T:
         version, digest, plain = document["format_version"], document["digest"], document["value"]
     except FileNotFoundError as error:
         raise missing(path) from error
+    except PermissionError as error:
+        raise unreadable(path) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(path, f"cannot be read ({error})") from error
     if version != FORMAT_VERSION:
@@ -77,6 +79,16 @@ def missing(path: Path) -> EnvironmentFault:
         code="RN-R27",
         found="the file is missing",
         fix="run again, so that it is made; if it was moved, move it back",
+        file=str(path),
+    )
+
+
+def unreadable(path: Path) -> EnvironmentFault:
+    """The error (RN-R10) for a file that may not be read; what is in it may be whole."""
+    return EnvironmentFault(
+        code="RN-R10",
+        found="permission to read it is denied",
+        fix="make the file readable for you and run again",
         file=str(path),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def _write_branch(group: h5py.Group, branch: Branch) -> None:
 def _write_leaf(group: h5py.Group, name: str, leaf: Leaf) -> None:
     values = leaf.values
     options: dict[str, Any] = {"dtype": TEXT if values.dtype == object else values.dtype}
-    if values.ndim and values.nbytes >= CHUNKED_FROM_BYTES:
+    # Text lies outside its dataset, where filters do not reach.
+    if values.ndim and values.dtype != object and values.nbytes >= CHUNKED_FROM_BYTES:
         options |= {"chunks": _chunks(values), "compression": "gzip", "compression_opts": 4}
         options["shuffle"] = True
     dataset = group.create_dataset(name, data=values, track_times=False, **options)
@@ -72,6 +74,8 @@ def _attach_scales(group: h5py.Group, branch: Branch) -> None:
     for axis, size in sorted(sizes.items()):
         if axis in leaves and leaves[axis].axes == (axis,):
             group[axis].make_scale(axis)
+        elif axis in branch.children:
+            raise ValueError(f"'{axis}' names an axis and something that is not its labels.")
         else:
             scale = group.create_dataset(axis, shape=(size,), dtype=">f4", track_times=False)
             scale.make_scale(f"{AXIS_ONLY}{size:10d}")
@@ -92,7 +96,15 @@ def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:
     """
     with h5py.File(path, "r", locking=False) as file:
         attributes = read_attributes(file)
-        return Branch(children=_read_children(file)), attributes
+        return Branch(children=_children(file, loaded=True)), attributes
+
+
+@contextmanager
+def stored_tree(path: Path) -> Iterator[tuple[Branch, dict[str, str | int]]]:
+    """As :func:`read_tree`, but arrays stay in the file, which is open while the block lasts."""
+    with h5py.File(path, "r", locking=False) as file:
+        attributes = read_attributes(file)
+        yield Branch(children=_children(file, loaded=False)), attributes
 
 
 def read_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str | int]:
@@ -104,17 +116,18 @@ def read_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str | int]:
     }
 
 
-def _read_children(group: h5py.Group) -> dict[str, Leaf | Branch]:
+def _children(group: h5py.Group, *, loaded: bool) -> dict[str, Leaf | Branch]:
     children: dict[str, Leaf | Branch] = {}
     for name, node in group.items():
         if isinstance(node, h5py.Group):
             children[name] = Branch(
-                children=_read_children(node), attributes=_text_attributes(node)
+                children=_children(node, loaded=loaded), attributes=_text_attributes(node)
             )
         elif not _is_axis_only(node):
-            values = node.asstr()[...] if h5py.check_string_dtype(node.dtype) else node[...]
-            if node.ndim == 0:
-                values = np.asarray(values, dtype=object if isinstance(values, str) else None)
+            is_text = h5py.check_string_dtype(node.dtype) is not None
+            values = node.asstr() if is_text else node
+            if loaded:
+                values = np.asarray(values[...], dtype=object if is_text else None)
             children[name] = Leaf(values=values, attributes=_text_attributes(node))
     return children
 

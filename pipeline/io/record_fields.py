@@ -29,12 +29,14 @@ from pipeline.io.json_values import (
     value_hint,
 )
 from pipeline.io.record_tables import table_branch, table_of
-from pipeline.io.text_arrays import array_leaf, array_of
+from pipeline.io.text_arrays import array_leaf, array_of, entries_of
 from pipeline.io.trees import Branch, Leaf, escaped, unescaped
 
 RECORD = "record"
-"""Attribute of a branch: the type of the record it holds."""
+"""What the type of a record is called among a branch's attributes."""
 ENCODING = "encoding"
+ENTRY_TYPES = {int: np.int64, float: np.float64, bool: np.bool_, str: object}
+"""Kind of scalar to type of the array that holds a tuple of them."""
 
 
 def tree_of(record: object) -> Branch:
@@ -83,8 +85,8 @@ def _plain_node(value: Any, hint: Any, *, name: str) -> Leaf | Branch:  # Any: a
     if isinstance(value, tuple) and _all_records(hint):
         children = {f"{i:06d}": tree_of(item) for i, item in enumerate(value)}
         return Branch(children=children)
-    if isinstance(value, tuple) and (kind := _scalar_kind(hint)) is not None:
-        return array_leaf(np.array(value, dtype=kind), axes=(name,))
+    if isinstance(value, tuple) and (kind := _scalar_kind(value, hint)) is not None:
+        return array_leaf(np.array(value, dtype=ENTRY_TYPES[kind]), axes=(name,))
     if isinstance(value, Mapping) and _is_tree_value(value_hint(hint)):
         inner = value_hint(hint)
         return Branch(
@@ -96,7 +98,9 @@ def _plain_node(value: Any, hint: Any, *, name: str) -> Leaf | Branch:  # Any: a
     if isinstance(value, Mapping | tuple | list):
         text = json.dumps(encode(value, hint), sort_keys=True, ensure_ascii=False, allow_nan=False)
         return array_leaf(np.array(encodable(text)), attributes={ENCODING: "json"})
-    if isinstance(value, bool | int | float | str | np.number | np.bool_):
+    if isinstance(value, str):
+        return array_leaf(np.array(value, dtype=object))
+    if isinstance(value, bool | int | float | np.number | np.bool_):
         return array_leaf(np.array(value))
     raise TypeError(f"a {type(value).__name__} cannot be stored")
 
@@ -106,16 +110,17 @@ def _all_records(hint: Any) -> bool:  # Any: an annotation
     return all(is_record_type(member) for member in alternatives(item_hint(hint, 0)))
 
 
-def _scalar_kind(hint: Any) -> type | None:  # Any: an annotation
-    """Type of the array that holds a tuple of scalars of one kind; none for mixed ones."""
+def _scalar_kind(value: tuple[Any, ...], hint: Any) -> type | None:  # Any: an annotation
+    """The one type of scalar in a tuple that is declared so; none for mixed ones."""
     members = [
         get_args(member)[:-1] if get_args(member)[-1] is Ellipsis else get_args(member)
         for member in alternatives(hint)
         if get_origin(member) is tuple and get_args(member)
     ]
-    kinds = {kind for items in members for item in items for kind in alternatives(item)}
-    known = {int: np.int64, float: np.float64, bool: np.bool_, str: np.str_}
-    return known.get(next(iter(kinds))) if len(kinds) == 1 else None
+    kinds = {kind for items in members for kind in items}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    fits = kind in ENTRY_TYPES and all(type(entry) is kind for entry in value)
+    return kind if fits else None
 
 
 def _is_tree_value(hint: Any) -> bool:  # Any: an annotation
@@ -176,16 +181,12 @@ def record_of(branch: Branch, kinds: Sequence[type]) -> Any:  # Any: one of the 
     entries = {
         key: _value(branch.children[key], hints[key], field) if key in branch.children else None
         for key, field in fields.items()
-        if key in branch.children or _may_be_absent(hints[key])
+        if key in branch.children or field.default is None or type(None) in get_args(hints[key])
     }
     missing = sorted(set(fields) - set(entries))
     if missing:
         raise ValueError(f"its {name} lacks the fields {', '.join(missing)}")
     return kind(**entries)
-
-
-def _may_be_absent(hint: Any) -> bool:  # Any: an annotation
-    return type(None) in get_args(hint)
 
 
 def _value(node: Leaf | Branch, hint: Any, field: dataclasses.Field[Any]) -> Any:  # Any: a field
@@ -218,12 +219,12 @@ def _plain_value(node: Leaf | Branch, hint: Any) -> Any:  # Any: an annotation, 
         inner = value_hint(hint)
         return {unescaped(key): _plain_value(child, inner) for key, child in node.children.items()}
     if node.attributes.get(ENCODING) == "json":
-        return decode(json.loads(array_of(node).item()), hint)
-    values = array_of(node)
+        return decode(json.loads(entries_of(node).item()), hint)
+    values = entries_of(node)
     if expects_tuple(hint):
         return tuple(values.tolist())
     if values.ndim == 0 and any(is_scalar_type(member) for member in members):
         return values.item()
     if not any(get_origin(member) is np.ndarray for member in members):
         raise ValueError(f"an array of shape {values.shape} stands where {hint} should be")
-    return values
+    return array_of(node)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from pipeline.io.text_arrays import array_leaf, array_of, text_of
+from pipeline.io.text_arrays import array_leaf, array_of, entries_of
 from pipeline.io.trees import Branch, Leaf, escaped
 
 COLUMNS = "columns"
@@ -89,7 +89,7 @@ def _column_of(branch: Branch, node: str, *, index: pd.RangeIndex) -> pd.Series[
     missing = array_of(mask) if isinstance(mask, Leaf) else np.zeros(len(index), dtype=bool)
     kind = leaf.attributes[KIND]
     if kind == "text":
-        values = text_of(leaf).copy()
+        values = entries_of(leaf).copy()
         values[missing] = np.nan
         return pd.Series(values, index=index, dtype="str")
     column: pd.Series[Any] = pd.Series(array_of(leaf), index=index, dtype=pandas_dtype(kind))

@@ -12,17 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import ArraySource
-from pipeline.core.errors import EnvironmentFault
-from pipeline.io.atomic import replacing
-from pipeline.io.documents import damaged, foreign, missing
-from pipeline.io.hdf5_trees import read_attributes, read_tree, write_tree
+from pipeline.io.atomic import replacing, write_fault
+from pipeline.io.documents import damaged, foreign, missing, unreadable
+from pipeline.io.hdf5_trees import read_attributes, read_tree, stored_tree, write_tree
 from pipeline.io.record_fields import RECORD, record_of, tree_of
 from pipeline.io.trees import Branch, content_digest
 
@@ -30,7 +29,7 @@ FORMAT_VERSION = 1
 PACKAGE = "neuroptych"
 
 T = TypeVar("T")
-R = TypeVar("R")
+S = TypeVar("S")
 
 
 def write_record(path: Path, record: object) -> None:
@@ -56,16 +55,24 @@ def write_record(path: Path, record: object) -> None:
     with replacing(path) as temporary:
         try:
             write_tree(temporary, tree, attributes)
-            kept, _ = read_tree(temporary)
+            with stored_tree(temporary) as (stored, found):
+                whole = found == attributes and content_digest(_typed(stored, found)) == digest
         except (OSError, RuntimeError) as error:
-            # The library names no cause, or the temporary as the place; both are this writing.
-            number = getattr(error, "errno", None)
-            raise OSError(number, str(error)) from error
-        if content_digest(_typed(kept, attributes)) != digest:
-            raise OSError(None, "what was read again differs from what was written")
+            # The library often leaves out which file it was writing; it was this one.
+            raise write_fault(path, error) from error
+        if not whole:
+            raise write_fault(path, OSError("reading it again gave something else"))
 
 
-def read_record(path: Path, *kinds: type[T]) -> T:
+@overload
+def read_record(path: Path, kind: type[T], /) -> T: ...
+
+
+@overload
+def read_record(path: Path, kind: type[T], other: type[S], /) -> T | S: ...
+
+
+def read_record(path: Path, *kinds: type[Any]) -> Any:  # Any: a record of one of the kinds
     """The record in a file, which must be of one of the kinds.
 
     Raises
@@ -81,10 +88,9 @@ def read_record(path: Path, *kinds: type[T]) -> T:
     if _guarded(path, lambda: content_digest(typed)) != attributes.get("digest"):
         raise damaged(path, "its digest does not match its content")
     try:
-        record: T = record_of(typed, kinds)
+        return record_of(typed, kinds)
     except (ValueError, TypeError, KeyError) as error:
         raise foreign(path, str(error)) from error
-    return record
 
 
 def read_digest(path: Path) -> str:
@@ -183,13 +189,15 @@ def _check_version(path: Path, attributes: dict[str, str | int]) -> None:
         raise foreign(path, f"it has format version {version}, expected {FORMAT_VERSION}")
 
 
-def _guarded(path: Path, read: Callable[[], R]) -> R:
+def _guarded(path: Path, read: Callable[[], T]) -> T:
     """What ``read`` returns; any way in which reading fails says that the file is damaged."""
     try:
         return read()
     except FileNotFoundError as error:
         raise missing(path) from error
-    except EnvironmentFault:
-        raise
+    except PermissionError as error:
+        raise unreadable(path) from error
+    except MemoryError:
+        raise  # a matter of the machine; the structure of the file has checksums
     except Exception as error:  # h5py raises nearly every type on damaged files
         raise damaged(path, f"cannot be read ({type(error).__name__}: {error})") from error

@@ -22,12 +22,10 @@ def write_tsv(path: Path, table: Table | pd.DataFrame) -> None:
     Tabs, line ends and backslashes in text are written as ``\t``, ``\n``, ``\r`` and ``\\``. Text
     that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    columns = (
-        {str(name): table[name].tolist() for name in table.columns}
-        if isinstance(table, pd.DataFrame)
-        else table.columns
-    )
-    rows = [tuple(columns), *zip(*columns.values(), strict=True)]
+    data = table if isinstance(table, pd.DataFrame) else table.columns
+    columns = [(name, list(values)) for name, values in data.items()]
+    header = tuple(name for name, _ in columns)
+    rows = [header, *zip(*(values for _, values in columns), strict=True)]
     lines = ("\t".join(cell_text(cell) for cell in row) for row in rows)
     with replacing(path) as temporary:
         text = "\n".join(lines) + "\n"

@@ -45,13 +45,12 @@ def array_leaf(
 
 def array_of(leaf: Leaf) -> NDArray[Any]:
     """The array that :func:`array_leaf` was given; text as NumPy's ``str_``."""
-    if leaf.values.dtype != object:
-        return leaf.values
-    return text_of(leaf).astype(np.str_)
+    entries = entries_of(leaf)
+    return entries.astype(np.str_) if entries.dtype == object else entries
 
 
-def text_of(leaf: Leaf) -> NDArray[np.object_]:
-    """The text of a leaf as an object array of ``str``."""
+def entries_of(leaf: Leaf) -> NDArray[Any]:
+    """As :func:`array_of`, but text as objects: NumPy's own text loses zeros at its end."""
     if leaf.attributes.get("text") == ESCAPED_TEXT:
         return _mapped(leaf.values, lambda entry: entry.encode("ascii").decode("unicode_escape"))
     return leaf.values

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class Leaf:
     """An array with the names of its axes; text is an object array of ``str``."""
 
     values: NDArray[Any]
+    """In memory, or a dataset of an open file, which is read by slicing."""
     axes: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,8 +61,9 @@ def _feed(digest: Any, node: Leaf | Branch) -> None:  # Any: hashlib's objects h
     header = ["leaf", sorted(node.attributes.items()), kind, values.shape]
     _feed_text(digest, json.dumps(header))
     if kind == "text":
-        for text in values.ravel():
-            _feed_text(digest, text)
+        for block in _rows(values):
+            for text in np.asarray(block, dtype=object).ravel():
+                _feed_text(digest, text)
     else:
         for block in _rows(values):
             digest.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
@@ -73,12 +75,15 @@ def _feed_text(digest: Any, text: str) -> None:  # Any: as above
     digest.update(raw)
 
 
-def _rows(values: NDArray[Any]) -> list[NDArray[Any]]:
-    """The array in stretches along its first axis, so that copies stay small."""
-    if values.ndim == 0 or values.size == 0 or values.nbytes <= BLOCK_BYTES:
-        return [values]
-    step = max(1, BLOCK_BYTES // (values.nbytes // values.shape[0]))
-    return [values[start : start + step] for start in range(0, values.shape[0], step)]
+def _rows(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The array in stretches along its first axis, so that a file need not fit in memory."""
+    n_bytes = values.size * values.dtype.itemsize
+    if values.ndim == 0 or n_bytes <= BLOCK_BYTES:
+        yield values[...]
+        return
+    step = max(1, BLOCK_BYTES // (n_bytes // values.shape[0]))
+    for start in range(0, values.shape[0], step):
+        yield values[start : start + step]
 
 
 def escaped(key: str) -> str:
