@@ -114,7 +114,7 @@ def _add_traces(nwb: Any, recording: Recording, activity: SampledActivity) -> No
         name="PlaneSegmentation",
         description="One row a cell.",
         imaging_plane=_imaging_plane(nwb, recording, activity),
-        columns=_columns(_stored_units(recording)),
+        columns=[*_placeholder_masks(activity.n_units), *_columns(_stored_units(recording))],
         id=_stored_ids(recording),
     )
     rois = table.create_roi_table_region(
@@ -195,6 +195,19 @@ def _numbered_ids(recording: Recording) -> list[int] | None:
 
 def _stored_ids(recording: Recording) -> list[int]:
     return _numbered_ids(recording) or list(range(len(recording.units)))
+
+
+def _placeholder_masks(n_units: int) -> list[Any]:
+    """One pixel of weight 0 a cell: the format asks for masks, a recording has none."""
+    from hdmf.common import VectorData, VectorIndex
+
+    masks = VectorData(
+        name="pixel_mask",
+        description="Placeholders of weight 0: masks are not known.",
+        data=[(0, 0, 0.0)] * n_units,
+    )
+    index = VectorIndex(name="pixel_mask_index", data=list(range(1, n_units + 1)), target=masks)
+    return [index, masks]
 
 
 def _columns(table: pd.DataFrame) -> list[Any]:
@@ -298,7 +311,7 @@ def _appearing_whole(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part.nwb")
         os.close(handle)
         temporary = Path(name)
         yield temporary
