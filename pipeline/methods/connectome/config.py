@@ -1,0 +1,188 @@
+"""Settings of the dynamic functional connectome.
+
+The paper names neither rank, smoothing, restarts nor a formula for the affinity; where a
+description says "paper: not stated", the default is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.core.method import MethodConfig, Part
+
+
+class ConnectomeConfig(MethodConfig):
+    """Settings of the dynamic functional connectome."""
+
+    rank: int = Field(
+        default=8,
+        description="Number of components, 1 to 60. Paper: not stated.",
+        ge=1,
+        le=60,
+    )
+    n_restarts: int = Field(
+        default=6,
+        description=(
+            "Random starts of the factorisation, 1 to 99; the one with the lowest error is the "
+            "result and the others show how stable the optimiser is. Paper: not stated."
+        ),
+        ge=1,
+        le=99,
+    )
+    n_surrogates: int = Field(
+        default=19,
+        description=(
+            "Surrogate data sets (each unit's activity shifted in time by itself), 0 to 999. 19 "
+            "allow p = 0.05 at best; use 199 or more for a claim. Paper: none."
+        ),
+        ge=0,
+        le=999,
+    )
+    affinity: Literal["geometric"] = Field(
+        default="geometric",
+        description=(
+            "Affinity of two units at one time: 'geometric' is the square root of the product of "
+            "their speeds, whatever the signs. Paper: prose only, no formula."
+        ),
+    )
+    sigma_s: float = Field(
+        default=0.75,
+        description="Width of the smoothing derivative filter in seconds. Paper: not stated.",
+        gt=0,
+        le=60,
+    )
+    max_gap_s: float = Field(
+        default=1.0,
+        description="Longest run of missing samples to bridge by a straight line, in seconds.",
+        ge=0,
+        le=60,
+    )
+    theta: Literal["noise"] | Annotated[float, Field(ge=0, le=0.95)] = Field(
+        default="noise",
+        description=(
+            "Dead zone: speeds below it count as 0. A share of the unit's own scale, 0 to 0.95, "
+            "or 'noise' for three times each unit's own noise speed, at most 0.9."
+        ),
+    )
+    min_snr: float = Field(
+        default=3.0,
+        description=(
+            "Smallest ratio of a unit's fast speeds (the quantile below) to its noise speed, 0 to "
+            "100; units below it are left out of their recording. Gaussian noise alone has 2.6."
+        ),
+        ge=0,
+        le=100,
+    )
+    quantile: float = Field(
+        default=0.99,
+        description="Quantile of a unit's absolute speed that counts as full speed, 0.5 to 1.",
+        ge=0.5,
+        le=1,
+    )
+    alignment: Literal["auto", "by_epoch", "concatenate"] = Field(
+        default="auto",
+        description=(
+            "How recordings share time: 'by_epoch' cuts out the same epochs from all of them, "
+            "'concatenate' puts them one after another, 'auto' takes 'by_epoch' only where every "
+            "recording has the same epochs as often and as long. Paper: stimulus epochs."
+        ),
+    )
+    pre_s: float = Field(
+        default=10.0,
+        description=(
+            "Seconds before an epoch that are kept with it under 'by_epoch'; less where the next "
+            "epoch is near."
+        ),
+        ge=0,
+        le=600,
+    )
+    post_s: float = Field(
+        default=20.0,
+        description=(
+            "Seconds after an epoch that are kept with it under 'by_epoch'; less where the next "
+            "epoch is near."
+        ),
+        ge=0,
+        le=600,
+    )
+    min_animals: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
+        default="auto",
+        description=(
+            "Recordings in which a unit's name must occur, 1 to 1000; 'auto' is 2 from three "
+            "recordings on, else 1."
+        ),
+    )
+    min_observed: float = Field(
+        default=0.5,
+        description="Share of frames in which a unit must be observed in a recording, 0 to 1.",
+        ge=0,
+        le=1,
+    )
+    animal_norm: bool = Field(
+        default=True,
+        description="Whether each recording's affinities are scaled to the same total size.",
+    )
+    coarse_grain: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
+        default="auto",
+        description=(
+            "Frames whose affinities are averaged to one, 1 to 1000; 'auto' averages over at most "
+            "half of sigma_s, and over more, up to 4 times sigma_s, where memory asks for it."
+        ),
+    )
+    max_tensor_mb: int = Field(
+        default=500,
+        description=(
+            "Largest table of affinities in megabytes, 1 to 100000; a fit needs about four times "
+            "as much memory."
+        ),
+        ge=1,
+        le=100_000,
+    )
+    max_iterations: int = Field(
+        default=400,
+        description="Most iterations of one fit, 1 to 100000. Paper: not stated.",
+        ge=1,
+        le=100_000,
+    )
+    tolerance: float = Field(
+        default=5e-5,
+        description=(
+            "A fit ends when its relative error falls by less than this share over five "
+            "iterations, above 0 to 0.1. Paper: not stated."
+        ),
+        gt=0,
+        le=0.1,
+    )
+    resolution: float = Field(
+        default=1.0,
+        description=(
+            "Resolution of the Leiden communities, above 0 to 10; more gives more and smaller "
+            "ones. Paper: a nested block model instead."
+        ),
+        gt=0,
+        le=10,
+    )
+    min_strength: float = Field(
+        default=0.25,
+        description=(
+            "Units whose summed pair strengths in a component are below this share of the "
+            "strongest unit's take no part in its communities, 0 to 1. Paper: 0."
+        ),
+        ge=0,
+        le=1,
+    )
+    n_partitions: int = Field(
+        default=20,
+        description="Runs of Leiden whose consensus is taken, 2 to 1000.",
+        ge=2,
+        le=1000,
+    )
+
+    def plan(self) -> tuple[Part, ...]:
+        """One part a random start of the data's fit, and one a surrogate."""
+        return (
+            *(Part(f"restart-{index:02d}") for index in range(self.n_restarts)),
+            *(Part(f"surrogate-{index:02d}") for index in range(self.n_surrogates)),
+        )

@@ -1,0 +1,127 @@
+"""What was found beside what was planted, for simulated recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.axes import axes, check_axes
+from pipeline.core.rng import stream
+from pipeline.methods.connectome.communities import find_communities, graph
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.simulate import ConnectomeTruth
+from pipeline.methods.connectome.timeline import frames_of_label
+from pipeline.numerics.partitions import adjusted_rand_index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recovery:
+    """Agreement of a result with the truth."""
+
+    group: NDArray[np.str_] = axes("group")
+    match: NDArray[np.float64] = axes("component", "group")
+    """F1 of each component's best community against each planted group, 0 to 1."""
+    group_f1: NDArray[np.float64] = axes("group")
+    """Best match of each group."""
+    label: NDArray[np.str_] = axes("label")
+    label_ari: NDArray[np.float64] = axes("label")
+    """Adjusted Rand index of the epochs' communities over the units in planted groups; NaN for
+    a label with one group only, which nothing could be confused with."""
+    component_label: NDArray[np.int64] = axes("component")
+    """Label in whose epochs the component is largest, relative to the others."""
+    label_contrast: NDArray[np.float64] = axes("component", "label")
+    """Share of the component's mean size over labels that falls to each; rows sum to 1."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+def recovery(
+    result: ConnectomeResult, truth: ConnectomeTruth, config: ConnectomeConfig
+) -> Recovery:
+    """Planted groups, labels and what answers to them in the result.
+
+    Only units that the result holds are counted on either side.
+    """
+    columns = {name: index for index, name in enumerate(truth.unit)}
+    known = np.array([name in columns for name in result.unit])
+    member = np.zeros((truth.group.size, result.unit.size), dtype=bool)
+    member[:, known] = truth.member[:, [columns[name] for name in result.unit[known]]]
+    match = np.zeros((result.rank, truth.group.size))
+    for component in range(result.rank):
+        labels = result.community[component, 0]
+        for group in range(truth.group.size):
+            scores = [
+                _f1(labels == community, member[group])
+                for community in range(int(labels.max(initial=-1)) + 1)
+            ]
+            match[component, group] = max(scores, default=0.0)
+    contrast = _label_contrast(result, truth)
+    return Recovery(
+        group=truth.group,
+        match=match,
+        group_f1=match.max(axis=0),
+        label=truth.label,
+        label_ari=np.array(
+            [
+                _label_agreement(result, truth, config, member=member, label=index)
+                for index in range(truth.label.size)
+            ]
+        ),
+        component_label=contrast.argmax(axis=1).astype(np.int64),
+        label_contrast=contrast,
+    )
+
+
+def label_graph(result: ConnectomeResult, label: str) -> NDArray[np.float64]:
+    """Pair strengths in the epochs of a label: components weighted by their size there."""
+    inside = frames_of_label(result, label)
+    if not inside.any():
+        return np.zeros(len(result.pair_units))
+    size = result.weight * result.component_time[inside].mean(axis=0)
+    strengths: NDArray[np.float64] = result.component_pair @ size
+    return strengths
+
+
+def _label_contrast(result: ConnectomeResult, truth: ConnectomeTruth) -> NDArray[np.float64]:
+    """Mean size of each component in each label's epochs, as shares."""
+    size = np.zeros((result.rank, truth.label.size))
+    for index, label in enumerate(truth.label):
+        inside = frames_of_label(result, str(label))
+        if inside.any():
+            size[:, index] = result.component_time[inside].mean(axis=0)
+    total = size.sum(axis=1, keepdims=True)
+    return np.where(total > 0, size / np.where(total > 0, total, 1), 1 / truth.label.size)
+
+
+def _label_agreement(
+    result: ConnectomeResult,
+    truth: ConnectomeTruth,
+    config: ConnectomeConfig,
+    *,
+    member: NDArray[np.bool_],
+    label: int,
+) -> float:
+    """Adjusted Rand index of one label's communities over the units of its groups."""
+    groups = member[truth.group_label == label]
+    grouped = groups.any(axis=0)
+    if len(groups) < 2 or not grouped.any():
+        return np.nan
+    strength = label_graph(result, str(truth.label[label]))
+    found = find_communities(
+        graph(strength, result.pair_units, result.unit.size),
+        resolution=config.resolution,
+        min_strength=0.0,
+        n_partitions=config.n_partitions,
+        rng=stream(0, "recovery", str(truth.label[label])),
+    )
+    return adjusted_rand_index(groups.argmax(axis=0)[grouped], found.label[grouped])
+
+
+def _f1(found: NDArray[np.bool_], planted: NDArray[np.bool_]) -> float:
+    """Harmonic mean of precision and recall of a set of units."""
+    total = int(found.sum() + planted.sum())
+    return 2 * int((found & planted).sum()) / total if total else 0.0

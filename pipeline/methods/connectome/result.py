@@ -1,0 +1,141 @@
+"""What a run of the dynamic functional connectome found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.axes import axes, check_axes, table
+from pipeline.core.provenance import Provenance
+from pipeline.methods.connectome.windows import EPOCH_COLUMNS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PartResult:
+    """One fit: of the data from one random start, or of one surrogate.
+
+    Factors have unit-norm columns, largest weight first; those of surrogates are not kept.
+    """
+
+    name: str
+    surrogate: bool
+    weight: NDArray[np.float64] = axes("component")
+    component_time: NDArray[np.float64] | None = axes("frame", "component", optional=True)
+    component_slot: NDArray[np.float64] | None = axes("slot", "component", optional=True)
+    component_pair: NDArray[np.float64] | None = axes("pair", "component", optional=True)
+    relative_error: float
+    error_trace: NDArray[np.float64] = axes("round")
+    """Relative error before the first and after each five iterations."""
+    converged: bool
+    static_explained: float
+    """Explained share of one fixed graph of changing strength per recording."""
+    component_gain: NDArray[np.float64] = axes("component")
+    """Explained share that is lost without the component."""
+    reproducibility: NDArray[np.float64] = axes("component")
+    """Mean cosine of the pair factors refitted in each recording (or time half) by itself."""
+    n_communities: NDArray[np.int64] = axes("component")
+    modularity: NDArray[np.float64] = axes("component")
+    recording_explained: NDArray[np.float64] = axes("recording")
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+    @property
+    def explained(self) -> float:
+        """Share of the sum of squares explained, over observed entries."""
+        return 1.0 - self.relative_error**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ConnectomeResult:
+    """Components that couple when, in which recordings and between which units.
+
+    Time and pair factors have unit-norm columns; components are sorted by decreasing weight.
+    """
+
+    recording: NDArray[np.str_] = axes("recording")
+    unit: NDArray[np.str_] = axes("unit")
+    """Name of a matched unit, or ``RECORDING:unit_id`` of one that cannot be matched."""
+    presence: NDArray[np.bool_] = axes("recording", "unit")
+    """Whether the unit was found, observed and above noise in the recording."""
+    pair_units: NDArray[np.int64] = axes("pair", "end")
+    """Units of each pair. Pairs that were never observed together are not listed."""
+    frame_time_s: NDArray[np.float64] = axes("frame", unit="s")
+    """Time in the frame's recording, or on the common axis where recordings share frames."""
+    frame_recording: NDArray[np.int64] = axes("frame")
+    """Index of the frame's recording; -1 for a frame that all share."""
+    source_time_s: NDArray[np.float64] = axes("frame", "recording", unit="s")
+    """Time of each frame in each recording; NaN where the frame is not of that recording."""
+    epochs: pd.DataFrame = table("epoch", EPOCH_COLUMNS)
+    """Epochs in the time of ``frame_time_s``; ``recording`` is empty on the common axis."""
+    selection: pd.DataFrame = table("selection", ("what", "count"))
+    """How many units were used and left out, and why."""
+    alignment: str
+    """``by_epoch`` (recordings share frames) or ``concatenate`` (one after another)."""
+    coarse_grain: int
+    bin_s: float
+    component_time: NDArray[np.float64] = axes("frame", "component")
+    component_recording: NDArray[np.float64] = axes("component", "recording")
+    """Share of the component's size in each recording; each row sums to 1."""
+    component_pair: NDArray[np.float64] = axes("pair", "component")
+    weight: NDArray[np.float64] = axes("component")
+    relative_error: float
+    static_explained: float
+    component_gain: NDArray[np.float64] = axes("component")
+    reproducibility: NDArray[np.float64] = axes("component")
+    recording_explained: NDArray[np.float64] = axes("recording")
+    community: NDArray[np.int64] = axes("component", "level", "unit")
+    """Label from 0 by decreasing size; -1 for units in none."""
+    membership: NDArray[np.float64] = axes("component", "unit")
+    """How often a unit shares a group with the others of its community, 0 to 1."""
+    community_agreement: NDArray[np.float64] = axes("component")
+    """Mean adjusted Rand index between runs of the community search."""
+    modularity: NDArray[np.float64] = axes("component")
+    restart: NDArray[np.str_] = axes("restart")
+    best_restart: str
+    restart_error: NDArray[np.float64] = axes("restart")
+    restart_similarity: NDArray[np.float64] = axes("restart")
+    """Factor match score with the best restart (1 for itself)."""
+    restart_converged: NDArray[np.bool_] = axes("restart")
+    restart_explained: NDArray[np.float64] = axes("restart")
+    restart_reproducibility: NDArray[np.float64] = axes("restart")
+    restart_communities: NDArray[np.float64] = axes("restart")
+    restart_modularity: NDArray[np.float64] = axes("restart")
+    surrogate: NDArray[np.str_] = axes("surrogate")
+    surrogate_explained: NDArray[np.float64] = axes("surrogate")
+    surrogate_static: NDArray[np.float64] = axes("surrogate")
+    surrogate_largest_gain: NDArray[np.float64] = axes("surrogate")
+    """Explained share lost without the surrogate's most important component."""
+    surrogate_reproducibility: NDArray[np.float64] = axes("surrogate")
+    surrogate_communities: NDArray[np.float64] = axes("surrogate")
+    """Mean number of communities of a component."""
+    surrogate_modularity: NDArray[np.float64] = axes("surrogate")
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+    @property
+    def rank(self) -> int:
+        """Number of components."""
+        return int(self.weight.size)
+
+    @property
+    def explained(self) -> float:
+        """Share of the sum of squares explained, over observed entries."""
+        return 1.0 - self.relative_error**2
+
+    def pair_matrix(self, component: int) -> NDArray[np.float64]:
+        """Pair factor as a symmetric (unit, unit) matrix, NaN on the diagonal and if unknown."""
+        matrix = np.full((self.unit.size, self.unit.size), np.nan)
+        first, second = self.pair_units.T
+        matrix[first, second] = matrix[second, first] = self.component_pair[:, component]
+        return matrix
+
+
+Result = ConnectomeResult
+"""The method's result, by the name all methods use."""

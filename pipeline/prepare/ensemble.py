@@ -1,0 +1,165 @@
+"""A recording's sampled traces on a regular time grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.errors import NotApplicable
+from pipeline.core.provenance import Provenance
+from pipeline.core.recording import Recording, SampledActivity
+from pipeline.core.views import TraceEnsemble
+from pipeline.prepare.config import EnsembleConfig
+
+RATE_SLACK = 1.05
+"""Down-sampling by less than this factor needs no anti-alias filter."""
+
+ALIAS_WIDTH = 0.4
+"""Width (sigma) of the anti-alias Gaussian in frames of the new grid; 45 % of the amplitude is
+left at the new Nyquist frequency, 4 % at the new rate."""
+
+
+def trace_ensemble(
+    recording: Recording, config: EnsembleConfig, provenance: Provenance
+) -> TraceEnsemble:
+    """The good units of a recording on a regular grid, with identities and epochs.
+
+    Parameters
+    ----------
+    recording
+        One recording with sampled activity.
+    config
+        Rate of the grid and longest gap to bridge.
+    provenance
+        What the stage knows about how the view comes about.
+
+    Returns
+    -------
+    The view. Epochs are the trials, named by their condition, where there are trials, else the
+    table of epochs.
+
+    Raises
+    ------
+    NotApplicable
+        If the recording holds spike times, or no unit is usable.
+    """
+    activity = recording.activity
+    if not isinstance(activity, SampledActivity):
+        raise NotApplicable(
+            f"This method needs sampled traces; recording {recording.id} holds spike times of "
+            f"{activity.n_units} units. Smoothed rates follow with a later version."
+        )
+    good = recording.units["good"].to_numpy(dtype=bool)
+    if not good.any():
+        raise NotApplicable(
+            f"None of the {good.size} units of recording {recording.id} is usable: "
+            f"{_reasons(recording.units)}."
+        )
+    rate_hz = activity.rate_hz if config.rate_hz == "auto" else float(config.rate_hz)
+    time, values, valid = _on_grid(activity, good, rate_hz=rate_hz, max_gap_s=config.max_gap_s)
+    units = recording.units.loc[good]
+    certain = units["identity_certain"].to_numpy(dtype=bool)
+    names = units["identity"].astype(str).to_numpy(dtype=str)
+    return TraceEnsemble(
+        recording=recording.id,
+        time=time,
+        values=values,
+        valid=valid,
+        unit=units["unit_id"].astype(str).to_numpy(dtype=str),
+        identity=np.where(certain, names, ""),
+        epochs=_epochs(recording),
+        left_out=_left_out(recording.units),
+        rate_hz=rate_hz,
+        signal=activity.signal,
+        value_unit=activity.value_unit,
+        provenance=provenance,
+    )
+
+
+def _on_grid(
+    activity: SampledActivity, good: NDArray[np.bool_], *, rate_hz: float, max_gap_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]]:
+    """Times, values and validity of the good units on the regular grid."""
+    start, stop = activity.span_s
+    n_frames = int(np.floor((stop - start) * rate_hz * (1 + 1e-9))) + 1
+    if n_frames < 2:
+        raise NotApplicable(
+            f"The recording lasts {stop - start:.3g} s, which is less than two frames at "
+            f"{rate_hz:.3g} Hz."
+        )
+    time = start + np.arange(n_frames) / rate_hz
+    # Samples that merely jitter about the grid must not turn into missing frames at the end.
+    time[-1] = min(time[-1], stop)
+    values = np.zeros((n_frames, int(good.sum())), dtype=np.float32)
+    valid = np.zeros(values.shape, dtype=bool)
+    measured = activity.values  # noqa: PD011 (no pandas)
+    own_rate = activity.rate_hz
+    # Half an interval more than one frame is jitter, not a gap.
+    longest_s = max_gap_s + 1.5 / own_rate
+    for column, unit in enumerate(np.flatnonzero(good)):
+        trace = measured[:, unit]
+        known = activity.valid[:, unit] & np.isfinite(trace)
+        if np.count_nonzero(known) < 2:
+            continue
+        source_time = activity.time[known]
+        series = trace[known].astype(np.float64)
+        if rate_hz * RATE_SLACK < own_rate:
+            series = _smoothed(series, source_time, own_rate=own_rate, rate_hz=rate_hz)
+        values[:, column] = np.interp(time, source_time, series)
+        valid[:, column] = _covered(time, source_time, longest_s=longest_s)
+    values[~valid] = 0
+    return time, values, valid
+
+
+def _smoothed(
+    series: NDArray[np.float64], time: NDArray[np.float64], *, own_rate: float, rate_hz: float
+) -> NDArray[np.float64]:
+    """Series without what the new rate cannot carry; stretches between gaps by themselves."""
+    from scipy.ndimage import gaussian_filter1d
+
+    sigma = ALIAS_WIDTH * own_rate / rate_hz
+    breaks = np.flatnonzero(np.diff(time) > 1.5 / own_rate) + 1
+    parts = np.split(series, breaks)
+    return np.concatenate([gaussian_filter1d(part, sigma, mode="nearest") for part in parts])
+
+
+def _covered(
+    time: NDArray[np.float64], source: NDArray[np.float64], *, longest_s: float
+) -> NDArray[np.bool_]:
+    """Which times lie on or between two samples that are not too far apart."""
+    slack = 1e-9 * max(1.0, float(np.abs(source).max()))
+    after = np.clip(np.searchsorted(source, time - slack), 0, source.size - 1)
+    before = np.clip(np.searchsorted(source, time + slack, side="right") - 1, 0, source.size - 1)
+    inside = (source[before] <= time + slack) & (source[after] >= time - slack)
+    return inside & (source[after] - source[before] <= longest_s + slack)
+
+
+def _epochs(recording: Recording) -> pd.DataFrame:
+    """Trials named by their condition where there are any, else the epochs."""
+    if len(recording.trials):
+        table = recording.trials.rename(columns={"condition": "label"})
+    else:
+        table = recording.epochs
+    table = table[["start_s", "stop_s", "label"]].astype({"label": str})
+    return table.sort_values(["start_s", "stop_s"], kind="stable").reset_index(drop=True)
+
+
+def _left_out(units: pd.DataFrame) -> pd.DataFrame:
+    """How many units were not used, by reason."""
+    bad = units.loc[~units["good"].to_numpy(dtype=bool), "reason"].astype(str)
+    counts = bad.value_counts().sort_index()
+    return pd.DataFrame(
+        {
+            "what": pd.Series(["unit"] * len(counts), dtype="str"),
+            "count": counts.to_numpy(dtype=np.int64),
+            "reason": pd.Series(counts.index.astype(str), dtype="str"),
+        }
+    )
+
+
+def _reasons(units: pd.DataFrame) -> str:
+    """Reasons with counts, for a message."""
+    table = _left_out(units)
+    pairs = zip(table["count"], table["reason"], strict=True)
+    return ", ".join(f"{count} {reason or 'without reason'}" for count, reason in pairs)
