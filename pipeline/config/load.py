@@ -99,7 +99,7 @@ def _leaves(block: Mapping[str, object], path: KeyPath) -> Iterator[tuple[KeyPat
 
 
 def _overridden(data: Mapping[str, Plain], overrides: Mapping[str, Plain]) -> dict[str, Plain]:
-    result = dict(data)
+    result: dict[str, Plain] = dict(data)
     for key, value in overrides.items():
         result = _set(result, tuple(key.split(".")), value)
     return result
@@ -117,7 +117,7 @@ def _set(block: dict[str, Plain], path: KeyPath, value: Plain) -> dict[str, Plai
 
 def _without_empty_blocks(data: dict[str, Plain], path: KeyPath = ()) -> dict[str, Plain]:
     """Data without blocks of which only the key stands: all their settings are the default."""
-    result = {}
+    result: dict[str, Plain] = {}
     for key, value in data.items():
         if isinstance(value, dict):
             result[key] = _without_empty_blocks(value, (*path, key))
@@ -203,7 +203,8 @@ def _explain(
         near = nearest(value, known.options)
         fix = f"did you mean '{near}'? Allowed is" if near else "allowed is"
         return "CF-K05", f"'{value}' is not a choice", f"{fix} {known.allowed}"
-    code = "CF-K05" if out_of_range else "CF-K04"
+    not_finite = isinstance(value, float) and not math.isfinite(value)
+    code = "CF-K05" if out_of_range or not_finite else "CF-K04"
     return code, f"'{key}' is {_described(value)}", _value_fix(known, value)
 
 

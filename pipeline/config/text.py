@@ -51,7 +51,7 @@ for _tag, _pattern, _first in (
     ),
     ("merge", r"<<", ["<"]),
 ):
-    _Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first
     )
 
@@ -173,7 +173,7 @@ def _check_depth(text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise _TooDeep(event.start_mark.line + 1)
+                raise _TooDeep(_line(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -264,7 +264,7 @@ class _Reader:
         merges: yaml.Node | None = None
         seen: dict[str, int] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
+            line = _line(key)
             if not isinstance(key, yaml.ScalarNode) or key.tag not in _KEY_TAGS:
                 self._problem(
                     "CF-K01",
@@ -313,7 +313,7 @@ class _Reader:
 
     def _problem(self, code: str, path: KeyPath, *, node: yaml.Node, found: str, fix: str) -> None:
         dotted = ".".join(path) or "-"
-        place = f"{dotted} (line {node.start_mark.line + 1})"
+        place = f"{dotted} (line {_line(node)})"
         self.problems.append(
             ConfigError(code=code, file=self.file, place=place, found=found, fix=fix)
         )
@@ -331,6 +331,10 @@ def _scalar(node: yaml.Node) -> Plain:
     if kind == "bool":
         return text.lower() in _TRUE
     return None if kind == "null" else text
+
+
+def _line(node: yaml.Node | yaml.Event) -> int:
+    return node.start_mark.line + 1 if node.start_mark is not None else 1
 
 
 def _short_tag(tag: str) -> str:

@@ -1,16 +1,21 @@
-"""Settings and sheet together, before any job."""
+"""Settings and sheet together, before any job, and what a run of them would do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Settings, load_config, place_of
+from pipeline import registry
+from pipeline.config import Settings, load_config, place_of, view_name
 from pipeline.config.load import NONE
 from pipeline.config.text import shown_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
+
+NEEDED_KIND: Mapping[str, str] = {"ensemble": "calcium"}
+"""View to the kind of activity that it is made from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,8 @@ def load_project(config_path: Path, overrides: Mapping[str, object] = NONE) -> P
         With all problems of both files at once.
     """
     problems: list[PipelineError] = []
-    settings, rows = None, ()
+    settings: Settings | None = None
+    rows: tuple[SheetRow, ...] = ()
     try:
         settings = load_config(config_path, overrides)
     except ConfigErrors as error:
@@ -65,3 +71,118 @@ def load_project(config_path: Path, overrides: Mapping[str, object] = NONE) -> P
     if settings is None or problems:
         raise ConfigErrors(problems)
     return Project(settings=settings, rows=rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingOutlook:
+    """What a quick look into a recording's file shows."""
+
+    id: str
+    kind: str
+    """``calcium`` or ``spikes``; empty when the file cannot be read."""
+    problem: PipelineError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodOutlook:
+    """Whether a method would run on an experiment, as far as can be told before."""
+
+    name: str
+    reason: str
+    """Why it would not run; empty when it would."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentOutlook:
+    """What a run would do with an experiment."""
+
+    name: str
+    recordings: tuple[RecordingOutlook, ...]
+    left_out: tuple[SheetRow, ...]
+    methods: tuple[MethodOutlook, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a run would do."""
+
+    experiments: tuple[ExperimentOutlook, ...]
+    n_jobs: int
+    """Jobs of a run from the start."""
+
+    @property
+    def problems(self) -> tuple[PipelineError, ...]:
+        """What keeps recordings from being read."""
+        return tuple(
+            recording.problem
+            for experiment in self.experiments
+            for recording in experiment.recordings
+            if recording.problem is not None
+        )
+
+
+def outlook(project: Project) -> Outlook:
+    """What a run would do, from a quick look into each file that reads no bulk data."""
+    experiments = []
+    for name, rows in project.experiments.items():
+        recordings = tuple(_look(row) for row in rows)
+        experiments.append(
+            ExperimentOutlook(
+                name=name,
+                recordings=recordings,
+                left_out=tuple(r for r in project.rows if r.experiment == name and r.exclude),
+                methods=tuple(
+                    MethodOutlook(
+                        name=method,
+                        reason=_why_not(method, settings=project.settings, found=recordings),
+                    )
+                    for method in registry.announced()
+                ),
+            )
+        )
+    return Outlook(experiments=tuple(experiments), n_jobs=count_jobs(project))
+
+
+def count_jobs(project: Project) -> int:
+    """Jobs of a run from the start.
+
+    A recording is ingested once and prepared once a view; a method has its batches of parts, their
+    joining and their assessment for each experiment; each experiment has a report, and the run an
+    index, a summary and the target that asks for both.
+    """
+    settings = project.settings
+    specs = [
+        spec for name, spec in registry.methods().items() if getattr(settings.methods, name).enabled
+    ]
+    views = {view_name(settings, spec) for spec in specs}
+    n_parts = [len(getattr(settings.methods, spec.name).plan()) for spec in specs]
+    per_experiment = 1 + sum(math.ceil(n / settings.run.parts_per_job) + 2 for n in n_parts)
+    n_recordings = sum(len(rows) for rows in project.experiments.values())
+    return n_recordings * (1 + len(views)) + len(project.experiments) * per_experiment + 3
+
+
+def _look(row: SheetRow) -> RecordingOutlook:
+    from pipeline.io.nwb.inspect import inspect_file
+
+    try:
+        contents = inspect_file(row.nwb)
+    except PipelineError as error:
+        known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)
+        return RecordingOutlook(id=row.recording, kind="", problem=known)
+    if row.options.activity != "auto":
+        return RecordingOutlook(id=row.recording, kind=row.options.activity)
+    traces = bool(contents.traces) or bool(row.options.series)
+    return RecordingOutlook(id=row.recording, kind="calcium" if traces else "spikes")
+
+
+def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutlook]) -> str:
+    """Why a method would not run; empty when it would, as far as is known."""
+    if method in registry.PLANNED:
+        return "not yet part of this version"
+    if not getattr(settings.methods, method).enabled:
+        return f"switched off (methods.{method}.enabled)"
+    needed = NEEDED_KIND[registry.methods()[method].needs]
+    kinds = {recording.kind for recording in found if recording.kind}
+    if kinds and needed not in kinds:
+        return f"it needs {needed} recordings, and these are {' and '.join(sorted(kinds))}"
+    return ""

@@ -1,0 +1,40 @@
+"""Settings and sheet checked, and what a run would do."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipeline.cli.settings_arguments import add_settings_arguments, overrides
+from pipeline.stages.check import load_project, outlook
+
+NAME = "check"
+HELP = "check settings and sheet, and say what a run would do, without running it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_settings_arguments(parser, default=Path("config.yaml"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what a run would do; the exit code is that of the first recording at fault."""
+    seen = outlook(load_project(arguments.configfile, overrides(arguments.config)))
+    for experiment in seen.experiments:
+        print(f"{experiment.name}: {len(experiment.recordings)} recordings")
+        for recording in experiment.recordings:
+            print(f"  {recording.id}: {recording.kind or 'cannot be read'}")
+            if recording.problem is not None:
+                print(f"    {recording.problem}")
+        for row in experiment.left_out:
+            print(f"  {row.recording}: left out ({row.exclude})")
+        for method in experiment.methods:
+            verdict = f"does not run: {method.reason}" if method.reason else "runs"
+            print(f"  {method.name} {verdict}")
+    print(f"Jobs of a whole run: {seen.n_jobs}")
+    problems = seen.problems
+    if problems:
+        print(f"{len(problems)} recordings cannot be read; the others would be analysed.")
+        return problems[0].exit_code
+    print("Settings and sheet are sound.")
+    return 0
