@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
 from pipeline.report.packing import pack_array
+from pipeline.viz.bars import bars_lie
+from pipeline.viz.network import MOST_LABELS, edge_classes
+from pipeline.viz.points import group_name
+from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
-from pipeline.viz.theme import DASHES, LIGHT, MARKERS, group_index
+from pipeline.viz.theme import DASHES, MARKERS, group_index
 
 Json = dict[str, Any]  # Any: JSON for the page's script
-
-EDGE_CLASSES = 4
-"""Widths in which the edges of a network are drawn."""
-MOST_NODE_LABELS = 80
 
 
 @dataclass(frozen=True)
@@ -108,22 +108,6 @@ def _heatmap(panel: Heatmap, pool: ArrayPool) -> Json:
             "values": values,
         },
     }
-
-
-def heatmap_limits(panel: Heatmap) -> tuple[float, float]:
-    """Ends of the colour scale: as stated, or from the finite values, symmetric if diverging."""
-    finite = panel.values[np.isfinite(panel.values)]
-    if panel.scale == "categorical":
-        return -1.5, len(LIGHT.groups) - 0.5
-    if panel.limits is not None:
-        return panel.limits
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
-    if panel.scale == "diverging":
-        reach = max(abs(low), abs(high)) or 1.0
-        return -reach, reach
-    return low, high if high > low else low + 1.0
 
 
 def _lines(panel: Lines, pool: ArrayPool) -> Json:
@@ -227,13 +211,6 @@ def _points(panel: Points, pool: ArrayPool) -> Json:
     }
 
 
-def group_name(group: int, names: Sequence[str]) -> str:
-    """Name of a group as shown; -1 has none."""
-    if group < 0:
-        return "none"
-    return names[group] if group < len(names) else str(group)
-
-
 def _marker(group: int, *, size: float) -> Json:
     if group < 0:
         return {"color": "@quiet", "symbol": "circle-open", "size": size, "line": {"width": 1.2}}
@@ -294,12 +271,6 @@ def _bars(panel: Bars, pool: ArrayPool) -> Json:
     }
 
 
-def bars_lie(panel: Bars) -> bool:
-    """Whether bars run from left to right: when their labels would not fit side by side."""
-    longest = max((len(label) for label in panel.labels), default=0)
-    return len(panel.labels) <= 40 and len(panel.labels) * longest > 60
-
-
 def _network(panel: Network, pool: ArrayPool) -> Json:
     traces = [
         {
@@ -312,7 +283,7 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
         }
         for x, y, width, alpha, below in edge_classes(panel)
     ]
-    labelled = len(panel.labels) <= MOST_NODE_LABELS
+    labelled = len(panel.labels) <= MOST_LABELS
     for value in sorted(set(panel.group.tolist())):
         members = np.flatnonzero(panel.group == value)
         group = plotly_text(group_name(value, panel.group_names))
@@ -345,34 +316,6 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
             ],
         },
     }
-
-
-EdgeClass = tuple[NDArray[np.float64], NDArray[np.float64], float, float, bool]
-
-
-def edge_classes(panel: Network) -> list[EdgeClass]:
-    """Edges of like strength and sign as one broken curve each, weakest first.
-
-    Returns
-    -------
-    x, y with NaN between edges, width in pixels, strength of colour, whether weights are negative.
-    """
-    if not len(panel.edges):
-        return []
-    size = np.abs(panel.weights)
-    limits = np.quantile(size, np.linspace(0, 1, EDGE_CLASSES + 1)[1:-1])
-    classes = np.searchsorted(limits, size, side="left")
-    found: list[EdgeClass] = []
-    for strength in range(EDGE_CLASSES):
-        for below in (False, True):
-            chosen = panel.edges[(classes == strength) & ((panel.weights < 0) == below)]
-            if not len(chosen):
-                continue
-            gap = np.full(len(chosen), np.nan)
-            x = np.stack([panel.x[chosen[:, 0]], panel.x[chosen[:, 1]], gap], axis=1).ravel()
-            y = np.stack([panel.y[chosen[:, 0]], panel.y[chosen[:, 1]], gap], axis=1).ravel()
-            found.append((x, y, 0.6 + 0.7 * strength, 0.14 + 0.14 * strength, below))
-    return found
 
 
 def _spans(spans: Sequence[Span]) -> list[Json]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.parts import Heatmap, Lines, Network, Panel, Points, Span
-from pipeline.report.interactive import group_name
+from pipeline.viz.points import group_name
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import group_index
 

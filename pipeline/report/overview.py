@@ -96,7 +96,7 @@ def bin_activity(
 
 def _bin_samples(activity: SampledActivity, units: NDArray[np.intp], *, columns: int) -> Binned:
     start, stop = activity.span_s
-    interval = 1.0 / activity.rate_hz
+    interval = float(np.median(np.diff(activity.time)))
     least = (stop - start + interval) / columns
     width = interval if least <= interval else nice_width(least)
     place = np.floor((activity.time - start) / width + 0.5 * interval / width).astype(int)
@@ -112,7 +112,7 @@ def _bin_samples(activity: SampledActivity, units: NDArray[np.intp], *, columns:
         count = np.add.reduceat(valid, firsts, axis=0, dtype=np.int64)
         mean = np.divide(summed, count, out=np.full(summed.shape, np.nan), where=count > 0)
         values[begin : begin + 64, place[firsts]] = mean.T
-    centres: NDArray[np.float64] = start + (np.arange(n_bins) + 0.5) * width - 0.5 * interval
+    centres = start - 0.5 * interval + (np.arange(n_bins, dtype=np.float64) + 0.5) * width
     return Binned(values=values, centres=centres, width_s=width)
 
 

@@ -1,0 +1,89 @@
+"""What axes of several kinds of panels share: tick labels, spans, breaks, group signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.core.parts import Span
+from pipeline.viz.spans import span_labels
+from pipeline.viz.theme import LIGHT, group_index
+
+Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
+
+POINTS_PER_LABEL = 9.0
+LONGEST_LABEL = 24
+MOST_STRIP_LABELS = 60
+
+
+def thinned(count: int, *, inches: float) -> list[int]:
+    """Places of labels that fit side by side along some inches, evenly spaced from the first."""
+    fits = max(1, int(inches * 72 / POINTS_PER_LABEL))
+    return list(range(0, count, max(1, -(-count // fits))))
+
+
+def shortened(label: str, longest: int = LONGEST_LABEL) -> str:
+    """A label cut to a length, with an ellipsis where it was cut."""
+    return label if len(label) <= longest else label[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def label_axis(axis: Any, labels: Sequence[str], *, inches: float) -> None:  # Any: an axis
+    """Set as many labels on an axis as fit."""
+    places = thinned(len(labels), inches=inches)
+    axis.set_ticks(places, [shortened(labels[place]) for place in places])
+    axis.set_tick_params(length=0)
+
+
+def draw_spans(axes: Axes, spans: Sequence[Span], *, shade: bool) -> None:
+    """A strip of labelled stretches above the axes, and faint shading below it."""
+    places = {label: place for place, label in enumerate(span_labels(spans))}
+    low, high = axes.get_xlim()
+    for span in spans:
+        start, stop = max(span.start, low), min(span.stop, high)
+        if stop <= start:
+            continue
+        color = LIGHT.groups[group_index(places[span.label])]
+        strip = {"color": color, "alpha": 0.35, "linewidth": 0, "clip_on": False}
+        axes.axvspan(start, stop, ymin=1.01, ymax=1.05, **strip)
+        if shade and len(spans) <= MOST_STRIP_LABELS:
+            axes.axvspan(start, stop, color=color, alpha=0.08, linewidth=0, zorder=0)
+        share = (stop - start) / (high - low)
+        text = strip_text(span.label, places[span.label], share=share)
+        axes.text(
+            (start + stop) / 2, 1.06, text, transform=axes.get_xaxis_transform(),
+            ha="center", va="bottom", fontsize=6.5,
+        )  # fmt: skip
+    axes.set_xlim(low, high)
+
+
+def strip_text(label: str, place: int, *, share: float) -> str:
+    """The label where the stretch is wide enough for it, else its number, else nothing."""
+    # A strip as wide as a text column takes about a hundred letters of this size.
+    room = share * 100
+    number = str(place + 1)
+    return label if len(label) <= room else number if len(number) <= room else ""
+
+
+def span_key(spans: Sequence[Span], *, width_letters: float = 100) -> str:
+    """Numbers and their labels, for those labels that stand nowhere in full; may be empty."""
+    total = max((span.stop for span in spans), default=0) - min(
+        (span.start for span in spans), default=0
+    )
+    labels = span_labels(spans)
+    written = {
+        span.label
+        for span in spans
+        if total > 0 and len(span.label) <= (span.stop - span.start) / total * width_letters
+    }
+    numbered = [
+        f"{place + 1} {shortened(label)}"
+        for place, label in enumerate(labels)
+        if label not in written
+    ]
+    return "; ".join(numbered[:16])
+
+
+def draw_breaks(axes: Axes, breaks: Sequence[float], *, color: str) -> None:
+    """Dotted lines where separate stretches meet."""
+    for place in breaks:
+        axes.axvline(place, color=color, linewidth=0.8, linestyle=(0, (1, 2)))

@@ -1,0 +1,54 @@
+"""Bars with error ranges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.parts import Bars
+from pipeline.viz.axis import shortened
+from pipeline.viz.theme import LIGHT
+
+Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
+
+MOST_LYING = 40
+LETTERS_ACROSS = 60
+"""Letters of labels that fit side by side below upright bars."""
+
+
+def bars_lie(panel: Bars) -> bool:
+    """Whether bars run from left to right: when their labels would not fit side by side."""
+    longest = max((len(label) for label in panel.labels), default=0)
+    return len(panel.labels) <= MOST_LYING and len(panel.labels) * longest > LETTERS_ACROSS
+
+
+def draw_bars(axes: Axes, panel: Bars) -> None:
+    """Draw bars, upright or lying, with error ranges and a dashed reference."""
+    places = np.arange(len(panel.labels))
+    lies = bars_lie(panel)
+    (axes.barh if lies else axes.bar)(places, panel.values, 0.7, color=LIGHT.groups[0], alpha=0.85)
+    if panel.lower is not None and panel.upper is not None:
+        reach = np.stack([panel.values - panel.lower, panel.upper - panel.values])
+        at = (panel.values, places) if lies else (places, panel.values)
+        axes.errorbar(
+            *at, **{"xerr" if lies else "yerr": reach}, fmt="none", ecolor=LIGHT.ink,
+            elinewidth=0.9, capsize=2.5,
+        )  # fmt: skip
+    names = [shortened(label) for label in panel.labels]
+    every = max(1, len(names) // 40)
+    (axes.set_yticks if lies else axes.set_xticks)(places[::every], names[::every])
+    if lies:
+        axes.invert_yaxis()
+    axes.tick_params(axis="y" if lies else "x", length=0)
+    if not lies and sum(map(len, names[::every])) > LETTERS_ACROSS:
+        axes.tick_params(axis="x", labelrotation=90)
+    (axes.set_ylabel if lies else axes.set_xlabel)(panel.x_title)
+    (axes.set_xlabel if lies else axes.set_ylabel)(panel.y_title)
+    if panel.reference is not None:
+        (axes.axvline if lies else axes.axhline)(
+            panel.reference, color=LIGHT.ink, linewidth=0.9, linestyle=(0, (5, 3)),
+            label=panel.reference_label or None,
+        )  # fmt: skip
+        if panel.reference_label:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)

@@ -1,0 +1,88 @@
+"""Matrices in colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.parts import Heatmap
+from pipeline.viz.axis import draw_breaks, draw_spans, label_axis, span_key
+from pipeline.viz.scales import heatmap_limits
+from pipeline.viz.theme import LIGHT, VIRIDIS, Scale
+
+Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
+
+
+def heatmap_height(panel: Heatmap, *, width: float) -> float:
+    """Height in inches: square where asked for, else by the number of rows."""
+    if panel.square:
+        return width * 0.92
+    strip = 0.3 if panel.spans else 0.0
+    return float(np.clip(0.09 * panel.values.shape[0], 1.0, 3.6)) + 0.75 + strip
+
+
+def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
+    """Draw a matrix with row 0 on top; missing cells are grey."""
+    from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap
+
+    rows, columns = panel.values.shape
+    x = np.arange(columns, dtype=float) if panel.x is None else panel.x
+    step = float(x[1] - x[0]) if columns > 1 else 1.0
+    first = float(x[0]) if columns else 0.0
+    extent = (first - step / 2, first + (columns - 0.5) * step, rows - 0.5, -0.5)
+    low, high = heatmap_limits(panel)
+    drawn: dict[str, Any] = {"vmin": low, "vmax": high}  # Any: Matplotlib's arguments
+    values = panel.values
+    colors: Colormap
+    if panel.scale == "categorical":
+        count = len(LIGHT.groups)
+        values = np.where(values < 0, -1, values % count)
+        colors = ListedColormap([LIGHT.missing, *LIGHT.groups])
+        drawn = {"norm": BoundaryNorm(np.arange(-1.5, count), count + 1)}
+    else:
+        scale: Scale = VIRIDIS if panel.scale == "sequential" else cropped(low, high)
+        colors = LinearSegmentedColormap.from_list(panel.scale, scale)
+    axes.set_facecolor(LIGHT.missing)
+    image = axes.imshow(
+        np.ma.masked_invalid(values), cmap=colors, extent=extent, interpolation="nearest",
+        aspect="equal" if panel.square else "auto", **drawn,
+    )  # fmt: skip
+    width, height = _inches(axes)
+    if panel.x_labels:
+        label_axis(axes.xaxis, panel.x_labels, inches=width)
+        axes.tick_params(axis="x", labelrotation=90)
+    if panel.y_labels:
+        label_axis(axes.yaxis, panel.y_labels, inches=height)
+    key = span_key(panel.spans)
+    axes.set_xlabel(f"{panel.x_title}\n{key}" if key else panel.x_title)
+    axes.set_ylabel(panel.y_title)
+    draw_spans(axes, panel.spans, shade=False)
+    draw_breaks(axes, panel.breaks, color=LIGHT.surface)
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.02, fraction=0.035, aspect=22)
+    bar.outline.set_visible(False)
+    bar.set_label(panel.value_title)
+    if panel.scale == "categorical":
+        present = np.unique(values[np.isfinite(values)]).astype(int).tolist()
+        bar.set_ticks(present, labels=["none" if value < 0 else str(value) for value in present])
+
+
+def cropped(low: float, high: float) -> Scale:
+    """The part of the diverging scale between two values, with 0 in the neutral colour."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    whole = LinearSegmentedColormap.from_list("whole", LIGHT.diverging, N=1025)
+    reach = max(abs(low), abs(high)) or 1.0
+    places = np.linspace(0, 1, 33)
+    values = low + places * (high - low)
+    return tuple(
+        (float(place), str(to_hex(whole(0.5 + value / (2 * reach)))))
+        for place, value in zip(places, values, strict=True)
+    )
+
+
+def _inches(axes: Axes) -> tuple[float, float]:
+    # The layout is not made yet; colour bar and labels take about a third of the width.
+    box = axes.get_position()
+    width, height = axes.figure.get_size_inches()
+    return 0.66 * width * box.width / 0.775, 0.72 * height * box.height / 0.77

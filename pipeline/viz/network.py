@@ -1,0 +1,72 @@
+"""Nodes and weighted edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Network
+from pipeline.viz.axis import shortened
+from pipeline.viz.points import group_name, group_style
+from pipeline.viz.theme import LIGHT
+
+Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
+
+EDGE_CLASSES = 4
+"""Widths in which the edges of a network are drawn."""
+MOST_LABELS = 80
+MOST_VECTOR_EDGES = 5000
+
+EdgeClass = tuple[NDArray[np.float64], NDArray[np.float64], float, float, bool]
+
+
+def edge_classes(panel: Network) -> list[EdgeClass]:
+    """Edges of like strength and sign as one broken curve each, weakest first.
+
+    Returns
+    -------
+    x, y with NaN between edges, width in pixels, strength of colour, whether weights are negative.
+    """
+    if not len(panel.edges):
+        return []
+    size = np.abs(panel.weights)
+    limits = np.quantile(size, np.linspace(0, 1, EDGE_CLASSES + 1)[1:-1])
+    classes = np.searchsorted(limits, size, side="left")
+    found: list[EdgeClass] = []
+    for strength in range(EDGE_CLASSES):
+        for below in (False, True):
+            chosen = panel.edges[(classes == strength) & ((panel.weights < 0) == below)]
+            if not len(chosen):
+                continue
+            gap = np.full(len(chosen), np.nan)
+            x = np.stack([panel.x[chosen[:, 0]], panel.x[chosen[:, 1]], gap], axis=1).ravel()
+            y = np.stack([panel.y[chosen[:, 0]], panel.y[chosen[:, 1]], gap], axis=1).ravel()
+            found.append((x, y, 0.6 + 0.7 * strength, 0.16 + 0.16 * strength, below))
+    return found
+
+
+def draw_network(axes: Axes, panel: Network) -> None:
+    """Draw edges below nodes; negative edges are dotted."""
+    dense = len(panel.edges) > MOST_VECTOR_EDGES
+    for x, y, width, alpha, below in edge_classes(panel):
+        axes.plot(
+            x, y, color=LIGHT.ink, alpha=alpha, linewidth=0.75 * width, rasterized=dense,
+            linestyle=":" if below else "-", zorder=1,
+        )  # fmt: skip
+    for value in sorted(set(panel.group.tolist())):
+        members = panel.group == value
+        axes.scatter(
+            panel.x[members], panel.y[members], s=34, zorder=2,
+            label=group_name(value, panel.group_names), **group_style(value),
+        )  # fmt: skip
+    if len(panel.labels) <= MOST_LABELS:
+        for x, y, label in zip(panel.x, panel.y, panel.labels, strict=True):
+            axes.annotate(
+                shortened(label, 14), (x, y), (0, 4), textcoords="offset points",
+                ha="center", fontsize=5.5,
+            )  # fmt: skip
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_axis_off()
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
