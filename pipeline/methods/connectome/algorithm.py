@@ -92,6 +92,7 @@ def fit_part(
         reproducibility=reproducibility(table, alignment, fit, rng=rng),
         n_communities=np.array([one.count for one in found], dtype=np.int64),
         modularity=np.array([one.modularity for one in found]),
+        concentration=np.array([one.concentration for one in found]),
         recording_explained=recording_explained(table, alignment, fit),
         provenance=provenance,
     )
@@ -151,6 +152,7 @@ def combine(
         membership=np.stack([one.membership for one in found]),
         community_agreement=np.array([one.agreement for one in found]),
         modularity=np.array([one.modularity for one in found]),
+        concentration=np.array([one.concentration for one in found]),
         restart=_names(restarts),
         best_restart=best.name,
         restart_error=np.array([part.relative_error for part in restarts]),
@@ -164,14 +166,14 @@ def combine(
         restart_explained=np.array([part.explained for part in restarts]),
         restart_reproducibility=_means(restarts, "reproducibility"),
         restart_communities=_means(restarts, "n_communities"),
-        restart_modularity=_means(restarts, "modularity"),
+        restart_concentration=_means(restarts, "concentration"),
         surrogate=_names(surrogates),
         surrogate_explained=np.array([part.explained for part in surrogates]),
         surrogate_static=np.array([part.static_explained for part in surrogates]),
         surrogate_largest_gain=np.array([part.component_gain.max() for part in surrogates]),
         surrogate_reproducibility=_means(surrogates, "reproducibility"),
         surrogate_communities=_means(surrogates, "n_communities"),
-        surrogate_modularity=_means(surrogates, "modularity"),
+        surrogate_concentration=_means(surrogates, "concentration"),
         provenance=provenance,
     )
 

@@ -255,8 +255,8 @@ def _select_units(
     names = sorted(set(found) - set(rare))
     columns = np.full((len(views), len(names)), -1, dtype=np.int64)
     for position, name in enumerate(names):
-        for index, column in found[name].items():
-            columns[index, position] = column
+        for index, place in found[name].items():
+            columns[index, position] = place
     fates["used units of recordings"] = int((columns >= 0).sum())
     fates["pooled units"] = len(names)
     selection = pd.DataFrame(

@@ -37,6 +37,8 @@ class Communities:
     agreement: float
     """Mean adjusted Rand index between runs."""
     modularity: float
+    concentration: float
+    """Share of the graph's weight inside communities, less their share of all pairs."""
 
     @property
     def count(self) -> int:
@@ -101,7 +103,9 @@ def find_communities(
     strength = weights.sum(axis=1)
     tied = np.flatnonzero((strength > 0) & (strength >= min_strength * strength.max()))
     if tied.size < MIN_SIZE:
-        return Communities(label=label, membership=membership, agreement=1.0, modularity=0.0)
+        return Communities(
+            label=label, membership=membership, agreement=1.0, modularity=0.0, concentration=0.0
+        )
     inner = weights[np.ix_(tied, tied)]
     partitions = _partitions(inner, resolution=resolution, n_partitions=n_partitions, rng=rng)
     together = coassignment(partitions)
@@ -113,6 +117,7 @@ def find_communities(
         membership=membership,
         agreement=mean_agreement(partitions),
         modularity=modularity(inner, of_tied),
+        concentration=concentration(weights, label),
     )
 
 
@@ -129,6 +134,21 @@ def modularity(weights: NDArray[np.float64], label: NDArray[np.integer]) -> floa
     same = own[:, None] == own[None, :]
     expected = np.outer(strength, strength) / total
     return float(((weights - expected) * same).sum() / total)
+
+
+def concentration(weights: NDArray[np.float64], label: NDArray[np.integer]) -> float:
+    """Share of all weight that lies inside communities, less their share of all pairs.
+
+    Near 1 for a few tight communities that hold all weight, 0 when weight is spread evenly or
+    one community holds every unit. Unlike modularity it does not vanish for a single community.
+    """
+    total = weights.sum()
+    if total == 0:
+        return 0.0
+    inside = (label[:, None] == label[None, :]) & (label[:, None] >= 0)
+    np.fill_diagonal(inside, False)
+    n_pairs = label.size * (label.size - 1)
+    return float((weights * inside).sum() / total - inside.sum() / n_pairs)
 
 
 def _partitions(

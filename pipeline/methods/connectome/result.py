@@ -38,6 +38,7 @@ class PartResult:
     """Mean cosine of the pair factors refitted in each recording (or time half) by itself."""
     n_communities: NDArray[np.int64] = axes("component")
     modularity: NDArray[np.float64] = axes("component")
+    concentration: NDArray[np.float64] = axes("component")
     recording_explained: NDArray[np.float64] = axes("recording")
     provenance: Provenance
 
@@ -95,6 +96,8 @@ class ConnectomeResult:
     community_agreement: NDArray[np.float64] = axes("component")
     """Mean adjusted Rand index between runs of the community search."""
     modularity: NDArray[np.float64] = axes("component")
+    concentration: NDArray[np.float64] = axes("component")
+    """Share of the pair strengths inside communities, less their share of all unit pairs."""
     restart: NDArray[np.str_] = axes("restart")
     best_restart: str
     restart_error: NDArray[np.float64] = axes("restart")
@@ -104,7 +107,7 @@ class ConnectomeResult:
     restart_explained: NDArray[np.float64] = axes("restart")
     restart_reproducibility: NDArray[np.float64] = axes("restart")
     restart_communities: NDArray[np.float64] = axes("restart")
-    restart_modularity: NDArray[np.float64] = axes("restart")
+    restart_concentration: NDArray[np.float64] = axes("restart")
     surrogate: NDArray[np.str_] = axes("surrogate")
     surrogate_explained: NDArray[np.float64] = axes("surrogate")
     surrogate_static: NDArray[np.float64] = axes("surrogate")
@@ -113,7 +116,7 @@ class ConnectomeResult:
     surrogate_reproducibility: NDArray[np.float64] = axes("surrogate")
     surrogate_communities: NDArray[np.float64] = axes("surrogate")
     """Mean number of communities of a component."""
-    surrogate_modularity: NDArray[np.float64] = axes("surrogate")
+    surrogate_concentration: NDArray[np.float64] = axes("surrogate")
     provenance: Provenance
 
     def __post_init__(self) -> None:

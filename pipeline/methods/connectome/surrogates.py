@@ -96,10 +96,10 @@ def compare(result: ConnectomeResult) -> dict[str, Comparison]:
             result.surrogate_communities,
         ),
         comparison(
-            "modularity",
-            "Modularity of communities",
-            result.restart_modularity,
-            result.surrogate_modularity,
+            "concentration",
+            "Strength inside communities",
+            result.restart_concentration,
+            result.surrogate_concentration,
         ),
     )
     return {one.name: one for one in found}

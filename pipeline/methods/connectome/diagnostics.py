@@ -1,0 +1,272 @@
+"""Whether to trust a connectome, and what to do if not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.core.parts import Check
+from pipeline.core.views import TraceEnsemble
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.recovery import recovery
+from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.simulate import ConnectomeTruth
+from pipeline.methods.connectome.surrogates import FOR_A_CLAIM, LEVEL, Comparison, compare
+
+SIMILAR = 0.9
+"""Restart similarity from which components are the same in the field's practice."""
+
+STABLE = 0.8
+"""Agreement of community runs from which their consensus describes most of them."""
+
+MOST_UNITS = 0.5
+"""Share of units that should be used."""
+
+FOUND = 0.7
+"""F1 or adjusted Rand index from which a planted structure counts as found."""
+
+
+def assess(
+    result: ConnectomeResult,
+    views: tuple[TraceEnsemble, ...],
+    config: ConnectomeConfig,
+    truth: ConnectomeTruth | None = None,
+) -> tuple[Check, ...]:
+    """Diagnostics of a result, the most important first.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    views
+        What was fitted.
+    config
+        The method's settings.
+    truth
+        What was planted, for simulated recordings.
+    """
+    found = compare(result)
+    across = "recordings" if result.recording.size > 1 else "time halves"
+    checks = [
+        _against_surrogates(
+            "Reproducibility above chance",
+            found["reproducibility"],
+            f"Pair patterns refitted in each of the {across} by itself agree more than those of "
+            "data whose units were shifted in time.",
+        ),
+        _against_surrogates(
+            "Shared activity above chance",
+            found["explained"],
+            "Components explain more of the affinities than they do when each unit is shifted "
+            "in time by itself.",
+        ),
+        _static(result),
+        _against_surrogates(
+            "Communities above chance",
+            found["concentration"],
+            "Communities hold more of the pair strengths, for their number of pairs, than those the "
+            "same search finds in shifted data; otherwise they only order the matrix.",
+        ),
+        _restarts(result),
+        _converged(result, config),
+        _communities(result),
+        *_rotation(result),
+        _units(result),
+    ]
+    if truth is not None:
+        checks += _recovered(result, config, truth)
+    return tuple(checks)
+
+
+def _against_surrogates(name: str, comparison: Comparison, meaning: str) -> Check:
+    """One comparison with the surrogates."""
+    m = comparison.surrogates.size
+    if not np.isfinite(comparison.p_value):
+        return Check(
+            name=name,
+            status="not_tested",
+            value=f"{comparison.observed:.3f}",
+            threshold="",
+            meaning="There is nothing to compare with, so this value says little.",
+            advice="Set methods.connectome.n_surrogates to 19 for a look, 199 for a claim.",
+        )
+    passed = comparison.p_value <= LEVEL
+    advice = "" if m >= FOR_A_CLAIM else f"Use at least {FOR_A_CLAIM} surrogates for a claim."
+    if not passed:
+        smallest = 1 / (1 + m)
+        advice = (
+            f"{m} surrogates cannot give p below {smallest:.2g}; use at least {FOR_A_CLAIM}."
+            if smallest > LEVEL
+            else "Do not interpret it as interaction of units; record longer or more animals."
+        )
+    return Check(
+        name=name,
+        status="pass" if passed else "warn",
+        value=(
+            f"{comparison.observed:.3f} against {np.median(comparison.surrogates):.3f} in "
+            f"surrogates, {comparison.said()}"
+        ),
+        threshold=f"p <= {LEVEL}",
+        meaning=meaning,
+        advice=advice,
+    )
+
+
+def _static(result: ConnectomeResult) -> Check:
+    """Whether changing components beat one fixed graph a recording."""
+    gain = result.explained - result.static_explained
+    return Check(
+        name="Gain over a static graph",
+        status="pass" if gain > 0 else "warn",
+        value=f"{100 * gain:.1f} percentage points",
+        threshold="> 0",
+        meaning=(
+            f"The components explain {100 * result.explained:.1f} % of the affinities' sum of "
+            f"squares, one fixed graph of changing strength per recording "
+            f"{100 * result.static_explained:.1f} %."
+        ),
+        advice="" if gain > 0 else "A static connectome describes these data as well.",
+    )
+
+
+def _restarts(result: ConnectomeResult) -> Check:
+    """Stability of the optimiser, which is not reliability of the brain."""
+    others = result.restart_similarity[result.restart != result.best_restart]
+    if others.size == 0:
+        return Check(
+            name="Restart similarity",
+            status="not_tested",
+            value="one restart",
+            threshold=f">= {SIMILAR}",
+            meaning="With one random start nothing is known about the optimiser's stability.",
+            advice="Set methods.connectome.n_restarts to 6 or more.",
+        )
+    median = float(np.median(others))
+    stable = median >= SIMILAR
+    return Check(
+        name="Restart similarity",
+        status="pass" if stable else "warn",
+        value=f"median {median:.2f} of {others.size} restarts to the best",
+        threshold=f">= {SIMILAR}",
+        meaning=(
+            "Whether the optimiser ends in the same components from other random starts; it says "
+            "nothing about reproducibility in the brain."
+        ),
+        advice=""
+        if stable
+        else "Single components depend on the start: lower the rank, or raise n_restarts.",
+    )
+
+
+def _converged(result: ConnectomeResult, config: ConnectomeConfig) -> Check:
+    """Whether the chosen fit ended by itself."""
+    best = bool(result.restart_converged[result.restart == result.best_restart].all())
+    n_converged = int(result.restart_converged.sum())
+    return Check(
+        name="Convergence",
+        status="pass" if best else "warn",
+        value=f"{n_converged} of {result.restart.size} restarts",
+        threshold=f"the best one, within {config.max_iterations} iterations",
+        meaning=(
+            f"A fit has converged when five iterations lower its relative error by less than "
+            f"{100 * config.tolerance:.2g} %."
+        ),
+        advice="" if best else "Raise methods.connectome.max_iterations.",
+    )
+
+
+def _communities(result: ConnectomeResult) -> Check:
+    """Stability of the community search over its own random orders."""
+    agreement = float(np.median(result.community_agreement))
+    return Check(
+        name="Community agreement",
+        status="pass" if agreement >= STABLE else "warn",
+        value=f"median adjusted Rand index {agreement:.2f} over {result.rank} components",
+        threshold=f">= {STABLE}",
+        meaning="How alike the partitions of one component are when the search is run again.",
+        advice="" if agreement >= STABLE else "Read memberships, not labels.",
+    )
+
+
+def _rotation(result: ConnectomeResult) -> tuple[Check, ...]:
+    """A warning where the model is a matrix factorisation."""
+    if result.alignment == "by_epoch" and result.recording.size > 1:
+        return ()
+    why = (
+        "one recording"
+        if result.recording.size == 1
+        else f"{result.recording.size} recordings without a shared clock"
+    )
+    return (
+        Check(
+            name="Rotation ambiguity",
+            status="warn",
+            value=why,
+            threshold="several recordings with the same epochs",
+            meaning=(
+                "Without recordings side by side in time the model is a non-negative matrix "
+                "factorisation, in which other components can describe the data equally well."
+            ),
+            advice="Rely on sets of components and on reproducibility, not on a single component.",
+        ),
+    )
+
+
+def _units(result: ConnectomeResult) -> Check:
+    """How many units of the views were used."""
+    counts = dict(zip(result.selection["what"], result.selection["count"], strict=True))
+    used, total = int(counts["used units of recordings"]), int(counts["units in the views"])
+    lost = ", ".join(
+        f"{count} {what.removeprefix('left out: ')}"
+        for what, count in counts.items()
+        if what.startswith("left out") and count
+    )
+    share = used / max(total, 1)
+    return Check(
+        name="Units used",
+        status="pass" if share >= MOST_UNITS else "warn",
+        value=f"{used} of {total} ({100 * share:.0f} %)",
+        threshold=f">= {100 * MOST_UNITS:.0f} %",
+        meaning=f"Left out: {lost or 'none'}.",
+        advice=""
+        if share >= MOST_UNITS
+        else "Name more units, or lower min_animals, min_observed or min_snr.",
+    )
+
+
+def _recovered(
+    result: ConnectomeResult, config: ConnectomeConfig, truth: ConnectomeTruth
+) -> list[Check]:
+    """Planted groups and communities that were found."""
+    seen = recovery(result, truth, config)
+    f1 = float(seen.group_f1.mean())
+    n_found = int((seen.group_f1 >= FOUND).sum())
+    scores = seen.label_ari[np.isfinite(seen.label_ari)]
+    checks = [
+        Check(
+            name="Planted groups found",
+            status="pass" if f1 >= FOUND else "warn",
+            value=f"{n_found} of {seen.group.size}, mean F1 {f1:.2f}",
+            threshold=f"mean F1 >= {FOUND}",
+            meaning=(
+                "Overlap of each planted group with the community that fits it best; 1 is all "
+                "of it and nothing else."
+            ),
+            advice="" if f1 >= FOUND else "Raise the rank to the number of planted groups.",
+        )
+    ]
+    if scores.size:
+        ari = float(scores.mean())
+        checks.append(
+            Check(
+                name="Planted communities separated",
+                status="pass" if ari >= FOUND else "warn",
+                value=f"mean adjusted Rand index {ari:.2f} over {scores.size} labels",
+                threshold=f">= {FOUND}",
+                meaning=(
+                    "Agreement of communities in the epochs of a label with the groups planted "
+                    "there; 0 is chance."
+                ),
+                advice="" if ari >= FOUND else "Raise the rank or n_restarts.",
+            )
+        )
+    return checks

@@ -1,0 +1,299 @@
+"""What the figures of a connectome show; how they are drawn is decided elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
+from pipeline.core.views import TraceEnsemble
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.networks import network_figure, order_by_community
+from pipeline.methods.connectome.recovery import recovery
+from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.simulate import ConnectomeTruth
+from pipeline.methods.connectome.surrogates import (
+    Comparison,
+    compare,
+    supported_components,
+)
+from pipeline.methods.connectome.timeline import timeline
+
+SHOWN_COMPONENTS = 8
+SHOWN_POINTS = 1000
+SHOWN_UNITS = 50
+SHOWN_BARS = 60
+"""Bounds on what a page carries."""
+
+
+def figures(
+    result: ConnectomeResult,
+    views: tuple[TraceEnsemble, ...],
+    config: ConnectomeConfig,
+    truth: ConnectomeTruth | None = None,
+) -> tuple[Figure, ...]:
+    """All figures of a result in reading order.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    views
+        What was fitted.
+    config
+        The method's settings.
+    truth
+        What was planted, for simulated recordings.
+    """
+    found = [_components(result)]
+    if result.surrogate.size:
+        found.append(_surrogates(result))
+    found += [network_figure(result), _restarts(result, config)]
+    if truth is not None:
+        found.append(_truth(result, config, truth))
+    return tuple(found)
+
+
+def _components(result: ConnectomeResult) -> Figure:
+    """When, where and between whom, one row a component."""
+    n_shown = min(result.rank, SHOWN_COMPONENTS)
+    axis = timeline(result)
+    supported = supported_components(result)
+    panels: list[Panel] = []
+    for component in range(n_shown):
+        name = f"Component {component + 1}"
+        x, y = thinned(axis.position_s, result.component_time[:, component], SHOWN_POINTS)
+        panels.append(
+            Lines(
+                title=f"{name}: when",
+                x=x,
+                lines=(Line(name=name, y=y, group=component),),
+                x_title=axis.title,
+                y_title="Strength (share of its maximum)",
+                spans=axis.spans,
+                breaks=axis.breaks,
+            )
+        )
+        panels.append(
+            Bars(
+                title=f"{name}: in which recordings",
+                labels=tuple(str(recording) for recording in result.recording),
+                values=np.round(result.component_recording[component], 3),
+                x_title="Recording",
+                y_title="Share of the component",
+            )
+        )
+        panels.append(_matrix(result, component, title=f"{name}: between which units"))
+    n_supported = int(supported.sum())
+    tested = result.surrogate.size > 0
+    shared = "shared by all recordings" if result.alignment == "by_epoch" else "of each recording"
+    finding = (
+        f"{result.rank} components explain {100 * result.explained:.0f} % of the affinities of "
+        f"{result.unit.size} units"
+        + (
+            f"; {n_supported} of them matter more than the largest component of 95 % of surrogates."
+            if tested
+            else "."
+        )
+    )
+    return Figure(
+        id="components",
+        title="Components: when, in which recordings, between which units",
+        finding=finding,
+        caption=(
+            f"One row a component, by decreasing weight; {n_shown} of {result.rank} are shown. "
+            f"Left: strength over time, {shared}, {result.frame_time_s.size} frames of "
+            f"{result.bin_s:.2g} s, drawn as means over neighbouring frames; shaded: epochs. "
+            f"Middle: how the component's size is shared by the {result.recording.size} "
+            "recordings. Right: strength of each pair (share of the largest), the strongest "
+            f"{min(SHOWN_UNITS, result.unit.size)} of {result.unit.size} units, sorted by "
+            "community; missing: pairs never recorded together. "
+            "Good: strength rises in one kind of epoch, in most recordings, between few units. "
+            "Bad: a component that lives in one recording or at one moment, or a matrix of "
+            "stripes (single busy units). There is no uncertainty band: stability is shown below."
+        ),
+        alt=(
+            f"{n_shown} rows of three panels: a curve over time, bars for "
+            f"{result.recording.size} recordings, and a matrix of pair strengths."
+        ),
+        panels=tuple(panels),
+        columns=3,
+    )
+
+
+def _matrix(result: ConnectomeResult, component: int, *, title: str) -> Heatmap:
+    """Pair strengths of the strongest units, sorted by community."""
+    matrix = result.pair_matrix(component)
+    order = order_by_community(result, component, limit=SHOWN_UNITS)
+    largest = np.nanmax(matrix) if np.isfinite(matrix).any() else 0.0
+    shown = matrix[np.ix_(order, order)] / (largest or 1.0)
+    names = tuple(str(name) for name in result.unit[order])
+    return Heatmap(
+        title=title,
+        values=np.round(shown, 2).astype(np.float32),
+        x_title="Unit",
+        y_title="Unit",
+        value_title="Pair strength (share of the largest)",
+        x_labels=names,
+        y_labels=names,
+        limits=(0.0, 1.0),
+        square=True,
+    )
+
+
+def _surrogates(result: ConnectomeResult) -> Figure:
+    """The data beside data whose units were shifted."""
+    comparisons = [one for one in compare(result).values() if one.surrogates.size]
+    reproducibility = compare(result)["reproducibility"]
+    return Figure(
+        id="surrogates",
+        title="The data beside surrogates",
+        finding=(
+            f"{reproducibility.title} is {reproducibility.observed:.2f}: "
+            f"{reproducibility.said()}; the components' explained share: "
+            f"{compare(result)['explained'].said()}."
+        ),
+        caption=(
+            f"Each bar is one of {result.surrogate.size} surrogates, sorted: every unit's "
+            "activity was shifted in time by itself in every recording and everything was "
+            "fitted again from one random start, communities included. Dashed: the median over "
+            f"{result.restart.size} restarts of the data. Good: the dashed line lies above all "
+            "bars. Bad: it lies among them; then the statistic follows from the activity of "
+            "single units. Shifted data have communities too, so their number alone is no "
+            "finding."
+        ),
+        alt=f"{len(comparisons)} bar charts of surrogate values with the data's value as a line.",
+        panels=tuple(_surrogate_bars(one) for one in comparisons),
+        columns=3,
+    )
+
+
+def _surrogate_bars(comparison: Comparison) -> Bars:
+    """Sorted surrogate values under the data's value."""
+    values = np.sort(comparison.surrogates)
+    if values.size > SHOWN_BARS:
+        values = np.quantile(values, np.linspace(0, 1, SHOWN_BARS))
+    return Bars(
+        title=comparison.title,
+        labels=tuple(str(index + 1) for index in range(values.size)),
+        values=np.round(values, 4),
+        x_title="Surrogate, sorted",
+        y_title=comparison.title,
+        reference=round(comparison.observed, 4),
+        reference_label="data",
+    )
+
+
+def _restarts(result: ConnectomeResult, config: ConnectomeConfig) -> Figure:
+    """Errors of the random starts and their similarity to the best."""
+    order = np.argsort(result.restart_error, kind="stable")
+    labels = tuple(str(name) for name in result.restart[order])
+    others = result.restart_similarity[result.restart != result.best_restart]
+    similarity = (
+        f"the others resemble the best with a median score of {np.median(others):.2f}"
+        if others.size
+        else "there is nothing to compare it with"
+    )
+    return Figure(
+        id="restarts",
+        title="Stability of the optimiser",
+        finding=(
+            f"The relative error of {result.restart.size} random starts lies between "
+            f"{result.restart_error.min():.4f} and {result.restart_error.max():.4f}; {similarity}."
+        ),
+        caption=(
+            f"{result.restart.size} random starts of {result.rank} components, by increasing "
+            "error; the first is the result. Left: norm of the residual over the norm of the "
+            "data, over observed entries. Right: factor match score with the best (components "
+            "matched one to one; product of the cosines of all factors and of the agreement of "
+            "weights; 1 is the same). Good: equal errors and scores above 0.9 (dashed). Bad: "
+            "equal errors with low scores, when different components describe the data equally "
+            "well. This is stability of the optimiser, not reproducibility in the brain."
+        ),
+        alt="Two bar charts over random starts: relative error, and similarity to the best.",
+        panels=(
+            Bars(
+                title="Relative error",
+                labels=labels,
+                values=np.round(result.restart_error[order], 6),
+                x_title="Restart",
+                y_title="Relative error",
+            ),
+            Bars(
+                title="Restart similarity",
+                labels=labels,
+                values=np.round(result.restart_similarity[order], 4),
+                x_title="Restart",
+                y_title="Similarity to the best restart",
+                reference=0.9,
+                reference_label="same components",
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _truth(result: ConnectomeResult, config: ConnectomeConfig, truth: ConnectomeTruth) -> Figure:
+    """Planted beside found."""
+    seen = recovery(result, truth, config)
+    components = tuple(f"Component {index + 1}" for index in range(result.rank))
+    groups = tuple(str(group) for group in seen.group)
+    scores = ", ".join(
+        f"{label} {ari:.2f}"
+        for label, ari in zip(seen.label, seen.label_ari, strict=True)
+        if np.isfinite(ari)
+    )
+    return Figure(
+        id="truth",
+        title="Planted beside found",
+        finding=(
+            f"{int((seen.group_f1 >= 0.7).sum())} of {len(groups)} planted groups are found with "
+            f"an F1 of at least 0.7 (mean {seen.group_f1.mean():.2f})"
+            + (f"; adjusted Rand index of the communities by label: {scores}." if scores else ".")
+        ),
+        caption=(
+            f"Simulated recordings with {len(groups)} planted groups under {truth.label.size} "
+            "labels. Left: F1 between the best community of each component and each planted "
+            "group (1: same units). Right: how each component's mean strength is shared by the "
+            "epochs of the labels. Good: one strong entry a column on the left, and a component's "
+            "strong entries on the left belong to its label on the right. Bad: a column without "
+            "a strong entry is a group that was missed; two in one row are groups merged."
+        ),
+        alt="Two matrices: components against planted groups, and components against labels.",
+        panels=(
+            Heatmap(
+                title="Components against planted groups",
+                values=np.round(seen.match, 3).astype(np.float32),
+                x_title="Planted group",
+                y_title="Component",
+                value_title="F1",
+                x_labels=groups,
+                y_labels=components,
+                limits=(0.0, 1.0),
+            ),
+            Heatmap(
+                title="Components against labels",
+                values=np.round(seen.label_contrast, 3).astype(np.float32),
+                x_title="Label of epochs",
+                y_title="Component",
+                value_title="Share of mean strength",
+                x_labels=tuple(str(label) for label in seen.label),
+                y_labels=components,
+                limits=(0.0, 1.0),
+            ),
+        ),
+        columns=2,
+    )
+
+
+def thinned(
+    x: NDArray[np.float64], y: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A curve of at most ``most`` points as means over neighbours, scaled to a maximum of 1."""
+    step = -(-x.size // most)
+    starts = np.arange(0, x.size, step)
+    sizes = np.diff(np.append(starts, x.size))
+    scale = y.max(initial=0.0) or 1.0
+    middle: NDArray[np.float64] = np.add.reduceat(x, starts) / sizes
+    height: NDArray[np.float64] = np.add.reduceat(y, starts) / sizes / scale
+    return middle.round(2), height.round(3)

@@ -1,0 +1,70 @@
+"""Components as drawings of their strongest edges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Figure, Network
+from pipeline.methods.connectome.result import ConnectomeResult
+
+DRAWN_COMPONENTS = 4
+DRAWN_UNITS = 30
+DRAWN_EDGES = 60
+
+
+def order_by_community(
+    result: ConnectomeResult, component: int, *, limit: int
+) -> NDArray[np.int64]:
+    """The strongest units of a component, community by community, units in none at the end."""
+    strength = np.nansum(result.pair_matrix(component), axis=0)
+    strongest = np.argsort(-strength, kind="stable")[:limit]
+    label = result.community[component, 0, strongest]
+    label = np.where(label < 0, result.unit.size, label)
+    return strongest[np.lexsort((-strength[strongest], label))]
+
+
+def network_figure(result: ConnectomeResult) -> Figure:
+    """The strongest edges of the first components."""
+    n_drawn = min(DRAWN_COMPONENTS, result.rank)
+    sizes = [int(result.community[component, 0].max()) + 1 for component in range(result.rank)]
+    return Figure(
+        id="network",
+        title="Strongest pairs",
+        finding=(
+            f"Components have {min(sizes)} to {max(sizes)} communities "
+            f"(median {np.median(sizes):.0f}) by an algorithm that finds some in any graph."
+        ),
+        caption=(
+            f"The {DRAWN_EDGES} strongest pairs among the {DRAWN_UNITS} strongest units of the "
+            f"first {n_drawn} of {result.rank} components, on a circle by community (colour). "
+            f"{result.unit.size} units from {result.recording.size} recordings; edges have no "
+            "direction and are not synapses: two units are joined when both change at the same "
+            "times. Good: few units with many edges among them. Bad: one unit joined to all."
+        ),
+        alt=f"{n_drawn} networks of units on a circle.",
+        panels=tuple(_network(result, component) for component in range(n_drawn)),
+        columns=2,
+    )
+
+
+def _network(result: ConnectomeResult, component: int) -> Network:
+    """One component's strongest edges on a circle."""
+    units = order_by_community(result, component, limit=DRAWN_UNITS)
+    angle = 2 * np.pi * np.arange(units.size, dtype=np.float64) / max(units.size, 1)
+    matrix = np.nan_to_num(result.pair_matrix(component)[np.ix_(units, units)])
+    first, second = np.triu_indices(units.size, k=1)
+    weights = matrix[first, second]
+    kept = np.argsort(-weights, kind="stable")[:DRAWN_EDGES]
+    kept = kept[weights[kept] > 0]
+    label = result.community[component, 0, units]
+    return Network(
+        title=f"Component {component + 1}",
+        labels=tuple(str(name) for name in result.unit[units]),
+        x=np.cos(angle).round(3),
+        y=np.sin(angle).round(3),
+        group=label.astype(np.int64),
+        edges=np.stack([first[kept], second[kept]], axis=1).astype(np.int64),
+        weights=np.round(weights[kept] / max(weights.max(initial=0.0), 1e-12), 3),
+        group_names=tuple(f"community {index + 1}" for index in range(int(label.max()) + 1)),
+    )

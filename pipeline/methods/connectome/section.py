@@ -1,0 +1,252 @@
+"""The words of the report about a connectome."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.core.parts import (
+    Check,
+    Figure,
+    Number,
+    Numbers,
+    Section,
+    Table,
+    status_from_checks,
+)
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.surrogates import FOR_A_CLAIM, compare, supported_components
+
+
+def section(
+    result: ConnectomeResult,
+    checks: tuple[Check, ...],
+    figures: tuple[Figure, ...],
+    config: ConnectomeConfig,
+) -> Section:
+    """All that the report says about the connectome, in reading order.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    checks, figures
+        What :mod:`diagnostics` and :mod:`figures` made of it.
+    config
+        The method's settings.
+    """
+    numbers = _numbers(result)
+    by_id = {figure.id: figure for figure in figures}
+    body: list[str | Figure | Table] = [_what_was_done(result, config), by_id["components"]]
+    body.append(_components_table(result))
+    body.append(_reproducibility_words(result))
+    body += [by_id[name] for name in ("surrogates",) if name in by_id]
+    body += [_communities_words(), by_id["network"], by_id["restarts"]]
+    body += [by_id[name] for name in ("truth",) if name in by_id]
+    body += [_selection_table(result), _limits(result)]
+    return Section(
+        id="connectome",
+        title="Dynamic functional connectome",
+        status=status_from_checks(checks),
+        sentence=_sentence(result),
+        body=tuple(body),
+        checks=checks,
+        numbers=numbers,
+        citation="Dyballa et al. (2024)",
+    )
+
+
+def _sentence(result: ConnectomeResult) -> str:
+    """The finding for the first screen, with its uncertainty."""
+    found = compare(result)
+    across = "recordings" if result.recording.size > 1 else "the two halves of the recording"
+    repeats = found["reproducibility"]
+    return (
+        f"{result.rank} components of {result.unit.size} units explain "
+        f"{100 * result.explained:.0f} % of their time-varying affinities "
+        f"({100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
+        f"per recording). Their pair patterns agree across {across} with a cosine of "
+        f"{repeats.observed:.2f}; {repeats.said()}."
+    )
+
+
+def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
+    """Data, affinity and alignment in words."""
+    n = result.recording.size
+    recordings = "1 recording" if n == 1 else f"{n} recordings"
+    if result.alignment == "by_epoch":
+        time = (
+            "All recordings have the same epochs, so these were cut out and laid side by side; a "
+            "component has one course of strength for all recordings and a share of each."
+        )
+    elif n > 1:
+        time = (
+            "The recordings do not have the same epochs, so they share no clock. Their frames "
+            "were put one after another: a component has its own course in each recording and "
+            "one pattern of pairs for all, and its share of a recording is read off its stretch."
+        )
+    else:
+        time = "There is one recording, so components have a course in time and a pair pattern."
+    averaged = (
+        f" Affinities were averaged over {result.coarse_grain} frames ({result.bin_s:.2g} s)."
+        if result.coarse_grain > 1
+        else ""
+    )
+    return (
+        f"{recordings} with {result.unit.size} units were used. Each trace became a speed: the "
+        f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
+        "(as fast as this unit gets). The affinity of two units at a moment is the square root "
+        "of the product of their speeds, whatever their directions; rising and falling of a slow "
+        f"indicator both count. {time}{averaged}"
+    )
+
+
+def _reproducibility_words(result: ConnectomeResult) -> str:
+    """What repeats, beside what surrogates give."""
+    found = compare(result)
+    n_supported = int(supported_components(result).sum())
+    m = result.surrogate.size
+    if m == 0:
+        return (
+            "No surrogates were fitted, so nothing here is compared with chance. Set "
+            f"methods.connectome.n_surrogates to {FOR_A_CLAIM} before making a claim."
+        )
+    claim = (
+        ""
+        if m >= FOR_A_CLAIM
+        else (
+            f" {m} surrogates allow p = {1 / (1 + m):.2g} at best and are a first look; use "
+            f"{FOR_A_CLAIM} or more for a claim."
+        )
+    )
+    return (
+        "Reproducibility asks whether pair patterns that are refitted in every recording (or "
+        "time half) by itself agree. The time courses come from all the data, which flatters the "
+        "value; surrogates, in which each unit's activity is shifted in time by itself, are "
+        f"flattered alike. {found['reproducibility'].title}: "
+        f"{found['reproducibility'].observed:.2f}, {found['reproducibility'].said()}. "
+        f"Gain over a static graph: {100 * found['gain'].observed:.1f} points, "
+        f"{found['gain'].said()}. {n_supported} of {result.rank} components matter more than the "
+        f"largest component of 95 % of the surrogates.{claim}"
+    )
+
+
+def _communities_words() -> str:
+    """How communities were made."""
+    return (
+        "Communities are the consensus of repeated modularity searches (Leiden) on each "
+        "component's pair strengths. They are algorithmic: such a search finds groups in any "
+        "graph, so number and strength are compared with surrogates above."
+    )
+
+
+def _limits(result: ConnectomeResult) -> str:
+    """What this version does not do."""
+    return (
+        "Not part of this version: choice of the rank (it is a setting), the nested block model "
+        "of the paper, statistical tests of components against epochs (shading is descriptive), "
+        "refits without single animals, and predictions. Affinity has no direction and can come "
+        "from common drive such as movement."
+    )
+
+
+def _components_table(result: ConnectomeResult) -> Table:
+    """One row a component."""
+    supported = supported_components(result)
+    members = []
+    for component in range(result.rank):
+        strength = np.nansum(result.pair_matrix(component), axis=0)
+        top = np.argsort(-strength, kind="stable")[:5]
+        members.append(", ".join(str(name) for name in result.unit[top]))
+    tested = result.surrogate.size > 0
+    main = result.component_recording.argmax(axis=1)
+    columns: dict[str, tuple[Number, ...]] = {
+        "component": tuple(range(1, result.rank + 1)),
+        "explained share lost without it (%)": _rounded(100 * result.component_gain, 2),
+        "above surrogates": tuple(
+            ("yes" if flag else "no") if tested else "not tested" for flag in supported
+        ),
+        "reproducibility (cosine)": _rounded(result.reproducibility, 2),
+        "largest recording": tuple(str(name) for name in result.recording[main]),
+        "its share (%)": _rounded(100 * result.component_recording.max(axis=1), 0),
+        "communities": tuple(int(n) + 1 for n in result.community[:, 0].max(axis=1)),
+        "strength inside them": _rounded(result.concentration, 2),
+        "strongest units": tuple(members),
+    }
+    return Table(
+        id="components-table",
+        title="Components",
+        caption=(
+            "'Above surrogates': the loss is larger than that of the most important component "
+            f"in 95 % of {result.surrogate.size} surrogates. Reproducibility as in the text "
+            "below; it needs the comparison with surrogates to mean anything. 'Strength inside "
+            "them': share of the pair strengths inside communities less their share of pairs."
+        ),
+        columns=columns,
+    )
+
+
+def _selection_table(result: ConnectomeResult) -> Table:
+    """Units used and left out."""
+    return Table(
+        id="selection",
+        title="Units used and left out",
+        caption=(
+            "Units of all recordings together; a pooled unit may come from several recordings."
+        ),
+        columns={
+            "what": tuple(str(what) for what in result.selection["what"]),
+            "count": tuple(int(count) for count in result.selection["count"]),
+        },
+    )
+
+
+def _numbers(result: ConnectomeResult) -> Numbers:
+    """Every number the words use."""
+    numbers: dict[str, Number | list[Number]] = {
+        "n_recordings": int(result.recording.size),
+        "n_units": int(result.unit.size),
+        "n_pairs": len(result.pair_units),
+        "n_frames": int(result.frame_time_s.size),
+        "frame_s": result.bin_s,
+        "coarse_grain": result.coarse_grain,
+        "alignment": result.alignment,
+        "rank": result.rank,
+        "relative_error": result.relative_error,
+        "explained": result.explained,
+        "static_explained": result.static_explained,
+        "gain_over_static": result.explained - result.static_explained,
+        "n_restarts": int(result.restart.size),
+        "n_surrogates": int(result.surrogate.size),
+        "n_supported_components": int(supported_components(result).sum()),
+        "component_gain": _listed(result.component_gain),
+        "component_reproducibility": _listed(result.reproducibility),
+        "component_modularity": _listed(result.modularity),
+        "component_concentration": _listed(result.concentration),
+        "n_communities": [int(n) + 1 for n in result.community[:, 0].max(axis=1)],
+        "restart_error": _listed(result.restart_error),
+        "restart_similarity": _listed(result.restart_similarity),
+        "recording_explained": _listed(result.recording_explained),
+    }
+    for name, one in compare(result).items():
+        numbers[f"{name}_observed"] = _number(one.observed)
+        numbers[f"{name}_p"] = _number(one.p_value)
+        numbers[f"{name}_surrogate_median"] = (
+            float(np.median(one.surrogates)) if one.surrogates.size else None
+        )
+    return numbers
+
+
+def _number(value: float) -> float | None:
+    """A float, or nothing where it is not one."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _listed(values: np.ndarray) -> list[Number]:
+    """Floats for JSON."""
+    return [_number(float(value)) for value in values]
+
+
+def _rounded(values: np.ndarray, digits: int) -> tuple[Number, ...]:
+    """Rounded floats, nothing where undefined."""
+    return tuple(round(float(value), digits) if np.isfinite(value) else None for value in values)
