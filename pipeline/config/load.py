@@ -235,7 +235,7 @@ def _unknown_fix(path: KeyPath) -> str:
     siblings = around.keys if isinstance(around, Block) else tuple(settings_model().model_fields)
     near = nearest(path[-1], siblings)
     if near is not None:
-        return f"did you mean '{'.'.join((*path[:-1], near))}'"
+        return f"did you mean '{near}'"
     elsewhere = [".".join(other) for other in entries() if other[-1] == path[-1]]
     if elsewhere:
         return f"did you mean '{elsewhere[0]}'"

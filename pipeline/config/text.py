@@ -138,7 +138,7 @@ def parse_text(text: str, *, file: str) -> SettingsText:
             found=f"not YAML: {str(error).splitlines()[0]}",
             fix="save the file as plain UTF-8 text",
         )
-    if root is None:
+    if root is None or (isinstance(root, yaml.ScalarNode) and root.value == ""):
         return SettingsText(file=file)
     if not isinstance(root, yaml.MappingNode):
         return _refused(
