@@ -138,14 +138,13 @@ def _used_check(recordings: Sequence[Recording]) -> Check:
     used = sum(_n_used(recording) for recording in recordings)
     share = used / units if units else 0.0
     enough = share >= LEAST_USED
+    few = "Few units were left out." if used < units else "No unit was left out."
     return Check(
         name="Units used",
         status="pass" if enough else "warn",
         value=f"{used} of {units} ({100 * share:.0f} %)",
         threshold=f"at least {100 * LEAST_USED:.0f} %",
-        meaning="Few units were left out."
-        if enough
-        else "Results describe a selection of the recorded units.",
+        meaning=few if enough else "Results describe a selection of the recorded units.",
         advice="" if enough else "Read the reasons below before generalising.",
     )
 
@@ -221,14 +220,13 @@ def _recording_table(rows: Sequence[Mapping[str, Number]]) -> Table:
     names = {
         "recording": "Recording",
         "subject": "Subject",
-        "species": "Species",
         "kind": "Kind",
         "signal": "Signal",
         "units": "Units",
         "units_used": "Used",
         "duration_s": "Duration (s)",
         "rate_hz": "Sampling (Hz)",
-        "mean_spike_rate_hz": "Mean spike rate (Hz)",
+        "mean_spike_rate_hz": "Spike rate (Hz)",
         "regions": "Regions",
         "trials": "Trials",
         "conditions": "Conditions",

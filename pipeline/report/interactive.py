@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
 from pipeline.report.packing import pack_array
+from pipeline.viz.axis import shortened
 from pipeline.viz.bars import bars_lie
-from pipeline.viz.network import MOST_LABELS, edge_classes
+from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes
 from pipeline.viz.points import group_name
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
@@ -283,21 +284,25 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
         }
         for x, y, width, alpha, below in edge_classes(panel)
     ]
-    labelled = len(panel.labels) <= MOST_LABELS
+    named = set(labelled_nodes(panel))
     for value in sorted(set(panel.group.tolist())):
         members = np.flatnonzero(panel.group == value)
         group = plotly_text(group_name(value, panel.group_names))
         traces.append(
             {
                 "type": "scatter",
-                "mode": "markers+text" if labelled else "markers",
+                "mode": "markers+text",
                 "x": pool.add(panel.x[members], exact=True),
                 "y": pool.add(panel.y[members], exact=True),
-                "text": [plotly_text(panel.labels[i]) for i in members],
+                "text": [
+                    plotly_text(shortened(panel.labels[i], LONGEST)) if i in named else ""
+                    for i in members
+                ],
+                "customdata": [plotly_text(panel.labels[i]) for i in members],
                 "textposition": "top center",
                 "textfont": {"size": 9, "color": "@ink"},
                 "marker": _marker(value, size=10),
-                "hovertemplate": "%{text}<extra>" + group + "</extra>",
+                "hovertemplate": "%{customdata}<extra>" + group + "</extra>",
             }
         )
     source = [panel.labels[i] for i in panel.edges[:, 0]]

@@ -43,7 +43,6 @@ class Entry:
     fill: str = ""
     stroke: str = ""
     shade: str = ""
-    text_colour: str = ""
 
 
 def legend(panel: Panel) -> tuple[Entry, ...]:
@@ -104,7 +103,8 @@ def _cells(panel: Heatmap) -> tuple[Entry, ...]:
             entries.append(
                 Entry(
                     kind="area",
-                    label="none" if none else str(value),
+                    label="none" if none else "",
+                    number="" if none else str(value),
                     shade="missing" if none else f"g{group_index(value)}",
                 )
             )

@@ -169,13 +169,14 @@ def unit_order(scaled: NDArray[np.float32], regions: NDArray[np.object_]) -> NDA
 
 
 def unit_labels(units: pd.DataFrame) -> list[str]:
-    """How units are called: by identity where known, with the region where there is one."""
+    """How units are called: by identity where known, with the region where there are several."""
     called = []
+    several = len(set(units["region"].astype(str))) > 1
     for unit_id, identity, region in zip(
         units["unit_id"], units["identity"], units["region"], strict=True
     ):
         name = _text(identity) or f"{unit_id}"
-        called.append(f"{name} ({_text(region)})" if _text(region) else name)
+        called.append(f"{name} ({_text(region)})" if several and _text(region) else name)
     return called
 
 
@@ -213,6 +214,8 @@ def timeline_panel(recording: Recording, binned: Binned) -> Heatmap | None:
         y_title="",
         value_title="Share of bin",
         y_labels=tuple(rows),
+        # Neutral where there is nothing; a full sequential scale would shout.
+        scale="diverging",
         limits=(0.0, 1.0),
     )
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.parts import Figure, Table
 from pipeline.report.document import plain
-from pipeline.report.interactive import interactive
+from pipeline.report.fitting import Drawn, Key, fit_to_limit, packed
 from pipeline.report.legend import legend
-from pipeline.report.packing import pack_json, plotly_packed, script_hash
+from pipeline.report.packing import plotly_packed, script_hash
 from pipeline.report.page import Page
 from pipeline.report.redact import redacted
 from pipeline.report.wording import (
@@ -35,12 +35,8 @@ if TYPE_CHECKING:
     import jinja2
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure as the page's script unpacks it, with remarks for the reader."""
-
-    packed: str
-    notes: tuple[str, ...]
+PLACEHOLDER_DAYS = {"1900-01-01", "1970-01-01"}
+"""Dates that files carry when the date of recording is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +53,36 @@ def render(page: Page) -> str:
     """The report of one experiment as one HTML text that needs nothing else.
 
     All text from data is escaped; a content security policy allows our two scripts by their
-    hashes and no request to anywhere. The same page gives the same text.
+    hashes and no request to anywhere. The same page gives the same text. Above the page's limit
+    heat maps and curves are coarsened, and the page says which.
     """
     shown = redacted(page) if page.redact else page
-    drawn = {
-        (section.id, part.id): Drawn(pack_json(interactive(part)), ())
+    figures = {
+        (section.id, part.id): part
         for section in shown.sections
         for part in section.body
         if isinstance(part, Figure)
     }
-    script = template_text("page.js")
-    library, library_hash = plotly_packed() if drawn else ("", "")
+    drawn = packed(figures)
+    text = _filled(shown, drawn)
+    excess = len(text.encode()) - page.limit_bytes
+    if excess <= 0:
+        return text
+    held = sum(len(each.packed) for each in drawn.values())
+    return _filled(shown, fit_to_limit(figures, budget=held - excess))
+
+
+def _filled(page: Page, drawn: Mapping[Key, Drawn]) -> str:
+    """The template with everything in its place."""
     from markupsafe import Markup
 
+    script = template_text("page.js")
+    library, library_hash = plotly_packed() if drawn else ("", "")
     return (
         environment()
         .get_template("page.html")
         .render(
-            page=shown,
+            page=page,
             policy=policy(script_hash(script), library_hash),
             tokens=Markup(tokens()),  # noqa: S704 - our own text
             css=Markup(template_text("page.css")),  # noqa: S704 - our own text
@@ -82,10 +90,10 @@ def render(page: Page) -> str:
             themes=Markup(themes_json()),  # noqa: S704 - our own text
             library=library,
             drawn=drawn,
-            facts=header_facts(shown),
-            overall=overall(shown.methods),
-            settings=setting_nodes(shown.settings, shown.changed),
-            provenance=json.dumps(plain(shown.provenance), indent=2, ensure_ascii=False),
+            facts=header_facts(page),
+            overall=overall(page.methods),
+            settings=setting_nodes(page.settings, page.changed),
+            provenance=json.dumps(plain(page.provenance), indent=2, ensure_ascii=False),
         )
     )
 
@@ -175,7 +183,11 @@ def header_facts(page: Page) -> list[tuple[str, str]]:
     used = [row["units_used"] for row in rows if isinstance(row.get("units_used"), int)]
     if used:
         facts.append(("Units used", str(sum(used))))  # type: ignore[arg-type]
-    days = sorted({str(row["session_start"])[:10] for row in rows if row.get("session_start")})
+    species = sorted({str(row["species"]) for row in rows if row.get("species")})
+    if species:
+        facts.append(("Species", ", ".join(species)))
+    starts = {str(row["session_start"])[:10] for row in rows if row.get("session_start")}
+    days = sorted(starts - PLACEHOLDER_DAYS)
     if days:
         facts.append(("Recorded", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
     return facts

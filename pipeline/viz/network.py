@@ -18,6 +18,9 @@ EDGE_CLASSES = 4
 """Widths in which the edges of a network are drawn."""
 MOST_LABELS = 80
 MOST_VECTOR_EDGES = 5000
+LONGEST = 14
+LETTER = (6.0, 12.0)
+"""Width and height of a letter in pixels."""
 
 EdgeClass = tuple[NDArray[np.float64], NDArray[np.float64], float, float, bool]
 
@@ -47,6 +50,37 @@ def edge_classes(panel: Network) -> list[EdgeClass]:
     return found
 
 
+def labelled_nodes(panel: Network, *, width: float = 400.0) -> list[int]:
+    """Nodes whose names fit without covering a name or another node, best linked first.
+
+    Parameters
+    ----------
+    width
+        Pixels over which the longer side of the network spreads.
+    """
+    if len(panel.labels) > MOST_LABELS or not panel.x.size:
+        return []
+    reach = max(float(np.ptp(panel.x)), float(np.ptp(panel.y))) or 1.0
+    x = (panel.x - panel.x.min()) / reach * width
+    y = (panel.y - panel.y.min()) / reach * width
+    strength = np.zeros(x.size)
+    np.add.at(strength, panel.edges.ravel(), np.repeat(np.abs(panel.weights), 2))
+    kept: list[int] = []
+    half = np.array([LETTER[0] / 2 * len(shortened(name, LONGEST)) for name in panel.labels])
+    for node in np.argsort(-strength, kind="stable").tolist():
+        # The name stands above its node; other nodes are obstacles of their own size.
+        near_node = (np.abs(x - x[node]) < half[node] + 5) & (np.abs(y - y[node] - 12) < 10)
+        near_name = [
+            abs(x[other] - x[node]) < half[node] + half[other]
+            and abs(y[other] - y[node]) < LETTER[1]
+            for other in kept
+        ]
+        near_node[node] = False
+        if not near_node.any() and not any(near_name):
+            kept.append(node)
+    return sorted(kept)
+
+
 def draw_network(axes: Axes, panel: Network) -> None:
     """Draw edges below nodes; negative edges are dotted."""
     dense = len(panel.edges) > MOST_VECTOR_EDGES
@@ -61,12 +95,11 @@ def draw_network(axes: Axes, panel: Network) -> None:
             panel.x[members], panel.y[members], s=34, zorder=2,
             label=group_name(value, panel.group_names), **group_style(value),
         )  # fmt: skip
-    if len(panel.labels) <= MOST_LABELS:
-        for x, y, label in zip(panel.x, panel.y, panel.labels, strict=True):
-            axes.annotate(
-                shortened(label, 14), (x, y), (0, 4), textcoords="offset points",
-                ha="center", fontsize=5.5,
-            )  # fmt: skip
+    for node in labelled_nodes(panel):
+        axes.annotate(
+            shortened(panel.labels[node], LONGEST), (panel.x[node], panel.y[node]), (0, 4),
+            textcoords="offset points", ha="center", fontsize=5.5,
+        )  # fmt: skip
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)

@@ -108,7 +108,14 @@
   const escaped = (label) =>
     label.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-  const labelTicks = (labels, pixels, range, x0 = 0, dx = 1, pitch = 12) => {
+  const ruler = document.createElement("canvas").getContext("2d");
+  const FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+  const widest = (labels, limit) => {
+    ruler.font = `11px ${FAMILY}`;
+    return Math.max(0, ...labels.map((label) => ruler.measureText(short(label, limit)).width));
+  };
+
+  const labelTicks = (labels, pixels, range, limit, x0 = 0, dx = 1, pitch = 10.6) => {
     if (!labels || !labels.length) return {};
     const shown = Math.abs(range[1] - range[0]) / dx;
     const every = Math.max(1, Math.ceil((pitch * shown) / Math.max(pixels, 1)));
@@ -116,7 +123,7 @@
     return {
       tickmode: "array",
       tickvals: places.map((at) => x0 + at * dx),
-      ticktext: places.map((at) => escaped(short(labels[at]))),
+      ticktext: places.map((at) => escaped(short(labels[at], limit))),
       ticks: "",
       showgrid: false,
     };
@@ -162,21 +169,61 @@
     return { shapes, annotations };
   };
 
-  const heightOf = (panel, width) => {
-    const spans = panel.spans && panel.spans.length ? STRIP + 6 : 0;
-    if (panel.kind === "heatmap" && panel.square) return Math.min(width - 60, 760) + 10;
-    if (panel.kind === "heatmap") {
-      return Math.max(150, Math.min(430, panel.rows * 9)) + 70 + spans;
+  /* ---- sizes ---- */
+  const limitsOf = (width, kind) => {
+    if (kind === "bars") return { x: 14, y: width < 360 ? 16 : 24 };
+    return width < 480 ? { x: 8, y: 12 } : { x: 14, y: 26 };
+  };
+  const hasScale = (panel) => panel.kind === "heatmap" && panel.traces[0].showscale;
+  const marginOf = (panel, width) => {
+    if (panel.plain) return { l: 10, r: 10, t: 10, b: 10 };
+    const limit = limitsOf(width, panel.kind);
+    const left = panel.ylabels && panel.ylabels.length ? widest(panel.ylabels, limit.y) : 36;
+    const right = hasScale(panel) ? (width < 480 ? 62 : 86) : 14;
+    const room = Math.max(width - left - right - 40, 40);
+    const below = panel.xlabels && panel.xlabels.length ? widest(panel.xlabels, limit.x) : 0;
+    const turned = below > 0 && (below + 8) * panel.xlabels.length > room;
+    return {
+      l: Math.ceil(left + 12 + (panel.y.title ? 20 : 0)),
+      r: right,
+      t: panel.spans && panel.spans.length ? STRIP + 12 : 10,
+      b: Math.ceil((turned ? below : 14) + 12 + (panel.x.title ? 22 : 0)),
+      turned,
+    };
+  };
+  const shared = (panel) =>
+    panel.kind === "lines" || (panel.kind === "heatmap" && !panel.square);
+  const marginsOf = (panels, widths, stacked) => {
+    /* panels above each other share their left and right ends, so that times line up */
+    const margins = panels.map((panel, at) => marginOf(panel, widths[at]));
+    const group = margins.filter((_, at) => shared(panels[at]));
+    if (!stacked || group.length < 2) return margins;
+    const l = Math.max(...group.map((margin) => margin.l));
+    const r = Math.max(...group.map((margin) => margin.r));
+    return margins.map((margin, at) => (shared(panels[at]) ? { ...margin, l, r } : margin));
+  };
+  const sizeOf = (panel, width, margin) => {
+    const inner = Math.max(width - margin.l - margin.r, 60);
+    const beside = margin.t + margin.b;
+    if (panel.kind === "heatmap" && panel.square) {
+      const side = Math.min(inner, 700);
+      return { width: side + margin.l + margin.r, height: side + beside };
     }
-    if (panel.kind === "network") return Math.min(width, 640);
-    if (panel.kind === "points") return Math.max(300, Math.min(width * 0.72, 480));
-    if (panel.kind === "bars" && panel.across) return panel.bars * 22 + 70;
-    return Math.max(230, Math.min(width * 0.42, 330)) + spans;
+    if (panel.kind === "heatmap") {
+      const row = panel.rows > 24 ? 9 : 18;
+      return { width, height: Math.max(48, Math.min(420, panel.rows * row)) + beside };
+    }
+    if (panel.kind === "network") return { width, height: Math.min(width, 620) };
+    if (panel.kind === "points") {
+      return { width, height: Math.max(300, Math.min(width * 0.8, 480)) };
+    }
+    if (panel.kind === "bars" && panel.across) return { width, height: panel.bars * 24 + beside };
+    return { width, height: Math.max(190, Math.min(width * 0.36, 270)) + beside };
   };
 
   const axisBase = (theme) => ({
     color: theme.muted, gridcolor: theme.grid, linecolor: theme.line, zeroline: false,
-    showline: true, ticks: "outside", ticklen: 4, tickcolor: theme.line, automargin: true,
+    showline: true, ticks: "outside", ticklen: 4, tickcolor: theme.line, automargin: false,
     tickfont: { size: 11, color: theme.muted }, fixedrange: false, exponentformat: "power",
   });
   const titled = (axis, theme) =>
@@ -196,30 +243,28 @@
     return low < high ? [low, high] : [low - 1, high + 1];
   };
 
-  const layoutOf = (panel, width, height, theme, zoom = {}) => {
-    const spanned = panel.spans && panel.spans.length;
-    const margin = {
-      l: 56, r: panel.kind === "heatmap" ? 10 : 14, t: spanned ? STRIP + 12 : 10, b: 46,
-    };
-    const plot = { width: width - margin.l - margin.r - 70, height: height - margin.t - margin.b };
+  const layoutOf = (panel, { width, height }, margin, theme, zoom = {}) => {
+    const plot = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
+    const limit = limitsOf(width, panel.kind);
     const xrange = zoom.x || rangeOfTraces(panel, "x");
     const yrange = zoom.y || panel.y.range;
+    const slot = margin.turned ? 10.6 : widest(panel.xlabels || [], limit.x) + 8;
     const layout = {
-      width, height, margin, autosize: false, showlegend: false, hovermode: "closest",
+      width, height, autosize: false, showlegend: false, hovermode: "closest",
+      margin: { l: margin.l, r: margin.r, t: margin.t, b: margin.b, pad: 0 },
       paper_bgcolor: theme.surface,
       plot_bgcolor: panel.kind === "heatmap" ? theme.missing : theme.surface,
-      font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", size: 12,
-        color: theme.ink },
+      font: { family: FAMILY, size: 12, color: theme.ink },
       hoverlabel: { bgcolor: theme.ink, bordercolor: theme.ink, namelength: -1,
         font: { color: theme.surface, size: 12 } },
       xaxis: { ...axisBase(theme), ...titled(panel.x, theme),
-        ...labelTicks(panel.xlabels, plot.width, xrange, panel.x0, panel.dx),
-        showgrid: false },
+        ...labelTicks(panel.xlabels, plot.width, xrange, limit.x, panel.x0, panel.dx, slot),
+        tickangle: margin.turned ? -90 : 0, showgrid: false, nticks: Math.ceil(plot.width / 70) },
       yaxis: { ...axisBase(theme), ...titled(panel.y, theme),
-        ...(panel.ylabels ? labelTicks(panel.ylabels, plot.height, yrange || [0, 1]) : {}) },
+        ...labelTicks(panel.ylabels, plot.height, yrange || [0, 1], limit.y) },
       shapes: [], annotations: [], dragmode: "zoom", separators: ".\u202f",
     };
-    if (panel.xlabels && panel.xlabels.length) layout.xaxis.tickangle = -90;
+    if (!(panel.ylabels && panel.ylabels.length)) layout.yaxis.automargin = true;
     if (panel.kind === "lines" || panel.kind === "heatmap") layout.xaxis.range = xrange;
     if (panel.kind === "bars") {
       layout[panel.across ? "yaxis" : "xaxis"].range = panel[panel.across ? "y" : "x"].range;
@@ -230,21 +275,41 @@
       layout.yaxis.range = yrange;
       layout.yaxis.showgrid = false;
       if (!panel.ylabels.length) layout.yaxis.nticks = 6;
-      if (panel.square) Object.assign(layout.yaxis, { scaleanchor: "x", constrain: "domain" });
-      if (panel.square) layout.xaxis.constrain = "domain";
     }
     if (panel.kind === "points") layout.xaxis.showgrid = true;
     if (panel.plain) {
       Object.assign(layout.xaxis, { visible: false });
       Object.assign(layout.yaxis, { visible: false, scaleanchor: "x" });
-      layout.margin = { l: 10, r: 10, t: 10, b: 10 };
     }
     if (panel.kind === "lines" || panel.kind === "heatmap") {
       const marks = spanMarks(panel, xrange, plot, theme);
       layout.shapes.push(...marks.shapes);
       layout.annotations.push(...marks.annotations);
+      layout.annotations.push(...numbersOn(panel, xrange, plot, theme));
     }
     return layout;
+  };
+
+  const numbersOn = (panel, range, plot, theme) => {
+    /* categories are told by number too, where a run of cells has room for it */
+    if (panel.kind !== "heatmap" || hasScale(panel) || panel.rows > 16) return [];
+    if (plot.height / panel.rows < 13) return [];
+    const found = [];
+    const pixels = (plot.width * panel.dx) / Math.abs(range[1] - range[0]);
+    panel.traces[0].z.forEach((row, y) => {
+      let start = 0;
+      for (let at = 1; at <= row.length; at += 1) {
+        if (at < row.length && row[at] === row[start]) continue;
+        const x = panel.x0 + ((start + at - 1) / 2) * panel.dx;
+        const inside = x > Math.min(...range) && x < Math.max(...range);
+        if (row[start] >= 0 && (at - start) * pixels >= 12 && inside) {
+          found.push({ x, y, text: String(row[start]), showarrow: false,
+            font: { size: 10, color: theme.surface } });
+        }
+        start = at;
+      }
+    });
+    return found.length <= 400 ? found : [];
   };
 
   const referenceMarks = (panel, theme) => {
@@ -256,19 +321,39 @@
     return { shapes: [shape] };
   };
 
+  const mixed = (scale, at) => {
+    const after = Math.max(1, scale.findIndex(([place]) => place >= at));
+    const [p0, c0] = scale[after - 1];
+    const [p1, c1] = scale[after];
+    const share = (at - p0) / (p1 - p0);
+    const part = (hex, from) => parseInt(hex.slice(from, from + 2), 16);
+    const channel = (from) => Math.round(part(c0, from) * (1 - share) + part(c1, from) * share);
+    return `rgb(${channel(1)},${channel(3)},${channel(5)})`;
+  };
+  const cropped = (scale, low, high) => {
+    /* the part of the diverging scale between two values, with 0 in the neutral colour */
+    const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
+    return Array.from({ length: 33 }, (_, step) => {
+      const at = step / 32;
+      const value = low + at * (high - low);
+      return [at, mixed(scale, 0.5 + value / (2 * reach))];
+    });
+  };
+
   const finishTrace = (trace, panel, theme, width) => {
     if (trace.type !== "heatmap") return trace;
     const count = theme.groups.length;
     const z = trace.showscale ? trace.z
       : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
-    const title = short(panel.valueTitle, 40);
+    const lopsided = panel.traces[0].colorscale === "@diverging" && trace.zmin !== -trace.zmax;
     return {
       ...trace,
       z,
+      colorscale: lopsided ? cropped(theme.diverging, trace.zmin, trace.zmax) : trace.colorscale,
       colorbar: {
-        thickness: 11, len: 1, outlinewidth: 0, xpad: 10,
+        thickness: 11, len: 1, lenmode: "fraction", outlinewidth: 0, xpad: 10, ypad: 0,
         tickfont: { size: 11, color: theme.muted }, nticks: 5, ticks: "",
-        title: { text: width < 480 ? "" : escaped(title), side: "right",
+        title: { text: width < 480 ? "" : escaped(short(panel.valueTitle, 36)), side: "right",
           font: { size: 12, color: theme.ink } },
       },
     };
@@ -291,25 +376,17 @@
     return state.content;
   };
 
-  const drawPanel = (box, panel) => {
+  const drawPanel = (box, panel, size, margin) => {
     const theme = themes[appearance()];
-    const width = printing.on ? Math.min(PRINT_WIDTH, printWidth(box)) : box.clientWidth;
-    const height = heightOf(panel, width);
-    box.style.minHeight = `${height}px`;
+    box.style.minHeight = `${size.height}px`;
     const traces = panel.traces.map((trace) =>
-      finishTrace(painted(trace, theme, ""), panel, theme, width));
-    const layout = layoutOf(panel, width, height, theme);
-    const fresh = !box.drawn;
-    Plotly.react(box, traces, layout, CONFIG);
-    if (!fresh) return;
+      finishTrace(painted(trace, theme, ""), panel, theme, size.width));
+    Plotly.react(box, traces, layoutOf(panel, size, margin, theme), CONFIG);
+    box.current = { size, margin };
+    if (box.drawn) return;
     box.drawn = true;
     box.on("plotly_relayout", (event) => rezoom(box, panel, event));
     if (panel.kind === "heatmap") tooltip(box, panel);
-  };
-  const printWidth = (box) => {
-    const grid = box.closest(".panels");
-    const columns = Number(grid.dataset.columns) || 1;
-    return columns > 1 ? PRINT_WIDTH / Math.min(columns, 2) - 12 : PRINT_WIDTH;
   };
 
   const rezoom = (box, panel, event) => {
@@ -318,7 +395,8 @@
     const theme = themes[appearance()];
     const full = box._fullLayout;
     const zoom = { x: full.xaxis.range.slice(), y: full.yaxis.range.slice() };
-    const layout = layoutOf(panel, full.width, full.height, theme, zoom);
+    const { size, margin } = box.current;
+    const layout = layoutOf(panel, size, margin, theme, zoom);
     const change = { shapes: layout.shapes, annotations: layout.annotations };
     for (const axis of ["xaxis", "yaxis"]) {
       for (const key of ["tickvals", "ticktext"]) {
@@ -349,8 +427,12 @@
 
   const drawNow = (holder) => {
     const { panels } = figures.get(holder);
-    const boxes = holder.querySelectorAll(".plot");
-    panels.forEach((panel, at) => drawPanel(boxes[at], panel));
+    const boxes = [...holder.querySelectorAll(".plot")];
+    const widths = boxes.map((box) => (printing.on ? PRINT_WIDTH : box.clientWidth));
+    const stacked = boxes.every((box) => box.offsetLeft === boxes[0].offsetLeft);
+    const margins = marginsOf(panels, widths, stacked);
+    panels.forEach((panel, at) =>
+      drawPanel(boxes[at], panel, sizeOf(panel, widths[at], margins[at]), margins[at]));
     holder.dataset.drawn = "yes";
   };
   const draw = async (holder) => {
@@ -494,6 +576,7 @@
   };
 
   /* ---- where the reader is ---- */
+  if (innerWidth < 1088) document.querySelector("nav.toc details").open = false;
   const links = new Map();
   for (const link of document.querySelectorAll("nav.toc a")) {
     links.set(link.getAttribute("href").slice(1), link);
