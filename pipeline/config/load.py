@@ -18,7 +18,7 @@ from pipeline.core.errors import ConfigError, ConfigErrors
 
 NONE: Mapping[str, object] = MappingProxyType({})
 
-_RANGE_ERRORS = ("greater_than", "less_than", "finite_number", "too_short", "too_long")
+_RANGE_ERRORS = ("greater_than", "less_than", "finite_number", "too_short", "too_long", "mismatch")
 
 
 def load_config(path: Path, overrides: Mapping[str, object] = NONE) -> Settings:
@@ -55,7 +55,7 @@ def load_config(path: Path, overrides: Mapping[str, object] = NONE) -> Settings:
         raise ConfigErrors(problems)
     return Settings(
         recordings=model.recordings,
-        out=model.out,
+        out=str(Path(model.out).expanduser()),
         seed=model.seed,
         methods=model.methods,
         prepare=model.prepare,

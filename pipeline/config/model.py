@@ -70,8 +70,12 @@ class SettingsFile(SettingsBlock):
     )
     out: str = Field(
         default="results",
-        description="Folder for results; a relative path starts where the run is started.",
+        description=(
+            "Folder for results, without braces in its path; a relative path starts where the run "
+            "is started."
+        ),
         min_length=1,
+        pattern=r"^[^{}\x00-\x1f]*$",  # braces would become wildcards of the workflow
     )
     seed: int = Field(
         default=DEFAULT_SEED,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -413,12 +412,12 @@ def _file_problems(
             found=f"'{text[:200]}' is an address, not a file",
             fix="download the file and write its path",
         )
-    elif not os.path.lexists(file):
+    elif fault := _unreachable(file):
         yield _problem(
             "IN-F01",
             shown,
             place=place,
-            found=f"the file '{text[:200]}' is not there{nearest_file(file)}",
+            found=f"the file '{text[:200]}' {fault}",
             fix="correct the path; a relative path starts at the sheet",
         )
     truth = entry.get("truth", "")
@@ -430,6 +429,19 @@ def _file_problems(
             found=f"the folder '{truth[:200]}' is not there",
             fix="correct the path, or leave the entry empty for recordings of animals",
         )
+
+
+def _unreachable(file: Path) -> str:
+    """Why nothing can be found at a path; empty when something is there, whatever it is."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if file.is_symlink():
+            return "is a link to something that is not there"
+        return f"is not there{nearest_file(file)}"
+    except (OSError, ValueError) as error:
+        return f"cannot be reached: {getattr(error, 'strerror', None) or error}"
+    return ""
 
 
 def _clashes(rows: Sequence[SheetRow], *, shown: str) -> Iterator[ConfigError]:

@@ -57,6 +57,12 @@ def test_an_absolute_sheet_stays_where_it_is(load, tmp_path):
     assert load(f"recordings: {tmp_path}/x/r.tsv\n").sheet_path == tmp_path / "x" / "r.tsv"
 
 
+def test_the_results_folder_is_brought_into_plain_form(load, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert load("recordings: r.tsv\nout: results/\n").out == "results"
+    assert load("recordings: r.tsv\nout: ~/results\n").out == "/home/someone/results"
+
+
 def test_settings_cannot_be_changed(load):
     settings = load("recordings: r.tsv\n")
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -176,6 +182,7 @@ def test_planned_methods_know_only_whether_they_run(load, problems):
         ("out: 5\n", "CF-K04"),
         ("out: ''\n", "CF-K05"),
         ("out: no\n", "CF-K04"),
+        ("out: 'a{b}'\n", "CF-K05"),
         ("methods: []\n", "CF-K04"),
         ("run: {redact: 1}\n", "CF-K04"),
         ("run: {redact: 'true'}\n", "CF-K04"),

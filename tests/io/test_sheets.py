@@ -273,8 +273,9 @@ def test_an_empty_part_of_a_condition_is_refused(problems, value):
         ("nowhere.nwb", "the folder has a.nwb, b.nwb"),
         ("no/such/a.nwb", "the folder"),
         ("https://example.org/a.nwb", "an address"),
-        ("a\x00.nwb", "is not there"),
-        ("x" * 5000, "is not there"),
+        ("a\x00.nwb", "cannot be reached"),
+        ("x" * 5000, "cannot be reached"),
+        ("a.nwb/inside.nwb", "is not there"),
     ],
 )
 def test_a_file_that_is_not_there_is_told_before_the_run(problems, value, word):
@@ -282,6 +283,16 @@ def test_a_file_that_is_not_there_is_told_before_the_run(problems, value, word):
     assert (problem.code, problem.place) == ("IN-F01", "line 2, column nwb")
     assert word in problem.found
     assert problem.exit_code == 2
+
+
+def test_links_that_lead_nowhere_are_told_before_the_run(problems, read, folder):
+    (folder / "broken.nwb").symlink_to(folder / "gone.nwb")
+    (folder / "loop.nwb").symlink_to(folder / "loop.nwb")
+    (folder / "sound.nwb").symlink_to(folder / "a.nwb")
+    broken, loop = problems(f"{HEADER}\ne1\tr1\tbroken.nwb\ne1\tr2\tloop.nwb\n")
+    assert "a link to something that is not there" in broken.found
+    assert "cannot be reached" in loop.found
+    assert len(read(f"{HEADER}\ne1\tr1\tsound.nwb\n")) == 1
 
 
 def test_problems_of_all_lines_are_told_at_once(problems):

@@ -1,0 +1,187 @@
+"""Commands print what they should and end with the exit code of their error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline import registry
+from pipeline.cli import main as main_module
+from pipeline.cli.inspect import suggested_ids
+from pipeline.cli.main import COMMANDS, main
+from pipeline.core.errors import DataError, EnvironmentFault, ResultError
+from pipeline.core.recording import ID_PATTERN
+from pipeline.io.sheets import read_sheet
+from tests.support.nwb_factory import imaging_file
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def raising(error):
+    """A command that ends in an error."""
+
+    class Command:
+        NAME = "broken"
+        HELP = "ends in an error"
+
+        @staticmethod
+        def add_arguments(parser):
+            pass
+
+        @staticmethod
+        def run(arguments):
+            raise error
+
+    return Command
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "exit_code"),
+    [(DataError, "IN-C01", 3), (ResultError, "ME-N01", 4), (EnvironmentFault, "IN-F08", 5)],
+)
+def test_an_error_becomes_one_line_and_its_exit_code(monkeypatch, capsys, kind, code, exit_code):
+    error = kind(code=code, found="nothing there", fix="look elsewhere")
+    monkeypatch.setattr(main_module, "COMMANDS", (raising(error),))
+    assert main(["broken"]) == exit_code
+    shown = capsys.readouterr()
+    assert shown.err == f"{error}\n"
+    assert shown.out == ""
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(main_module, "COMMANDS", (raising(ZeroDivisionError("ours")),))
+    with pytest.raises(ZeroDivisionError):
+        main(["broken"])
+
+
+def test_every_command_explains_itself(capsys):
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as caught:
+            main([command.NAME, "--help"])
+        assert caught.value.code == 0
+        assert " ".join(command.HELP.split()) in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["inspect"], ["config", "--write", "--check"]]
+)
+def test_a_wrong_call_ends_in_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"neuroptych {pipeline.__version__}\n"
+
+
+def test_methods_lists_all_with_their_place_in_this_version(capsys):
+    assert main(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(registry.announced())
+    for line in lines[1:]:
+        assert ("not yet" in line) == (line.split()[0] in registry.PLANNED)
+
+
+def test_config_prints_a_settings_file_that_loads(capsys, tmp_path):
+    assert main(["config"]) == 0
+    path = tmp_path / "config.yaml"
+    path.write_text(capsys.readouterr().out)
+    assert main(["config", "--configfile", str(path), "--config", "seed=3"]) == 0
+    printed = capsys.readouterr().out
+    assert "\nseed: 3\n" in printed
+    assert printed.replace("\nseed: 3\n", "\nseed: 20240\n") == path.read_text()
+
+
+def test_config_tells_what_is_wrong_with_a_file(capsys, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("recordings: r.tsv\nsed: 3\n")
+    assert main(["config", "--configfile", str(path)]) == 2
+    assert "CF-K03" in capsys.readouterr().err
+
+
+def test_an_override_without_a_value_is_refused(capsys):
+    assert main(["config", "--config", "seed"]) == 2
+    assert "KEY=VALUE" in capsys.readouterr().err
+
+
+def test_config_check_tells_stale_files(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("pipeline.cli.config.PROJECT_FOLDER", tmp_path)
+    assert main(["config", "--check"]) == 1
+    assert "docs/settings.md" in capsys.readouterr().err
+    assert main(["config", "--write"]) == 0
+    assert str(tmp_path / "docs" / "settings.md") in capsys.readouterr().out
+    assert main(["config", "--check"]) == 0
+
+
+def test_inspect_prints_a_line_that_the_sheet_accepts(capsys, tmp_path):
+    path = imaging_file(tmp_path / "sub-w1_ses-2.nwb")
+    assert main(["inspect", str(path)]) == 0
+    header, line = capsys.readouterr().out.splitlines()[-2:]
+    (tmp_path / "sheet.tsv").write_text(f"{header}\n{line}\n")
+    (row,) = read_sheet(tmp_path / "sheet.tsv")
+    assert (row.experiment, row.recording, row.nwb) == ("sub-w1", "sub-w1_ses-2", path)
+
+
+def test_inspect_takes_ids(capsys, tmp_path):
+    path = imaging_file(tmp_path / "x.nwb")
+    assert main(["inspect", str(path), "--experiment", "odour", "--recording", "day1"]) == 0
+    assert "\nodour\tday1\t" in capsys.readouterr().out
+
+
+def test_inspect_of_a_file_that_is_not_there_ends_in_3(capsys, tmp_path):
+    assert main(["inspect", str(tmp_path / "no.nwb")]) == 3
+    assert "IN-F01" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "experiment", "recording"),
+    [
+        ("sub-A_ses-1_ophys.nwb", "sub-A", "sub-A_ses-1_ophys"),
+        ("mouse 7 (day 1).nwb", "mouse-7-day-1", "mouse-7-day-1"),
+        ("2023.01.05.nwb", "2023-01-05", "2023-01-05"),
+        ("___.nwb", "recording", "recording"),
+        ("é.nwb", "recording", "recording"),
+        ("x" * 90 + ".nwb", "x" * 64, "x" * 64),
+    ],
+)
+def test_ids_are_made_from_the_name(name, experiment, recording):
+    assert suggested_ids(Path(name)) == (experiment, recording)
+    assert all(ID_PATTERN.fullmatch(part) for part in suggested_ids(Path(name)))
+
+
+def test_demo_calls_the_stage_and_names_the_sheet(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("pipeline.stages.demo.write_demo", lambda folder: folder / "recordings.tsv")
+    assert main(["demo", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'recordings.tsv'}\n"
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "methods"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("method ")
+    assert done.stderr == ""
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = (
+        "import os, sys; from pipeline.cli.main import main;"
+        "read, write = os.pipe(); os.dup2(write, 1); os.close(write); os.close(read);"
+        "sys.exit(main(['methods']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

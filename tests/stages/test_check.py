@@ -1,0 +1,153 @@
+"""Settings and sheet are checked together, and what a run would do is told before it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import registry
+from pipeline.cli.main import main
+from pipeline.core.errors import ConfigErrors
+from pipeline.stages.check import count_jobs, load_project, outlook
+from tests.support.nwb_factory import imaging_file, probe_file
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATOR = ROOT / ".." / "shared" / "tools" / "make_bad_nwb.py"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Writes settings and a sheet over the files ``a.nwb`` to ``c.nwb``, which are empty."""
+
+    def _project(sheet, settings="recordings: sheet.tsv\n"):
+        for name in ("a.nwb", "b.nwb", "c.nwb"):
+            if not (tmp_path / name).exists():
+                (tmp_path / name).write_bytes(b"")
+        header = "experiment\trecording\tnwb\texclude\tactivity\n"
+        (tmp_path / "sheet.tsv").write_text(header + sheet)
+        (tmp_path / "config.yaml").write_text(settings)
+        return tmp_path / "config.yaml"
+
+    return _project
+
+
+def test_experiments_are_the_recordings_that_are_used_in_the_sheets_order(project):
+    path = project("two\tr2\ta.nwb\none\tr1\tb.nwb\ntwo\tr1\tc.nwb\ntwo\tr3\tgone.nwb\tmoved\n")
+    found = load_project(path)
+    assert {name: [row.recording for row in rows] for name, rows in found.experiments.items()} == {
+        "two": ["r2", "r1"],
+        "one": ["r1"],
+    }
+    assert list(found.experiments) == ["two", "one"]
+    assert len(found.rows) == 4
+
+
+def test_problems_of_settings_and_sheet_come_together(project):
+    path = project("../x\tr1\ta.nwb\n", "recordings: sheet.tsv\nseed: -1\n")
+    with pytest.raises(ConfigErrors) as caught:
+        load_project(path)
+    assert [problem.code for problem in caught.value.problems] == ["CF-K05", "CF-K08"]
+
+
+def test_a_sheet_that_is_not_there_is_placed_at_its_setting(project):
+    path = project("one\tr1\ta.nwb\n", "seed: 1\nrecordings: sheets.tsv\n")
+    with pytest.raises(ConfigErrors) as caught:
+        load_project(path)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.place) == ("CF-K02", "recordings (line 2)")
+    assert "did you mean 'sheet.tsv'" in problem.found
+
+
+def test_the_command_line_may_name_another_sheet(project):
+    path = project("one\tr1\ta.nwb\n", "recordings: nowhere.tsv\n")
+    assert list(load_project(path, {"recordings": "sheet.tsv"}).experiments) == ["one"]
+
+
+def test_jobs_are_counted(project):
+    settings = (
+        "recordings: sheet.tsv\nrun: {parts_per_job: 2}\n"
+        "methods: {connectome: {n_restarts: 3, n_surrogates: 2}}\n"
+    )
+    path = project("first\ta1\ta.nwb\nfirst\ta2\tb.nwb\nsecond\tb1\tc.nwb\n", settings)
+    # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, report; index, summary, all
+    assert count_jobs(load_project(path)) == 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
+    off = load_project(path, {"methods.connectome.enabled": False})
+    assert count_jobs(off) == 3 + 2 + 3
+
+
+def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):
+    imaging_file(tmp_path / "a.nwb")
+    probe_file(tmp_path / "b.nwb")
+    path = project("traces\tr1\ta.nwb\nspikes\tr1\tb.nwb\nforced\tr1\ta.nwb\t\tspikes\n")
+    seen = {experiment.name: experiment for experiment in outlook(load_project(path)).experiments}
+    kinds = {name: experiment.recordings[0].kind for name, experiment in seen.items()}
+    assert kinds == {"traces": "calcium", "spikes": "spikes", "forced": "spikes"}
+    verdicts = {
+        name: {method.name: method.reason for method in experiment.methods}
+        for name, experiment in seen.items()
+    }
+    assert verdicts["traces"]["connectome"] == ""
+    assert "needs calcium recordings, and these are spikes" in verdicts["spikes"]["connectome"]
+    for name in registry.PLANNED:
+        assert verdicts["traces"][name] == "not yet part of this version"
+
+
+def test_a_method_that_is_switched_off_says_so(project, tmp_path):
+    imaging_file(tmp_path / "a.nwb")
+    path = project("traces\tr1\ta.nwb\n")
+    (experiment,) = outlook(load_project(path, {"methods.connectome.enabled": False})).experiments
+    assert "switched off" in experiment.methods[0].reason
+
+
+def test_a_recording_that_cannot_be_read_is_told_with_its_line_and_class(project, capsys):
+    path = project("one\tr1\ta.nwb\n")
+    assert main(["check", "--configfile", str(path)]) == 3
+    shown = capsys.readouterr().out
+    assert "ERROR IN-F02 one/r1: a.nwb" in shown
+    assert "1 recordings cannot be read" in shown
+
+
+def test_check_says_what_a_run_would_do(project, tmp_path, capsys):
+    imaging_file(tmp_path / "a.nwb")
+    path = project("one\tr1\ta.nwb\none\tr2\tgone.nwb\tmoved too much\n")
+    given = ["methods.connectome.n_restarts=2", "methods.connectome.n_surrogates=0"]
+    assert main(["check", "--configfile", str(path), "--config", *given]) == 0
+    shown = capsys.readouterr().out
+    assert "one: 1 recordings" in shown
+    assert "r1: calcium" in shown
+    assert "r2: left out (moved too much)" in shown
+    assert "connectome runs" in shown
+    assert "Jobs of a whole run: 9" in shown
+
+
+@pytest.mark.real
+def test_every_generated_case_of_bad_settings_ends_in_its_class(tmp_path):
+    if not GENERATOR.exists():
+        pytest.skip("the generator of bad inputs is not beside the checkout")
+    listed = subprocess.run(
+        [sys.executable, GENERATOR, "--list"], capture_output=True, text=True, check=True
+    )
+    names = [line.split()[2] for line in listed.stdout.splitlines() if " config " in line]
+    assert len(names) > 20
+    command = [sys.executable, GENERATOR, tmp_path / "bad", "--only", *names]
+    subprocess.run(command, capture_output=True, check=True)
+    for case in json.loads((tmp_path / "bad" / "manifest.json").read_text())["cases"]:
+        file = tmp_path / "bad" / case["file"]
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "check", "--configfile", file.name],
+            cwd=file.parent,
+            env={"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == (0 if case["expected"] == "accept" else 2), case["id"]
+        assert "Traceback" not in done.stderr
+        if case["expected"] == "reject":
+            words = done.stderr.lower()
+            assert any(word.lower() in words for word in case["mention"]), case["id"]
+        assert {path.name for path in file.parent.iterdir()} <= {"config.yaml", "recordings.tsv"}
