@@ -35,8 +35,8 @@ find_python() {
 
 wanted_stamp() {
     {
-        cat "$home/envs/requirements.lock" "$home/pyproject.toml" "$home/run.sh"
-        printf '%s %s %s' "${TORCH_INDEX:-}" "$home" "$("$1" --version)"
+        cat "$home/envs/requirements.lock" "$home/pyproject.toml"
+        printf '%s %s %s %s' "$torch" "${TORCH_INDEX:-}" "$home" "$("$1" --version)"
     } | cksum
 }
 
@@ -67,7 +67,11 @@ set_up() {
         return
     fi
     base=$(find_python) || exit 5
-    rm -rf "$venv"
+    # Removed first and written last, so that an interrupted set-up is repeated.
+    rm -f "$stamp"
+    if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+        rm -rf "$venv"
+    fi
     mkdir -p "$venv"
     echo "Installing into .venv (some minutes the first time) ..." >&2
     # A shell of its own: `set -e` does not hold inside a condition.
@@ -85,4 +89,4 @@ fi
 
 PATH=$venv/bin:$PATH
 export PATH
-exec "$python" -m pipeline run "$@"
+exec "$python" -m pipeline run -- "$@"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import pipeline
-from pipeline.cli import check, config, demo, inspect, methods
+from pipeline.cli import check, config, demo, figures, forget, inspect, methods, run
 from pipeline.core.errors import ConfigErrors, PipelineError
 
 
@@ -27,11 +27,14 @@ class Command(Protocol):
 
 
 COMMANDS: tuple[Command, ...] = (
+    run,
     check,
-    config,
-    demo,
     inspect,
     methods,
+    config,
+    demo,
+    figures,
+    forget,
 )
 """A new command is a module in this folder and a line here."""
 

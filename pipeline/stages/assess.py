@@ -54,9 +54,7 @@ def _section(
 ) -> Section:
     seen = read_views(views)
     found = usable(seen)
-    planted = (
-        read_record(truth, job.spec.room("simulate").Truth) if truth is not None else None
-    )
+    planted = read_record(truth, job.spec.room("simulate").Truth) if truth is not None else None
     checks: tuple[Check, ...] = job.spec.room("diagnostics").assess(
         result, found, job.config, truth=planted
     )

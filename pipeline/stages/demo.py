@@ -53,7 +53,7 @@ def _write_worms(folder: Path) -> list[tuple[str, ...]]:
     simulate = registry.methods()["connectome"].room("simulate")
     views, truth = simulate.simulate(stream(SEED, "worms"), size="demo")
     write_record(folder / "truth" / "connectome.h5", truth)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for view in views:
         recording = recording_of(view)
         write_recording(

@@ -30,9 +30,7 @@ class MethodJob:
         """From the rule's params: the method's block with its ``results_version``."""
         spec = registry.methods()[name]
         block = {key: value for key, value in settings.items() if key != "results_version"}
-        return cls(
-            spec=spec, config=spec.config.model_validate(block), settings=block, seed=seed
-        )
+        return cls(spec=spec, config=spec.config.model_validate(block), settings=block, seed=seed)
 
 
 def fit_parts(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import ResultError
+from pipeline.core.errors import DataError, ResultError
 from pipeline.io.atomic import replacing
 from pipeline.report.index import IndexEntry, render_index
-
-logger = logging.getLogger(__name__)
 
 
 def index(*, documents: Sequence[Path], output: Path) -> None:
@@ -42,22 +39,38 @@ def summary(*, documents: Sequence[Path], output: Path) -> None:
     failed = [row for row in rows if row[2] == "failed"]
     if failed:
         raise ResultError(
-            code="RN-R11",
+            code="RN-R12",
+            place=", ".join(f"{row[0]}/{row[1]}" for row in failed),
             found=f"{len(failed)} of {len(rows)} lines of the summary say failed",
-            fix="open the reports named above; each tells the cause and what to do",
+            fix="open the reports of these experiments; each tells the cause and what to do",
         )
     with replacing(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(("experiment", "method", "status", "reason"))
+        writer.writerow(("experiment", "what", "status", "reason"))
         writer.writerows(rows)
 
 
-def summary_rows(document: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Experiment, method, status and reason, one line a method, from a ``report.json``."""
+def summary_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Experiment, method, status and reason from a ``report.json``.
+
+    One line a method, and one for each recording that could not be read.
+    """
+    name = document["experiment"]
+    recordings = [row for row in document["recordings"] if row["status"] == "failed"]
     return [
-        (document["experiment"], name, entry["status"], entry["reason"])
-        for name, entry in document["methods"].items()
+        *((name, f"recording {row['recording']}", "failed", row["reason"]) for row in recordings),
+        *(
+            (name, method, entry["status"], entry["reason"])
+            for method, entry in document["methods"].items()
+        ),
     ]
+
+
+def exit_code_of(document: Mapping[str, Any]) -> int:
+    """The class of what failed in an experiment: 3 for a recording, 1 for a method, else 0."""
+    if any(row["status"] == "failed" for row in document["recordings"]):
+        return DataError.exit_code
+    return int(any(entry["status"] == "failed" for entry in document["methods"].values()))
 
 
 def _read(documents: Sequence[Path]) -> list[tuple[Path, dict[str, Any]]]:

@@ -1,9 +1,10 @@
-"""Sections of an experiment become one page; pages become the index."""
+"""Sections of an experiment become one page and its machine-readable twin."""
 
 from __future__ import annotations
 
 import csv
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ from typing import Any
 import pipeline
 from pipeline import registry
 from pipeline.core.outcome import Outcome
-from pipeline.core.parts import Section
+from pipeline.core.parts import Number, Section
 from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_document
 from pipeline.io.records import read_record
-from pipeline.report.data_section import data_section
+from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
-from pipeline.report.index import IndexEntry, render_index
-from pipeline.report.render import Page, render
+from pipeline.report.page import Page, Timing
+from pipeline.report.render import render
 from pipeline.stages.ingest import Quality
 from pipeline.stages.run_context import StageRun
+
+BYTES_PER_MB = 1_000_000
 
 
 def report(
@@ -30,8 +33,8 @@ def report(
     recordings: Mapping[str, Path],
     qualities: Mapping[str, Path],
     sections: Mapping[str, Path],
-    settings: Mapping[str, Any],  # the whole of the settings, shown as they were used
-    overrides: Mapping[str, Any],
+    settings: Mapping[str, Any],  # the whole of the settings, as they were used
+    changed: Sequence[str],
     timings: Path,
     redact: bool,
     page_limit_mb: float,
@@ -46,8 +49,8 @@ def report(
         Recording id to ``recording.h5`` and ``quality.json``, in the order of the sheet.
     sections
         Method to ``section.json``, for methods that ran.
-    settings, overrides
-        Settings used, and those among them that were given on the command line.
+    settings, changed
+        Settings used, and the dotted keys among them that are not the default.
     timings
         Folder with the timing tables of the experiment's jobs.
     html, document
@@ -57,21 +60,95 @@ def report(
     found = [record for record in loaded.values() if isinstance(record, Recording)]
     failures = {name: record for name, record in loaded.items() if isinstance(record, Outcome)}
     notes = {name: read_document(path, Quality).notes for name, path in qualities.items()}
-    methods = [_section_of(name, sections) for name in registry.announced()]
     page = Page(
         experiment=run.experiment,
         version=pipeline.__version__,
-        sections=(data_section(found, notes, failures=failures), *methods),
-        recordings=tuple(found),
+        sections=(
+            data_section(found, notes, failures),
+            *(method_section(name, sections) for name in registry.announced()),
+        ),
+        recordings=recordings_shown(found, failures),
         settings=settings,
-        overrides=overrides,
-        provenance=_provenance(found, sections=sections),
+        changed=tuple(changed),
+        provenance=provenance_shown(found),
         timings=read_timings(timings),
         redact=redact,
-        limit_mb=page_limit_mb,
+        limit_bytes=int(page_limit_mb * BYTES_PER_MB),
     )
     with replacing(html) as temporary:
         temporary.write_text(render(page), encoding="utf-8")
     with replacing(document) as temporary:
         text = json.dumps(report_document(page), indent=1, sort_keys=True, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def recordings_shown(
+    found: Sequence[Recording], failures: Mapping[str, Outcome]
+) -> tuple[dict[str, Number], ...]:
+    """One row a recording: those that were read, then those that could not be."""
+    read: list[dict[str, Number]] = [
+        {**row, "status": "ok", "reason": ""} for row in recording_rows(found)
+    ]
+    failed: list[dict[str, Number]] = [
+        {"recording": name, "status": "failed", "reason": outcome.reason}
+        for name, outcome in failures.items()
+    ]
+    return (*read, *failed)
+
+
+def method_section(name: str, sections: Mapping[str, Path]) -> Section:
+    """What the report says about a method, also when it did not run."""
+    if name in sections:
+        return read_document(sections[name], Section)
+    methods = registry.methods()
+    if name in methods:
+        title, citation = methods[name].title, methods[name].citation
+        reason = f"switched off in the settings (methods.{name}.enabled)"
+    else:
+        planned = registry.PLANNED[name]
+        title, citation = planned.title, planned.citation
+        reason = "not yet part of this version"
+    return Section(
+        id=name,
+        title=title,
+        status="not_applicable",
+        sentence=f"{title}: {reason}.",
+        reason=reason,
+        citation=citation,
+    )
+
+
+def provenance_shown(recordings: Sequence[Recording]) -> dict[str, object]:
+    """What made the page: versions, the code, and each input file with its checksum."""
+    shown: dict[str, object] = {
+        "package_version": pipeline.__version__,
+        "python": platform.python_version(),
+        "inputs": {
+            f"{recording.id}: {file}": checksum
+            for recording in recordings
+            for file, checksum in recording.provenance.inputs.items()
+        },
+    }
+    if recordings:
+        first = recordings[0].provenance
+        shown["code_digest"] = first.code_digest
+        shown["libraries"] = dict(first.libraries)
+    return shown
+
+
+def read_timings(folder: Path) -> tuple[Timing, ...]:
+    """Wall time and peak memory of the jobs whose timing tables are in a folder."""
+    timings = []
+    for path in sorted(folder.glob("*.tsv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                memory = row.get("max_rss", "-")
+                measured = memory not in ("-", "NA", "")
+                timings.append(
+                    Timing(
+                        job=path.stem,
+                        seconds=float(row["s"]),
+                        peak_mb=float(memory) if measured else None,
+                    )
+                )
+    return tuple(timings)

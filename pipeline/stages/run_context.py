@@ -148,11 +148,13 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     try:
         with threadpool_limits(limits=run.threads):
             yield run
-    except Exception as error:
-        if isinstance(error, PipelineError):
-            logger.error("%s", error.at(experiment=run.subject))
-        else:
-            logger.exception("%s: %s failed", run.subject, run.stage)
+    except PipelineError as error:
+        # The log's last line carries the class, since schedulers answer 1 for any failed job.
+        logger.error("%s (exit %d)", error.at(experiment=run.subject), error.exit_code)
+        print(error.at(experiment=run.subject), file=sys.stderr)  # noqa: T201
+        raise SystemExit(error.exit_code) from None
+    except Exception:
+        logger.exception("%s: %s failed", run.subject, run.stage)
         raise
     seconds = time.monotonic() - run.started
     logger.info("%s: %s done in %.1f s", run.subject, run.stage, seconds)

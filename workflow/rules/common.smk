@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pipeline import registry
-from pipeline.config import method_settings, view_name, view_settings
+from pipeline.config import changed_settings, method_settings, view_name, view_settings
 from pipeline.core.errors import ConfigErrors
 from pipeline.core.recording import ID_PATTERN
 from pipeline.stages.check import load_project
@@ -26,7 +26,9 @@ except ConfigErrors as error:
 SETTINGS = PROJECT.settings
 OUT = SETTINGS.out
 EXPERIMENTS = PROJECT.experiments
-METHODS = [name for name in registry.methods() if getattr(SETTINGS.methods, name).enabled]
+METHODS = [
+    name for name in registry.methods() if getattr(SETTINGS.methods, name).enabled
+]
 VIEWS = {view_name(SETTINGS, registry.methods()[name]): name for name in METHODS}
 
 

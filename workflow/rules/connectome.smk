@@ -13,12 +13,12 @@ for number, batch in enumerate(batches_of("connectome")):
             f"{OUT}/logs/{{experiment}}/connectome_fit_{number}.log",
         benchmark:
             f"{OUT}/timings/{{experiment}}/connectome_fit_{number}.tsv"
+        conda:
+            "../../envs/neuroptych.yaml"
         threads: 1
         resources:
             mem_mb=memory_mb(3_000, 200),
             runtime=lambda wildcards, attempt: 120 * attempt,
-        conda:
-            "../../envs/neuroptych.yaml"
         params:
             method="connectome",
             settings=method_settings(SETTINGS, "connectome"),
@@ -39,12 +39,12 @@ rule connectome_gather:
         f"{OUT}/logs/{{experiment}}/connectome_gather.log",
     benchmark:
         f"{OUT}/timings/{{experiment}}/connectome_gather.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=memory_mb(3_000, 50),
         runtime=60,
-    conda:
-        "../../envs/neuroptych.yaml"
     params:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
@@ -67,12 +67,12 @@ rule connectome_assess:
         f"{OUT}/logs/{{experiment}}/connectome_assess.log",
     benchmark:
         f"{OUT}/timings/{{experiment}}/connectome_assess.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=memory_mb(2_000, 50),
         runtime=30,
-    conda:
-        "../../envs/neuroptych.yaml"
     params:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),

@@ -11,12 +11,12 @@ rule ingest:
         f"{OUT}/logs/{{experiment}}/ingest_{{recording}}.log",
     benchmark:
         f"{OUT}/timings/{{experiment}}/ingest_{{recording}}.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=memory_mb(2_000, 8),
         runtime=60,
-    conda:
-        "../../envs/neuroptych.yaml"
     params:
         options=lambda wildcards: asdict(row_of(wildcards).options),
         subject=lambda wildcards: row_of(wildcards).subject,

@@ -10,15 +10,17 @@ rule prepare_view:
         f"{OUT}/logs/{{experiment}}/prepare_{{view}}_{{recording}}.log",
     benchmark:
         f"{OUT}/timings/{{experiment}}/prepare_{{view}}_{{recording}}.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=memory_mb(2_000, 8),
         runtime=30,
-    conda:
-        "../../envs/neuroptych.yaml"
     params:
         kind=lambda wildcards: registry.methods()[VIEWS[wildcards.view]].needs,
-        settings=lambda wildcards: view_settings(SETTINGS, registry.methods()[VIEWS[wildcards.view]]),
+        settings=lambda wildcards: view_settings(
+            SETTINGS, registry.methods()[VIEWS[wildcards.view]]
+        ),
     message:
         "Preparing {wildcards.experiment}/{wildcards.recording}"
     script:

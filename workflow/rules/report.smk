@@ -11,7 +11,9 @@ rule report:
         recordings=per_recording(
             f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"
         ),
-        qualities=per_recording(f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json"),
+        qualities=per_recording(
+            f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json"
+        ),
         sections=[f"{OUT}/{{experiment}}/{method}/section.json" for method in METHODS],
     output:
         html=f"{OUT}/{{experiment}}/report.html",
@@ -20,17 +22,19 @@ rule report:
         f"{OUT}/logs/{{experiment}}/report.log",
     benchmark:
         f"{OUT}/timings/{{experiment}}/report.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=memory_mb(2_000, 8),
         runtime=30,
-    conda:
-        "../../envs/neuroptych.yaml"
     params:
-        recordings=lambda wildcards: [row.recording for row in EXPERIMENTS[wildcards.experiment]],
+        recordings=lambda wildcards: [
+            row.recording for row in EXPERIMENTS[wildcards.experiment]
+        ],
         methods=METHODS,
-        settings=SETTINGS.numbers_settings(),
-        overrides=SETTINGS.overrides,
+        settings=SETTINGS.as_dict(),
+        changed=changed_settings(SETTINGS),
         redact=SETTINGS.run.redact,
         page_limit_mb=SETTINGS.run.page_limit_mb,
         timings=f"{OUT}/timings/{{experiment}}",
@@ -50,12 +54,12 @@ rule index:
         f"{OUT}/logs/index.log",
     benchmark:
         f"{OUT}/timings/index.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=1_000,
         runtime=10,
-    conda:
-        "../../envs/neuroptych.yaml"
     message:
         "Writing the index over all experiments"
     script:
@@ -72,12 +76,12 @@ rule summary:
         f"{OUT}/logs/summary.log",
     benchmark:
         f"{OUT}/timings/summary.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
     threads: 1
     resources:
         mem_mb=1_000,
         runtime=10,
-    conda:
-        "../../envs/neuroptych.yaml"
     message:
         "How each method ended"
     script:

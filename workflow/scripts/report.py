@@ -15,7 +15,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
         qualities=dict(zip(names, map(Path, found.qualities), strict=True)),
         sections=dict(zip(snakemake.params.methods, map(Path, found.sections), strict=True)),
         settings=snakemake.params.settings,
-        overrides=snakemake.params.overrides,
+        changed=snakemake.params.changed,
         timings=Path(snakemake.params.timings),
         redact=snakemake.params.redact,
         page_limit_mb=snakemake.params.page_limit_mb,

@@ -1,0 +1,26 @@
+"""Records of failures removed, so that what failed is tried again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipeline.cli.settings_arguments import add_settings_arguments, overrides
+from pipeline.stages.check import load_project
+from pipeline.stages.forget import forget_failed
+
+NAME = "forget-failed"
+HELP = "delete result files that only record a failure, so that the next run tries again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_settings_arguments(parser, default=Path("config.yaml"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Delete them and name them."""
+    project = load_project(arguments.configfile, overrides(arguments.config))
+    for path in forget_failed(Path(project.settings.out)):
+        print(path)
+    return 0
