@@ -27,15 +27,15 @@ def column_names(table: h5py.Group) -> tuple[str, ...]:
     """Names of a table's columns, in the order the file gives."""
     declared = table.attrs.get("colnames", ())
     names = [_text(name) for name in np.atleast_1d(np.asarray(declared, dtype=object))]
-    stored = [
+    if names:
+        return tuple(name for name in names if name in table)
+    return tuple(  # a table that declares none: every dataset is one, but for ids and indices
         name
         for name in table
         if name != "id"
         and not name.endswith("_index")
-        and name not in names
         and table.get(name, getclass=True) is h5py.Dataset
-    ]
-    return tuple([name for name in names if name in table] + stored)
+    )
 
 
 def scalar_columns(table: h5py.Group, *, n_rows: int) -> pd.DataFrame:

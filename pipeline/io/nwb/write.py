@@ -31,6 +31,7 @@ def write_recording(
     *,
     description: str = "",
     session_start: datetime | None = None,
+    resolution_s: float | None = None,
 ) -> None:
     """Write a recording as NWB 2; the file appears whole or not at all.
 
@@ -48,6 +49,9 @@ def write_recording(
     session_start
         Start of the session with its time zone; the recording's own where None, 1970 where that
         is not known either.
+    resolution_s
+        Smallest difference two spike times can have, seconds: the recording system's sample. The
+        spacing of the stored numbers where None.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def write_recording(
     if isinstance(recording.activity, SampledActivity):
         _add_traces(nwb, recording, recording.activity)
     else:
-        _add_units(nwb, recording, recording.activity)
+        _add_units(nwb, recording, recording.activity, resolution_s=resolution_s)
     _add_intervals(nwb, recording)
     _add_series(nwb, recording)
     with _appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
@@ -152,7 +156,14 @@ def _imaging_plane(nwb: Any, recording: Recording, activity: SampledActivity) ->
     )
 
 
-def _add_units(nwb: Any, recording: Recording, activity: SpikeTrains) -> None:
+def _add_units(
+    nwb: Any, recording: Recording, activity: SpikeTrains, *, resolution_s: float | None
+) -> None:
+    from pynwb.misc import Units
+
+    latest = float(np.max(np.abs(activity.times), initial=1.0))
+    spacing = float(np.spacing(latest))
+    nwb.units = Units(name="units", description="Spike times.", resolution=resolution_s or spacing)
     columns = _lists(_stored_units(recording))
     for name in columns:
         nwb.add_unit_column(name, _description(name))
@@ -311,7 +322,9 @@ def _appearing_whole(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part.nwb")
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".part.nwb"
+        )
         os.close(handle)
         temporary = Path(name)
         yield temporary

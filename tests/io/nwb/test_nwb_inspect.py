@@ -1,0 +1,168 @@
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import DataError
+from pipeline.io.nwb.inspect import SHEET_COLUMNS, describe, inspect_file
+from tests.support.nwb_factory import (
+    DFF,
+    ROIS,
+    add_units,
+    edited,
+    imaging_file,
+    new_session,
+    probe_file,
+    read,
+    replace_values,
+    save,
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "day1.nwb"
+
+
+def entries(contents):
+    """The sheet line of the description by column, once header and line are seen to fit."""
+    header, line = describe(contents, experiment="mice", recording="day1").split("\n")[-2:]
+    assert tuple(header.split("\t")) == SHEET_COLUMNS
+    return dict(zip(SHEET_COLUMNS, line.split("\t"), strict=True))
+
+
+def test_traces_trials_and_columns_are_offered(path):
+    contents = inspect_file(imaging_file(path))
+    assert [(one.path, one.shape, one.rate_hz, one.kind) for one in contents.traces] == [
+        (DFF, (40, 4), 5.0, "dff")
+    ]
+    assert contents.cells.path == ROIS
+    neuron = contents.cells.columns[0]
+    assert (neuron.name, neuron.n_distinct, neuron.examples) == (
+        "neuron",
+        3,
+        ("AVAL", "AVAR", "RIML"),
+    )
+    assert [(table.name, table.n_rows) for table in contents.intervals] == [("trials", 4)]
+    assert contents.about.subject == "mouse7"
+
+
+def test_the_sheet_line_reads_the_file(path):
+    line = entries(inspect_file(imaging_file(path)))
+    assert line == {
+        "experiment": "mice",
+        "recording": "day1",
+        "nwb": str(path),
+        "subject": "mouse7",
+        "activity": "calcium",
+        "series": "",
+        "intervals": "trials",
+        "condition": "grating",
+        "region": "",
+        "identity": "neuron",
+    }
+    recording, _ = read(
+        path,
+        activity=line["activity"],
+        intervals=line["intervals"],
+        condition=(line["condition"],),
+        identity=line["identity"],
+    )
+    assert recording.trials["condition"].nunique() == 2
+
+
+def test_a_file_of_units_is_offered_as_spikes(path):
+    contents = inspect_file(probe_file(path))
+    line = entries(contents)
+    assert (line["activity"], line["region"], line["identity"]) == ("spikes", "brain_area", "")
+    text = describe(contents, experiment="mice", recording="day1")
+    assert "/units  3 units" in text
+    assert "brain_area: 2 values, for example CA1, VISp" in text
+
+
+def test_several_equal_series_are_listed_and_one_is_proposed(path):
+    contents = inspect_file(imaging_file(path, series={"Fluorescence": ["red", "green"]}))
+    assert entries(contents)["series"] == "/processing/ophys/Fluorescence/green"
+    assert "Several series could be" in describe(contents, experiment="mice", recording="day1")
+
+
+def test_conditions_are_proposed_by_name_and_never_counters(path):
+    rows = [
+        (float(i), i + 0.5, {"repeat": i // 4, "level": i % 2, "stim_angle": 90 * (i % 2)})
+        for i in range(8)
+    ]
+    assert entries(inspect_file(probe_file(path, trials=rows)))["condition"] == "stim_angle"
+    assert (
+        entries(inspect_file(probe_file(path, trials=[(0.0, 1.0, {"repeat": 1})])))["condition"]
+        == ""
+    )
+
+
+def test_a_table_of_its_own_is_proposed_before_epochs(path):
+    from pynwb.epoch import TimeIntervals
+
+    nwb = new_session()
+    add_units(nwb)
+    nwb.add_epoch(start_time=0.0, stop_time=8.0, tags=["dark", "still"])
+    licks = TimeIntervals(name="licks", description="Licks.")
+    for start in range(5):
+        licks.add_row(start_time=float(start), stop_time=start + 0.1)
+    nwb.add_time_intervals(licks)
+    contents = inspect_file(save(nwb, path))
+    assert entries(contents)["intervals"] == "licks"
+    assert "dark+still" in describe(contents, experiment="mice", recording="day1")
+
+
+def test_a_file_without_activity_says_so(path):
+    contents = inspect_file(save(new_session(), path))
+    assert entries(contents)["activity"] == ""
+    assert "no activity" in describe(contents, experiment="mice", recording="day1")
+
+
+def test_a_file_with_both_kinds_says_which_comes_first(path):
+    from pynwb import NWBHDF5IO
+
+    imaging_file(path)
+    with NWBHDF5IO(str(path), "a") as io:
+        nwb = io.read()
+        add_units(nwb)
+        io.write(nwb)
+    contents = inspect_file(path)
+    assert contents.has_units
+    assert "traces come first" in describe(contents, experiment="mice", recording="day1")
+
+
+def test_tabs_and_line_breaks_in_names_do_not_break_the_line(path):
+    imaging_file(path)
+    with edited(path) as file:
+        del file["/general/subject/subject_id"]
+        file["/general/subject/subject_id"] = "a\tb\nc"
+    assert entries(inspect_file(path))["subject"] == "a b c"
+
+
+def test_faults_that_only_reading_would_meet_do_not_stop_the_look(path):
+    imaging_file(path)
+    with edited(path) as file:
+        del file[f"{DFF}/data"]
+        replace_values(file, "/intervals/trials/start_time", np.zeros(3))
+        replace_values(file, f"{ROIS}/neuron", np.array([b"\xe4"] * 4))
+    contents = inspect_file(path)
+    assert contents.traces[0].shape == ()
+    assert contents.cells is None
+    assert contents.intervals == ()
+
+
+def test_what_is_no_nwb_file_is_refused(path):
+    path.write_text("time,cell\n")
+    with pytest.raises(DataError, match="IN-F05"):
+        inspect_file(path)
+
+
+def test_a_large_series_is_not_read(path):
+    imaging_file(path)
+    with edited(path) as file:
+        del file[f"{DFF}/data"]
+        file.create_dataset(f"{DFF}/data", shape=(2**28, 4), dtype="f8", chunks=(2**16, 4))
+    began = time.monotonic()
+    assert inspect_file(path).traces[0].shape == (2**28, 4)
+    assert time.monotonic() - began < 3

@@ -1,0 +1,190 @@
+import numpy as np
+import pytest
+
+from tests.support.nwb_factory import (
+    add_trials,
+    add_units,
+    edited,
+    new_session,
+    probe_file,
+    read,
+    refusal_of,
+    replace_values,
+    save,
+    texts,
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "day1.nwb"
+
+
+def session(path, *, epochs=(), epoch_columns=(), custom=None, trials=()):
+    """The probe session with epochs, trials and a table of its own."""
+    from pynwb.epoch import TimeIntervals
+
+    nwb = new_session()
+    add_units(nwb)
+    if trials:
+        add_trials(nwb, trials)
+    for name in epoch_columns:
+        nwb.add_epoch_column(name=name, description=name)
+    for start, stop, entries in epochs:
+        nwb.add_epoch(start_time=start, stop_time=stop, **entries)
+    for name, rows in (custom or {}).items():
+        table = TimeIntervals(name=name, description=name)
+        for start, stop in rows:
+            table.add_row(start_time=start, stop_time=stop)
+        nwb.add_time_intervals(table)
+    return save(nwb, path)
+
+
+def test_trials_carry_the_condition_the_sheet_names(path):
+    trials = read(probe_file(path), condition=("grating",))[0].trials
+    assert list(trials.columns) == ["start_s", "stop_s", "condition", "grating"]
+    assert list(trials["start_s"]) == [0.0, 2.0, 4.0, 6.0]
+    assert list(trials["stop_s"]) == [1.0, 3.0, 5.0, 7.0]
+    assert list(trials["condition"]) == ["left", "right", "left", "right"]
+
+
+def test_several_columns_make_one_condition(path):
+    rows = [
+        (0.0, 1.0, {"angle": 90.0, "contrast": 0.25, "block": 3}),
+        (1.0, 2.0, {"angle": 0.0, "contrast": 1.0, "block": 4}),
+    ]
+    trials = read(probe_file(path, trials=rows), condition=("angle", "contrast", "block"))[0].trials
+    assert list(trials["condition"]) == ["90+0.25+3", "0+1+4"]
+
+
+def test_without_a_condition_named_trials_are_called_after_their_table(path):
+    assert set(read(probe_file(path))[0].trials["condition"]) == {"trials"}
+
+
+def test_a_column_called_condition_needs_no_naming(path):
+    rows = [(0.0, 1.0, {"condition": "go"}), (1.0, 2.0, {"condition": "stop"})]
+    trials = read(probe_file(path, trials=rows))[0].trials
+    assert list(trials.columns) == ["start_s", "stop_s", "condition"]
+    assert list(trials["condition"]) == ["go", "stop"]
+
+
+def test_a_column_called_condition_survives_another_condition(path):
+    rows = [
+        (0.0, 1.0, {"condition": "go", "tone": 1}),
+        (1.0, 2.0, {"condition": "stop", "tone": 2}),
+    ]
+    trials = read(probe_file(path, trials=rows), condition=("tone",))[0].trials
+    assert list(trials["condition"]) == ["1", "2"]
+    assert list(trials["condition_in_file"]) == ["go", "stop"]
+
+
+def test_another_table_can_be_the_trials(path):
+    recording, _ = read(
+        session(path, custom={"reversals": [(1.0, 1.5), (4.0, 4.25)]}), intervals="reversals"
+    )
+    assert list(recording.trials["condition"]) == ["reversals", "reversals"]
+    assert list(recording.trials["start_s"]) == [1.0, 4.0]
+
+
+def test_every_table_of_intervals_is_kept_by_name(path):
+    session(
+        path,
+        custom={"reversals": [(1.0, 1.5)], "licks": [(2.0, 2.1), (3.0, 3.1)]},
+        trials=[(0.0, 1.0, {"tone": 5})],
+    )
+    recording, _ = read(path)
+    assert {name: len(table) for name, table in recording.intervals.items()} == {
+        "licks": 2,
+        "reversals": 1,
+        "trials": 1,
+    }
+    assert recording.intervals["trials"]["tone"].tolist() == [5]
+
+
+def test_without_tables_there_are_no_trials_and_no_epochs(path):
+    recording, _ = read(session(path))
+    assert len(recording.trials) == 0
+    assert len(recording.epochs) == 0
+    assert dict(recording.intervals) == {}
+
+
+def test_epochs_are_labelled_by_their_label(path):
+    epochs = [(0.0, 4.0, {"label": "dark"}), (4.0, 8.0, {"label": "light"})]
+    recording, _ = read(session(path, epochs=epochs, epoch_columns=["label"]))
+    assert list(recording.epochs["label"]) == ["dark", "light"]
+
+
+def test_epochs_are_labelled_by_their_tags_joined(path):
+    epochs = [(0.0, 4.0, {"tags": ["dark", "still"]}), (4.0, 8.0, {"tags": ["light"]})]
+    recording, _ = read(session(path, epochs=epochs))
+    assert list(recording.epochs["label"]) == ["dark+still", "light"]
+    trials = read(path, intervals="epochs")[0].trials
+    assert list(trials["condition"]) == ["dark+still", "light"]
+
+
+def test_epochs_are_labelled_by_their_first_text_column_else(path):
+    epochs = [
+        (0.0, 4.0, {"number": 1, "state": "sleep"}),
+        (4.0, 8.0, {"number": 2, "state": "run"}),
+    ]
+    recording, _ = read(session(path, epochs=epochs, epoch_columns=["number", "state"]))
+    assert list(recording.epochs["label"]) == ["sleep", "run"]
+
+
+def test_a_table_that_is_not_there_is_refused_with_those_that_are(path):
+    error = refusal_of(probe_file(path), intervals="licks")
+    assert (error.code, error.place) == ("IN-T02", "/intervals")
+    assert "trials" in error.found
+    assert "'intervals'" in error.fix
+
+
+def test_a_condition_that_is_not_there_is_refused_with_the_columns_that_are(path):
+    error = refusal_of(probe_file(path), condition=("tone",))
+    assert (error.code, error.place) == ("IN-T02", "/intervals/trials")
+    assert "grating" in error.found
+
+
+def test_a_condition_without_trials_is_refused(path):
+    error = refusal_of(session(path, custom={"licks": [(1.0, 2.0)]}), condition=("tone",))
+    assert error.code == "IN-T02"
+    assert "licks" in error.found
+
+
+def test_trials_without_a_time_are_left_out_and_told(path):
+    rows = [(0.0, 1.0, {"tone": 1}), (np.nan, 2.0, {"tone": 2}), (2.0, 3.0, {"tone": 3})]
+    recording, notes = read(probe_file(path, trials=rows))
+    assert recording.trials["tone"].tolist() == [1, 3]
+    assert "1 of 3 intervals have no time" in texts(notes, "repair")
+
+
+def test_trials_that_stop_before_they_start_are_refused_with_their_rows(path):
+    rows = [(0.0, 1.0, {"tone": 1}), (3.0, 2.0, {"tone": 2}), (5.0, 4.0, {"tone": 3})]
+    error = refusal_of(probe_file(path, trials=rows))
+    assert (error.code, error.place) == ("IN-T03", "/intervals/trials/stop_time")
+    assert "2 of 3" in error.found
+    assert "rows 1, 2" in error.found
+
+
+def test_a_fault_in_a_table_nobody_asked_for_is_only_told(path):
+    recording, notes = read(session(path, custom={"licks": [(2.0, 1.0)]}))
+    assert len(recording.intervals["licks"]) == 1
+    assert "stop before they start" in texts(notes, "warn")
+
+
+def test_a_table_without_times_is_left_out_and_told(path):
+    session(path, custom={"licks": [(1.0, 2.0)]})
+    with edited(path) as file:
+        del file["/intervals/licks/stop_time"]
+    recording, notes = read(path)
+    assert "licks" not in recording.intervals
+    assert "stop_time" in texts(notes, "warn")
+    assert refusal_of(path, intervals="licks").code == "IN-T02"
+
+
+def test_times_written_as_text_are_understood(path):
+    rows = [(0.0, 1.0, {"tone": 1}), (2.0, 3.0, {"tone": 2})]
+    probe_file(path, trials=rows)
+    with edited(path) as file:
+        replace_values(file, "/intervals/trials/stop_time", np.array([b"1.5", b"N/A"]))
+    recording, _ = read(path)
+    assert recording.trials["stop_s"].tolist() == [1.5]
