@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.cli.settings_arguments import add_settings_arguments, overrides
+from pipeline.config import changed_settings
 from pipeline.stages.check import load_project, outlook
 
 NAME = "check"
@@ -19,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what a run would do; the exit code is that of the first recording at fault."""
-    seen = outlook(load_project(arguments.configfile, overrides(arguments.config)))
+    project = load_project(arguments.configfile, overrides(arguments.config))
+    changed = changed_settings(project.settings)
+    print(f"Settings other than the default: {', '.join(changed) or 'none'}")
+    print(f"Seed: {project.settings.seed}")
+    seen = outlook(project)
     for experiment in seen.experiments:
         print(f"{experiment.name}: {len(experiment.recordings)} recordings")
         for recording in experiment.recordings:

@@ -25,6 +25,9 @@ MAX_DEPTH = 20
 MAX_ENTRIES = 10_000
 """Keys and values, after aliases are expanded."""
 
+_SHOWN = 120
+"""Longest piece of the file in a message."""
+
 _STANDARD_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")
 )
@@ -113,15 +116,15 @@ def read_text(path: Path, *, shown: str) -> SettingsText:
 def parse_text(text: str, *, file: str) -> SettingsText:
     """What settings text says; see :func:`read_text`."""
     try:
-        _check_depth(text)
+        _check_extent(text)
         root = yaml.compose(text, Loader=_Loader)
-    except _TooDeep as error:
+    except _TooMuch as error:
         return _refused(
             file,
             code="CF-K12",
             place=f"line {error.line}",
-            found=f"entries lie more than {MAX_DEPTH} deep in each other",
-            fix="settings need fewer levels; remove the nesting",
+            found=f"there are more than {error.limit}; too large for settings",
+            fix="is this the right file? Settings are some lines of 'key: value'",
         )
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -161,19 +164,24 @@ def parse_value(text: str) -> Plain:
     return reading.data["value"]
 
 
-class _TooDeep(Exception):
-    def __init__(self, line: int) -> None:
+class _TooMuch(Exception):
+    """More of something than settings can have."""
+
+    def __init__(self, limit: str, line: int) -> None:
+        self.limit = limit
         self.line = line
 
 
-def _check_depth(text: str) -> None:
-    """Refuse deep nesting from the stream of events, before recursion meets it."""
+def _check_extent(text: str) -> None:
+    """Refuse deep and long text from the stream of events, before anything is built of it."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if number > MAX_ENTRIES:
+            raise _TooMuch(f"{MAX_ENTRIES} entries", _line(event))
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise _TooDeep(_line(event))
+                raise _TooMuch(f"{MAX_DEPTH} levels", _line(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -183,7 +191,7 @@ def _yaml_problem(error: yaml.MarkedYAMLError, text: str) -> str:
     lines = text.splitlines()
     if mark is not None and mark.line < len(lines) and "\t" in lines[mark.line]:
         return "not YAML: a tab among the blanks of the indentation"
-    return f"not YAML: {' '.join(str(error.problem or error.context).split())}"
+    return f"not YAML: {' '.join(str(error.problem or error.context).split())[:_SHOWN]}"
 
 
 def _refused(
@@ -338,7 +346,7 @@ def _line(node: yaml.Node | yaml.Event) -> int:
 
 
 def _short_tag(tag: str) -> str:
-    return tag.replace("tag:yaml.org,2002:", "!!")
+    return tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
 
 
 def shown_path(path: Path) -> str:

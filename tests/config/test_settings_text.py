@@ -162,6 +162,19 @@ def test_deep_nesting_is_refused_before_it_is_followed(text):
     assert codes(text) == ["CF-K12"]
 
 
+@pytest.mark.parametrize("text", ["a: [" + "x," * 100_000 + "]", "a: 1\n" * 40_000])
+def test_a_long_list_is_refused_before_it_is_built(text):
+    started = time.perf_counter()
+    assert codes(text) == ["CF-K12"]
+    assert time.perf_counter() - started < 5
+
+
+def test_messages_stay_short_whatever_the_file_holds():
+    for text in ("a: *" + "x" * 100_000, "a: !" + "x" * 100_000):
+        (problem,) = parse_text(text, file="s.yaml").problems
+        assert len(str(problem)) < 500
+
+
 def test_few_aliases_are_fine():
     assert parse_text("a: &a [1, 2]\nb: *a\n", file="s.yaml").data["b"] == [1, 2]
 

@@ -117,6 +117,8 @@ def test_check_says_what_a_run_would_do(project, tmp_path, capsys):
     given = ["methods.connectome.n_restarts=2", "methods.connectome.n_surrogates=0"]
     assert main(["check", "--configfile", str(path), "--config", *given]) == 0
     shown = capsys.readouterr().out
+    assert "methods.connectome.n_restarts, methods.connectome.n_surrogates\n" in shown
+    assert "Seed: 20240\n" in shown
     assert "one: 1 recordings" in shown
     assert "r1: calcium" in shown
     assert "r2: left out (moved too much)" in shown
