@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipeline.config.load import flat_overrides
 from pipeline.core.errors import ConfigError
 
 
@@ -43,5 +44,5 @@ def overrides(entries: list[str]) -> dict[str, object]:
                 found=f"'{entry}' is not of the form KEY=VALUE",
                 fix="write for example --config methods.connectome.rank=4",
             )
-        given[key] = value
+        given |= flat_overrides({key: value})
     return given

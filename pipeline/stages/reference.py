@@ -25,9 +25,12 @@ page writes under a heading `a.b` stands in the file as
         setting: value
 
 `python -m pipeline config` prints all settings with their explanations in this form, and
-`python -m pipeline check --configfile my.yaml` says what is wrong with a file, all at once. A
-setting can be changed for one run with `--config`; the report shows every setting that is not the
-default. `seed`, `prepare` and `methods` change numbers; `run` changes none.
+`python -m pipeline check --configfile my.yaml` says what is wrong with a file, all at once.
+
+A setting can be changed for one run: `./run.sh --config 'methods={{connectome: {{rank: 4}}}}'` (the
+commands of `python -m pipeline` also take `methods.connectome.rank=4`; Snakemake does not). The
+report shows every setting that is not the default. `seed`, `prepare` and `methods` change numbers;
+`run` changes none.
 
 {settings}
 # The recording sheet

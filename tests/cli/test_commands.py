@@ -13,6 +13,7 @@ from pipeline import registry
 from pipeline.cli import main as main_module
 from pipeline.cli.inspect import suggested_ids
 from pipeline.cli.main import COMMANDS, main
+from pipeline.cli.settings_arguments import overrides
 from pipeline.core.errors import DataError, EnvironmentFault, ResultError
 from pipeline.core.recording import ID_PATTERN
 from pipeline.io.sheets import read_sheet
@@ -110,6 +111,15 @@ def test_config_tells_what_is_wrong_with_a_file(capsys, tmp_path):
 def test_an_override_without_a_value_is_refused(capsys):
     assert main(["config", "--config", "seed"]) == 2
     assert "KEY=VALUE" in capsys.readouterr().err
+
+
+def test_overrides_of_one_block_are_joined_as_snakemake_joins_them():
+    given = ["methods={connectome: {rank: 4}}", "methods={connectome: {n_restarts: 2}}", "seed=3"]
+    assert overrides(given) == {
+        "methods.connectome.rank": 4,
+        "methods.connectome.n_restarts": 2,
+        "seed": 3,
+    }
 
 
 def test_config_check_tells_stale_files(monkeypatch, capsys, tmp_path):
