@@ -174,7 +174,7 @@ def _note_check(notes: Mapping[str, Sequence[Note]]) -> Check:
     return Check(
         name="Files as expected",
         status="warn" if warned or repaired else "pass",
-        value=f"{warned} warnings, {repaired} repairs",
+        value=f"{_count(warned, 'warning')}, {_count(repaired, 'repair')}",
         threshold="none",
         meaning="Something in the files was unusual or was mended while reading."
         if warned or repaired

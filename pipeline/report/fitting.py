@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Figure, Heatmap, Lines, Panel
+from pipeline.core.parts import Figure, Heatmap, Lines, Panel, Points
 from pipeline.report.interactive import interactive
 from pipeline.report.packing import pack_json
 
@@ -18,6 +18,7 @@ Key = tuple[str, str]
 
 LEVELS = (90_000, 45_000, 22_000, 11_000, 5_500, 2_500)
 """Cells that a heat map may keep, tried one after another."""
+MOST_POINTS = 5000
 CELLS_PER_POINT = 20
 """A curve may keep one point for so many cells of a heat map."""
 
@@ -31,8 +32,29 @@ class Drawn:
 
 
 def packed(figures: Mapping[Key, Figure]) -> dict[Key, Drawn]:
-    """All figures in full."""
-    return {key: Drawn(pack_json(interactive(figure))) for key, figure in figures.items()}
+    """All figures in full, but for points beyond what a browser draws with ease."""
+    drawn = {}
+    for key, figure in figures.items():
+        light, notes = lightened(figure)
+        drawn[key] = Drawn(pack_json(interactive(light)), notes)
+    return drawn
+
+
+def lightened(figure: Figure) -> tuple[Figure, tuple[str, ...]]:
+    """A figure with at most :data:`MOST_POINTS` points a panel, and what was done."""
+    panels: list[Panel] = []
+    notes: list[str] = []
+    for panel in figure.panels:
+        if not isinstance(panel, Points) or panel.x.size <= MOST_POINTS:
+            panels.append(panel)
+            continue
+        thin = thin_points(panel)
+        panels.append(thin)
+        notes.append(
+            f"Shown are {thin.x.size} of {panel.x.size} points, evenly picked; the result files "
+            "have all."
+        )
+    return dataclasses.replace(figure, panels=tuple(panels)), tuple(notes)
 
 
 def fit_to_limit(figures: Mapping[Key, Figure], *, budget: int) -> dict[Key, Drawn]:
@@ -42,9 +64,10 @@ def fit_to_limit(figures: Mapping[Key, Figure], *, budget: int) -> dict[Key, Dra
         if sum(len(each.packed) for each in drawn.values()) <= budget:
             break
         for key, figure in figures.items():
-            coarse, notes = coarsened(figure, cells=cells)
+            light, thinned = lightened(figure)
+            coarse, notes = coarsened(light, cells=cells)
             if notes:
-                drawn[key] = Drawn(pack_json(interactive(coarse)), notes)
+                drawn[key] = Drawn(pack_json(interactive(coarse)), thinned + notes)
     return drawn
 
 
@@ -74,13 +97,13 @@ def coarsened(figure: Figure, *, cells: int) -> tuple[Figure, tuple[str, ...]]:
 def coarse_heatmap(panel: Heatmap, *, cells: int) -> Heatmap:
     """Means of neighbouring cells (first cells where values are categories)."""
     rows, columns = panel.values.shape
-    factor = np.sqrt(panel.values.size / cells)
+    excess = panel.values.size / cells
     if panel.square:
-        down = across = int(np.ceil(factor))
+        down = across = int(np.ceil(np.sqrt(excess)))
     else:
         # Time is usually the longer axis and is coarsened first.
-        across = min(columns, max(1, round(factor * np.sqrt(columns / rows))))
-        down = int(np.ceil(panel.values.size / cells / across))
+        across = min(int(np.ceil(excess)), max(1, round(np.sqrt(excess * columns / rows))))
+        down = int(np.ceil(excess / across))
     if panel.scale == "categorical":
         values = panel.values[::down, ::across]
     else:
@@ -95,6 +118,18 @@ def coarse_heatmap(panel: Heatmap, *, cells: int) -> Heatmap:
         x=x,
         x_labels=_joined(panel.x_labels, across),
         y_labels=_joined(panel.y_labels, down),
+    )
+
+
+def thin_points(panel: Points) -> Points:
+    """Every so manyth point, at most :data:`MOST_POINTS`."""
+    every = slice(None, None, -(-panel.x.size // MOST_POINTS))
+    return dataclasses.replace(
+        panel,
+        x=panel.x[every],
+        y=panel.y[every],
+        labels=panel.labels[every],
+        group=None if panel.group is None else panel.group[every],
     )
 
 
@@ -120,7 +155,8 @@ def _means(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     total = np.add.reduceat(np.where(present, values, 0.0), starts, axis=0, dtype=np.float64)
     count = np.add.reduceat(present, starts, axis=0, dtype=np.int64)
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean.astype(np.float32)
+    means: NDArray[np.float32] = mean.astype(np.float32)
+    return means
 
 
 def _joined(labels: tuple[str, ...], factor: int) -> tuple[str, ...]:

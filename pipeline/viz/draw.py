@@ -113,6 +113,6 @@ def _style() -> Any:  # Any: Matplotlib's settings
         "text.usetex": False,
         "text.parse_math": False,
         "path.simplify": True,
-        "savefig.dpi": 200,
+        "savefig.dpi": 130,
         "figure.dpi": 100,
     }

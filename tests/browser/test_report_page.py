@@ -1,0 +1,172 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from tests.support import fake_page
+
+pytestmark = pytest.mark.browser
+N_FIGURES = 5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1024, 1920])
+def test_all_figures_are_drawn_at_every_width_without_complaint_or_request(
+    opened, report_file, width, scheme
+):
+    watched = opened(report_file, width=width, scheme=scheme)
+    assert watched.draw_all() == ["yes"] * N_FIGURES
+    assert watched.overflow() <= 0
+    assert watched.complaints == []
+    elsewhere = [url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert elsewhere == []
+    assert watched.page.evaluate("window.pwned") is None
+
+
+def test_no_drawn_text_leaves_its_figure_or_covers_a_neighbouring_label(opened, report_file):
+    watched = opened(report_file)
+    watched.draw_all()
+    outside = watched.page.evaluate(
+        """() => [...document.querySelectorAll('.plot')].flatMap((plot) => {
+          const box = plot.getBoundingClientRect();
+          return [...plot.querySelectorAll('.main-svg text')].filter((text) => {
+            const own = text.getBoundingClientRect();
+            return own.width && (own.left < box.left - 1 || own.right > box.right + 1
+              || own.top < box.top - 1 || own.bottom > box.bottom + 1);
+          }).map((text) => text.textContent);
+        })"""
+    )
+    assert outside == []
+    overlaps = watched.page.evaluate(
+        """() => [...document.querySelectorAll('.plot')].flatMap((plot) =>
+          ['.xtick text', '.ytick text'].flatMap((kind) => {
+            const boxes = [...plot.querySelectorAll(kind)].map((t) => t.getBoundingClientRect());
+            return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) =>
+              Math.min(a.right, b.right) - Math.max(a.left, b.left) > 3.5
+              && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3.5).map(() => kind));
+          }))"""
+    )
+    assert overlaps == []
+
+
+def test_figures_are_drawn_only_when_they_come_near_the_window(opened, report_file):
+    watched = opened(report_file)
+    watched.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    drawn = watched.page.locator("figure.drawn[data-drawn]").count()
+    assert drawn < N_FIGURES
+
+
+def test_hostile_names_are_shown_as_they_are(opened, report_file):
+    watched = opened(report_file)
+    watched.draw_all()
+    ticks = watched.page.locator("#connectome-rank .plot svg text").all_text_contents()
+    assert any(text.startswith("<img src") for text in ticks)
+    assert watched.page.locator("img").count() == 0
+
+
+def download(watched, section, place=0):
+    button = watched.page.locator(f"#connectome-{section} button[data-csv='{place}']")
+    with watched.page.expect_download() as waiting:
+        button.click()
+    with open(waiting.value.path(), encoding="utf-8", newline="") as file:  # noqa: PTH123
+        return list(csv.reader(io.StringIO(file.read())))
+
+
+def test_the_downloaded_matrix_equals_the_data(opened, report_file):
+    rows = download(opened(report_file), "communities")
+    panel = fake_page.community_matrix().panels[0]
+    numbers = [[np.float32(cell) if cell else np.nan for cell in row[1:]] for row in rows[1:]]
+    np.testing.assert_array_equal(np.array(numbers, dtype=np.float32), panel.values)
+    assert [row[0] for row in rows[1:]] == list(panel.y_labels)
+
+
+def test_the_downloaded_curves_equal_the_data(opened, report_file):
+    rows = download(opened(report_file), "time-factors")
+    panel = fake_page.time_curves().panels[0]
+    assert rows[0][:2] == ["Time (s)", "component 1"]
+    columns = {
+        name: np.array([float(row[at]) if row[at] else np.nan for row in rows[1:]])
+        for at, name in enumerate(rows[0])
+    }
+    np.testing.assert_array_equal(columns["Time (s)"], panel.x)
+    for line in panel.lines:
+        np.testing.assert_array_equal(
+            columns[line.name].astype(np.float32), line.y.astype(np.float32)
+        )
+        np.testing.assert_array_equal(
+            columns[f"{line.name}, lower"].astype(np.float32), line.lower.astype(np.float32)
+        )
+
+
+def test_the_downloaded_links_name_their_nodes(opened, report_file):
+    rows = download(opened(report_file), "network")
+    panel = fake_page.unit_network().panels[0]
+    expected = [[panel.labels[a], panel.labels[b]] for a, b in panel.edges]
+    assert [row[:2] for row in rows[1:]] == expected
+
+
+def test_the_reader_can_change_the_appearance_and_figures_follow(opened, report_file):
+    watched = opened(report_file)
+    watched.draw_all()
+    ground = (
+        "getComputedStyle(document.querySelector('#connectome-rank .main-svg')).backgroundColor"
+    )
+    light = watched.page.evaluate(ground)
+    watched.page.locator("#appearance").click()
+    watched.page.wait_for_function(f"() => {ground} !== '{light}'")
+    assert watched.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert watched.complaints == []
+
+
+def test_the_keyboard_reaches_the_content_and_the_contents(opened, report_file):
+    page = opened(report_file).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    seen = set()
+    page.reload()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate("document.activeElement.getAttribute('href')"))
+    assert "#summary" in seen
+
+
+def test_the_page_prints_with_all_figures_in_light_colours(opened, report_file):
+    watched = opened(report_file, scheme="dark")
+    page = watched.page
+    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    assert len(printed) > 100_000
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("figure.drawn[data-drawn=yes]").count() == N_FIGURES
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(250, 250, 247)"
+    widest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.main-svg')].map(s => s.clientWidth))"
+    )
+    assert widest <= 660
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_axe_finds_no_barrier(opened, report_file, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    watched = opened(report_file, width=width, scheme=scheme)
+    watched.draw_all()
+    violations = axe.Axe().run(watched.page).response["violations"]
+    told = [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in violations]
+    assert told == []
+
+
+def test_without_scripts_the_words_are_there_and_the_reader_is_told(chromium, report_file):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report_file.as_uri())
+    assert page.locator("noscript p").is_visible()
+    assert page.locator("text=Six communities; affinity inside").is_visible()
+    context.close()

@@ -1,0 +1,39 @@
+from pipeline.report.document import report_document
+from pipeline.report.index import IndexEntry, render_index
+from tests.report.test_render import Outline
+from tests.support.fake_page import HOSTILE, fake_page
+
+
+def entry(**changes):
+    document = report_document(fake_page(**changes))
+    return IndexEntry.of(document, link=f"{document['experiment']}/report.html")
+
+
+def test_an_entry_tells_status_and_numbers_of_each_method():
+    found = entry()
+    assert (found.recordings, found.units, found.units_used) == (2, 238, 228)
+    assert found.methods["connectome"].status == "warn"
+    assert found.methods["connectome"].numbers["n_communities"] == 6
+    assert "undefined" not in found.methods["connectome"].numbers
+
+
+def test_the_index_links_each_report_and_says_how_methods_ended():
+    outline = Outline(render_index((entry(), entry(experiment="b"))))
+    links = [a["href"] for tag, a in outline.elements if tag == "a" and "href" in a]
+    assert "worms_2023/report.html" in links
+    assert "b/report.html#connectome" in links
+    for word in ("Read with care", "Failed", "Not applicable", "228 of 238"):
+        assert word in outline.text
+
+
+def test_markup_in_an_experiment_or_reason_is_shown_as_text():
+    document = report_document(fake_page())
+    document["experiment"] = HOSTILE
+    document["methods"]["trsa"]["reason"] = HOSTILE
+    outline = Outline(render_index((IndexEntry.of(document, link="a/report.html"),)))
+    assert not [tag for tag, _ in outline.elements if tag == "img"]
+    assert outline.text.count(HOSTILE) == 2
+
+
+def test_an_index_without_experiments_says_so():
+    assert "No experiment has a report yet." in Outline(render_index(())).text

@@ -1,0 +1,73 @@
+import math
+
+import pytest
+
+from pipeline.core.parts import Check, Section
+from pipeline.report.wording import (
+    NOTHING,
+    doubtful,
+    duration_text,
+    failure_facts,
+    number_text,
+    overall,
+    ranked,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, NOTHING),
+        (math.nan, NOTHING),
+        (math.inf, NOTHING),
+        (True, "yes"),
+        (False, "no"),
+        (3, "3"),
+        (3.0, "3"),
+        (0.123456, "0.1235"),
+        (-1234.56, "-1235"),
+        (1.5e-7, "1.5e-7"),
+        (2.5e12, "2.5e12"),
+        ("a_b", "a_b"),
+    ],
+)
+def test_values_are_written_with_four_digits_that_count(value, text):
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.012, "12 ms"), (3.21, "3.2 s"), (600, "10.0 min"), (9000, "2.5 h")],
+)
+def test_durations_come_in_the_unit_people_use(seconds, text):
+    assert duration_text(seconds) == text
+
+
+def checks(*statuses):
+    return tuple(
+        Check(name=str(i), status=status, value="", threshold="", meaning="")
+        for i, status in enumerate(statuses)
+    )
+
+
+def test_checks_are_ranked_by_gravity_and_keep_their_places():
+    found = ranked(checks("pass", "warn", "not_tested", "fail", "warn"))
+    assert [place for place, _ in found] == [3, 1, 4, 2, 0]
+
+
+def test_only_failing_and_warning_checks_are_doubtful():
+    assert [place for place, _ in doubtful(checks("pass", "warn", "not_tested", "fail"))] == [3, 1]
+
+
+def test_unknown_parts_of_a_failure_are_left_out():
+    failure = {"code": "ME-N01", "file": "-", "place": "", "fix": "do it", "experiment": "e"}
+    section = Section(id="m", title="", status="failed", sentence="", failure=failure)
+    assert failure_facts(section) == [("Code", "ME-N01"), ("What to do", "do it")]
+
+
+def test_the_first_sentence_counts_how_methods_ended():
+    sections = [
+        Section(id=str(i), title="", status=status, sentence="")
+        for i, status in enumerate(("ok", "ok", "failed", "not_applicable"))
+    ]
+    assert overall(sections) == "4 methods: 2 without doubts, 1 failed, 1 not applicable."

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from pipeline.core.parts import Heatmap, Network, Span
+from pipeline.viz.axis import shortened, span_key, strip_text, thinned
+from pipeline.viz.heatmap import cropped
+from pipeline.viz.network import edge_classes, labelled_nodes
+from pipeline.viz.scales import heatmap_limits
+from pipeline.viz.spans import span_labels
+from pipeline.viz.theme import LIGHT
+
+
+def heatmap(values, **fields):
+    return Heatmap(
+        title="",
+        values=np.asarray(values, dtype=np.float32),
+        x_title="",
+        y_title="",
+        value_title="",
+        **fields,
+    )
+
+
+def network(x, *, labels, edges=(), weights=()):
+    return Network(
+        title="",
+        labels=labels,
+        x=np.asarray(x, dtype=float),
+        y=np.zeros(len(x)),
+        group=np.zeros(len(x), dtype=int),
+        edges=np.asarray(edges, dtype=np.int64).reshape(-1, 2),
+        weights=np.asarray(weights, dtype=float),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "limits"),
+    [
+        ({}, (-3.0, 1.0)),
+        ({"scale": "diverging"}, (-3.0, 3.0)),
+        ({"limits": (0.0, 9.0)}, (0.0, 9.0)),
+        ({"scale": "categorical"}, (-1.5, 7.5)),
+    ],
+)
+def test_colour_scales_end_where_the_values_or_the_author_say(fields, limits):
+    assert heatmap_limits(heatmap([[1.0, np.nan, -3.0]], **fields)) == limits
+
+
+@pytest.mark.parametrize("scale", ["sequential", "diverging"])
+@pytest.mark.parametrize("value", [0.0, 2.0, np.nan])
+def test_a_constant_matrix_has_a_scale_of_some_width(scale, value):
+    low, high = heatmap_limits(heatmap(np.full((2, 2), value), scale=scale))
+    assert low < high
+
+
+def test_a_cropped_diverging_scale_keeps_the_neutral_colour_at_zero():
+    scale = cropped(0.0, 1.0)
+    assert scale[0] == (0.0, LIGHT.diverging[3][1])
+    assert scale[-1] == (1.0, LIGHT.diverging[-1][1])
+
+
+def test_labels_are_thinned_evenly_from_the_first():
+    assert thinned(100, inches=1.0) == list(range(0, 100, 13))
+    assert thinned(3, inches=1.0) == [0, 1, 2]
+    assert thinned(0, inches=1.0) == []
+
+
+def test_only_labels_that_are_too_long_are_cut():
+    assert shortened("abc", 3) == "abc"
+    assert shortened("abcd", 3) == "ab\N{HORIZONTAL ELLIPSIS}"
+
+
+def test_a_stretch_is_told_by_label_number_or_nothing_as_fits():
+    assert strip_text("grating", 2, share=0.2) == "grating"
+    assert strip_text("grating", 2, share=0.02) == "3"
+    assert strip_text("grating", 11, share=0.01) == ""
+
+
+def test_the_key_names_labels_that_stand_nowhere_in_full():
+    spans = (
+        Span(start=0, stop=50, label="long enough"),
+        Span(start=50, stop=51, label="too short"),
+        Span(start=51, stop=100, label="other"),
+    )
+    assert span_key(spans) == "2 too short"
+    assert span_labels(spans) == ("long enough", "too short", "other")
+
+
+def test_strong_edges_are_wider_than_weak_ones():
+    panel = network(
+        range(6), labels=tuple("abcdef"), edges=[(0, i) for i in range(1, 6)],
+        weights=[0.1, 0.2, 0.3, 0.4, 5.0],
+    )  # fmt: skip
+    classes = edge_classes(panel)
+    widest = max(classes, key=lambda each: each[2])
+    np.testing.assert_array_equal(widest[0][:2], [0, 5])
+    assert sum(len(each[0]) // 3 for each in classes) == 5
+
+
+def test_a_network_without_edges_has_no_classes():
+    assert edge_classes(network([0, 1], labels=("a", "b"))) == []
+
+
+def test_names_that_would_cover_each_other_give_way_to_the_best_linked():
+    panel = network([0, 1, 100], labels=("weak", "strong", "far"), edges=[(1, 2)], weights=[1.0])
+    assert labelled_nodes(panel) == [1, 2]
+
+
+def test_names_with_room_are_all_shown():
+    assert labelled_nodes(network([0, 50, 100], labels=("a", "b", "c"))) == [0, 1, 2]
