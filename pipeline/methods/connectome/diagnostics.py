@@ -63,8 +63,8 @@ def assess(
         _against_surrogates(
             "Communities above chance",
             found["concentration"],
-            "Communities hold more of the pair strengths, for their number of pairs, than those the "
-            "same search finds in shifted data; otherwise they only order the matrix.",
+            "Communities hold more of the pair strengths, for their number of pairs, than those "
+            "that the same search finds in shifted data; otherwise they only order the matrix.",
         ),
         _restarts(result),
         _converged(result, config),

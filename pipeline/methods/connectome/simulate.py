@@ -21,7 +21,7 @@ PERIOD_S = 34.0
 LEAD_S = 10.0
 """Before the first stimulus."""
 
-DECAY_S = 1.2
+DECAY_S = 0.7
 """Of the indicator."""
 
 NOISE = 0.04
@@ -31,8 +31,8 @@ INVERTED_SHARE = 0.25
 ABSENT_SHARE = 0.15
 """Share of names that an animal lacks."""
 
-SPONTANEOUS_HZ = 0.015
-EVENTS_AN_EPOCH = 3
+SPONTANEOUS_HZ = 0.01
+EVENTS_AN_EPOCH = 1
 JITTER_S = 0.15
 """Spread of a group's events over its members and animals."""
 

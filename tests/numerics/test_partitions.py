@@ -1,0 +1,45 @@
+"""Agreement of clusterings against small cases counted by hand and scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.core.rng import stream
+from pipeline.numerics.partitions import adjusted_rand_index, coassignment, mean_agreement
+
+
+def test_renamed_labels_agree_fully():
+    first = np.array([0, 0, 1, 1, 2])
+    assert adjusted_rand_index(first, np.array([7, 7, -1, -1, 3])) == 1.0
+
+
+def test_the_index_equals_scikit_learns():
+    from sklearn.metrics import adjusted_rand_score
+
+    rng = stream(0, "ari")
+    for _ in range(20):
+        first, second = rng.integers(4, size=(2, 30))
+        expected = adjusted_rand_score(first, second)
+        assert adjusted_rand_index(first, second) == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_block_against_one_block_agrees():
+    assert adjusted_rand_index(np.zeros(5, int), np.ones(5, int)) == 1.0
+
+
+def test_different_numbers_of_items_are_refused():
+    with pytest.raises(ValueError, match=r"^3 labels against 2"):
+        adjusted_rand_index(np.zeros(3, int), np.zeros(2, int))
+
+
+def test_coassignment_counts_how_often_items_fall_together():
+    together = coassignment(np.array([[0, 0, 1], [0, 1, 1]]))
+    np.testing.assert_allclose(together, [[1, 0.5, 0], [0.5, 1, 0.5], [0, 0.5, 1]])
+
+
+def test_mean_agreement_is_over_all_pairs_of_partitions():
+    partitions = np.array([[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1]])
+    one = adjusted_rand_index(partitions[0], partitions[2])
+    assert mean_agreement(partitions) == pytest.approx((1 + 2 * one) / 3)
+    assert mean_agreement(partitions[:1]) == 1.0
