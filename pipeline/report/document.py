@@ -16,18 +16,14 @@ Json = dict[str, Any]  # Any: JSON
 
 
 def report_document(page: Page) -> Json:
-    """Every number of the page under ``experiment, recordings, methods, provenance``.
-
-    The section ``data`` stands among ``methods``' neighbours as ``data``, in the same form.
-    """
+    """Experiment, recordings, and per method status, reason and every number of its words."""
     shown = redacted(page) if page.redact else page
-    document: Json = {
+    return {
         "experiment": shown.experiment,
         "recordings": [plain(row) for row in shown.recordings],
         "methods": {section.id: _section(section) for section in shown.methods},
         "provenance": plain(shown.provenance),
     }
-    return document
 
 
 def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers

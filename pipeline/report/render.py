@@ -28,6 +28,7 @@ from pipeline.report.wording import (
     rows_left_out,
     shown_columns,
     shown_rows,
+    told,
 )
 from pipeline.viz.theme import DARK, LIGHT, Theme
 
@@ -131,6 +132,7 @@ def environment() -> jinja2.Environment:
         rows_left_out=rows_left_out,
         duration=duration_text,
         kind_of=_kind_of,
+        told=told,
     )
     return made
 

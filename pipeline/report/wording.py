@@ -71,6 +71,13 @@ def number_text(value: object) -> str:
     return str(value)
 
 
+def told(reason: str) -> str:
+    """A reason as a sentence of its own: with a capital and a full stop."""
+    text = reason.strip()
+    ended = text if not text or text[-1] in ".!?" else f"{text}."
+    return ended[:1].upper() + ended[1:]
+
+
 def duration_text(seconds: float) -> str:
     """A stretch of time in the unit people would use."""
     if seconds < 0.95:

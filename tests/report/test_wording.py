@@ -11,6 +11,7 @@ from pipeline.report.wording import (
     number_text,
     overall,
     ranked,
+    told,
 )
 
 
@@ -71,3 +72,11 @@ def test_the_first_sentence_counts_how_methods_ended():
         for i, status in enumerate(("ok", "ok", "failed", "not_applicable"))
     ]
     assert overall(sections) == "4 methods: 2 without doubts, 1 failed, 1 not applicable."
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [("no trials", "No trials."), ("Done.", "Done."), ("why?", "Why?"), ("", "")],
+)
+def test_a_reason_becomes_a_sentence(reason, text):
+    assert told(reason) == text
