@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import resource
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 import pipeline
-from pipeline.core.errors import EnvironmentFault, NotApplicable, PipelineError
+from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable, PipelineError
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import replacing
@@ -27,6 +28,10 @@ from pipeline.io.hashing import code_digest
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 SECONDS_BETWEEN_PROGRESS = 10.0
 COMPUTING_LIBRARIES = ("numpy", "scipy", "pandas", "h5py", "scikit-learn", "tensorly", "pynwb")
+
+ON_ERROR_VARIABLE = "NEUROPTYCH_ON_METHOD_ERROR"
+"""Carries ``run.on_method_error`` to the jobs. Not a parameter of rules: changing it must not make
+finished results anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +45,7 @@ class StageRun:
     recording: str = ""
     method: str = ""
     threads: int = 1
-    on_error: str = "record"
+    on_error: str = field(default_factory=lambda: os.environ.get(ON_ERROR_VARIABLE, "record"))
     """``record`` turns faults of data and method into an :class:`Outcome`; ``raise`` does not."""
     started: float = field(default_factory=time.monotonic)
 
@@ -90,18 +95,26 @@ class StageRun:
             raise error
         if not isinstance(error, PipelineError):
             logger.exception("%s: unexpected error", self.subject)
-            error = defect(error, file=file)
+            error = unfit(error) if isinstance(error, ValueError) else defect(error)
         known = error.at(experiment=self.subject, file=file)
         logger.error("%s", known)
         print(known, file=sys.stderr)  # noqa: T201 - shown by the workflow beside the job
         return Outcome(status="failed", reason=known.found, failure=known.parts())
 
 
-def defect(error: Exception, *, file: str = "-") -> PipelineError:
+def unfit(error: ValueError) -> PipelineError:
+    """The error a reader sees when numerical code refused the data it was given."""
+    return DataError(
+        code="ME-N01",
+        found=str(error).rstrip("."),
+        fix="repair or exclude the recording, or change the setting that is named",
+    )
+
+
+def defect(error: Exception) -> PipelineError:
     """The error a reader sees when our own code broke."""
     return PipelineError(
         code="RN-D01",
-        file=file,
         found=f"{type(error).__name__}: {error}",
         fix="report this with the log file; the other methods are not affected",
     )

@@ -1,5 +1,6 @@
 """Settings, sheet and path patterns that the rules share. No computation."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pipeline.config import changed_settings, method_settings, view_name, view_s
 from pipeline.core.errors import ConfigErrors
 from pipeline.core.recording import ID_PATTERN
 from pipeline.stages.check import load_project
+from pipeline.stages.run_context import ON_ERROR_VARIABLE
 
 # Not `configfile:`, which would merge a user's file over the demo's (settings have one source).
 CONFIG_FILES = [Path(file) for file in workflow.config_settings.configfiles]
@@ -24,6 +26,7 @@ except ConfigErrors as error:
     raise WorkflowError(f"Nothing was started.\n{error}") from None
 
 SETTINGS = PROJECT.settings
+os.environ[ON_ERROR_VARIABLE] = SETTINGS.run.on_method_error
 OUT = SETTINGS.out
 EXPERIMENTS = PROJECT.experiments
 METHODS = [

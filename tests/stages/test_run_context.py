@@ -1,0 +1,101 @@
+"""Faults become outcomes, defects keep their traceback, the environment's faults are raised."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable
+from pipeline.stages.run_context import ON_ERROR_VARIABLE, Progress, StageRun, stage_run
+
+
+@pytest.fixture
+def run():
+    return StageRun(stage="fit", experiment="e", recording="r")
+
+
+def test_a_reason_why_a_method_does_not_apply_is_no_failure(run):
+    outcome = run.outcome_of(NotApplicable("2 units, and 3 are needed"))
+    assert (outcome.status, outcome.reason) == ("not_applicable", "2 units, and 3 are needed")
+    assert outcome.failure == {}
+
+
+def test_a_fault_of_the_data_is_recorded_with_its_six_parts(run, capsys):
+    error = DataError(code="IN-F02", place="/", found="file is empty", fix="transfer it again")
+    outcome = run.outcome_of(error, file="a.nwb")
+    assert outcome.status == "failed"
+    assert outcome.failure == {
+        "code": "IN-F02",
+        "experiment": "e/r",
+        "file": "a.nwb",
+        "place": "/",
+        "found": "file is empty",
+        "fix": "transfer it again",
+    }
+    assert "ERROR IN-F02 e/r: a.nwb: /: file is empty. Fix: transfer" in capsys.readouterr().err
+
+
+def test_what_numerical_code_refuses_is_a_fault_of_the_data(run):
+    outcome = run.outcome_of(ValueError("3 of 5 values are not finite."))
+    assert outcome.failure["code"] == "ME-N01"
+    assert outcome.failure["found"] == "3 of 5 values are not finite"
+
+
+def test_a_defect_of_ours_is_recorded_and_its_traceback_is_in_the_log(run, caplog):
+    with caplog.at_level(logging.ERROR):
+        try:
+            {}["gone"]
+        except KeyError as error:
+            outcome = run.outcome_of(error)
+    assert outcome.failure["code"] == "RN-D01"
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EnvironmentFault(code="RN-R26", found="disk is full", fix="make room"),
+        MemoryError(),
+        OSError(28, "no space left"),
+    ],
+)
+def test_faults_of_the_environment_are_raised_so_that_the_scheduler_tries_again(run, error):
+    with pytest.raises(type(error)):
+        run.outcome_of(error)
+
+
+def test_the_setting_raise_stops_at_the_first_fault(monkeypatch):
+    monkeypatch.setenv(ON_ERROR_VARIABLE, "raise")
+    with pytest.raises(ValueError, match="bad"):
+        StageRun(stage="fit", experiment="e").outcome_of(ValueError("bad"))
+
+
+def test_a_stage_ends_with_the_exit_code_of_its_error_and_the_log_says_so(run, tmp_path, capsys):
+    error = EnvironmentFault(code="RN-R26", found="disk is full", fix="make room")
+    log = tmp_path / "logs" / "fit.log"
+    with pytest.raises(SystemExit) as ended, stage_run(run, log=log, outputs=[]):
+        raise error
+    assert ended.value.code == 5
+    assert log.read_text().rstrip().endswith("(exit 5)")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_facts_of_the_run_lie_beside_the_result(run, tmp_path):
+    output = tmp_path / "fit.h5"
+    with stage_run(run, log=tmp_path / "fit.log", outputs=[output]):
+        output.write_text("result")
+    facts = json.loads((tmp_path / "fit.run.json").read_text())
+    assert facts["stage"] == "fit"
+    assert facts["seconds"] >= 0
+    assert facts["peak_memory_mb"] > 1
+
+
+def test_progress_is_told_seldom_but_always_at_the_end(caplog):
+    progress = Progress("e")
+    with caplog.at_level(logging.INFO):
+        for done in range(1, 1001):
+            progress(done, 1000)
+    assert len(caplog.records) == 1
+    assert "1000 of 1000" in caplog.text

@@ -1,0 +1,175 @@
+"""A small run from NWB files to reports: one sound experiment, one of broken files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline import registry
+from pipeline.core.outcome import Outcome
+from pipeline.core.rng import stream
+from pipeline.io.nwb.write import write_recording
+from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.stages.demo import SESSION_START, recording_of
+
+SHEET = """\
+experiment\trecording\tnwb\tactivity\tidentity\ttruth
+sound\tone\tone.nwb\tcalcium\tidentity\ttruth
+sound\ttwo\ttwo.nwb\tcalcium\tidentity\ttruth
+mixed\tone\tone.nwb\tcalcium\tidentity\t
+mixed\tbroken\tbroken.nwb\tcalcium\tidentity\t
+broken\ttext\ttext.nwb\t\t\t
+"""
+SETTINGS = """\
+recordings: recordings.tsv
+methods:
+  connectome: {rank: 2, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}
+run: {parts_per_job: 3}
+"""
+
+
+def pipeline_run(folder, *words):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", "run", "--", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder after a run, and what the run said."""
+    folder = tmp_path_factory.mktemp("project")
+    simulate = registry.methods()["connectome"].room("simulate")
+    views, truth = simulate.simulate(stream(5, "end to end"), size="tiny")
+    for name, view in zip(("one", "two"), views, strict=False):
+        write_recording(
+            folder / f"{name}.nwb",
+            recording_of(view),
+            description="simulated",
+            session_start=SESSION_START,
+        )
+    write_record(folder / "truth" / "connectome.h5", truth)
+    whole = (folder / "one.nwb").read_bytes()
+    (folder / "broken.nwb").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.nwb").write_text("time,cell\n0,1\n")
+    (folder / "recordings.tsv").write_text(SHEET)
+    (folder / "settings.yaml").write_text(SETTINGS)
+    return folder, pipeline_run(folder, "--configfile", "settings.yaml", "--cores", "2")
+
+
+def document(folder, experiment):
+    return json.loads((folder / "results" / experiment / "report.json").read_text())
+
+
+def test_the_run_ends_with_the_class_of_what_failed(finished):
+    _, done = finished
+    assert done.returncode == 3, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    assert re.search(r"ERROR IN-F03 mixed/broken: broken.nwb: .* Fix: ", done.stderr)
+    assert re.search(r"ERROR IN-F05 broken/text: text.nwb: .* Fix: ", done.stderr)
+
+
+def test_every_experiment_has_a_report_and_the_index_links_them(finished):
+    folder, done = finished
+    index = (folder / "results" / "index.html").read_text()
+    for experiment in ("sound", "mixed", "broken"):
+        assert (folder / "results" / experiment / "report.html").exists()
+        assert f'href="{experiment}/report.html"' in index
+        assert f"results/{experiment}/report.html" in done.stdout
+
+
+def test_a_sound_experiment_has_a_result_that_the_others_do_not_harm(finished):
+    folder, _ = finished
+    found = document(folder, "sound")
+    assert found["methods"]["connectome"]["status"] in ("ok", "warn")
+    assert found["methods"]["connectome"]["numbers"]
+    assert [row["status"] for row in found["recordings"]] == ["ok", "ok"]
+    assert list(found) == ["experiment", "methods", "provenance", "recordings"]
+
+
+def test_methods_of_later_versions_say_so(finished):
+    folder, _ = finished
+    for name in registry.PLANNED:
+        entry = document(folder, "sound")["methods"][name]
+        assert entry["status"] == "not_applicable"
+        assert entry["reason"] == "not yet part of this version"
+
+
+def test_a_broken_recording_leaves_the_others_of_its_experiment(finished):
+    folder, _ = finished
+    found = document(folder, "mixed")
+    statuses = {row["recording"]: row["status"] for row in found["recordings"]}
+    assert statuses == {"one": "ok", "broken": "failed"}
+    assert found["methods"]["connectome"]["status"] == "warn"
+    checks = (folder / "results" / "mixed" / "connectome" / "checks.json").read_text()
+    assert "1 of 2" in checks
+
+
+def test_an_experiment_without_any_recording_still_has_a_page_that_tells_why(finished):
+    folder, _ = finished
+    outcome = read_record(
+        folder / "results" / "broken" / "recordings" / "text" / "recording.h5", Outcome
+    )
+    assert outcome.status == "failed"
+    page = (folder / "results" / "broken" / "report.html").read_text()
+    assert "IN-F05" in page
+    assert document(folder, "broken")["methods"]["connectome"]["status"] == "failed"
+
+
+def test_what_the_run_left_open_is_only_what_failed(finished):
+    folder, _ = finished
+    done = pipeline_run(folder, "-n", "--configfile", "settings.yaml")
+    assert "summary" in done.stdout
+    assert "connectome_fit" not in done.stdout
+
+
+def test_nothing_is_left_half_written(finished):
+    folder, _ = finished
+    names = [path.name for path in (folder / "results").rglob("*") if path.is_file()]
+    assert [name for name in names if "tmp" in name or name.startswith(".")] == []
+
+
+def test_a_repaired_file_is_tried_again_and_then_nothing_is_left_to_do(finished):
+    folder, _ = finished
+    fit = folder / "results" / "sound" / "connectome" / "fit.h5"
+    before = read_digest(fit)
+    for name in ("broken", "text"):
+        (folder / f"{name}.nwb").write_bytes((folder / "one.nwb").read_bytes())
+    done = pipeline_run(folder, "--configfile", "settings.yaml", "--cores", "2")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (folder / "results" / "summary.tsv").exists()
+    assert read_digest(fit) == before
+    again = pipeline_run(folder, "-n", "--configfile", "settings.yaml")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+class Loads(HTMLParser):
+    """Collects what a page would fetch."""
+
+    def __init__(self):
+        super().__init__()
+        self.addresses = []
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("src", "href") and tag != "a" and value:
+                self.addresses.append(value)
+
+
+def test_a_report_is_small_and_fetches_nothing(finished):
+    folder, _ = finished
+    path = folder / "results" / "sound" / "report.html"
+    assert path.stat().st_size < 3_000_000
+    parser = Loads()
+    parser.feed(path.read_text())
+    assert [a for a in parser.addresses if not a.startswith(("data:", "#"))] == []
