@@ -44,9 +44,33 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(path, "r")
     except OSError as error:
         raise _not_opened(error, size) from error
-    with file:
+    with file, _damage_named(size):
         check_version(file)
         yield file
+
+
+@contextmanager
+def _damage_named(size: int) -> Iterator[None]:
+    """Faults that HDF5 itself meets on its way through the structure, as damage of the file."""
+    try:
+        yield
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        if not _raised_by_hdf5(error):
+            raise
+        raise DataError(
+            code="IN-F04",
+            found=f"damaged: HDF5 cannot follow its structure ({size} bytes; "
+            f"{one_line(str(error))})",
+            fix="copy the file again, and compare its checksum with the source",
+        ) from error
+
+
+def _raised_by_hdf5(error: Exception) -> bool:
+    """Whether the library that reads HDF5 raised it, and not code of ours."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "h5py" in trace.tb_frame.f_code.co_filename
 
 
 def version_of(file: h5py.File) -> str:

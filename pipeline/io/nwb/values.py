@@ -177,7 +177,16 @@ def time_base(series: h5py.Group, *, n_samples: int) -> NDArray[np.float64]:
             found=f"the rate is {rate:g} Hz and the starting time {start:g} s",
             fix="write the true sampling rate, or one timestamp a sample",
         )
-    return start + np.arange(n_samples, dtype=np.float64) / rate
+    grid: NDArray[np.float64] = start + np.arange(n_samples, dtype=np.float64) / rate
+    if not np.all(np.diff(grid) > 0):
+        raise DataError(
+            code="IN-C16",
+            place=f"{starting_time.name}@rate",
+            found=f"at a rate of {rate:g} Hz from {start:g} s on, times of samples cannot be told "
+            "apart",
+            fix="write the true sampling rate and starting time in seconds",
+        )
+    return grid
 
 
 def checked_timestamps(timestamps: h5py.Dataset) -> NDArray[np.float64]:

@@ -300,6 +300,15 @@ def test_an_unusable_rate_is_refused(path, rate):
     assert refusal_of(path).code == "IN-C16"
 
 
+def test_a_start_so_late_that_samples_cannot_be_told_apart_is_refused(path):
+    imaging_file(path)
+    with edited(path) as file:
+        file[f"{DFF}/starting_time"][()] = 1e18
+    error = refusal_of(path)
+    assert error.code == "IN-C16"
+    assert "told apart" in error.found
+
+
 def test_a_series_without_a_time_base_is_refused(path):
     imaging_file(path)
     with edited(path) as file:

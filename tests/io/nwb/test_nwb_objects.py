@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.io.nwb.objects import MAX_DEPTH
 from tests.support.nwb_factory import (
     DFF,
     N_CELLS,
@@ -132,3 +133,11 @@ def test_traces_of_an_extension_that_the_file_defines_are_read(path):
     recording, notes = read(path)
     assert recording.about.source_series == DFF
     assert notes == ()
+
+
+def test_what_lies_deeper_than_any_schema_goes_is_not_looked_for(path):
+    with edited(path) as file:
+        deep = "/acquisition" + "/deeper" * MAX_DEPTH
+        file.create_group(deep)
+        file.move("/processing/ophys/DfOverF", f"{deep}/DfOverF")
+    assert refusal_of(path).code == "IN-C01"

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, PipelineError
+from pipeline.core.rng import stream
 from pipeline.io.nwb.open import open_nwb
 from tests.support.nwb_factory import (
     DFF,
@@ -220,3 +221,24 @@ def test_a_file_without_activity_is_refused_with_what_it_has(tmp_path):
     error = refusal_of(save(new_session(), tmp_path / "day1.nwb"))
     assert error.code == "IN-C01"
     assert "Subject" in error.found
+
+
+def test_damage_anywhere_is_refused_as_damage_or_does_not_matter(recording_file):
+    whole = recording_file.read_bytes()
+    rng = stream(0, "damage")
+    codes = set()
+    for _ in range(30):
+        bytes_of = bytearray(whole)
+        for start in rng.integers(0, len(whole) - 64, size=20):
+            bytes_of[start : start + 32] = rng.bytes(32)
+        recording_file.write_bytes(bytes_of)
+        try:
+            read(recording_file)
+        except PipelineError as error:
+            codes.add(error.code)
+    assert "IN-F04" in codes
+
+
+def test_a_fault_of_our_own_code_is_not_taken_for_damage(recording_file):
+    with pytest.raises(KeyError), open_nwb(recording_file):
+        {}["ours"]
