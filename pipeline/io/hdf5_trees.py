@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.io.patient_file import PatientFile
+from pipeline.io.seals import is_whole, seal
 from pipeline.io.trees import Branch, Leaf
 
 CHUNKED_FROM_BYTES = 16 * 2**10
@@ -26,22 +28,26 @@ TEXT = h5py.string_dtype("utf-8")
 
 def write_tree(path: Path, tree: Branch, attributes: Mapping[str, str | int]) -> None:
     """Write a tree and the attributes of its root; the same tree gives the same bytes."""
-    # The file's format is fixed, with checksums over its structure. Nobody else knows the file
-    # yet, so it needs no lock, which some network file systems do not have.
-    with h5py.File(path, "w", libver=("v110", "v110"), locking=False) as file:
-        for name, value in sorted(attributes.items()):
-            file.attrs[name] = value
-        _write_branch(file, tree)
+    # The file's format is fixed, with checksums over its structure.
+    with path.open("w+b", buffering=0) as raw:
+        target = PatientFile(raw)
+        try:
+            with h5py.File(target, "w", libver=("v110", "v110")) as file:
+                _write_attributes(file, attributes)
+                _write_branch(file, tree, target=target)
+        finally:
+            target.raise_error()
+    seal(path)
 
 
-def _write_branch(group: h5py.Group, branch: Branch) -> None:
-    for name, value in sorted(branch.attributes.items()):
-        group.attrs[name] = value
+def _write_branch(group: h5py.Group, branch: Branch, *, target: PatientFile) -> None:
+    _write_attributes(group, branch.attributes)
     for name, node in sorted(branch.children.items()):
         if isinstance(node, Branch):
-            _write_branch(group.create_group(name), node)
+            _write_branch(group.create_group(name), node, target=target)
         else:
             _write_leaf(group, name, node)
+            target.raise_error()
     _attach_scales(group, branch)
 
 
@@ -53,8 +59,17 @@ def _write_leaf(group: h5py.Group, name: str, leaf: Leaf) -> None:
         options |= {"chunks": _chunks(values), "compression": "gzip", "compression_opts": 4}
         options["shuffle"] = True
     dataset = group.create_dataset(name, data=values, track_times=False, **options)
-    for key, value in sorted(leaf.attributes.items()):
-        dataset.attrs[key] = value
+    _write_attributes(dataset, leaf.attributes)
+
+
+def _write_attributes(node: h5py.Group | h5py.Dataset, attributes: Mapping[str, str | int]) -> None:
+    for name, value in sorted(attributes.items()):
+        if isinstance(value, str):
+            # Of fixed length, so that it lies in the header, which has a checksum of its own.
+            raw = value.encode()
+            node.attrs.create(name, raw, dtype=h5py.string_dtype("utf-8", max(1, len(raw))))
+        else:
+            node.attrs[name] = value
 
 
 def _chunks(values: NDArray[Any]) -> tuple[int, ...]:
@@ -91,10 +106,11 @@ def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:
 
     Raises
     ------
-    OSError, KeyError, ValueError, RuntimeError, TypeError
-        Whatever h5py makes of a damaged file.
+    ValueError
+        If the file is not what was written.
     """
-    with h5py.File(path, "r", locking=False) as file:
+    _check_whole(path)
+    with open_file(path) as file:
         attributes = read_attributes(file)
         return Branch(children=_children(file, loaded=True)), attributes
 
@@ -102,17 +118,28 @@ def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:
 @contextmanager
 def stored_tree(path: Path) -> Iterator[tuple[Branch, dict[str, str | int]]]:
     """As :func:`read_tree`, but arrays stay in the file, which is open while the block lasts."""
-    with h5py.File(path, "r", locking=False) as file:
+    _check_whole(path)
+    with open_file(path) as file:
         attributes = read_attributes(file)
         yield Branch(children=_children(file, loaded=False)), attributes
 
 
+def open_file(path: Path) -> h5py.File:
+    """One of our files, for reading; without a lock, since it is replaced but never changed."""
+    return h5py.File(path, "r", locking=False)
+
+
+def _check_whole(path: Path) -> None:
+    if not is_whole(path):
+        raise ValueError("its checksum does not match its bytes")
+
+
 def read_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str | int]:
     """Attributes of a group or dataset, without those that tie axes to arrays."""
+    values = {name: node.attrs[name] for name in node.attrs if name not in LINKING}
     return {
-        name: value if isinstance(value, str) else int(value)
-        for name, value in node.attrs.items()
-        if name not in LINKING
+        name: value.decode() if isinstance(value, bytes) else int(value)
+        for name, value in values.items()
     }
 
 

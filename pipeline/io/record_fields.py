@@ -80,8 +80,8 @@ def _plain_node(value: Any, hint: Any, *, name: str) -> Leaf | Branch:  # Any: a
     if isinstance(value, pd.DataFrame):
         return table_branch(value, axis="row")
     if isinstance(value, np.ndarray):
-        names = tuple(f"{name}_{index}" for index in range(value.ndim))
-        return array_leaf(value, axes=names if value.ndim > 1 else names[:1])
+        # The sign keeps names of axes apart from those of other fields and keys.
+        return array_leaf(value, axes=tuple(f"{name}%{index}" for index in range(value.ndim)))
     if isinstance(value, tuple) and _all_records(hint):
         children = {f"{i:06d}": tree_of(item) for i, item in enumerate(value)}
         return Branch(children=children)
@@ -91,7 +91,7 @@ def _plain_node(value: Any, hint: Any, *, name: str) -> Leaf | Branch:  # Any: a
         inner = value_hint(hint)
         return Branch(
             children={
-                escaped(key): _plain_node(entry, inner, name="entry")
+                (node := escaped(key)): _plain_node(entry, inner, name=node)
                 for key, entry in value.items()
             }
         )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import ArraySource
 from pipeline.io.atomic import replacing, write_fault
 from pipeline.io.documents import damaged, foreign, missing, unreadable
-from pipeline.io.hdf5_trees import read_attributes, read_tree, stored_tree, write_tree
+from pipeline.io.hdf5_trees import open_file, read_attributes, read_tree, stored_tree, write_tree
 from pipeline.io.record_fields import RECORD, record_of, tree_of
 from pipeline.io.trees import Branch, content_digest
 
@@ -82,8 +82,8 @@ def read_record(path: Path, *kinds: type[Any]) -> Any:  # Any: a record of one o
     DataError
         If it holds another type of record or comes from another version (RN-R11).
     """
+    _root_attributes(path)  # refuses other versions before damage is looked for
     tree, attributes = _guarded(path, lambda: read_tree(path))
-    _check_version(path, attributes)
     typed = _typed(tree, attributes)
     if _guarded(path, lambda: content_digest(typed)) != attributes.get("digest"):
         raise damaged(path, "its digest does not match its content")
@@ -103,7 +103,7 @@ def read_digest(path: Path) -> str:
     DataError
         If it comes from another version (RN-R11).
     """
-    return _root_attribute(path, "digest")
+    return str(_root_attributes(path)["digest"])
 
 
 def record_type(path: Path) -> str:
@@ -111,7 +111,7 @@ def record_type(path: Path) -> str:
 
     Raises as :func:`read_digest` does.
     """
-    return _root_attribute(path, RECORD)
+    return str(_root_attributes(path)[RECORD])
 
 
 @contextmanager
@@ -132,9 +132,9 @@ def array_source(path: Path, place: str) -> Iterator[ArraySource]:
     DataError
         If it comes from another version or has no such array (RN-R11).
     """
-    file = _guarded(path, lambda: h5py.File(path, "r", locking=False))
+    _root_attributes(path)
+    file = _guarded(path, lambda: open_file(path))
     with file:
-        _check_version(path, _guarded(path, lambda: read_attributes(file)))
         dataset = _guarded(path, lambda: file.get(place))
         if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
             raise foreign(path, f"it has no array '{place}'")
@@ -165,14 +165,14 @@ class _StoredArray:
         return entries
 
 
-def _root_attribute(path: Path, name: str) -> str:
-    def attributes() -> dict[str, str | int]:
-        with h5py.File(path, "r", locking=False) as file:
+def _root_attributes(path: Path) -> dict[str, str | int]:
+    def read() -> dict[str, str | int]:
+        with open_file(path) as file:
             return read_attributes(file)
 
-    found = _guarded(path, attributes)
-    _check_version(path, found)
-    return str(found[name])
+    attributes = _guarded(path, read)
+    _check_version(path, attributes)
+    return attributes
 
 
 def _typed(tree: Branch, attributes: dict[str, str | int]) -> Branch:
