@@ -206,6 +206,8 @@ def _sentence(recordings: Sequence[Recording], failures: Mapping[str, Outcome]) 
     lasting = (
         f"lasting {durations[0]:.4g} s"
         if len(durations) == 1
+        else f"lasting {durations[0]:.4g} s each"
+        if max(durations) - min(durations) < 0.01 * max(durations)
         else f"lasting {min(durations):.4g} to {max(durations):.4g} s"
     )
     animals = f" of {_count(len(subjects), 'animal')}" if subjects else ""

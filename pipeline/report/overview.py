@@ -21,7 +21,7 @@ MOST_SPANS = 60
 
 CALCIUM_STEP = 0.005
 SPIKE_STEP = 0.05
-SPIKE_LIMITS = (-2.0, 5.0)
+SPIKE_LIMITS = (-2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -191,23 +191,28 @@ def stretches(recording: Recording) -> tuple[Span, ...]:
 
 
 def timeline_panel(recording: Recording, binned: Binned) -> Heatmap | None:
-    """Which share of each time bin lies in each epoch and in trials of each condition."""
+    """Which share of each time bin lies in each epoch and in trials of each condition.
+
+    None where the strip above the activity tells it all.
+    """
+    if not len(recording.trials) and len(recording.epochs) <= MOST_SPANS:
+        return None
     rows: dict[str, pd.DataFrame] = {}
     for table, column, word in (
         (recording.epochs, "label", "epoch"),
-        (recording.trials, "condition", "trial"),
+        (recording.trials, "condition", "condition"),
     ):
         names = table[column].fillna("").astype(str)
         common = names.value_counts().index[:MOST_LABELS]
         for name in sorted(
             common, key=lambda name: float(table.loc[names == name, "start_s"].min())
         ):
-            rows[f"{word} {name}".strip()] = table[names == name]
+            rows[f"{word}: {name}" if name else word] = table[names == name]
     if not rows:
         return None
     cover = np.stack([covered(table, binned) for table in rows.values()])
     return Heatmap(
-        title="Timeline",
+        title="Timeline: share of each bin",
         values=(np.round(cover * 50) / 50).astype(np.float32),
         x=binned.centres,
         x_title="Time (s)",
@@ -266,7 +271,7 @@ def _caption(
     else:
         what = (
             f"Spike rate in bins of {binned.width_s:.3g} s; each unit in standard deviations from "
-            "its own mean"
+            f"its own mean, with colours ending at {SPIKE_LIMITS[0]:g} and {SPIKE_LIMITS[1]:g}"
         )
     order = "Units are sorted by region, then " if by_region else "Units are sorted "
     sample = f" Every {_ordinal(every)} of {n_used} units is shown." if every > 1 else ""

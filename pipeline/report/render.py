@@ -160,7 +160,7 @@ def tokens() -> str:
         f":root{{{light}}}"
         f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
         f":root[data-theme=light]{{{light}}}:root[data-theme=dark]{{{dark}}}"
-        f"@media print{{:root,:root[data-theme]{{{light}}}}}"
+        f"@media print{{:root,:root[data-theme]{{{light}--paper:{LIGHT.surface};}}}}"
     )
 
 

@@ -143,7 +143,7 @@ def test_the_page_prints_with_all_figures_in_light_colours(opened, report_file):
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("figure.drawn[data-drawn=yes]").count() == N_FIGURES
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(250, 250, 247)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     widest = page.evaluate(
         "Math.max(...[...document.querySelectorAll('.main-svg')].map(s => s.clientWidth))"
     )

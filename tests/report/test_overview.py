@@ -106,7 +106,7 @@ def test_the_timeline_has_a_row_for_each_epoch_and_condition_in_order_of_time():
     )
     binned = bin_activity(recording.activity, np.arange(3), columns=600)
     panel = timeline_panel(recording, binned)
-    assert panel.y_labels == ("epoch early", "epoch late", "trial b", "trial a")
+    assert panel.y_labels == ("epoch: early", "epoch: late", "condition: b", "condition: a")
     assert panel.values[2].sum() * binned.width_s == pytest.approx(2.0, abs=0.1)
 
 
@@ -116,6 +116,13 @@ def test_without_epochs_and_trials_there_is_no_timeline():
     assert timeline_panel(recording, binned) is None
     assert stretches(recording) == ()
     assert len(overview(recording).panels) == 1
+
+
+def test_epochs_alone_are_told_by_the_strip_and_need_no_timeline():
+    recording = calcium(epochs=intervals([(0, 5, "early"), (5, 10, "late")], "label"))
+    figure = overview(recording)
+    assert len(figure.panels) == 1
+    assert [span.label for span in figure.panels[0].spans] == ["early", "late"]
 
 
 def test_only_used_units_are_shown_and_the_words_count_them():

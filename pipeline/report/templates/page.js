@@ -179,7 +179,7 @@
     if (panel.plain) return { l: 10, r: 10, t: 10, b: 10 };
     const limit = limitsOf(width, panel.kind);
     const left = panel.ylabels && panel.ylabels.length ? widest(panel.ylabels, limit.y) : 36;
-    const right = hasScale(panel) ? (width < 480 ? 62 : 86) : 14;
+    const right = hasScale(panel) ? (width < 480 ? 66 : 98) : 14;
     const room = Math.max(width - left - right - 40, 40);
     const below = panel.xlabels && panel.xlabels.length ? widest(panel.xlabels, limit.x) : 0;
     const turned = below > 0 && (below + 8) * panel.xlabels.length > room;
@@ -340,11 +340,13 @@
     });
   };
 
-  const finishTrace = (trace, panel, theme, width) => {
+  const finishTrace = (trace, panel, theme, size, margin) => {
     if (trace.type !== "heatmap") return trace;
     const count = theme.groups.length;
     const z = trace.showscale ? trace.z
       : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
+    const title = escaped(short(panel.valueTitle, 36));
+    const told = size.width >= 480 && widest([title], 40) < size.height - margin.t - margin.b;
     const lopsided = panel.traces[0].colorscale === "@diverging" && trace.zmin !== -trace.zmax;
     return {
       ...trace,
@@ -353,7 +355,7 @@
       colorbar: {
         thickness: 11, len: 1, lenmode: "fraction", outlinewidth: 0, xpad: 10, ypad: 0,
         tickfont: { size: 11, color: theme.muted }, nticks: 5, ticks: "",
-        title: { text: width < 480 ? "" : escaped(short(panel.valueTitle, 36)), side: "right",
+        title: { text: told ? title : "", side: "right",
           font: { size: 12, color: theme.ink } },
       },
     };
@@ -380,7 +382,7 @@
     const theme = themes[appearance()];
     box.style.minHeight = `${size.height}px`;
     const traces = panel.traces.map((trace) =>
-      finishTrace(painted(trace, theme, ""), panel, theme, size.width));
+      finishTrace(painted(trace, theme, ""), panel, theme, size, margin));
     Plotly.react(box, traces, layoutOf(panel, size, margin, theme), CONFIG);
     box.current = { size, margin };
     if (box.drawn) return;
