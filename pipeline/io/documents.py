@@ -19,7 +19,8 @@ T = TypeVar("T")
 def write_document(path: Path, value: object) -> None:
     """Write a dataclass, or a tuple of dataclasses, as JSON; whole or not at all.
 
-    The same value gives the same bytes. The file carries the format's version and a digest of
+    The same value gives the same bytes; the order of a mapping, such as the columns of a table, is
+    part of the value. The file carries the format's version and a digest of
     its value, so that damage is noticed.
 
     Raises
@@ -122,5 +123,5 @@ def _digest(plain: Any) -> str:  # Any: JSON
 
 
 def _text(plain: Any, *, indent: int | None = None) -> str:  # Any: JSON
-    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent)
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False, indent=indent)
     return encodable(text)

@@ -35,7 +35,9 @@ S = TypeVar("S")
 def write_record(path: Path, record: object) -> None:
     """Write a record, whole or not at all.
 
-    The file is read again and compared with what was meant before it takes its name.
+    Mappings are stored in the order of their keys; that order is all that is not kept, beside the
+    index of tables. The file is read again and compared with what was meant before it takes its
+    name.
 
     Raises
     ------

@@ -1,0 +1,119 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import EnvironmentFault
+from pipeline.io.atomic import replacing
+
+
+def test_the_file_appears_when_the_block_ends_and_not_before(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "result.txt"
+
+    with replacing(path, suffix=".svg") as temporary:
+        temporary.write_text("whole")
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".svg"
+        assert not path.exists()
+
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_exception_leaves_the_old_file_alone(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "result.txt"
+
+    with replacing(path) as first, replacing(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EDQUOT, "raise the quota"),
+        (errno.EACCES, "make .* writable, or choose another folder"),
+        (errno.EROFS, "setting 'out'"),
+        (errno.EIO, "check the disk"),
+    ],
+)
+def test_what_the_system_refuses_becomes_advice(tmp_path: Path, number: int, advice: str) -> None:
+    path = tmp_path / "result.txt"
+
+    with (
+        pytest.raises(EnvironmentFault, match=rf"RN-R26.*result\.txt.*{advice}") as caught,
+        replacing(path),
+    ):
+        raise OSError(number, os.strerror(number))
+
+    assert os.strerror(number) in caught.value.found
+    assert caught.value.exit_code == 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(EnvironmentFault, match="RN-R26"), replacing(tmp_path / "file" / "a.txt"):
+        pass
+
+
+def test_an_error_about_another_file_passes_unchanged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "result.txt"):
+        (tmp_path / "input.txt").read_text()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    with replacing(tmp_path / "result.txt"):
+        pass
+    (tmp_path / "plain.txt").touch()
+
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "result.txt"
+    seen: list[tuple[bool, bool]] = []
+    sync = os.fsync
+
+    def watched(handle: int) -> None:
+        target = Path(f"/proc/self/fd/{handle}").readlink()
+        seen.append((target.is_dir(), path.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with replacing(path) as temporary:
+        temporary.write_text("x")
+
+    assert seen == [(False, False), (True, True)]
