@@ -20,6 +20,7 @@ from pipeline.methods.connectome.windows import (
     common_windows,
     cut_stretches,
     epochs_agree,
+    epochs_mark_moments,
     whole_stretches,
 )
 
@@ -277,7 +278,8 @@ def _mode(views: Sequence[TraceEnsemble], config: ConnectomeConfig) -> str:
     if config.alignment == "by_epoch" and not agree:
         raise NotApplicable(f"Recordings cannot be aligned by epoch: {why_not}.")
     if config.alignment == "auto":
-        return "by_epoch" if agree and len(views) > 1 else "concatenate"
+        shared = agree and len(views) > 1 and epochs_mark_moments(views)
+        return "by_epoch" if shared else "concatenate"
     return config.alignment
 
 

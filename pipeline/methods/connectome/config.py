@@ -86,7 +86,8 @@ class ConnectomeConfig(MethodConfig):
         description=(
             "How recordings share time: 'by_epoch' cuts out the same epochs from all of them, "
             "'concatenate' puts them one after another, 'auto' takes 'by_epoch' only where every "
-            "recording has the same epochs as often and as long. Paper: stimulus epochs."
+            "recording has the same epochs as often and as long, none filling half of it. Paper: "
+            "stimulus epochs."
         ),
     )
     pre_s: float = Field(

@@ -16,6 +16,9 @@ from pipeline.methods.connectome.affinity import Speeds
 DURATION_TOLERANCE = 0.1
 """Largest relative difference in duration of the epochs of one label."""
 
+LONGEST_SHARE = 0.5
+"""Share of a recording above which an epoch marks no moment that recordings could share."""
+
 EPOCH_COLUMNS = ("start_s", "stop_s", "label", "recording")
 
 
@@ -90,6 +93,20 @@ def epochs_agree(views: Sequence[TraceEnsemble]) -> tuple[bool, str]:
                 f"by more than {DURATION_TOLERANCE:.0%}"
             )
     return True, ""
+
+
+def epochs_mark_moments(views: Sequence[TraceEnsemble]) -> bool:
+    """Whether epochs are short against their recordings, so that they give a shared clock.
+
+    An epoch that fills a recording (kept on food throughout) says what the recording is, not
+    when something happened; laying recordings side by side by it would only align their starts.
+    """
+    for view in views:
+        span_s = float(view.time[-1] - view.time[0])
+        length = view.epochs["stop_s"] - view.epochs["start_s"]
+        if not len(length) or float(length.max()) > LONGEST_SHARE * span_s:
+            return False
+    return True
 
 
 def common_windows(views: Sequence[TraceEnsemble], *, pre_s: float, post_s: float) -> Windows:
