@@ -36,6 +36,13 @@ def label_axis(axis: Any, labels: Sequence[str], *, inches: float) -> None:  # A
 
 def draw_spans(axes: Axes, spans: Sequence[Span], *, shade: bool) -> None:
     """A strip of labelled stretches above the axes, and faint shading below it."""
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
+
+    def above(points: float) -> Any:  # Any: a transform of Matplotlib's
+        lift = ScaledTranslation(0, points / 72, axes.figure.dpi_scale_trans)
+        return axes.get_xaxis_transform() + lift
+
     places = {label: place for place, label in enumerate(span_labels(spans))}
     low, high = axes.get_xlim()
     for span in spans:
@@ -43,16 +50,17 @@ def draw_spans(axes: Axes, spans: Sequence[Span], *, shade: bool) -> None:
         if stop <= start:
             continue
         color = LIGHT.groups[group_index(places[span.label])]
-        strip = {"color": color, "alpha": 0.35, "linewidth": 0, "clip_on": False}
-        axes.axvspan(start, stop, ymin=1.01, ymax=1.05, **strip)
+        strip = Line2D(
+            [start, stop], [1, 1], transform=above(5), color=color, alpha=0.4, linewidth=6,
+            solid_capstyle="butt", clip_on=False,
+        )  # fmt: skip
+        axes.add_artist(strip)
         if shade and len(spans) <= MOST_STRIP_LABELS:
             axes.axvspan(start, stop, color=color, alpha=0.08, linewidth=0, zorder=0)
-        share = (stop - start) / (high - low)
-        text = strip_text(span.label, places[span.label], share=share)
+        text = strip_text(span.label, places[span.label], share=(stop - start) / (high - low))
         axes.text(
-            (start + stop) / 2, 1.06, text, transform=axes.get_xaxis_transform(),
-            ha="center", va="bottom", fontsize=6.5,
-        )  # fmt: skip
+            (start + stop) / 2, 1, text, transform=above(9), ha="center", va="bottom", fontsize=6.5
+        )
     axes.set_xlim(low, high)
 
 

@@ -70,7 +70,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     if panel.title:
         # Above the strip of spans, where there is one.
         spanned = isinstance(panel, (Heatmap, Lines)) and panel.spans
-        axes.set_title(panel.title, loc="left", pad=18 if spanned else 6)
+        axes.set_title(panel.title, loc="left", pad=20 if spanned else 6)
 
 
 def panel_height(panel: Panel, *, width: float) -> float:
