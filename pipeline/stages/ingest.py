@@ -57,9 +57,10 @@ def ingest(
     notes: tuple[Note, ...] = ()
     try:
         result, notes = _read(run, nwb=nwb, options=options, subject=subject)
+        write_record(output, result)
     except Exception as error:
         result = run.outcome_of(error, file=nwb.name)
-    write_record(output, result)
+        write_record(output, result)
     write_document(quality, _quality(nwb.name, result, notes=notes))
     return result
 
