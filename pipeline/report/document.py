@@ -44,8 +44,9 @@ def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers
 
 
 def _section(section: Section) -> Json:
+    doubts = ", ".join(check.name for check in section.checks if check.status in ("warn", "fail"))
     return {
         "status": section.status,
-        "reason": section.reason,
+        "reason": section.reason or (doubts and f"read first: {doubts}"),
         "numbers": plain(section.numbers),
     }

@@ -78,7 +78,7 @@ def report(
     with replacing(html) as temporary:
         temporary.write_text(render(page), encoding="utf-8")
     with replacing(document) as temporary:
-        text = json.dumps(report_document(page), indent=1, sort_keys=True, allow_nan=False)
+        text = json.dumps(report_document(page), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
