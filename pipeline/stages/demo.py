@@ -103,7 +103,7 @@ def recording_of(view: TraceEnsemble) -> Recording:
             subject=f"simulated-{view.recording}",
             species="Caenorhabditis elegans",
             strain="none (simulated)",
-            sex="O",
+            sex="XX",
             age="P3D",
             lab="none (simulated)",
             institution="none (simulated)",
