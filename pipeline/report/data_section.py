@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,9 @@ LEAST_USED = 0.8
 """Share of units below which leaving the others out may change the picture."""
 MOST_MISSING = 0.05
 """Share of samples above which gaps may change the picture."""
+TOLD_REMARKS = 3
+LONGEST_REMARK = 200
+"""Remarks, and letters of one, that the check tells; the table has all."""
 NAMED_UNITS = 12
 NAMED_REGIONS = 6
 
@@ -160,7 +164,9 @@ def _missing_check(recordings: Sequence[Recording]) -> list[Check]:
             status="pass" if few else "warn",
             value=f"{100 * share:.2g} %",
             threshold=f"at most {100 * MOST_MISSING:.0f} %",
-            meaning="Almost all samples of the units used are there."
+            meaning="No sample of the units used is missing."
+            if share == 0
+            else "Almost all samples of the units used are there."
             if few
             else "Gaps are large enough to carry structure of their own.",
             advice="" if few else "See where the gaps lie in the overviews below.",
@@ -171,16 +177,39 @@ def _missing_check(recordings: Sequence[Recording]) -> list[Check]:
 def _note_check(notes: Mapping[str, Sequence[Note]]) -> Check:
     kinds = [note.kind for each in notes.values() for note in each]
     warned, repaired = kinds.count("warn"), kinds.count("repair")
+    counted = ((warned, "warning"), (repaired, "repair"))
+    told = ", ".join(_count(number, noun) for number, noun in counted if number)
     return Check(
         name="Files as expected",
         status="warn" if warned or repaired else "pass",
-        value=f"{_count(warned, 'warning')}, {_count(repaired, 'repair')}",
+        value=told or "no remark",
         threshold="none",
-        meaning="Something in the files was unusual or was mended while reading."
-        if warned or repaired
+        meaning=remarks_in_short(notes)
+        if told
         else "Nothing had to be mended or doubted while reading.",
-        advice="Read the remarks below." if warned or repaired else "",
+        advice="Each file's remarks are in a table below." if told else "",
     )
+
+
+def remarks_in_short(notes: Mapping[str, Sequence[Note]]) -> str:
+    """What was doubted or mended, remarks that differ only in numbers told once."""
+    alike: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for recording, each in notes.items():
+        for note in each:
+            if note.kind != "info":
+                key = (note.kind, note.place, re.sub(r"[0-9.]+", "#", note.text))
+                alike.setdefault(key, []).append((recording, note.text))
+    told = []
+    ordered = sorted(alike.items(), key=lambda item: item[0][0] != "warn")
+    for (kind, _, _), found in ordered[:TOLD_REMARKS]:
+        recording, text = found[0]
+        word = "Repaired" if kind == "repair" else "Warning"
+        recordings = {name for name, _ in found}
+        others = f" (alike in {len(recordings)} recordings)" if len(recordings) > 1 else ""
+        short = text if len(text) <= LONGEST_REMARK else f"{text[:LONGEST_REMARK].rstrip()}…"
+        told.append(f"{word} in {recording}{others}: {short}")
+    more = len(alike) - len(told)
+    return " ".join([*told, *([f"And {_count(more, 'remark')} more."] if more else [])])
 
 
 def missing_share(recordings: Sequence[Recording]) -> float | None:
@@ -235,13 +264,18 @@ def _recording_table(rows: Sequence[Mapping[str, Number]]) -> Table:
         "epochs": "Epochs",
     }
     columns = {name: tuple(row[key] for row in rows) for key, name in names.items()}
+    # Spike trains have no signal but themselves.
+    columns["Signal"] = tuple("" if row["signal"] == "spikes" else row["signal"] for row in rows)
     told = {
-        name: cells for name, cells in columns.items() if any(c not in (None, "") for c in cells)
+        name: cells for name, cells in columns.items() if any(c not in (None, "", 0) for c in cells)
     }
     return Table(
         id="recordings",
         title="Recordings",
-        caption="As the files tell it; duration is first to last sample, or the time observed.",
+        caption=(
+            "As the files tell it; duration is first to last sample, or the time observed. Columns "
+            "without any entry are left out."
+        ),
         columns=told,
     )
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
 from pipeline.report.packing import pack_array
-from pipeline.viz.axis import shortened
+from pipeline.viz.axis import told_apart
 from pipeline.viz.bars import bars_lie
-from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes
+from pipeline.viz.lines import dashes_tell
+from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
 from pipeline.viz.points import group_name
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
@@ -115,9 +116,11 @@ def _lines(panel: Lines, pool: ArrayPool) -> Json:
     x = pool.add(panel.x, exact=True)
     traces: list[Json] = []
     columns: list[list[Any]] = [[panel.x_title, x]]  # Any: name and reference
+    several = dashes_tell(panel)
     for line in panel.lines:
         place = group_index(line.group)
         color = f"g{place}"
+        dash = DASHES[place] if several else "solid"
         y = pool.add(line.y)
         columns.append([line.name, y])
         if line.lower is not None and line.upper is not None:
@@ -143,7 +146,7 @@ def _lines(panel: Lines, pool: ArrayPool) -> Json:
                 "x": x,
                 "y": y,
                 "name": plotly_text(line.name),
-                "line": {"color": f"@{color}", "width": 1.75, "dash": DASHES[place]},
+                "line": {"color": f"@{color}", "width": 1.75, "dash": dash},
                 "connectgaps": False,
             }
         )
@@ -285,19 +288,18 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
         for x, y, width, alpha, below in edge_classes(panel)
     ]
     named = set(labelled_nodes(panel))
+    names = told_apart(panel.labels, LONGEST)
+    outwards = on_ring(panel)
     for value in sorted(set(panel.group.tolist())):
         members = np.flatnonzero(panel.group == value)
         group = plotly_text(group_name(value, panel.group_names))
         traces.append(
             {
                 "type": "scatter",
-                "mode": "markers+text",
+                "mode": "markers" if outwards else "markers+text",
                 "x": pool.add(panel.x[members], exact=True),
                 "y": pool.add(panel.y[members], exact=True),
-                "text": [
-                    plotly_text(shortened(panel.labels[i], LONGEST)) if i in named else ""
-                    for i in members
-                ],
+                "text": [plotly_text(names[i]) if i in named else "" for i in members],
                 "customdata": [plotly_text(panel.labels[i]) for i in members],
                 "textposition": "top center",
                 "textfont": {"size": 9, "color": "@ink"},
@@ -312,6 +314,7 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
         "x": {},
         "y": {},
         "plain": True,
+        "rays": _rays(panel, names, sorted(named)) if outwards else [],
         "csv": {
             "form": "columns",
             "columns": [
@@ -321,6 +324,20 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
             ],
         },
     }
+
+
+def _rays(panel: Network, names: Sequence[str], shown: Sequence[int]) -> list[Json]:
+    """Names that stand outside a circle of nodes, each with its node's place and direction."""
+    angles = np.degrees(np.arctan2(panel.y, panel.x))
+    return [
+        {
+            "x": float(panel.x[node]),
+            "y": float(panel.y[node]),
+            "angle": round(float(angles[node]), 2),
+            "text": names[node],
+        }
+        for node in shown
+    ]
 
 
 def _spans(spans: Sequence[Span]) -> list[Json]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core.parts import Heatmap, Lines, Network, Panel, Points, Span
+from pipeline.core.parts import Figure, Heatmap, Lines, Network, Panel, Points, Span
+from pipeline.viz.lines import dashes_tell
 from pipeline.viz.points import group_name
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import group_index
@@ -61,6 +62,22 @@ def legend(panel: Panel) -> tuple[Entry, ...]:
     return ()
 
 
+def shared_legend(figure: Figure) -> tuple[Entry, ...]:
+    """What several panels would tell in the same words, told once for the figure.
+
+    Spans, where all panels with spans have the same labels; missing cells, where several panels
+    have some.
+    """
+    if len(figure.panels) < 2:
+        return ()
+    entries = [legend(panel) for panel in figure.panels]
+    spans = [tuple(one for one in each if one.kind == "span") for each in entries]
+    keys = {each for each in spans if each}
+    missing = [one for each in entries for one in each if one.shade == "missing" and one.label]
+    common = keys.pop() if len(keys) == 1 and sum(map(bool, spans)) > 1 else ()
+    return common + (tuple(missing[:1]) if len(missing) > 1 else ())
+
+
 def _curves(panel: Lines) -> tuple[Entry, ...]:
     """One entry a curve, or a group where there are too many curves to name."""
     if len(panel.lines) < 2:
@@ -73,12 +90,13 @@ def _curves(panel: Lines) -> tuple[Entry, ...]:
             names = [line.name for line in panel.lines if line.group == group]
             more = f" … {names[-1]} ({len(names)} curves)" if len(names) > 1 else ""
             named.append((names[0] + more, group))
+    several = dashes_tell(panel)
     return tuple(
         Entry(
             kind="line",
             label=name,
             colour=group_index(group),
-            dash=_DASH_PATTERNS[group_index(group)],
+            dash=_DASH_PATTERNS[group_index(group)] if several else "",
         )
         for name, group in named
     )

@@ -51,18 +51,27 @@ def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
         x=binned.centres,
         x_title="Time (s)",
         y_title="Unit",
-        value_title="Activity, scaled" if calcium else "Rate (z)",
+        value_title="Activity (share of own range)" if calcium else "Rate (z-score)",
         y_labels=tuple(unit_labels(recording.units.iloc[used[shown]])),
+        scale="sequential" if calcium else "diverging",
         limits=(0.0, 1.0) if calcium else SPIKE_LIMITS,
         spans=stretches(recording),
     )
     timeline = timeline_panel(recording, binned)
+    conditions = recording.trials["condition"].fillna("").astype(str)
     n_regions = recording.units["region"].iloc[used].astype(str).nunique()
     return Figure(
         id=f"overview-{recording.id}",
         title=f"Recording {recording.id}",
         finding=_finding(recording, used, scaled),
-        caption=_caption(recording, binned, every=every, n_used=len(used), by_region=n_regions > 1),
+        caption=_caption(
+            recording,
+            binned,
+            every=every,
+            n_used=len(used),
+            by_region=n_regions > 1,
+            n_conditions=conditions.nunique(),
+        ),
         alt=f"Heat map of {len(shown)} units over {binned.centres.size} time bins"
         + (", above a timeline of epochs and conditions." if timeline else "."),
         panels=(heat, timeline) if timeline else (heat,),
@@ -260,13 +269,19 @@ def _finding(recording: Recording, used: NDArray[np.intp], scaled: NDArray[np.fl
 
 
 def _caption(
-    recording: Recording, binned: Binned, *, every: int, n_used: int, by_region: bool
+    recording: Recording,
+    binned: Binned,
+    *,
+    every: int,
+    n_used: int,
+    by_region: bool,
+    n_conditions: int,
 ) -> str:
     if isinstance(recording.activity, SampledActivity):
         what = (
-            f"Mean {recording.activity.signal} in bins of {binned.width_s:.3g} s; each unit runs "
-            "from its 5th (0) to its 99th percentile (1), so that quiet and lively units look "
-            "alike"
+            f"Mean {signal_words(recording.activity.signal)} in bins of {binned.width_s:.3g} s; "
+            "each unit runs from its 5th (0) to its 99th percentile (1), so that quiet and lively "
+            "units look alike"
         )
     else:
         what = (
@@ -274,11 +289,21 @@ def _caption(
             f"its own mean, with colours ending at {SPIKE_LIMITS[0]:g} and {SPIKE_LIMITS[1]:g}"
         )
     order = "Units are sorted by region, then " if by_region else "Units are sorted "
+    rows = (
+        ""
+        if n_conditions <= MOST_LABELS
+        else (f" The timeline shows the {MOST_LABELS} most frequent of {n_conditions} conditions.")
+    )
     sample = f" Every {_ordinal(every)} of {n_used} units is shown." if every > 1 else ""
     return (
-        f"{what}. {order}by their part in the strongest common time course.{sample} Look for "
+        f"{what}. {order}by their part in the strongest common time course.{sample}{rows} Look for "
         "stripes over all units (motion, lamp changes), gaps and drift."
     )
+
+
+def signal_words(signal: str) -> str:
+    """A signal as people write it."""
+    return {"dff": "dF/F"}.get(signal, signal)
 
 
 def _ordinal(number: int) -> str:

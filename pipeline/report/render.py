@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.parts import Figure, Table
 from pipeline.report.document import plain
 from pipeline.report.fitting import Drawn, Key, fit_to_limit, packed
-from pipeline.report.legend import legend
+from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
 from pipeline.report.page import Page
 from pipeline.report.redact import redacted
 from pipeline.report.wording import (
     CHECK_WORDS,
+    SHORT_TABLE,
     STATUS_WORDS,
     doubtful,
     duration_text,
@@ -29,11 +31,13 @@ from pipeline.report.wording import (
     shown_columns,
     shown_rows,
     told,
+    typeset,
 )
 from pipeline.viz.theme import DARK, LIGHT, Theme
 
 if TYPE_CHECKING:
     import jinja2
+    from markupsafe import Markup
 
 
 PLACEHOLDER_DAYS = {"1900-01-01", "1970-01-01"}
@@ -124,6 +128,10 @@ def environment() -> jinja2.Environment:
         words=STATUS_WORDS,
         check_words=CHECK_WORDS,
         legend=legend,
+        shared_legend=shared_legend,
+        short_table=SHORT_TABLE,
+        typeset=typeset,
+        breakable=breakable,
         ranked=ranked,
         doubtful=doubtful,
         failure_facts=failure_facts,
@@ -210,6 +218,14 @@ def setting_nodes(
             text = ", ".join(number_text(item) for item in listed)
             nodes.append(Node(str(key), text, path in changed, None))
     return tuple(nodes)
+
+
+def breakable(text: str) -> Markup:
+    """Text in which lines may end behind a slash or an underscore, as in long paths."""
+    from markupsafe import Markup, escape
+
+    broken = re.sub(r"([/_\\])(?=[^/_\\])", r"\1<wbr>", str(escape(text)))
+    return Markup(broken)  # noqa: S704 - escaped above
 
 
 def _kind_of(part: Any) -> str:  # Any: a part as the template sees it

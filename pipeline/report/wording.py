@@ -34,6 +34,11 @@ CHECK_WORDS: Mapping[str, Word] = {
     "fail": Word("failed", "Fail"),
     "not_tested": Word("quiet", "Not tested"),
 }
+LONG_CELL, LONG_WORD = 20, 44
+"""Letters from which a cell with spaces, and one without, is broken into lines."""
+MOST_DECIMALS = 3
+SHORT_TABLE = 20
+"""Rows that a table shows in full height."""
 _RANK = {"fail": 0, "warn": 1, "not_tested": 2, "pass": 3}
 _FAILURE_NAMES = {
     "code": "Code",
@@ -53,6 +58,8 @@ class Column:
     name: str
     cells: tuple[str, ...]
     numeric: bool
+    long: bool
+    """Whether a cell is so long that it should be broken into lines."""
 
 
 def number_text(value: object) -> str:
@@ -110,10 +117,50 @@ def failure_facts(section: Section) -> list[tuple[str, str]]:
 
 def shown_columns(table: Table) -> list[Column]:
     """The columns of a table as text, up to :data:`MOST_ROWS` rows."""
-    return [
-        Column(name, tuple(map(number_text, cells[:MOST_ROWS])), _numeric(cells))
-        for name, cells in table.columns.items()
+    columns = []
+    for name, cells in table.columns.items():
+        texts = even_texts(cells[:MOST_ROWS])
+        title = name[:1].upper() + name[1:] if name.islower() else name
+        columns.append(Column(title, texts, _numeric(cells), any(map(_long, texts))))
+    return columns
+
+
+def even_texts(cells: Sequence[Number]) -> tuple[str, ...]:
+    """Cells of one column as text; fractions with equally many decimals, so that they compare.
+
+    Numbers too far apart for that (some would lose all their digits) stand as they are.
+    """
+    texts = tuple(map(number_text, cells))
+    numbers = [
+        cell for cell in cells if isinstance(cell, float) and math.isfinite(cell) and cell != 0
     ]
+    decimals = max((len(text.partition(".")[2]) for text in texts if _plain(text)), default=0)
+    if not decimals or any(isinstance(cell, str) for cell in cells):
+        return texts
+    decimals = min(decimals, MOST_DECIMALS)
+    if min(map(abs, numbers)) < 10.0**-decimals or max(map(abs, numbers)) >= 1e6:
+        return texts
+    return tuple(
+        f"{cell:.{decimals}f}" if isinstance(cell, float) and math.isfinite(cell) else text
+        for cell, text in zip(cells, texts, strict=True)
+    )
+
+
+def _long(text: str) -> bool:
+    return len(text) > (LONG_CELL if " " in text else LONG_WORD)
+
+
+def _plain(text: str) -> bool:
+    return text.lstrip("-").replace(".", "", 1).isdecimal()
+
+
+def typeset(text: str) -> str:
+    """A threshold or value with the signs of mathematics instead of those of code."""
+    signs = {">=": "\N{GREATER-THAN OR EQUAL TO}", "<=": "\N{LESS-THAN OR EQUAL TO}"}
+    signs[" %"] = "\N{NO-BREAK SPACE}%"
+    for written, sign in signs.items():
+        text = text.replace(written, sign)
+    return text
 
 
 def shown_rows(columns: Sequence[Column]) -> list[tuple[str, ...]]:
@@ -134,7 +181,7 @@ def overall(sections: Sequence[Section]) -> str:
     counts = [
         (sum(section.status == status for section in sections), words)
         for status, words in (
-            ("ok", "without doubts"),
+            ("ok", "without warnings"),
             ("warn", "to be read with care"),
             ("failed", "failed"),
             ("not_applicable", "not applicable"),

@@ -27,10 +27,37 @@ def shortened(label: str, longest: int = LONGEST_LABEL) -> str:
     return label if len(label) <= longest else label[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def told_apart(labels: Sequence[str], longest: int = LONGEST_LABEL) -> list[str]:
+    """Labels cut to a length, such that different labels stay different.
+
+    Labels that would look alike when cut at the end are cut in the middle or in front, and stay
+    whole where that does not help either.
+    """
+    for cut in (shortened, _cut_in_the_middle, _cut_in_front):
+        meant: dict[str, set[str]] = {}
+        for label in labels:
+            meant.setdefault(cut(label, longest), set()).add(label)
+        if all(len(each) == 1 for each in meant.values()):
+            return [cut(label, longest) for label in labels]
+    return list(labels)
+
+
+def _cut_in_the_middle(label: str, longest: int) -> str:
+    end = longest // 2
+    if len(label) <= longest:
+        return label
+    return f"{label[: longest - 1 - end]}\N{HORIZONTAL ELLIPSIS}{label[-end:]}"
+
+
+def _cut_in_front(label: str, longest: int) -> str:
+    return label if len(label) <= longest else f"\N{HORIZONTAL ELLIPSIS}{label[1 - longest :]}"
+
+
 def label_axis(axis: Any, labels: Sequence[str], *, inches: float) -> None:  # Any: an axis
     """Set as many labels on an axis as fit."""
     places = thinned(len(labels), inches=inches)
-    axis.set_ticks(places, [shortened(labels[place]) for place in places])
+    short = told_apart(labels)
+    axis.set_ticks(places, [short[place] for place in places])
     axis.set_tick_params(length=0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Bars
-from pipeline.viz.axis import shortened
+from pipeline.viz.axis import told_apart
 from pipeline.viz.theme import LIGHT
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
@@ -35,7 +35,7 @@ def draw_bars(axes: Axes, panel: Bars) -> None:
             *at, **{"xerr" if lies else "yerr": reach}, fmt="none", ecolor=LIGHT.ink,
             elinewidth=0.9, capsize=2.5,
         )  # fmt: skip
-    names = [shortened(label) for label in panel.labels]
+    names = told_apart(panel.labels)
     every = max(1, len(names) // 40)
     (axes.set_yticks if lies else axes.set_xticks)(places[::every], names[::every])
     if lies:

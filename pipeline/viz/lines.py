@@ -16,10 +16,16 @@ MOST_NAMED = 12
 MOST_VECTOR_POINTS = 5000
 
 
+def dashes_tell(panel: Lines) -> bool:
+    """Whether dashes tell curves apart; a dash where there is nothing to tell looks like gaps."""
+    return len({line.group for line in panel.lines}) > 1
+
+
 def draw_lines(axes: Axes, panel: Lines) -> None:
     """Draw curves; very long ones as pixels."""
     points = sum(line.y.size for line in panel.lines)
     dense = points > 10 * MOST_VECTOR_POINTS
+    several = dashes_tell(panel)
     shown_groups: set[int] = set()
     for line in panel.lines:
         place = group_index(line.group)
@@ -32,7 +38,8 @@ def draw_lines(axes: Axes, panel: Lines) -> None:
         named = len(panel.lines) <= MOST_NAMED or line.group not in shown_groups
         shown_groups.add(line.group)
         axes.plot(
-            panel.x, line.y, color=color, linewidth=1.2, linestyle=MPL_DASHES[place],
+            panel.x, line.y, color=color, linewidth=1.2,
+            linestyle=MPL_DASHES[place] if several else "-",
             label=_label(line.name) if named else "_nolegend_", rasterized=dense,
         )  # fmt: skip
     finite = panel.x[np.isfinite(panel.x)]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Network
-from pipeline.viz.axis import shortened
+from pipeline.viz.axis import shortened, told_apart
 from pipeline.viz.points import group_name, group_style
 from pipeline.viz.theme import LIGHT
 
@@ -17,6 +17,8 @@ Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is d
 EDGE_CLASSES = 4
 """Widths in which the edges of a network are drawn."""
 MOST_LABELS = 80
+MOST_ON_RING = 64
+"""Names around a circle that do not touch."""
 MOST_VECTOR_EDGES = 5000
 LONGEST = 14
 LETTER = (6.0, 12.0)
@@ -50,14 +52,24 @@ def edge_classes(panel: Network) -> list[EdgeClass]:
     return found
 
 
+def on_ring(panel: Network) -> bool:
+    """Whether the nodes stand on a circle around 0, so that names can point outwards."""
+    radius = np.hypot(panel.x, panel.y)
+    return radius.size > 2 and bool(np.ptp(radius) < 0.01 * radius.max())
+
+
 def labelled_nodes(panel: Network, *, width: float = 400.0) -> list[int]:
     """Nodes whose names fit without covering a name or another node, best linked first.
+
+    On a circle names point outwards, each along its own ray, and all fit.
 
     Parameters
     ----------
     width
         Pixels over which the longer side of the network spreads.
     """
+    if on_ring(panel) and len(panel.labels) <= MOST_ON_RING:
+        return list(range(len(panel.labels)))
     if len(panel.labels) > MOST_LABELS or not panel.x.size:
         return []
     reach = max(float(np.ptp(panel.x)), float(np.ptp(panel.y))) or 1.0
@@ -95,11 +107,25 @@ def draw_network(axes: Axes, panel: Network) -> None:
             panel.x[members], panel.y[members], s=34, zorder=2,
             label=group_name(value, panel.group_names), **group_style(value),
         )  # fmt: skip
+    names = told_apart(panel.labels, LONGEST)
+    outwards = on_ring(panel)
     for node in labelled_nodes(panel):
-        axes.annotate(
-            shortened(panel.labels[node], LONGEST), (panel.x[node], panel.y[node]), (0, 4),
-            textcoords="offset points", ha="center", fontsize=5.5,
-        )  # fmt: skip
+        at = (panel.x[node], panel.y[node])
+        if outwards:
+            angle = float(np.degrees(np.arctan2(at[1], at[0])))
+            left = abs(angle) > 90
+            lift = 5 * np.array(at) / np.hypot(*at)
+            axes.annotate(
+                names[node], at, tuple(lift), textcoords="offset points", fontsize=5.5,
+                rotation=angle + 180 if left else angle, rotation_mode="anchor",
+                ha="right" if left else "left", va="center",
+            )  # fmt: skip
+        else:
+            axes.annotate(
+                names[node], at, (0, 4), textcoords="offset points", ha="center", fontsize=5.5
+            )
+    if outwards:
+        axes.margins(0.16)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)

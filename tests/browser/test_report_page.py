@@ -67,6 +67,9 @@ def test_hostile_names_are_shown_as_they_are(opened, report_file):
 
 def download(watched, section, place=0):
     button = watched.page.locator(f"#connectome-{section} button[data-csv='{place}']")
+    folded = watched.page.locator(f"#connectome-{section} details.numbers:not([open]) > summary")
+    if folded.count():
+        folded.click()
     with watched.page.expect_download() as waiting:
         button.click()
     with open(waiting.value.path(), encoding="utf-8", newline="") as file:  # noqa: PTH123

@@ -84,6 +84,30 @@ def test_curves_of_one_group_share_colour_and_dash_and_other_groups_have_others(
     assert looks[0][1] != looks[2][1]
 
 
+def test_curves_of_a_single_group_are_solid_whatever_the_group():
+    lines = tuple(Line(name=str(i), y=np.zeros(2), group=3) for i in range(2))
+    panel, _ = drawn(Lines(title="", x=np.arange(2.0), lines=lines, x_title="", y_title=""))
+    assert {trace["line"]["dash"] for trace in panel["traces"]} == {"solid"}
+
+
+def test_names_on_a_circle_point_outwards_along_their_rays():
+    angle = np.array([0.0, np.pi / 2, np.pi])
+    panel, _ = drawn(
+        Network(
+            title="",
+            labels=("right", "top", "left"),
+            x=np.cos(angle),
+            y=np.sin(angle),
+            group=np.zeros(3, dtype=int),
+            edges=np.array([[0, 1]]),
+            weights=np.ones(1),
+        )
+    )
+    assert [(ray["text"], round(ray["angle"])) for ray in panel["rays"]] == [
+        ("right", 0), ("top", 90), ("left", 180),
+    ]  # fmt: skip
+
+
 def test_points_are_told_apart_by_marker_as_well_as_colour():
     panel, _ = drawn(
         Points(

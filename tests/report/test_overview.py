@@ -146,7 +146,7 @@ def test_twenty_recordings_together_stay_below_the_cells_of_a_page():
 def test_a_recording_of_spikes_says_its_bin_and_scale():
     figure = overview(spikes())
     assert "bins of 0.05 s" in figure.caption
-    assert figure.panels[0].value_title == "Rate (z)"
+    assert figure.panels[0].value_title == "Rate (z-score)"
 
 
 def test_a_recording_of_which_no_unit_is_used_can_be_shown():

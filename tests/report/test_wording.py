@@ -7,11 +7,13 @@ from pipeline.report.wording import (
     NOTHING,
     doubtful,
     duration_text,
+    even_texts,
     failure_facts,
     number_text,
     overall,
     ranked,
     told,
+    typeset,
 )
 
 
@@ -34,6 +36,27 @@ from pipeline.report.wording import (
 )
 def test_values_are_written_with_four_digits_that_count(value, text):
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("cells", "texts"),
+    [
+        ((0.7, 0.86, None), ("0.70", "0.86", NOTHING)),
+        ((12.0, 3.0), ("12", "3")),
+        ((0.123456, 12.0), ("0.123", "12.000")),
+        ((0.00001, 12.5), ("1e-5", "12.5")),
+        ((3, 10), ("3", "10")),
+        (("v1.5", 2.25), ("v1.5", "2.25")),
+        ((math.nan, 0.5, 0.25), (NOTHING, "0.50", "0.25")),
+        ((), ()),
+    ],
+)
+def test_fractions_of_one_column_have_equally_many_decimals(cells, texts):
+    assert even_texts(cells) == texts
+
+
+def test_thresholds_show_the_signs_of_mathematics():
+    assert typeset("p <= 0.05, x >= 5 %") == "p \u2264 0.05, x \u2265 5\u00a0%"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +94,7 @@ def test_the_first_sentence_counts_how_methods_ended():
         Section(id=str(i), title="", status=status, sentence="")
         for i, status in enumerate(("ok", "ok", "failed", "not_applicable"))
     ]
-    assert overall(sections) == "4 methods: 2 without doubts, 1 failed, 1 not applicable."
+    assert overall(sections) == "4 methods: 2 without warnings, 1 failed, 1 not applicable."
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipeline.core.parts import Heatmap, Network, Span
-from pipeline.viz.axis import shortened, span_key, strip_text, thinned
+from pipeline.viz.axis import shortened, span_key, strip_text, thinned, told_apart
 from pipeline.viz.heatmap import cropped
-from pipeline.viz.network import edge_classes, labelled_nodes
+from pipeline.viz.network import edge_classes, labelled_nodes, on_ring
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import LIGHT
@@ -70,6 +72,34 @@ def test_only_labels_that_are_too_long_are_cut():
     assert shortened("abcd", 3) == "ab\N{HORIZONTAL ELLIPSIS}"
 
 
+def test_labels_that_begin_alike_stay_different_when_cut():
+    assert told_apart(["butanone group 1", "butanone group 2", "salt"], 9) == [
+        "buta\N{HORIZONTAL ELLIPSIS}up 1",
+        "buta\N{HORIZONTAL ELLIPSIS}up 2",
+        "salt",
+    ]
+    hopeless = ["a" * 9 + middle + "b" * 9 for middle in "xyz"]
+    assert told_apart(hopeless, 7) == hopeless
+    assert told_apart(["long label", "long label"], 5) == ["long\N{HORIZONTAL ELLIPSIS}"] * 2
+
+
+def test_spans_are_numbered_alike_whatever_came_first():
+    labels = ("trial 10", "Trial 2", "rest")
+    spans = tuple(Span(start=i, stop=i + 1, label=label) for i, label in enumerate(labels))
+    assert span_labels(spans) == ("rest", "Trial 2", "trial 10")
+    assert span_labels(spans[::-1]) == span_labels(spans)
+
+
+def test_all_names_on_a_circle_are_shown():
+    angle = 2 * np.pi * np.arange(40) / 40
+    panel = dataclasses.replace(
+        network(np.cos(angle), labels=("a long name of a unit",) * 40), y=np.sin(angle)
+    )
+    assert on_ring(panel)
+    assert labelled_nodes(panel) == list(range(40))
+    assert not on_ring(network([0, 1, 2], labels=("a", "b", "c")))
+
+
 def test_a_stretch_is_told_by_label_number_or_nothing_as_fits():
     assert strip_text("grating", 2, share=0.2) == "grating"
     assert strip_text("grating", 2, share=0.02) == "3"
@@ -82,8 +112,8 @@ def test_the_key_names_labels_that_stand_nowhere_in_full():
         Span(start=50, stop=51, label="too short"),
         Span(start=51, stop=100, label="other"),
     )
-    assert span_key(spans) == "2 too short"
-    assert span_labels(spans) == ("long enough", "too short", "other")
+    assert span_key(spans) == "3 too short"
+    assert span_labels(spans) == ("long enough", "other", "too short")
 
 
 def test_strong_edges_are_wider_than_weak_ones():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.networks import network_figure, order_by_community
+from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
 from pipeline.methods.connectome.recovery import recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
@@ -59,6 +59,7 @@ def _components(result: ConnectomeResult) -> Figure:
     n_shown = min(result.rank, SHOWN_COMPONENTS)
     axis = timeline(result)
     supported = supported_components(result)
+    several = result.recording.size > 1
     panels: list[Panel] = []
     for component in range(n_shown):
         name = f"Component {component + 1}"
@@ -69,20 +70,21 @@ def _components(result: ConnectomeResult) -> Figure:
                 x=x,
                 lines=(Line(name=name, y=y, group=component),),
                 x_title=axis.title,
-                y_title="Strength (share of its maximum)",
+                y_title="Strength (share of max.)",
                 spans=axis.spans,
                 breaks=axis.breaks,
             )
         )
-        panels.append(
-            Bars(
-                title=f"{name}: in which recordings",
-                labels=tuple(str(recording) for recording in result.recording),
-                values=np.round(result.component_recording[component], 3),
-                x_title="Recording",
-                y_title="Share of the component",
+        if several:
+            panels.append(
+                Bars(
+                    title=f"{name}: in which recordings",
+                    labels=tuple(str(recording) for recording in result.recording),
+                    values=np.round(result.component_recording[component], 3),
+                    x_title="Recording",
+                    y_title="Share of component",
+                )
             )
-        )
         panels.append(_matrix(result, component, title=f"{name}: between which units"))
     n_supported = int(supported.sum())
     tested = result.surrogate.size > 0
@@ -98,26 +100,39 @@ def _components(result: ConnectomeResult) -> Figure:
     )
     return Figure(
         id="components",
-        title="Components: when, in which recordings, between which units",
+        title=(
+            "Components: when, in which recordings, between which units"
+            if several
+            else "Components: when, between which units"
+        ),
         finding=finding,
         caption=(
             f"One row a component, by decreasing weight; {n_shown} of {result.rank} are shown. "
             f"Left: strength over time, {shared}, {result.frame_time_s.size} frames of "
             f"{result.bin_s:.2g} s, drawn as means over neighbouring frames; shaded: epochs. "
-            f"Middle: how the component's size is shared by the {result.recording.size} "
-            "recordings. Right: strength of each pair (share of the largest), the strongest "
+            + (
+                f"Middle: how the component's size is shared by the {result.recording.size} "
+                "recordings. "
+                if several
+                else ""
+            )
+            + "Right: strength of each pair (share of the largest), the strongest "
             f"{min(SHOWN_UNITS, result.unit.size)} of {result.unit.size} units, sorted by "
-            "community; missing: pairs never recorded together. "
-            "Good: strength rises in one kind of epoch, in most recordings, between few units. "
-            "Bad: a component that lives in one recording or at one moment, or a matrix of "
-            "stripes (single busy units). There is no uncertainty band: stability is shown below."
+            "community; grey: the diagonal (no meaning) and pairs never recorded together. "
+            "Good: strength rises in one kind of epoch, "
+            + ("in most recordings, " if several else "")
+            + "between few units. Bad: a component that lives "
+            + ("in one recording or " if several else "")
+            + "at one moment, or a matrix of stripes (single busy units). There is no uncertainty "
+            "band: stability is shown below."
         ),
         alt=(
-            f"{n_shown} rows of three panels: a curve over time, bars for "
-            f"{result.recording.size} recordings, and a matrix of pair strengths."
+            f"{n_shown} rows of panels: a curve over time"
+            + (f", bars for {result.recording.size} recordings" if several else "")
+            + ", and a matrix of pair strengths."
         ),
         panels=tuple(panels),
-        columns=3,
+        columns=3 if several else 2,
     )
 
 
@@ -127,13 +142,13 @@ def _matrix(result: ConnectomeResult, component: int, *, title: str) -> Heatmap:
     order = order_by_community(result, component, limit=SHOWN_UNITS)
     largest = np.nanmax(matrix) if np.isfinite(matrix).any() else 0.0
     shown = matrix[np.ix_(order, order)] / (largest or 1.0)
-    names = tuple(str(name) for name in result.unit[order])
+    names = tuple(unit_names(result)[order])
     return Heatmap(
         title=title,
         values=np.round(shown, 2).astype(np.float32),
         x_title="Unit",
         y_title="Unit",
-        value_title="Pair strength (share of the largest)",
+        value_title="Pair strength (share of max.)",
         x_labels=names,
         y_labels=names,
         limits=(0.0, 1.0),
@@ -159,8 +174,8 @@ def _surrogates(result: ConnectomeResult) -> Figure:
             "fitted again from one random start, communities included. Dashed: the median over "
             f"{result.restart.size} restarts of the data. Good: the dashed line lies above all "
             "bars. Bad: it lies among them; then the statistic follows from the activity of "
-            "single units. Shifted data have communities too, so their number alone is no "
-            "finding."
+            "single units. Shifted data have communities too: their number has no good side, and "
+            "only the strength inside them counts."
         ),
         alt=f"{len(comparisons)} bar charts of surrogate values with the data's value as a line.",
         panels=tuple(_surrogate_bars(one) for one in comparisons),
@@ -187,7 +202,7 @@ def _surrogate_bars(comparison: Comparison) -> Bars:
 def _restarts(result: ConnectomeResult, config: ConnectomeConfig) -> Figure:
     """Errors of the random starts and their similarity to the best."""
     order = np.argsort(result.restart_error, kind="stable")
-    labels = tuple(str(name) for name in result.restart[order])
+    labels = tuple(str(name).removeprefix("restart-") for name in result.restart[order])
     others = result.restart_similarity[result.restart != result.best_restart]
     similarity = (
         f"the others resemble the best with a median score of {np.median(others):.2f}"
@@ -293,7 +308,6 @@ def thinned(
     step = -(-x.size // most)
     starts = np.arange(0, x.size, step)
     sizes = np.diff(np.append(starts, x.size))
-    scale = y.max(initial=0.0) or 1.0
     middle: NDArray[np.float64] = np.add.reduceat(x, starts) / sizes
-    height: NDArray[np.float64] = np.add.reduceat(y, starts) / sizes / scale
-    return middle.round(2), height.round(3)
+    height: NDArray[np.float64] = np.add.reduceat(y, starts) / sizes
+    return middle.round(2), (height / (height.max(initial=0.0) or 1.0)).round(3)

@@ -24,6 +24,19 @@ def order_by_community(
     return strongest[np.lexsort((-strength[strongest], label))]
 
 
+def unit_names(result: ConnectomeResult) -> NDArray[np.object_]:
+    """Names of units as figures show them, shape (unit,).
+
+    The recording's name, which stands before units that are not matched over recordings, tells
+    nothing where there is only one.
+    """
+    names = np.array([str(name) for name in result.unit], dtype=object)
+    if result.recording.size > 1:
+        return names
+    before = f"{result.recording[0]}:"
+    return np.array([name.removeprefix(before) for name in names], dtype=object)
+
+
 def network_figure(result: ConnectomeResult) -> Figure:
     """The strongest edges of the first components."""
     n_drawn = min(DRAWN_COMPONENTS, result.rank)
@@ -31,10 +44,7 @@ def network_figure(result: ConnectomeResult) -> Figure:
     return Figure(
         id="network",
         title="Strongest pairs",
-        finding=(
-            f"Components have {min(sizes)} to {max(sizes)} communities "
-            f"(median {np.median(sizes):.0f}) by an algorithm that finds some in any graph."
-        ),
+        finding=f"{_counted(sizes)} by an algorithm that finds some in any graph.",
         caption=(
             f"The {DRAWN_EDGES} strongest pairs among the {DRAWN_UNITS} strongest units of the "
             f"first {n_drawn} of {result.rank} components, on a circle by community (colour). "
@@ -46,6 +56,14 @@ def network_figure(result: ConnectomeResult) -> Figure:
         panels=tuple(_network(result, component) for component in range(n_drawn)),
         columns=2,
     )
+
+
+def _counted(sizes: list[int]) -> str:
+    """How many communities the components have."""
+    fewest, most = min(sizes), max(sizes)
+    if fewest == most:
+        return f"Each component has {most} {'community' if most == 1 else 'communities'}"
+    return f"Components have {fewest} to {most} communities (median {np.median(sizes):.3g})"
 
 
 def _network(result: ConnectomeResult, component: int) -> Network:
@@ -60,7 +78,7 @@ def _network(result: ConnectomeResult, component: int) -> Network:
     label = result.community[component, 0, units]
     return Network(
         title=f"Component {component + 1}",
-        labels=tuple(str(name) for name in result.unit[units]),
+        labels=tuple(unit_names(result)[units]),
         x=np.cos(angle).round(3),
         y=np.sin(angle).round(3),
         group=label.astype(np.int64),

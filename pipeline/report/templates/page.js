@@ -105,6 +105,22 @@
   /* ---- marks that depend on the width ---- */
   const short = (label, limit = 22) =>
     (label.length > limit ? label.slice(0, limit - 1) + "\u2026" : label);
+  const middle = (label, limit) => {
+    if (label.length <= limit) return label;
+    const end = Math.floor(limit / 2);
+    return `${label.slice(0, limit - 1 - end)}\u2026${label.slice(-end)}`;
+  };
+  const front = (label, limit) =>
+    (label.length > limit ? `\u2026${label.slice(1 - limit)}` : label);
+  const toldApart = (labels, limit) => {
+    /* labels cut to a length, such that different labels stay different */
+    const kinds = new Set(labels).size;
+    for (const cut of [short, middle, front]) {
+      const found = labels.map((label) => cut(label, limit));
+      if (new Set(found).size === kinds) return found;
+    }
+    return labels;
+  };
   const escaped = (label) =>
     label.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
@@ -112,18 +128,34 @@
   const FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
   const widest = (labels, limit) => {
     ruler.font = `11px ${FAMILY}`;
-    return Math.max(0, ...labels.map((label) => ruler.measureText(short(label, limit)).width));
+    return Math.max(0, ...toldApart(labels, limit).map((label) => ruler.measureText(label).width));
   };
+  const lined = (title, room) => {
+    /* an axis title broken into lines that fit; what is escaped is measured as it is seen */
+    if (!title) return [];
+    ruler.font = `12px ${FAMILY}`;
+    const seen = (text) => text.replace(/&(amp|lt|gt);/g, "x");
+    const lines = [];
+    for (const word of title.split(" ")) {
+      const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
+      if (lines.length && ruler.measureText(seen(longer)).width <= room) {
+        lines[lines.length - 1] = longer;
+      } else lines.push(word);
+    }
+    return lines;
+  };
+  const LINE = 15;
 
   const labelTicks = (labels, pixels, range, limit, x0 = 0, dx = 1, pitch = 10.6) => {
     if (!labels || !labels.length) return {};
     const shown = Math.abs(range[1] - range[0]) / dx;
     const every = Math.max(1, Math.ceil((pitch * shown) / Math.max(pixels, 1)));
     const places = labels.map((_, at) => at).filter((at) => at % every === 0);
+    const told = toldApart(labels, limit);
     return {
       tickmode: "array",
       tickvals: places.map((at) => x0 + at * dx),
-      ticktext: places.map((at) => escaped(short(labels[at], limit))),
+      ticktext: places.map((at) => escaped(told[at])),
       ticks: "",
       showgrid: false,
     };
@@ -170,25 +202,43 @@
   };
 
   /* ---- sizes ---- */
-  const limitsOf = (width, kind) => {
-    if (kind === "bars") return { x: 14, y: width < 360 ? 16 : 24 };
-    return width < 480 ? { x: 8, y: 12 } : { x: 14, y: 26 };
+  const limitsOf = (width, { kind, square }) => {
+    if (square && width < 480) return { x: 9, y: 9 };
+    if (kind === "bars") return { x: 18, y: width < 360 ? 16 : 24 };
+    return width < 300 ? { x: 14, y: 14 } : { x: 18, y: width < 480 ? 18 : 26 };
   };
   const hasScale = (panel) => panel.kind === "heatmap" && panel.traces[0].showscale;
+  const innerHeight = (panel, width, inner) => {
+    /* height of the plot proper; inner is its width */
+    if (panel.kind === "heatmap" && panel.square) return Math.min(inner, 700);
+    if (panel.kind === "heatmap") {
+      const row = panel.rows > 40 ? 9 : panel.rows > 24 ? 11 : 18;
+      return Math.max(48, Math.min(420, panel.rows * row));
+    }
+    if (panel.kind === "bars" && panel.across) return panel.bars * 24;
+    return Math.max(190, Math.min(width * 0.36, 270));
+  };
   const marginOf = (panel, width) => {
-    if (panel.plain) return { l: 10, r: 10, t: 10, b: 10 };
-    const limit = limitsOf(width, panel.kind);
+    if (panel.plain) {
+      const beyond = (panel.rays || []).map((ray) => ray.text);
+      const edge = Math.ceil(beyond.length ? widest(beyond, 40) + 4 : 10);
+      return { l: edge, r: edge, t: edge, b: edge };
+    }
+    const limit = limitsOf(width, panel);
     const left = panel.ylabels && panel.ylabels.length ? widest(panel.ylabels, limit.y) : 36;
     const right = hasScale(panel) ? (width < 480 ? 66 : 98) : 14;
     const room = Math.max(width - left - right - 40, 40);
     const below = panel.xlabels && panel.xlabels.length ? widest(panel.xlabels, limit.x) : 0;
-    const turned = below > 0 && (below + 8) * panel.xlabels.length > room;
+    const turned = below > 18 && (below + 8) * panel.xlabels.length > room;
+    const xlines = lined(panel.x.title, room);
+    const ylines = lined(panel.y.title, innerHeight(panel, width, room));
     return {
-      l: Math.ceil(left + 12 + (panel.y.title ? 20 : 0)),
+      l: Math.ceil(left + 12 + (ylines.length ? 6 + LINE * ylines.length : 0)),
       r: right,
       t: panel.spans && panel.spans.length ? STRIP + 12 : 10,
-      b: Math.ceil((turned ? below : 14) + 12 + (panel.x.title ? 22 : 0)),
+      b: Math.ceil((turned ? below : 14) + 12 + (xlines.length ? 7 + LINE * xlines.length : 0)),
       turned,
+      titles: { x: xlines.join("<br>"), y: ylines.join("<br>") },
     };
   };
   const shared = (panel) =>
@@ -205,20 +255,15 @@
   const sizeOf = (panel, width, margin) => {
     const inner = Math.max(width - margin.l - margin.r, 60);
     const beside = margin.t + margin.b;
+    const height = innerHeight(panel, width, inner) + beside;
     if (panel.kind === "heatmap" && panel.square) {
-      const side = Math.min(inner, 700);
-      return { width: side + margin.l + margin.r, height: side + beside };
-    }
-    if (panel.kind === "heatmap") {
-      const row = panel.rows > 24 ? 9 : 18;
-      return { width, height: Math.max(48, Math.min(420, panel.rows * row)) + beside };
+      return { width: Math.min(inner, 700) + margin.l + margin.r, height };
     }
     if (panel.kind === "network") return { width, height: Math.min(width, 620) };
     if (panel.kind === "points") {
       return { width, height: Math.max(300, Math.min(width * 0.8, 480)) };
     }
-    if (panel.kind === "bars" && panel.across) return { width, height: panel.bars * 24 + beside };
-    return { width, height: Math.max(190, Math.min(width * 0.36, 270)) + beside };
+    return { width, height };
   };
 
   const axisBase = (theme) => ({
@@ -226,9 +271,8 @@
     showline: true, ticks: "outside", ticklen: 4, tickcolor: theme.line, automargin: false,
     tickfont: { size: 11, color: theme.muted }, fixedrange: false, exponentformat: "power",
   });
-  const titled = (axis, theme) =>
-    (axis.title ? { title: { text: axis.title, standoff: 8, font: { size: 12, color: theme.ink } } }
-      : {});
+  const titled = (title, theme) =>
+    (title ? { title: { text: title, standoff: 8, font: { size: 12, color: theme.ink } } } : {});
 
   const rangeOfTraces = (panel, axis) => {
     if (panel[axis].range) return panel[axis].range;
@@ -245,7 +289,7 @@
 
   const layoutOf = (panel, { width, height }, margin, theme, zoom = {}) => {
     const plot = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
-    const limit = limitsOf(width, panel.kind);
+    const limit = limitsOf(width, panel);
     const xrange = zoom.x || rangeOfTraces(panel, "x");
     const yrange = zoom.y || panel.y.range;
     const slot = margin.turned ? 10.6 : widest(panel.xlabels || [], limit.x) + 8;
@@ -257,10 +301,10 @@
       font: { family: FAMILY, size: 12, color: theme.ink },
       hoverlabel: { bgcolor: theme.ink, bordercolor: theme.ink, namelength: -1,
         font: { color: theme.surface, size: 12 } },
-      xaxis: { ...axisBase(theme), ...titled(panel.x, theme),
+      xaxis: { ...axisBase(theme), ...titled(margin.titles?.x, theme),
         ...labelTicks(panel.xlabels, plot.width, xrange, limit.x, panel.x0, panel.dx, slot),
-        tickangle: margin.turned ? -90 : 0, showgrid: false, nticks: Math.ceil(plot.width / 70) },
-      yaxis: { ...axisBase(theme), ...titled(panel.y, theme),
+        tickangle: margin.turned ? -90 : 0, showgrid: false, nticks: Math.ceil(plot.width / 60) },
+      yaxis: { ...axisBase(theme), ...titled(margin.titles?.y, theme),
         ...labelTicks(panel.ylabels, plot.height, yrange || [0, 1], limit.y) },
       shapes: [], annotations: [], dragmode: "zoom", separators: ".\u202f",
     };
@@ -280,6 +324,7 @@
     if (panel.plain) {
       Object.assign(layout.xaxis, { visible: false });
       Object.assign(layout.yaxis, { visible: false, scaleanchor: "x" });
+      layout.annotations.push(...rayNames(panel, theme));
     }
     if (panel.kind === "lines" || panel.kind === "heatmap") {
       const marks = spanMarks(panel, xrange, plot, theme);
@@ -288,6 +333,22 @@
       layout.annotations.push(...numbersOn(panel, xrange, plot, theme));
     }
     return layout;
+  };
+
+  const rayNames = (panel, theme) => {
+    /* names outside a circle, each along its node's ray and never upside down */
+    ruler.font = `10px ${FAMILY}`;
+    return (panel.rays || []).map(({ x, y, angle, text }) => {
+      const reach = 9 + ruler.measureText(text).width / 2;
+      const turn = (angle * Math.PI) / 180;
+      const left = Math.abs(angle) > 90;
+      return {
+        x, y, xref: "x", yref: "y", showarrow: false, text: escaped(text),
+        font: { size: 10, color: theme.ink }, textangle: left ? 180 - angle : -angle,
+        xanchor: "center", yanchor: "middle", borderpad: 0,
+        xshift: Math.cos(turn) * reach, yshift: Math.sin(turn) * reach,
+      };
+    });
   };
 
   const numbersOn = (panel, range, plot, theme) => {
@@ -345,8 +406,8 @@
     const count = theme.groups.length;
     const z = trace.showscale ? trace.z
       : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
-    const title = escaped(short(panel.valueTitle, 36));
-    const told = size.width >= 480 && widest([title], 40) < size.height - margin.t - margin.b;
+    const title = escaped(short(panel.valueTitle, 44));
+    const told = size.width >= 480 && widest([title], 50) < size.height - margin.t - margin.b;
     const lopsided = panel.traces[0].colorscale === "@diverging" && trace.zmin !== -trace.zmax;
     return {
       ...trace,
@@ -478,13 +539,20 @@
     root.dataset.ready = "yes";
   });
 
+  const markWide = () => {
+    for (const box of document.querySelectorAll(".tabled .scroll")) {
+      box.toggleAttribute("data-wide", box.scrollWidth > box.clientWidth + 1);
+    }
+  };
+  markWide();
+
   let pending = 0;
   let lastWidth = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === lastWidth || printing.on) return;
     lastWidth = innerWidth;
     clearTimeout(pending);
-    pending = setTimeout(redrawAll, 150);
+    pending = setTimeout(() => { redrawAll(); markWide(); }, 150);
   });
   const rethemed = () => { showAppearance(); redrawAll(); };
   system.addEventListener("change", rethemed);
