@@ -44,17 +44,14 @@ install_all() {
     if ! "$1" -m venv "$venv"; then
         fail "the Python module venv is missing. Fix: apt-get install python3.11-venv (or python3-venv)."
     fi
-    if ! command -v uv >/dev/null 2>&1; then
+    uv=$(command -v uv) || uv=$venv/bin/uv
+    if ! [ -x "$uv" ]; then
         "$python" -m pip install --quiet uv || echo "uv is not to be had; pip does the work"
     fi
+    # uv does not read pip's settings, such as an index of the house; pip tries again where it fails.
     lock=$home/envs/requirements.lock
-    if command -v uv >/dev/null 2>&1; then
-        uv pip install --python "$python" --require-hashes -r "$lock"
-    elif [ -x "$venv/bin/uv" ]; then
-        "$venv/bin/uv" pip install --python "$python" --require-hashes -r "$lock"
-    else
+    "$uv" pip install --python "$python" --require-hashes -r "$lock" ||
         "$python" -m pip install --require-hashes -r "$lock"
-    fi
     # By pip and after the lock: pip's own settings decide which build of torch fits the machine.
     "$python" -m pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch==$torch"
     "$python" -m pip install --no-deps --no-build-isolation -e "$home"
@@ -74,18 +71,30 @@ set_up() {
     fi
     mkdir -p "$venv"
     echo "Installing into .venv (some minutes the first time) ..." >&2
-    # A shell of its own: `set -e` does not hold inside a condition.
-    if ! (set -e; install_all "$base") >"$log" 2>&1; then
+    # Not as a condition: in one, `set -e` does not hold, and a failed step would go unnoticed.
+    set +e
+    (set -e; install_all "$base") >"$log" 2>&1
+    code=$?
+    set -e
+    if [ "$code" != 0 ]; then
         grep -a '^ERROR ' "$log" >&2 || tail -n 30 "$log" >&2
         fail "set-up failed; the whole log is $log. Fix: remove what it names and start again."
     fi
     wanted_stamp "$python" >"$stamp"
 }
 
-set_up
-if [ "${1:-}" = --setup ]; then
+case ${1:-} in
+-h | --help)
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p;}' "$0"
+    echo "Arguments of snakemake: .venv/bin/snakemake --help"
     exit 0
-fi
+    ;;
+--setup)
+    set_up
+    exit 0
+    ;;
+esac
+set_up
 
 PATH=$venv/bin:$PATH
 export PATH
