@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Delete them and name them."""
     project = load_project(arguments.configfile, overrides(arguments.config))
-    for path in forget_failed(Path(project.settings.out)):
+    out = Path(project.settings.out)
+    for path in forget_failed(out, experiments=project.experiments):
         print(path)
     return 0

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.outcome import Outcome
+from pipeline.io.atomic import write_fault
 from pipeline.io.records import read_record, record_type
 
-logger = logging.getLogger(__name__)
+RECORDS = ("recordings/*/recording.h5", "views/*/*.h5", "*/parts/*.h5", "*/**/fit.h5")
+"""Where the workflow puts records, in the folder of an experiment."""
 
 
-def forget_failed(out: Path) -> tuple[Path, ...]:
-    """Delete the result files below ``out`` that hold the record of a failure.
+def forget_failed(out: Path, *, experiments: Iterable[str]) -> tuple[Path, ...]:
+    """Delete the records of these experiments that hold a failure, or that cannot be read.
 
-    Files that say a method does not apply stay: that is a result. What was made from a deleted
-    file is made anew by the workflow.
+    Records that say a method does not apply stay: that is a result. What was made from a deleted
+    file is made anew by the workflow. Files in other places of ``out`` are not ours to delete.
+
+    Raises
+    ------
+    EnvironmentFault
+        If one cannot be deleted (RN-R26).
     """
     forgotten = []
-    for path in sorted(out.rglob("*.h5")):
-        try:
-            failed = (
-                record_type(path) == Outcome.__name__
-                and read_record(path, Outcome).status == "failed"
-            )
-        except PipelineError:
-            failed = True  # damaged, or of another version: not a result either
-        if failed:
-            path.unlink()
-            forgotten.append(path)
+    for experiment in experiments:
+        for pattern in RECORDS:
+            for path in sorted((out / experiment).glob(pattern)):
+                if not _is_no_result(path):
+                    continue
+                try:
+                    path.unlink()
+                except OSError as error:
+                    raise write_fault(path, error) from error
+                forgotten.append(path)
     return tuple(forgotten)
+
+
+def _is_no_result(path: Path) -> bool:
+    try:
+        return (
+            record_type(path) == Outcome.__name__ and read_record(path, Outcome).status == "failed"
+        )
+    except PipelineError:
+        return True  # damaged, or of another version
