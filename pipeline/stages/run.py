@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 import pipeline
 from pipeline.stages.check import Project, load_project
@@ -18,13 +20,18 @@ from pipeline.stages.index import exit_code_of
 ROOT = Path(pipeline.__file__).resolve().parents[1]
 """The checkout: Snakefile, config.yaml and profiles lie beside the package."""
 
+PASSED_ON = (signal.SIGINT, signal.SIGTERM)
+SIGNALLED = 128
+"""Exit codes above this one name the signal that ended a process."""
+
 
 def run_workflow(
     words: Sequence[str],
     *,
     config_path: Path | None,
     overrides: Mapping[str, object],
-    changes_results: bool,
+    folder: Path,
+    makes_results: bool,
 ) -> int:
     """Run Snakemake with these words and say where the reports are.
 
@@ -37,29 +44,51 @@ def run_workflow(
         written first.
     overrides
         What ``--config`` among them says.
-    changes_results
-        False for dry runs and the like.
+    folder
+        Where the workflow runs (``--directory``); a relative ``out`` starts there.
+    makes_results
+        False for dry runs and whatever else starts no job.
 
     Returns
     -------
-    0, or the class of what went wrong: 2 settings, 3 recordings, 1 otherwise.
+    0, or the class of what went wrong: 2 settings, 3 recordings, 1 otherwise; 128 and the signal's
+    number when one ended the run.
     """
     if config_path is None:
         write_demo(ROOT / "data" / "simulated")
     project = load_project(config_path or ROOT / "config.yaml", overrides)
-    out = Path(project.settings.out)
-    if changes_results and out.exists():
-        forget_failed(out)
+    out = folder / project.settings.out
+    if makes_results:
+        forget_failed(out, experiments=project.experiments)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
-    code = subprocess.run(command, check=False, env=_environment()).returncode  # noqa: S603
-    if not changes_results:
+    code = run_command(command)
+    if not makes_results or code > SIGNALLED:
         return code
     return _last_words(project, out=out, code=code)
 
 
-def _environment() -> dict[str, str]:
-    """The environment of the workflow: figures need no display, and threads are the rules'."""
-    return {**os.environ, "MPLBACKEND": "Agg"}
+def run_command(command: Sequence[str]) -> int:
+    """How the workflow ended; a signal to this process is left to it, so that it can tidy up."""
+    received: list[int] = []
+    process = subprocess.Popen(command, env={**os.environ, "MPLBACKEND": "Agg"})  # noqa: S603
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        # A terminal sends its interrupt to the workflow too, which must not get it twice: it would
+        # stop in the midst of ending its jobs and lifting its lock.
+        if number != signal.SIGINT:
+            process.send_signal(number)
+        received.append(number)
+
+    heard = [number for number in PASSED_ON if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received or code < 0:
+        return SIGNALLED + (received[0] if received else -code)
+    return code
 
 
 def _last_words(project: Project, *, out: Path, code: int) -> int:
