@@ -5,6 +5,7 @@ from pipeline.config.model import (
     Settings,
     changed_settings,
     method_settings,
+    report_settings,
     view_name,
     view_settings,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "load_config",
     "method_settings",
     "place_of",
+    "report_settings",
     "view_name",
     "view_settings",
 ]

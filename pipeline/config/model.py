@@ -52,6 +52,10 @@ class RunConfig(SettingsBlock):
     )
 
 
+REPORT_RUN_SETTINGS = ("page_limit_mb", "redact")
+"""The settings of :class:`RunConfig` on which reports depend."""
+
+
 class PlannedConfig(SettingsBlock):
     """The one setting of a method that is not yet part of this version."""
 
@@ -131,11 +135,6 @@ class Settings:
     overrides: Mapping[str, object]
     """Dotted key to value, for what the command line set over the file."""
 
-    @property
-    def sheet_path(self) -> Path:
-        """The recording sheet; a relative path starts at the settings file."""
-        return self.source.parent / Path(self.recordings).expanduser()
-
     def as_dict(self) -> dict[str, Any]:
         """All settings as plain nested data, defaults included."""
         return {
@@ -159,6 +158,15 @@ def method_settings(settings: Settings, name: str) -> dict[str, Any]:
     return {**block.model_dump(exclude={"enabled"}), "results_version": version}
 
 
+def report_settings(settings: Settings) -> dict[str, Any]:
+    """All settings but those of how jobs are run.
+
+    A change of these must not write reports anew, so reports do not show them.
+    """
+    known = settings.as_dict()
+    return {**known, "run": {name: known["run"][name] for name in REPORT_RUN_SETTINGS}}
+
+
 def view_settings(settings: Settings, spec: MethodSpec) -> dict[str, Any]:
     """The settings block of the view that a method works on."""
     block: SettingsBlock = getattr(settings.prepare, spec.needs)
@@ -174,15 +182,24 @@ def view_name(settings: Settings, spec: MethodSpec) -> str:
     return f"{spec.needs}-{hashlib.blake2b(canonical, digest_size=4).hexdigest()}"
 
 
-def changed_settings(settings: Settings) -> tuple[str, ...]:
+def changed_settings(
+    settings: Settings, *, among: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
     """Dotted keys of the settings that have another value than their default.
 
     ``recordings``, which has no default, is not among them.
+
+    Parameters
+    ----------
+    among
+        The part of the settings that counts; all when ``None``.
     """
     defaults = settings_model()(recordings=settings.recordings).model_dump()
     standard = dict(_leaves(defaults, ()))
     return tuple(
-        ".".join(path) for path, value in _leaves(settings.as_dict(), ()) if value != standard[path]
+        ".".join(path)
+        for path, value in _leaves(settings.as_dict() if among is None else among, ())
+        if value != standard[path]
     )
 
 

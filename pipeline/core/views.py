@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes, strictly_increasing, table
 from pipeline.core.provenance import Provenance
 
+VIEW_VERSION = 1
+"""Raised by hand in the change that alters what views hold, so that they are made anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TraceEnsemble:

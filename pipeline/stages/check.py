@@ -34,6 +34,10 @@ class Project:
             for name in dict.fromkeys(row.experiment for row in used)
         }
 
+    def left_out(self, experiment: str) -> tuple[SheetRow, ...]:
+        """The recordings of an experiment that the sheet excludes."""
+        return tuple(row for row in self.rows if row.experiment == experiment and row.exclude)
+
 
 def load_project(config_path: Path, overrides: Mapping[str, object] = NONE) -> Project:
     """Settings and sheet, both checked.
@@ -130,7 +134,7 @@ def outlook(project: Project) -> Outlook:
             ExperimentOutlook(
                 name=name,
                 recordings=recordings,
-                left_out=tuple(r for r in project.rows if r.experiment == name and r.exclude),
+                left_out=project.left_out(name),
                 methods=tuple(
                     MethodOutlook(
                         name=method,
@@ -183,6 +187,8 @@ def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutloo
         return f"switched off (methods.{method}.enabled)"
     needed = NEEDED_KIND[registry.methods()[method].needs]
     kinds = {recording.kind for recording in found if recording.kind}
-    if kinds and needed not in kinds:
+    if not kinds:
+        return "no recording can be read"
+    if needed not in kinds:
         return f"it needs {needed} recordings, and these are {' and '.join(sorted(kinds))}"
     return ""

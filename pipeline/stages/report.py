@@ -11,6 +11,7 @@ from typing import Any
 
 import pipeline
 from pipeline import registry
+from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Number, Section
 from pipeline.core.recording import Recording
@@ -33,7 +34,8 @@ def report(
     recordings: Mapping[str, Path],
     qualities: Mapping[str, Path],
     sections: Mapping[str, Path],
-    settings: Mapping[str, Any],  # the whole of the settings, as they were used
+    left_out: Mapping[str, str],
+    settings: Mapping[str, Any],  # all that a report can depend on
     changed: Sequence[str],
     timings: Path,
     redact: bool,
@@ -49,6 +51,8 @@ def report(
         Recording id to ``recording.h5`` and ``quality.json``, in the order of the sheet.
     sections
         Method to ``section.json``, for methods that ran.
+    left_out
+        Recording id to the sheet's reason, for recordings that are not used.
     settings, changed
         Settings used, and the dotted keys among them that are not the default.
     timings
@@ -60,6 +64,7 @@ def report(
     found = [record for record in loaded.values() if isinstance(record, Recording)]
     failures = {name: record for name, record in loaded.items() if isinstance(record, Outcome)}
     notes = {name: read_document(path, Quality).notes for name, path in qualities.items()}
+    notes |= {name: (left_out_note(reason),) for name, reason in left_out.items()}
     page = Page(
         experiment=run.experiment,
         version=pipeline.__version__,
@@ -80,6 +85,11 @@ def report(
     with replacing(document) as temporary:
         text = json.dumps(report_document(page), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def left_out_note(reason: str) -> Note:
+    """The remark on a recording that the sheet excludes."""
+    return Note(kind="info", place="sheet, column exclude", text=f"Left out: {reason}")
 
 
 def recordings_shown(

@@ -49,12 +49,7 @@ def test_everything_but_the_sheet_has_a_default(load, tmp_path):
     assert settings.run.page_limit_mb == 3.0
     assert settings.run.redact is False
     assert settings.source == tmp_path / "config.yaml"
-    assert settings.sheet_path == tmp_path / "sheets" / "r.tsv"
     assert changed_settings(settings) == ()
-
-
-def test_an_absolute_sheet_stays_where_it_is(load, tmp_path):
-    assert load(f"recordings: {tmp_path}/x/r.tsv\n").sheet_path == tmp_path / "x" / "r.tsv"
 
 
 def test_the_results_folder_is_brought_into_plain_form(load, monkeypatch):

@@ -6,10 +6,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline import registry
-from pipeline.config import changed_settings, method_settings, view_name, view_settings
+from pipeline import __version__, registry
+from pipeline.config import (
+    changed_settings,
+    method_settings,
+    report_settings,
+    view_name,
+    view_settings,
+)
 from pipeline.core.errors import ConfigErrors
-from pipeline.core.recording import ID_PATTERN
+from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
+from pipeline.core.views import VIEW_VERSION
 from pipeline.stages.check import load_project
 from pipeline.stages.run_context import ON_ERROR_VARIABLE
 

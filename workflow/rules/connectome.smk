@@ -77,6 +77,7 @@ rule connectome_assess:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
         seed=SETTINGS.seed,
+        version=__version__,  # its words
     message:
         "Questioning the connectome of {wildcards.experiment}"
     script:

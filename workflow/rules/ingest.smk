@@ -20,6 +20,7 @@ rule ingest:
     params:
         options=lambda wildcards: asdict(row_of(wildcards).options),
         subject=lambda wildcards: row_of(wildcards).subject,
+        results_version=RECORDING_VERSION,
     message:
         "Reading {wildcards.experiment}/{wildcards.recording}"
     script:

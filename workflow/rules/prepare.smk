@@ -21,6 +21,7 @@ rule prepare_view:
         settings=lambda wildcards: view_settings(
             SETTINGS, registry.methods()[VIEWS[wildcards.view]]
         ),
+        results_version=VIEW_VERSION,
     message:
         "Preparing {wildcards.experiment}/{wildcards.recording}"
     script:

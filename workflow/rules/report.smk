@@ -32,12 +32,17 @@ rule report:
         recordings=lambda wildcards: [
             row.recording for row in EXPERIMENTS[wildcards.experiment]
         ],
+        left_out=lambda wildcards: {
+            row.recording: row.exclude
+            for row in PROJECT.left_out(wildcards.experiment)
+        },
         methods=METHODS,
-        settings=SETTINGS.as_dict(),
-        changed=changed_settings(SETTINGS),
+        settings=report_settings(SETTINGS),
+        changed=changed_settings(SETTINGS, among=report_settings(SETTINGS)),
         redact=SETTINGS.run.redact,
         page_limit_mb=SETTINGS.run.page_limit_mb,
         timings=f"{OUT}/timings/{{experiment}}",
+        version=__version__,
     message:
         "Writing the report of {wildcards.experiment}"
     script:
@@ -60,6 +65,8 @@ rule index:
     resources:
         mem_mb=1_000,
         runtime=10,
+    params:
+        version=__version__,
     message:
         "Writing the index over all experiments"
     script:

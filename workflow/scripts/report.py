@@ -14,6 +14,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
         recordings=dict(zip(names, map(Path, found.recordings), strict=True)),
         qualities=dict(zip(names, map(Path, found.qualities), strict=True)),
         sections=dict(zip(snakemake.params.methods, map(Path, found.sections), strict=True)),
+        left_out=snakemake.params.left_out,
         settings=snakemake.params.settings,
         changed=snakemake.params.changed,
         timings=Path(snakemake.params.timings),
