@@ -10,7 +10,14 @@ from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.recovery import recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
-from pipeline.methods.connectome.surrogates import FOR_A_CLAIM, LEVEL, Comparison, compare
+from pipeline.methods.connectome.surrogates import (
+    FOR_A_CLAIM,
+    LEVEL,
+    SHARED_LEVEL,
+    TESTED,
+    Comparison,
+    compare,
+)
 
 SIMILAR = 0.9
 """Restart similarity from which components are the same in the field's practice."""
@@ -47,84 +54,110 @@ def assess(
     found = compare(result)
     across = "recordings" if result.recording.size > 1 else "time halves"
     checks = [
+        _enough_surrogates(result),
         _against_surrogates(
             "Reproducibility above chance",
             found["reproducibility"],
-            f"Pair patterns refitted in each of the {across} by itself agree more than those of "
-            "data whose units were shifted in time.",
+            f"Whether pair patterns refitted in each of the {across} by itself agree more than "
+            "those of data whose units were shifted in time."
+            + (
+                ""
+                if result.recording.size > 1
+                else " Halves of one recording say nothing about other animals, and differ where "
+                "conditions do."
+            ),
         ),
         _against_surrogates(
             "Shared activity above chance",
             found["explained"],
-            "Components explain more of the affinities than they do when each unit is shifted "
-            "in time by itself.",
+            "Whether components explain more of the affinities than they do when each unit is "
+            "shifted in time by itself. A common drive or drift does so as well as interaction.",
         ),
-        _static(result),
+        _against_surrogates(
+            "Gain over a static graph",
+            found["gain"],
+            f"The components explain {100 * result.explained:.1f} % of the affinities' sum of "
+            f"squares, one fixed graph of changing strength per recording "
+            f"{100 * result.static_explained:.1f} %. More components always explain more, so the "
+            "gain is compared with that in shifted data.",
+        ),
         _against_surrogates(
             "Communities above chance",
             found["concentration"],
-            "Communities hold more of the pair strengths, for their number of pairs, than those "
-            "that the same search finds in shifted data; otherwise they only order the matrix.",
+            "Whether communities hold more of the pair strengths, for their number of pairs, than "
+            "those that the same search finds in shifted data; if not they only order the matrix.",
         ),
         _restarts(result),
         _converged(result, config),
         _communities(result),
         *_rotation(result),
         _units(result),
+        *_names(result),
     ]
     if truth is not None:
         checks += _recovered(result, config, truth)
     return tuple(checks)
 
 
-def _against_surrogates(name: str, comparison: Comparison, meaning: str) -> Check:
-    """One comparison with the surrogates."""
-    m = comparison.surrogates.size
-    if not np.isfinite(comparison.p_value):
-        return Check(
-            name=name,
-            status="not_tested",
-            value=f"{comparison.observed:.3f}",
-            threshold="",
-            meaning="There is nothing to compare with, so this value says little.",
-            advice="Set methods.connectome.n_surrogates to 19 for a look, 199 for a claim.",
-        )
-    passed = comparison.p_value <= LEVEL
-    advice = "" if m >= FOR_A_CLAIM else f"Use at least {FOR_A_CLAIM} surrogates for a claim."
-    if not passed:
-        smallest = 1 / (1 + m)
-        advice = (
-            f"{m} surrogates cannot give p below {smallest:.2g}; use at least {FOR_A_CLAIM}."
-            if smallest > LEVEL
-            else "Do not interpret it as interaction of units; record longer or more animals."
-        )
+def _enough_surrogates(result: ConnectomeResult) -> Check:
+    """Whether comparisons with chance carry a verdict at all."""
+    m = result.surrogate.size
+    enough = m >= FOR_A_CLAIM
     return Check(
-        name=name,
-        status="pass" if passed else "warn",
-        value=(
-            f"{comparison.observed:.3f} against {np.median(comparison.surrogates):.3f} in "
-            f"surrogates, {comparison.said()}"
+        name="Surrogates for a verdict",
+        status="pass" if enough else "warn",
+        value=f"{m} surrogates",
+        threshold=f">= {FOR_A_CLAIM}",
+        meaning=(
+            f"{len(TESTED)} statistics are compared with data whose units were shifted in time "
+            f"and share a level of {LEVEL} ({SHARED_LEVEL:.4g} each)."
+            + (
+                ""
+                if enough
+                else f" {m} surrogates allow p = {1 / (1 + m):.2g} at best, so what lies above "
+                "them is a first look and no finding."
+            )
         ),
-        threshold=f"p <= {LEVEL}",
-        meaning=meaning,
-        advice=advice,
+        advice="" if enough else f"Set methods.connectome.n_surrogates to {FOR_A_CLAIM} or more.",
     )
 
 
-def _static(result: ConnectomeResult) -> Check:
-    """Whether changing components beat one fixed graph a recording."""
-    gain = result.explained - result.static_explained
+def _against_surrogates(name: str, comparison: Comparison, meaning: str) -> Check:
+    """One comparison with the surrogates."""
+    threshold = f"p <= {SHARED_LEVEL:.4g} with {FOR_A_CLAIM} surrogates or more"
+    verdict = comparison.verdict
+    if verdict == "untested":
+        reason = "no surrogates" if np.isfinite(comparison.observed) else "no value in the data"
+        return Check(
+            name=name,
+            status="not_tested",
+            value=f"{comparison.observed:.3f}; {reason}",
+            threshold=threshold,
+            meaning=meaning,
+            advice="Do not read anything into the value alone.",
+        )
+    value = (
+        f"{comparison.observed:.3f} against {np.median(comparison.surrogates):.3f} in "
+        f"surrogates, {comparison.said()}"
+    )
+    if verdict == "first look":
+        return Check(
+            name=name,
+            status="not_tested",
+            value=f"first look: {value}",
+            threshold=threshold,
+            meaning=meaning,
+            advice=f"Decide with methods.connectome.n_surrogates at {FOR_A_CLAIM} or more.",
+        )
     return Check(
-        name="Gain over a static graph",
-        status="pass" if gain > 0 else "warn",
-        value=f"{100 * gain:.1f} percentage points",
-        threshold="> 0",
-        meaning=(
-            f"The components explain {100 * result.explained:.1f} % of the affinities' sum of "
-            f"squares, one fixed graph of changing strength per recording "
-            f"{100 * result.static_explained:.1f} %."
-        ),
-        advice="" if gain > 0 else "A static connectome describes these data as well.",
+        name=name,
+        status="pass" if verdict == "above" else "warn",
+        value=value,
+        threshold=threshold,
+        meaning=meaning,
+        advice=""
+        if verdict == "above"
+        else "Do not interpret it as interaction of units; record longer or more animals.",
     )
 
 
@@ -169,8 +202,17 @@ def _converged(result: ConnectomeResult, config: ConnectomeConfig) -> Check:
         meaning=(
             f"A fit has converged when five iterations lower its relative error by less than "
             f"{100 * config.tolerance:.2g} %."
+            + (
+                ""
+                if best
+                else " The result was cut off before: explained shares, components and their "
+                "similarity over restarts could all still change."
+            )
         ),
-        advice="" if best else "Raise methods.connectome.max_iterations.",
+        advice=""
+        if best
+        else f"Raise methods.connectome.max_iterations to {4 * config.max_iterations}, or lower "
+        "the rank.",
     )
 
 
@@ -230,6 +272,25 @@ def _units(result: ConnectomeResult) -> Check:
         advice=""
         if share >= MOST_UNITS
         else "Name more units, or lower min_animals, min_observed or min_snr.",
+    )
+
+
+def _names(result: ConnectomeResult) -> tuple[Check, ...]:
+    """A warning where names that differ in case only were taken as different units."""
+    folded = np.char.lower(result.unit)
+    again, counts = np.unique(folded, return_counts=True)
+    alike = result.unit[np.isin(folded, again[counts > 1])]
+    if not alike.size:
+        return ()
+    return (
+        Check(
+            name="Unit names",
+            status="warn",
+            value=", ".join(str(name) for name in alike[:10]),
+            threshold="no names that differ in case only",
+            meaning="These were pooled as different units, each with fewer recordings.",
+            advice="Spell names alike in all files.",
+        ),
     )
 
 

@@ -2,10 +2,11 @@
 
 The model is time x recording x pair, or time x pair where recordings lie one after another.
 Missing entries are handled exactly by minorise-maximise steps: they are filled with the current
-model, a few HALS iterations (Cichocki & Phan 2009, as implemented in TensorLy) follow, and again.
-Filling leaves the squared error of the observed entries as the whole error, and the iterations
-can only lower it, so the error over observed entries never rises and never depends on what is
-stored where nothing was observed.
+model, a HALS iteration (Cichocki & Phan 2009, as implemented in TensorLy) follows, and again.
+More iterations between two fillings would only fit what was filled in, and end far from the
+optimum. Filling leaves the squared error of the observed entries as the whole error, and the
+iterations can only lower it, so the error over observed entries never rises and never depends on
+what is stored where nothing was observed.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress, silent
 from pipeline.numerics.cp import balanced, khatri_rao, normalise
 
-INNER_ITERATIONS = 5
-"""HALS iterations between two fillings, and the window of the stopping rule."""
+WINDOW = 5
+"""HALS iterations over which the stopping rule looks at the error."""
 
 BLOCK_ENTRIES = 4_000_000
 """Entries of the table that are worked on at a time, so that no second table is made."""
@@ -40,7 +41,7 @@ class Fit:
     relative_error: float
     """Norm of the residual over the norm of the data, over observed entries."""
     errors: NDArray[np.float64]
-    """Relative error before the first and after each round of iterations."""
+    """Relative error before the first and after each five iterations."""
     converged: bool
 
     @property
@@ -105,20 +106,23 @@ def fit_nonnegative(
     errors = [np.sqrt(_fill(work, values, observed, factors)) / norm]
     converged = False
     ones = np.ones(rank, dtype=np.float32)
-    n_rounds = -(-max_iterations // INNER_ITERATIONS)
+    n_rounds = -(-max_iterations // WINDOW)
+    between_fillings = WINDOW if observed is None else 1
     for step in range(n_rounds):
-        model = non_negative_parafac_hals(
-            work,
-            rank,
-            n_iter_max=INNER_ITERATIONS,
-            init=CPTensor((ones, factors)),
-            tol=None,
-            fixed_modes=None if fixed_first is None else [0],
-        )
-        factors = [np.ascontiguousarray(factor) for factor in model.factors]
-        if fixed_first is None:
-            factors = balanced(factors)
-        errors.append(np.sqrt(_fill(work, values, observed, factors)) / norm)
+        for _ in range(WINDOW // between_fillings):
+            model = non_negative_parafac_hals(
+                work,
+                rank,
+                n_iter_max=between_fillings,
+                init=CPTensor((ones, factors)),
+                tol=None,
+                fixed_modes=None if fixed_first is None else [0],
+            )
+            factors = [np.ascontiguousarray(factor) for factor in model.factors]
+            if fixed_first is None:
+                factors = balanced(factors)
+            squared = _fill(work, values, observed, factors)
+        errors.append(np.sqrt(squared) / norm)
         progress(step + 1, n_rounds, f"relative error {errors[-1]:.5f}")
         if errors[-2] - errors[-1] < tolerance * errors[-2]:
             converged = True

@@ -15,7 +15,13 @@ from pipeline.core.parts import (
 )
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.result import ConnectomeResult
-from pipeline.methods.connectome.surrogates import FOR_A_CLAIM, compare, supported_components
+from pipeline.methods.connectome.surrogates import (
+    FOR_A_CLAIM,
+    SHARED_LEVEL,
+    TESTED,
+    compare,
+    supported_components,
+)
 
 
 def section(
@@ -41,7 +47,7 @@ def section(
     body.append(_components_table(result))
     body.append(_reproducibility_words(result))
     body += [by_id[name] for name in ("surrogates",) if name in by_id]
-    body += [_communities_words(), by_id["network"], by_id["restarts"]]
+    body += [_communities_words(result), by_id["network"], by_id["restarts"]]
     body += [by_id[name] for name in ("truth",) if name in by_id]
     body += [_selection_table(result), _limits(result)]
     return Section(
@@ -58,15 +64,21 @@ def section(
 
 def _sentence(result: ConnectomeResult) -> str:
     """The finding for the first screen, with its uncertainty."""
-    found = compare(result)
+    repeats = compare(result)["reproducibility"]
     across = "recordings" if result.recording.size > 1 else "the two halves of the recording"
-    repeats = found["reproducibility"]
+    verdict = {
+        "untested": "not compared with chance",
+        "first look": "a first look, no finding yet",
+        "above": "above chance",
+        "not above": "not above chance",
+    }[repeats.verdict]
+    tested = "" if repeats.verdict == "untested" else f": {repeats.said()}"
     return (
         f"{result.rank} components of {result.unit.size} units explain "
         f"{100 * result.explained:.0f} % of their time-varying affinities "
         f"({100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
         f"per recording). Their pair patterns agree across {across} with a cosine of "
-        f"{repeats.observed:.2f}; {repeats.said()}."
+        f"{repeats.observed:.2f}, {verdict}{tested}."
     )
 
 
@@ -97,7 +109,7 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
         "(as fast as this unit gets). The affinity of two units at a moment is the square root "
         "of the product of their speeds, whatever their directions; rising and falling of a slow "
-        f"indicator both count. {time}{averaged}"
+        f"indicator both count. Scale and baseline of a trace do not matter. {time}{averaged}"
     )
 
 
@@ -116,38 +128,78 @@ def _reproducibility_words(result: ConnectomeResult) -> str:
         if m >= FOR_A_CLAIM
         else (
             f" {m} surrogates allow p = {1 / (1 + m):.2g} at best and are a first look; use "
-            f"{FOR_A_CLAIM} or more for a claim."
+            f"{FOR_A_CLAIM} or more for a claim, which needs p <= {SHARED_LEVEL:.4g}, as "
+            f"{len(TESTED)} statistics are compared."
         )
     )
     return (
         "Reproducibility asks whether pair patterns that are refitted in every recording (or "
         "time half) by itself agree. The time courses come from all the data, which flatters the "
         "value; surrogates, in which each unit's activity is shifted in time by itself, are "
-        f"flattered alike. {found['reproducibility'].title}: "
+        f"flattered alike. {_replication(result)}{found['reproducibility'].title}: "
         f"{found['reproducibility'].observed:.2f}, {found['reproducibility'].said()}. "
         f"Gain over a static graph: {100 * found['gain'].observed:.1f} points, "
         f"{found['gain'].said()}. {n_supported} of {result.rank} components matter more than the "
-        f"largest component of 95 % of the surrogates.{claim}"
+        f"largest component of at least 95 % of the surrogates.{claim}"
     )
 
 
-def _communities_words() -> str:
-    """How communities were made."""
+def _replication(result: ConnectomeResult) -> str:
+    """What the units of replication are."""
+    if result.recording.size == 1:
+        return (
+            "With one recording nothing is known about other animals, and halves between which "
+            "conditions or slow drifts change may differ for that reason. "
+        )
+    return (
+        "Recordings are the units of replication; whether each is another animal is not looked "
+        "at here. "
+    )
+
+
+def _communities_words(result: ConnectomeResult) -> str:
+    """How communities were made, and how often chance gives as many and as strong."""
+    found = compare(result)
+    m = result.surrogate.size
+    number, strength = found["communities"], found["concentration"]
+    against = (
+        f"In {number.n_as_large} of {m} surrogates components have as many communities as here "
+        f"(mean {number.observed:.1f}), in {strength.n_as_large} as much strength inside them."
+        if m
+        else "They were not compared with surrogates."
+    )
     return (
         "Communities are the consensus of repeated modularity searches (Leiden) on each "
         "component's pair strengths. They are algorithmic: such a search finds groups in any "
-        "graph, so number and strength are compared with surrogates above."
+        f"graph, in noise as well. {against}"
     )
 
 
 def _limits(result: ConnectomeResult) -> str:
-    """What this version does not do."""
+    """What this version does not do, and what these data cannot show."""
+    once = _labels_seen_once(result)
+    confounded = (
+        f" What differs in epochs that occur once in a recording ({', '.join(once)}) cannot be "
+        "told from slow drift."
+        if once
+        else ""
+    )
     return (
         "Not part of this version: choice of the rank (it is a setting), the nested block model "
         "of the paper, statistical tests of components against epochs (shading is descriptive), "
-        "refits without single animals, and predictions. Affinity has no direction and can come "
-        "from common drive such as movement."
+        "movement and other behaviour beside the time courses, refits without single animals, "
+        "and predictions. Affinity has no direction and can come from common drive such as "
+        f"stimuli or movement, and from drift that units share.{confounded}"
     )
+
+
+def _labels_seen_once(result: ConnectomeResult) -> list[str]:
+    """Labels that no recording repeats; none where recordings with other orders share time."""
+    if result.alignment == "by_epoch" and result.recording.size > 1:
+        return []
+    epochs = result.epochs
+    counts = epochs.groupby([epochs["label"].astype(str), epochs["recording"].astype(str)]).size()
+    return [str(label) for label, most in counts.groupby(level=0).max().items() if most == 1]
 
 
 def _components_table(result: ConnectomeResult) -> Table:
@@ -178,9 +230,10 @@ def _components_table(result: ConnectomeResult) -> Table:
         title="Components",
         caption=(
             "'Above surrogates': the loss is larger than that of the most important component "
-            f"in 95 % of {result.surrogate.size} surrogates. Reproducibility as in the text "
-            "below; it needs the comparison with surrogates to mean anything. 'Strength inside "
-            "them': share of the pair strengths inside communities less their share of pairs."
+            f"in at least 95 % of {result.surrogate.size} surrogates (from {FOR_A_CLAIM} on more "
+            "than a first look). Reproducibility as in the text below; it needs the comparison "
+            "with surrogates to mean anything. 'Strength inside them': share of the pair strengths "
+            "inside communities less their share of pairs."
         ),
         columns=columns,
     )

@@ -7,6 +7,7 @@ median over its restarts, never the best of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,21 @@ from numpy.typing import NDArray
 from pipeline.methods.connectome.result import ConnectomeResult
 
 FOR_A_CLAIM = 199
-"""Surrogates that a claim should rest on."""
+"""Surrogates that a verdict rests on; with fewer there is a first look only."""
 
 LEVEL = 0.05
+
+TESTED = ("reproducibility", "explained", "gain", "concentration")
+"""Comparisons that become checks and share the level; the number of communities is shown only,
+as structure makes it neither larger nor smaller."""
+
+SHARED_LEVEL = LEVEL / len(TESTED)
+"""What the p value of one tested comparison must not exceed (Bonferroni)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """One statistic of the data and of all surrogates; larger is more structure."""
+    """One statistic of the data and of all surrogates."""
 
     name: str
     title: str
@@ -41,9 +49,17 @@ class Comparison:
         return (1 + self.n_as_large) / (1 + self.surrogates.size)
 
     @property
-    def quantile(self) -> float:
-        """95th percentile of the surrogates; NaN without."""
-        return float(np.quantile(self.surrogates, 1 - LEVEL)) if self.surrogates.size else np.nan
+    def verdict(self) -> Literal["untested", "first look", "above", "not above"]:
+        """What may be said of the data against chance.
+
+        With few surrogates data that surrogates reach are not above chance already, but data
+        beyond all of them are no more than a first look.
+        """
+        if not np.isfinite(self.p_value):
+            return "untested"
+        if self.surrogates.size >= FOR_A_CLAIM:
+            return "above" if self.p_value <= SHARED_LEVEL else "not above"
+        return "first look" if self.n_as_large == 0 or self.p_value <= LEVEL else "not above"
 
     def said(self) -> str:
         """The p value with what it rests on."""
@@ -108,11 +124,10 @@ def compare(result: ConnectomeResult) -> dict[str, Comparison]:
 def supported_components(result: ConnectomeResult) -> NDArray[np.bool_]:
     """Components that matter more than the most important one of nearly all surrogates.
 
-    A component is supported when the explained share lost without it is above the 95th
-    percentile, over surrogates, of the same loss for the surrogate's largest component. All
-    false without surrogates.
+    A component is supported when the same loss of the largest component reaches the explained
+    share lost without it in so few surrogates that p is at most 0.05. The largest of each
+    surrogate makes this hold for all components at once. All false with fewer than 19 surrogates.
     """
-    if result.surrogate_largest_gain.size == 0:
-        return np.zeros(result.rank, dtype=bool)
-    limit = np.quantile(result.surrogate_largest_gain, 1 - LEVEL)
-    return np.asarray(result.component_gain > limit)
+    largest = result.surrogate_largest_gain
+    n_as_large = (largest[None, :] >= result.component_gain[:, None]).sum(axis=1)
+    return np.asarray((1 + n_as_large) / (1 + largest.size) <= LEVEL)

@@ -111,7 +111,10 @@ def test_the_planted_reference_tensor_is_solved_as_recorded():
 
 
 @pytest.mark.slow
-def test_six_restarts_reach_the_recorded_error_of_the_reference_recording():
+def test_the_first_twelve_starts_reach_the_recorded_error_of_the_reference_recording():
+    # The first twelve streams, whatever they give. One start in five to six ends in the best
+    # known optimum (11 of the first 60), so that twelve miss it once in eleven times and six, the
+    # recorded number, three times in ten.
     from pipeline.methods.connectome.affinity import geometric_affinity
 
     with np.load(GOLDEN / "traces_small.npz") as file:
@@ -120,7 +123,7 @@ def test_six_restarts_reach_the_recorded_error_of_the_reference_recording():
     tensor = np.stack([geometric_affinity(of.T, pairs) for of in speed], axis=1)
     errors = [
         fitted(tensor, rank=9, seed=seed, max_iterations=1500, tolerance=1e-6).relative_error
-        for seed in range(6, 12)
+        for seed in range(12)
     ]
     assert min(errors) <= recorded.min() + 1e-3
-    assert np.median(errors) <= np.median(recorded)
+    assert np.median(errors) < np.median(recorded)
