@@ -11,7 +11,7 @@ from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome, Status
 from pipeline.core.parts import Check, Figure, Number, Section, Table, status_from_checks
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
-from pipeline.report.overview import overview
+from pipeline.report.overview import overview, signal_words
 
 LEAST_USED = 0.8
 """Share of units below which leaving the others out may change the picture."""
@@ -239,7 +239,8 @@ def _sentence(recordings: Sequence[Recording], failures: Mapping[str, Outcome]) 
         if max(durations) - min(durations) < 0.01 * max(durations)
         else f"lasting {min(durations):.4g} to {max(durations):.4g} s"
     )
-    animals = f" of {_count(len(subjects), 'animal')}" if subjects else ""
+    # Files of one animal may name it differently, and files of several may not name any.
+    animals = f" of {_count(len(subjects), 'animal')} by name" if subjects else ""
     missed = f" {_count(len(failures), 'recording')} could not be read." if failures else ""
     return (
         f"{_count(len(recordings), 'recording')} ({kinds}){animals}, {lasting}; {used} of {units} "
@@ -252,7 +253,6 @@ def _recording_table(rows: Sequence[Mapping[str, Number]]) -> Table:
         "recording": "Recording",
         "subject": "Subject",
         "kind": "Kind",
-        "signal": "Signal",
         "units": "Units",
         "units_used": "Used",
         "duration_s": "Duration (s)",
@@ -264,8 +264,12 @@ def _recording_table(rows: Sequence[Mapping[str, Number]]) -> Table:
         "epochs": "Epochs",
     }
     columns = {name: tuple(row[key] for row in rows) for key, name in names.items()}
-    # Spike trains have no signal but themselves.
-    columns["Signal"] = tuple("" if row["signal"] == "spikes" else row["signal"] for row in rows)
+    columns["Kind"] = tuple(
+        str(row["kind"])
+        if row["signal"] == row["kind"]
+        else f"{row['kind']}, {signal_words(str(row['signal']))}"
+        for row in rows
+    )
     told = {
         name: cells for name, cells in columns.items() if any(c not in (None, "", 0) for c in cells)
     }

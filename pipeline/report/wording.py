@@ -155,9 +155,9 @@ def _plain(text: str) -> bool:
 
 
 def typeset(text: str) -> str:
-    """A threshold or value with the signs of mathematics instead of those of code."""
+    """Text with the signs of mathematics, and without line breaks inside a value."""
     signs = {">=": "\N{GREATER-THAN OR EQUAL TO}", "<=": "\N{LESS-THAN OR EQUAL TO}"}
-    signs[" %"] = "\N{NO-BREAK SPACE}%"
+    signs |= {" %": "\N{NO-BREAK SPACE}%", "p = ": "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"}
     for written, sign in signs.items():
         text = text.replace(written, sign)
     return text

@@ -78,14 +78,14 @@ def _components(result: ConnectomeResult) -> Figure:
         if several:
             panels.append(
                 Bars(
-                    title=f"{name}: in which recordings",
+                    title=f"{name}: recordings",
                     labels=tuple(str(recording) for recording in result.recording),
                     values=np.round(result.component_recording[component], 3),
                     x_title="Recording",
                     y_title="Share of component",
                 )
             )
-        panels.append(_matrix(result, component, title=f"{name}: between which units"))
+        panels.append(_matrix(result, component, title=f"{name}: pairs of units"))
     n_supported = int(supported.sum())
     tested = result.surrogate.size > 0
     shared = "shared by all recordings" if result.alignment == "by_epoch" else "of each recording"

@@ -41,7 +41,7 @@ def timeline(result: ConnectomeResult) -> Timeline:
             position_s=result.frame_time_s,
             spans=tuple(spans),
             breaks=_window_breaks(result),
-            title="Time on the common axis of epochs (s)",
+            title="Time in shared epochs (s)",
         )
     position = np.array(result.frame_time_s)
     spans, breaks, begin = [], [], 0.0
@@ -66,7 +66,7 @@ def timeline(result: ConnectomeResult) -> Timeline:
         position_s=position,
         spans=tuple(spans),
         breaks=tuple(breaks[:-1]),
-        title="Time, recordings one after another (s)" if several else "Time (s)",
+        title="Time, recordings in a row (s)" if several else "Time (s)",
     )
 
 

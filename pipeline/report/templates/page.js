@@ -136,7 +136,7 @@
     ruler.font = `12px ${FAMILY}`;
     const seen = (text) => text.replace(/&(amp|lt|gt);/g, "x");
     const lines = [];
-    for (const word of title.split(" ")) {
+    for (const word of title.replaceAll(" (", "\u00a0(").split(" ")) {
       const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
       if (lines.length && ruler.measureText(seen(longer)).width <= room) {
         lines[lines.length - 1] = longer;
