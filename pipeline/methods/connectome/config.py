@@ -34,8 +34,8 @@ class ConnectomeConfig(MethodConfig):
     n_surrogates: int = Field(
         default=19,
         description=(
-            "Surrogate data sets (each unit's activity shifted in time by itself), 0 to 999. 19 "
-            "allow p = 0.05 at best; use 199 or more for a claim. Paper: none."
+            "Surrogate data sets (each unit's activity shifted in time by itself), 0 to 999. Fewer "
+            "than 199 are a first look: the report then gives no verdict on chance. Paper: none."
         ),
         ge=0,
         le=999,
