@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import FrameType
 
 import pipeline
+from pipeline.core.errors import EnvironmentFault
 from pipeline.stages.check import Project, load_project
 from pipeline.stages.demo import write_demo
 from pipeline.stages.forget import forget_failed
@@ -59,12 +61,34 @@ def run_workflow(
     project = load_project(config_path or ROOT / "config.yaml", overrides)
     out = folder / project.settings.out
     if makes_results:
+        check_writable(out)
         forget_failed(out, experiments=project.experiments)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
     code = run_command(command)
     if not makes_results or code > SIGNALLED:
         return code
     return _last_words(project, out=out, code=code)
+
+
+def check_writable(out: Path) -> None:
+    """Make the folder of results, and see that it takes files, before any job runs for nothing.
+
+    Raises
+    ------
+    EnvironmentFault
+        If it does not (RN-R26).
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise EnvironmentFault(
+            code="RN-R26",
+            file=str(out),
+            found=f"the results folder cannot be written: {error.strerror}",
+            fix="make it writable, or choose another folder with the setting 'out'",
+        ) from error
 
 
 def run_command(command: Sequence[str]) -> int:
