@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline import registry
+from pipeline.core.errors import ConfigErrors, PipelineError
 from pipeline.core.recording import About, Recording, SampledActivity
 from pipeline.core.rng import stream
 from pipeline.core.views import TraceEnsemble
 from pipeline.io.atomic import replacing
 from pipeline.io.nwb.write import write_recording
-from pipeline.io.records import write_record
+from pipeline.io.records import read_record, write_record
+from pipeline.io.sheets import read_sheet
 from pipeline.stages.run_context import StageRun
 
 SEED = 2402
@@ -39,12 +41,23 @@ def write_demo(folder: Path) -> Path:
     The sheet.
     """
     sheet = folder / SHEET_NAME
-    if not sheet.exists():
+    if not _is_there(sheet):
         rows = _write_worms(folder / "worms")
         with replacing(sheet) as temporary:
             lines = ["\t".join(SHEET_COLUMNS), *("\t".join(row) for row in rows)]
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sheet
+
+
+def _is_there(sheet: Path) -> bool:
+    """Whether all that the sheet names is there, and the truth in the form of this version."""
+    truth = registry.methods()["connectome"].room("simulate").Truth
+    try:
+        for folder in {row.truth for row in read_sheet(sheet) if row.truth is not None}:
+            read_record(folder / "connectome.h5", truth)
+    except (ConfigErrors, PipelineError):
+        return False
+    return True
 
 
 def _write_worms(folder: Path) -> list[tuple[str, ...]]:

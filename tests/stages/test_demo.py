@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import warnings
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 
 from pipeline import registry
+from pipeline.core.outcome import Outcome
 from pipeline.core.recording import SampledActivity
 from pipeline.core.rng import stream
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.read import read_recording
-from pipeline.io.records import read_record
+from pipeline.io.records import read_record, record_type, write_record
 from pipeline.io.sheets import read_sheet
 from pipeline.stages.demo import SEED, write_demo
 from tests.support.records import provenance
@@ -91,3 +93,20 @@ def test_the_inspector_of_the_community_finds_nothing_serious(demo):
                 nwbfile_path=path, importance_threshold=Importance.BEST_PRACTICE_VIOLATION
             )
             assert [message.message for message in found] == []
+
+
+@pytest.mark.parametrize("lost", ["worms/worm-1.nwb", "worms/truth/connectome.h5"])
+def test_a_demo_that_is_not_whole_is_written_again(demo, tmp_path, lost):
+    copy = shutil.copytree(demo, tmp_path / "demo")
+    before = (copy / lost).read_bytes()
+    (copy / lost).unlink()
+    write_demo(copy)
+    assert (copy / lost).read_bytes()[:8] == before[:8]
+
+
+def test_a_truth_of_another_version_is_written_again(demo, tmp_path):
+    copy = shutil.copytree(demo, tmp_path / "demo")
+    truth = copy / "worms" / "truth" / "connectome.h5"
+    write_record(truth, Outcome(status="failed", reason="stands for an older form"))
+    write_demo(copy)
+    assert record_type(truth) == "ConnectomeTruth"
