@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 
 import pytest
 
 from pipeline import registry
 from pipeline.core.outcome import Outcome
-from pipeline.core.rng import stream
-from pipeline.io.nwb.write import write_recording
-from pipeline.io.records import read_digest, read_record, write_record
-from pipeline.stages.demo import SESSION_START, recording_of
+from pipeline.io.records import read_digest, read_record
+from tests.support.tiny_project import pipeline_run, write_tiny_recordings
 
 SHEET = """\
 experiment\trecording\tnwb\tactivity\tidentity\ttruth
@@ -34,31 +29,11 @@ run: {parts_per_job: 3}
 """
 
 
-def pipeline_run(folder, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", "run", "--", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder after a run, and what the run said."""
     folder = tmp_path_factory.mktemp("project")
-    simulate = registry.methods()["connectome"].room("simulate")
-    views, truth = simulate.simulate(stream(5, "end to end"), size="tiny")
-    for name, view in zip(("one", "two"), views, strict=False):
-        write_recording(
-            folder / f"{name}.nwb",
-            recording_of(view),
-            description="simulated",
-            session_start=SESSION_START,
-        )
-    write_record(folder / "truth" / "connectome.h5", truth)
+    write_tiny_recordings(folder)
     whole = (folder / "one.nwb").read_bytes()
     (folder / "broken.nwb").write_bytes(whole[: len(whole) // 2])
     (folder / "text.nwb").write_text("time,cell\n0,1\n")

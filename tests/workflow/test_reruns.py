@@ -1,0 +1,152 @@
+"""After a finished run, a change makes anew what depends on it and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.tiny_project import pipeline_run, write_tiny_recordings
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = """\
+recordings: {sheet}
+out: {out}
+seed: {seed}
+methods:
+  connectome: {{rank: {rank}, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}}
+run: {{parts_per_job: {parts}, redact: {redact}, on_method_error: {on_error}}}
+"""
+USUAL = {
+    "sheet": "sheet.tsv",
+    "out": "'the résults'",
+    "seed": 1,
+    "rank": 2,
+    "parts": 3,
+    "redact": "false",
+    "on_error": "record",
+}
+PAGES = {"report", "index", "summary", "all"}
+CONNECTOME = {"connectome_fit", "connectome_gather", "connectome_assess", *PAGES}
+EVERYTHING = {"ingest", "prepare_view", *CONNECTOME}
+
+
+def write_settings(folder, **changes):
+    path = folder / "settings.yaml"
+    path.write_text(SETTINGS.format(**{**USUAL, **changes}), encoding="utf-8")
+    return path.name
+
+
+def run(folder, *words, checkout=None, **changes):
+    name = write_settings(folder, **changes)
+    code = checkout or folder / "code"
+    done = pipeline_run(folder, *words, "--configfile", name, checkout=code)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def planned(folder, *, checkout=None, **changes):
+    """Rules of the jobs that a dry run lists; parts of a fit count as one."""
+    done = run(folder, "-n", "--quiet", "rules", checkout=checkout, **changes)
+    rules = re.findall(r"^(\w+?)(?:_\d+)? +\d+$", done.stdout, re.MULTILINE)
+    return set(rules) - {"total"}
+
+
+def copy_code(target, *, source=ROOT):
+    for name in ("pipeline", "workflow", "profiles", "envs"):
+        shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(source / "Snakefile", target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("my project é")
+    copy_code(folder / "code")  # so that whoever edits the code meanwhile changes nothing here
+    write_tiny_recordings(folder)
+    (folder / "sheet.tsv").write_text(
+        "experiment\trecording\tnwb\tactivity\tidentity\texclude\n"
+        "e\tone\tone.nwb\tcalcium\tidentity\t\n"
+        "e\ttwo\ttwo.nwb\tcalcium\tidentity\t\n"
+        "e\tthree\tgone.nwb\tcalcium\tidentity\tmoved too much\n"
+    )
+    run(folder, "--cores", "2")
+    return folder
+
+
+@pytest.fixture
+def copied_code(finished, tmp_path):
+    """The code in another folder, to be changed."""
+    return copy_code(tmp_path, source=finished / "code")
+
+
+def raise_version(path, name):
+    text = path.read_text()
+    raised = re.sub(rf"{name}( ?=) ?(\d+)", lambda m: f"{name}{m[1]}{int(m[2]) + 1}", text)
+    assert raised != text
+    path.write_text(raised)
+
+
+def test_nothing_is_left_to_do(finished):
+    assert planned(finished) == set()
+
+
+@pytest.mark.parametrize("change", [{"parts": 1}, {"on_error": "raise"}])
+def test_how_jobs_are_run_makes_nothing_anew(finished, change):
+    assert planned(finished, **change) == set()
+
+
+def test_a_setting_of_reports_makes_reports_anew(finished):
+    assert planned(finished, redact="true") == PAGES
+
+
+@pytest.mark.parametrize("change", [{"rank": 3}, {"seed": 2}])
+def test_what_changes_a_methods_numbers_makes_the_method_anew(finished, change):
+    assert planned(finished, **change) == CONNECTOME
+
+
+def test_the_same_code_in_another_place_makes_nothing_anew(finished, copied_code):
+    assert planned(finished, checkout=copied_code) == set()
+
+
+def test_a_raised_results_version_makes_its_method_anew(finished, copied_code):
+    raise_version(
+        copied_code / "pipeline" / "methods" / "connectome" / "__init__.py", "results_version"
+    )
+    assert planned(finished, checkout=copied_code) == CONNECTOME
+
+
+def test_a_raised_version_of_recordings_makes_all_anew(finished, copied_code):
+    raise_version(copied_code / "pipeline" / "core" / "recording.py", "RECORDING_VERSION")
+    assert planned(finished, checkout=copied_code) == EVERYTHING
+
+
+def test_a_left_out_recording_is_told_with_its_reason(finished):
+    assert "moved too much" in (finished / "the résults" / "e" / "report.html").read_text()
+
+
+def test_another_run_gives_the_same_bytes_whatever_shares_a_job(finished):
+    run(finished, "--cores", "1", out="again", parts=1)
+    names = [
+        path.relative_to(finished / "again")
+        for path in sorted((finished / "again" / "e").rglob("*"))
+        if path.suffix == ".h5" or path.name in ("checks.json", "section.json", "quality.json")
+    ]
+    assert len(names) == 2 + 2 + 3 + 1 + 2 + 2
+    first, second = finished / "the résults", finished / "again"
+    differing = [
+        str(name) for name in names if (first / name).read_bytes() != (second / name).read_bytes()
+    ]
+    assert differing == []
+
+
+def test_a_run_in_another_directory_finds_its_reports(finished):
+    elsewhere = finished / "else where"
+    elsewhere.mkdir()
+    done = run(finished, "--directory", "else where", "--cores", "2", out="results")
+    assert "Report: else where/results/e/report.html" in done.stdout
+    assert (elsewhere / "results" / "e" / "report.html").exists()
