@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+from pipeline.io.sheets import COLUMN_NAMES
 from pipeline.stages.reference import PROJECT_FOLDER, files, stale_files, write_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,12 @@ def test_a_difference_is_shown_line_by_line(tmp_path):
     assert set(stale) == {"docs/settings.md", "workflow/schemas/recordings.schema.json"}
     assert "-| `sead` |" in stale["docs/settings.md"]
     assert "+| `seed` |" in stale["docs/settings.md"]
+
+
+def test_the_page_on_recordings_explains_every_column_of_the_sheet():
+    text = (ROOT / "data" / "README.md").read_text()
+    explained = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert tuple(explained) == COLUMN_NAMES
 
 
 def test_schemas_are_json():
