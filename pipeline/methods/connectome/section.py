@@ -14,6 +14,7 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.networks import unit_names
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
@@ -105,7 +106,7 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         else ""
     )
     return (
-        f"{recordings} with {result.unit.size} units were used. Each trace became a speed: the "
+        f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. Each trace became a speed: the "
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
         "(as fast as this unit gets). The affinity of two units at a moment is the square root "
         "of the product of their speeds, whatever their directions; rising and falling of a slow "
@@ -209,7 +210,7 @@ def _components_table(result: ConnectomeResult) -> Table:
     for component in range(result.rank):
         strength = np.nansum(result.pair_matrix(component), axis=0)
         top = np.argsort(-strength, kind="stable")[:5]
-        members.append(", ".join(str(name) for name in result.unit[top]))
+        members.append(", ".join(unit_names(result)[top]))
     tested = result.surrogate.size > 0
     main = result.component_recording.argmax(axis=1)
     columns: dict[str, tuple[Number, ...]] = {
@@ -219,21 +220,23 @@ def _components_table(result: ConnectomeResult) -> Table:
             ("yes" if flag else "no") if tested else "not tested" for flag in supported
         ),
         "reproducibility (cosine)": _rounded(result.reproducibility, 2),
-        "largest recording": tuple(str(name) for name in result.recording[main]),
-        "its share (%)": _rounded(100 * result.component_recording.max(axis=1), 0),
         "communities": tuple(int(n) + 1 for n in result.community[:, 0].max(axis=1)),
         "strength inside them": _rounded(result.concentration, 2),
         "strongest units": tuple(members),
     }
+    if result.recording.size > 1:
+        columns["largest recording"] = tuple(str(name) for name in result.recording[main])
+        columns["its share (%)"] = _rounded(100 * result.component_recording.max(axis=1), 0)
     return Table(
         id="components-table",
         title="Components",
         caption=(
             "'Above surrogates': the loss is larger than that of the most important component "
             f"in at least 95 % of {result.surrogate.size} surrogates (from {FOR_A_CLAIM} on more "
-            "than a first look). Reproducibility as in the text below; it needs the comparison "
-            "with surrogates to mean anything. 'Strength inside them': share of the pair strengths "
-            "inside communities less their share of pairs."
+            "than a first look); being of the best restart favours components a little. "
+            "Reproducibility as in the text below; it needs the comparison with surrogates to mean "
+            "anything. 'Strength inside them': share of the pair strengths inside communities less "
+            "their share of pairs."
         ),
         columns=columns,
     )

@@ -1,7 +1,8 @@
 """The fitted data set beside its surrogates.
 
 Surrogates are fitted once each from one random start, so the data's side of a comparison is the
-median over its restarts, never the best of them.
+median over its restarts, never the best of them. With few surrogates nothing is decided: see
+:attr:`Comparison.verdict`.
 """
 
 from __future__ import annotations
@@ -127,6 +128,7 @@ def supported_components(result: ConnectomeResult) -> NDArray[np.bool_]:
     A component is supported when the same loss of the largest component reaches the explained
     share lost without it in so few surrogates that p is at most 0.05. The largest of each
     surrogate makes this hold for all components at once. All false with fewer than 19 surrogates.
+    The components are of the restart with the lowest error, which favours them a little.
     """
     largest = result.surrogate_largest_gain
     n_as_large = (largest[None, :] >= result.component_gain[:, None]).sum(axis=1)

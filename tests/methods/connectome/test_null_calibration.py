@@ -18,7 +18,7 @@ N_SURROGATES = 19
 LEVEL = 0.1
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 CONFIG = ConnectomeConfig(
-    rank=3,
+    rank=2,
     n_restarts=6,
     n_surrogates=N_SURROGATES,
     max_iterations=5,
@@ -31,19 +31,17 @@ CONFIG = ConnectomeConfig(
 
 
 def independent_view(recording: str, rng: np.random.Generator) -> TraceEnsemble:
-    """Seven units with events of their own, some often and some seldom, and frames missing."""
+    """Seven units with events of their own, some often and some seldom."""
     n_frames, n_units, rate_hz = 140, 7, 2.0
     rate = np.linspace(0.02, 0.15, n_units)
     events = (rng.random((n_frames + 40, n_units)) < rate) * rng.exponential(size=n_units)
     decay = np.exp(-np.arange(20) / 3)
     traces = np.stack([np.convolve(unit, decay)[40 : 40 + n_frames] for unit in events.T], axis=1)
-    valid = np.ones(traces.shape, dtype=bool)
-    valid[70:78, 2] = False
     return TraceEnsemble(
         recording=recording,
         time=np.arange(n_frames) / rate_hz,
         values=(traces + 0.02 * rng.standard_normal(traces.shape)).astype(np.float32),
-        valid=valid,
+        valid=np.ones(traces.shape, dtype=bool),
         unit=np.array([f"roi{index}" for index in range(n_units)]),
         identity=np.array([f"N{index}" for index in range(n_units)]),
         epochs=pd.DataFrame(
