@@ -18,6 +18,7 @@ CODES: Mapping[str, str] = {
     "CF-K07": "A key or a recording stands twice.",
     "CF-K08": "An id has characters that are not allowed.",
     "CF-K09": "Two ids differ only in upper and lower case.",
+    "CF-K10": "The path of a recording has braces.",
     "CF-K11": "The settings file contains a tag that would run code.",
     "CF-K12": "The settings file expands to too much text.",
     "IN-F01": "A recording file is missing.",

@@ -420,6 +420,14 @@ def _file_problems(
             found=f"the file '{text[:200]}' {fault}",
             fix="correct the path; a relative path starts at the sheet",
         )
+    elif set("{}") & set(str(file)):
+        yield _problem(
+            "CF-K10",
+            shown,
+            place=place,
+            found=f"the path '{str(file)[:200]}' has braces, the mark of wildcards",
+            fix="rename it, or name a link without braces that leads to it",
+        )
     truth = entry.get("truth", "")
     if truth and not _resolved(truth, path.parent).is_dir():
         yield _problem(

@@ -129,6 +129,12 @@ def test_planted_truth_is_a_folder_beside_the_sheet(read, folder, problems):
     assert (problem.code, problem.place) == ("IN-F01", "line 2, column truth")
 
 
+def test_a_path_with_braces_is_refused_since_they_mark_wildcards(folder, problems):
+    (folder / "a{b}.nwb").write_bytes(b"")
+    (problem,) = problems(f"{HEADER}\ne1\tr1\ta{{b}}.nwb\n")
+    assert (problem.code, problem.place) == ("CF-K10", "line 2, column nwb")
+
+
 def test_a_missing_sheet_names_what_was_probably_meant(folder):
     (folder / "recordings.tsv").write_text("")
     with pytest.raises(ConfigErrors) as caught:

@@ -84,7 +84,7 @@ def test_damage_to_the_structure_is_refused(recording_file):
         (b"time,cell\n0.0,0.1\n", "a text file"),
         ("Zeit,Größe\n".encode() * 500, "a text file"),
         (b"<!DOCTYPE html><html>sign in</html>", "an HTML page"),
-        (gzip.compress(b"recording"), "a gzip archive"),
+        (gzip.compress(b"recording", mtime=0), "a gzip archive"),
         (b"PK\x03\x04" + bytes(range(200)), "a zip archive"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
         (b"/annex/objects/SHA256E-s10--0.nwb\n", "a git-annex pointer"),
