@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.viz.theme import LIGHT
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
 
 MOST_LYING = 40
+LETTER_INCHES = 0.0625
 LETTERS_ACROSS = 60
 """Letters of labels that fit side by side below upright bars."""
 
@@ -21,6 +23,13 @@ def bars_lie(panel: Bars) -> bool:
     """Whether bars run from left to right: when their labels would not fit side by side."""
     longest = max((len(label) for label in panel.labels), default=0)
     return len(panel.labels) <= MOST_LYING and len(panel.labels) * longest > LETTERS_ACROSS
+
+
+def labels_turned(labels: Sequence[str], *, width: float) -> bool:
+    """Whether labels below upright bars stand on end, in a panel of a width in inches."""
+    letters = sum(len(label) + 1 for label in labels)
+    # Tick labels and the title beside the bars take about a fifth of the width.
+    return letters > min(0.8 * width / LETTER_INCHES, LETTERS_ACROSS)
 
 
 def draw_bars(axes: Axes, panel: Bars) -> None:
@@ -41,7 +50,8 @@ def draw_bars(axes: Axes, panel: Bars) -> None:
     if lies:
         axes.invert_yaxis()
     axes.tick_params(axis="y" if lies else "x", length=0)
-    if not lies and sum(map(len, names[::every])) > LETTERS_ACROSS:
+    width = axes.figure.get_size_inches()[0] * axes.get_position().width / 0.775
+    if not lies and labels_turned(names[::every], width=width):
         axes.tick_params(axis="x", labelrotation=90)
     (axes.set_ylabel if lies else axes.set_xlabel)(panel.x_title)
     (axes.set_xlabel if lies else axes.set_ylabel)(panel.y_title)

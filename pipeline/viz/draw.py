@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points
-from pipeline.viz.bars import draw_bars
+from pipeline.viz.bars import LETTER_INCHES, draw_bars, labels_turned
 from pipeline.viz.heatmap import draw_heatmap, heatmap_height
 from pipeline.viz.lines import draw_lines
 from pipeline.viz.network import draw_network
@@ -81,6 +81,9 @@ def panel_height(panel: Panel, *, width: float) -> float:
         return width * 0.9
     if isinstance(panel, Bars) and len(panel.labels) > 12:
         return float(np.clip(0.2 * len(panel.labels), 2.6, 7.0))
+    if isinstance(panel, Bars) and labels_turned(panel.labels, width=width):
+        # Room for labels that stand on end.
+        return max(2.4, width * 0.4) + LETTER_INCHES * min(24, max(map(len, panel.labels)))
     return width * 0.62 if isinstance(panel, Points) else max(2.4, width * 0.4)
 
 

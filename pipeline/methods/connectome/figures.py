@@ -88,7 +88,9 @@ def _components(result: ConnectomeResult) -> Figure:
         panels.append(_matrix(result, component, title=f"{name}: pairs of units"))
     n_supported = int(supported.sum())
     tested = result.surrogate.size > 0
-    shared = "shared by all recordings" if result.alignment == "by_epoch" else "of each recording"
+    shared = ""
+    if several:
+        shared = ", shared by all" if result.alignment == "by_epoch" else ", recording by recording"
     finding = (
         f"{result.rank} components explain {100 * result.explained:.0f} % of the affinities of "
         f"{result.unit.size} units"
@@ -108,7 +110,7 @@ def _components(result: ConnectomeResult) -> Figure:
         finding=finding,
         caption=(
             f"One row a component, by decreasing weight; {n_shown} of {result.rank} are shown. "
-            f"Left: strength over time, {shared}, {result.frame_time_s.size} frames of "
+            f"Left: strength over time{shared}, {result.frame_time_s.size} frames of "
             f"{result.bin_s:.2g} s, drawn as means over neighbouring frames; shaded: epochs. "
             + (
                 f"Middle: how the component's size is shared by the {result.recording.size} "
