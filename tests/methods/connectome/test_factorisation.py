@@ -82,6 +82,21 @@ def test_the_error_over_observed_entries_never_rises():
     assert (np.diff(fit.errors) <= 1e-6).all()
 
 
+def test_pairs_missing_in_whole_recordings_hardly_slow_a_fit():
+    # Four recordings in a row, two fifths of the pairs missing in each. Fitting what was filled
+    # in for several iterations before filling again takes more than 100 of them here.
+    rng = stream(1, "sparse")
+    time, pair = rng.random((240, 4)) ** 12, rng.random((150, 4)) ** 6
+    clutter = 0.3 * (rng.random((240, 150)) < 0.05) * rng.random((240, 150))
+    table = time @ pair.T + clutter
+    observed = np.repeat(rng.random((4, 150)) > 0.4, 60, axis=0)
+    of_truth = np.linalg.norm(clutter[observed]) / np.linalg.norm(table[observed])
+    for seed in range(3):
+        fit = fitted(table, observed, rank=4, seed=seed, max_iterations=60, tolerance=5e-5)
+        assert fit.converged
+        assert fit.relative_error < of_truth
+
+
 def test_a_given_first_factor_stays_as_it_is():
     tensor, factors = planted(2, 25, 18)
     fit = fitted(tensor, rank=2, fixed_first=factors[0])
