@@ -109,6 +109,26 @@ def test_the_downloaded_links_name_their_nodes(opened, report_file):
     assert [row[:2] for row in rows[1:]] == expected
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_checks_and_short_tables_are_seen_whole(opened, report_file, width):
+    page = opened(report_file, width=width).page
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll('.scroll:not(.long)')].filter(
+          (box) => box.scrollHeight > box.clientHeight + 1).map((box) => box.textContent)"""
+    )
+    assert hidden == []
+    assert page.locator(".scroll.long").count() > 0
+
+
+def test_a_figure_offers_its_numbers_in_one_place(opened, report_file):
+    page = opened(report_file).page
+    counts = page.evaluate(
+        """() => [...document.querySelectorAll('figure.drawn')].map(
+          (figure) => figure.querySelectorAll(':scope > .numbers').length)"""
+    )
+    assert counts == [1] * N_FIGURES
+
+
 def test_the_reader_can_change_the_appearance_and_figures_follow(opened, report_file):
     watched = opened(report_file)
     watched.draw_all()

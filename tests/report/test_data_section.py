@@ -7,7 +7,12 @@ from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Figure, Table
 from pipeline.core.recording import SampledActivity
-from pipeline.report.data_section import data_section, missing_share, recording_rows
+from pipeline.report.data_section import (
+    data_section,
+    missing_share,
+    recording_rows,
+    remarks_in_short,
+)
 from tests.support.small_recordings import calcium, intervals, recording, sampled, spikes
 
 FAILURE = Outcome(
@@ -34,8 +39,8 @@ def test_sound_recordings_give_an_ok_section_with_one_overview_each():
     figures = [part.id for part in section.body if isinstance(part, Figure)]
     assert figures == ["overview-a", "overview-b"]
     assert section.sentence == (
-        "2 recordings (calcium and spikes) of 2 animals by name, lasting 9.9 to 20 s; 6 of 6 units are "
-        "used."
+        "2 recordings (calcium and spikes) of 2 animals by name, lasting 9.9 to 20 s; 6 of 6 units "
+        "are used."
     )
 
 
@@ -90,6 +95,28 @@ def test_remarks_are_listed_with_warnings_first_and_counted():
     assert table(section, "notes").columns["Kind"] == ("warning", "repair", "remark")
     assert check(section, "Files as expected").value == "1 warning, 1 repair"
     assert section.status == "warn"
+
+
+def test_the_check_tells_what_was_mended_and_what_is_alike_only_once():
+    repairs = {
+        name: (Note(kind="repair", place="/data", text=f"{count} samples are marked as missing."),)
+        for name, count in (("r1", 3), ("r2", 14), ("r3", 5))
+    }
+    repairs["r3"] += (Note(kind="warn", place="/odd", text="The unit is unknown."),)
+    assert remarks_in_short(repairs) == (
+        "Warning in r3: The unit is unknown. "
+        "Repaired in r1 (alike in 3 recordings): 3 samples are marked as missing."
+    )
+    many = {"r1": tuple(Note(kind="warn", place=f"/{i}", text="Odd.") for i in range(5))}
+    assert remarks_in_short(many).count("Odd.") == 3
+    assert remarks_in_short(many).endswith("And 2 remarks more.")
+
+
+def test_columns_without_entries_are_left_out():
+    columns = table(data_section([calcium()], {}), "recordings").columns
+    assert "Trials" not in columns
+    assert "Spike rate (Hz)" not in columns
+    assert columns["Kind"] == ("calcium, dF/F",)
 
 
 def test_a_recording_that_could_not_be_read_is_named_with_code_and_remedy():

@@ -1,0 +1,47 @@
+import numpy as np
+
+from pipeline.core.parts import Figure, Heatmap, Line, Lines, Span
+from pipeline.report.legend import legend, shared_legend
+
+
+def curve(*labels):
+    spans = tuple(Span(start=i, stop=i + 1, label=label) for i, label in enumerate(labels))
+    return Lines(
+        title="", x=np.arange(3.0), lines=(Line(name="a", y=np.zeros(3)),), x_title="", y_title="",
+        spans=spans,
+    )  # fmt: skip
+
+
+def matrix(*, gap):
+    values = np.zeros((2, 2), dtype=np.float32)
+    values[0, 0] = np.nan if gap else 0
+    return Heatmap(title="", values=values, x_title="", y_title="", value_title="")
+
+
+def figure(*panels):
+    return Figure(id="f", title="", finding="", caption="", alt="", panels=panels)
+
+
+def labels(entries):
+    return [entry.label for entry in entries]
+
+
+def test_what_all_panels_share_is_told_once():
+    shown = figure(curve("salt", "air"), matrix(gap=True), curve("air", "salt"), matrix(gap=True))
+    assert labels(shared_legend(shown)) == ["air", "salt", "missing"]
+
+
+def test_panels_with_spans_of_their_own_keep_their_legends():
+    assert shared_legend(figure(curve("salt"), curve("air"))) == ()
+
+
+def test_one_panel_keeps_its_legend():
+    assert shared_legend(figure(curve("salt"))) == ()
+    assert labels(legend(curve("salt"))) == ["salt"]
+    assert labels(shared_legend(figure(matrix(gap=True), matrix(gap=False)))) == []
+
+
+def test_curves_of_one_group_have_no_dash_in_the_legend():
+    lines = tuple(Line(name=name, y=np.zeros(2), group=2) for name in "ab")
+    panel = Lines(title="", x=np.arange(2.0), lines=lines, x_title="", y_title="")
+    assert [entry.dash for entry in legend(panel)] == ["", ""]
