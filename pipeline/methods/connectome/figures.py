@@ -13,6 +13,7 @@ from pipeline.methods.connectome.recovery import recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.surrogates import (
+    FOR_A_CLAIM,
     Comparison,
     compare,
     supported_components,
@@ -91,11 +92,13 @@ def _components(result: ConnectomeResult) -> Figure:
     shared = ""
     if several:
         shared = ", shared by all" if result.alignment == "by_epoch" else ", recording by recording"
+    first_look = "" if result.surrogate.size >= FOR_A_CLAIM else " (a first look)"
     finding = (
         f"{result.rank} components explain {100 * result.explained:.0f} % of the affinities of "
         f"{result.unit.size} units"
         + (
-            f"; {n_supported} of them matter more than the largest component of 95 % of surrogates."
+            f"; {n_supported} of them matter more than the largest component of at least 95 % of "
+            f"{result.surrogate.size} surrogates{first_look}."
             if tested
             else "."
         )
