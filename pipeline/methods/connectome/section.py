@@ -106,7 +106,8 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         else ""
     )
     return (
-        f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. Each trace became a speed: the "
+        f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. "
+        "Each trace became a speed: the "
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
         "(as fast as this unit gets). The affinity of two units at a moment is the square root "
         "of the product of their speeds, whatever their directions; rising and falling of a slow "
