@@ -380,6 +380,7 @@ def test_a_field_called_like_an_axis_that_is_not_its_labels_is_refused(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_tables_with_thousands_of_columns_are_kept(tmp_path: Path) -> None:
     wide = pd.DataFrame(
         np.zeros((1, 3000)), columns=[f"a rather long name {i}" for i in range(3000)]
