@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.core.outcome import Outcome
 from pipeline.io.atomic import write_fault
 from pipeline.io.records import read_record, record_type
@@ -15,7 +15,7 @@ RECORDS = ("recordings/*/recording.h5", "views/*/*.h5", "*/parts/*.h5", "*/**/fi
 
 
 def forget_failed(out: Path, *, experiments: Iterable[str]) -> tuple[Path, ...]:
-    """Delete the records of these experiments that hold a failure, or that cannot be read.
+    """Delete the records of these experiments that hold a failure, or that are damaged.
 
     Records that say a method does not apply stay: that is a result. What was made from a deleted
     file is made anew by the workflow. Files in other places of ``out`` are not ours to delete.
@@ -44,5 +44,7 @@ def _is_no_result(path: Path) -> bool:
         return (
             record_type(path) == Outcome.__name__ and read_record(path, Outcome).status == "failed"
         )
-    except PipelineError:
-        return True  # damaged, or of another version
+    except EnvironmentFault:
+        return True  # damaged
+    except DataError:
+        return False  # of another version, which may be a newer one: its reader says what to do
