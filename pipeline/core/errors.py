@@ -62,6 +62,8 @@ CODES: Mapping[str, str] = {
     "IN-T03": "An interval stops before it starts.",
     "ME-N01": "A method failed on its data.",
     "RN-D01": "Our own code broke.",
+    "RN-R03": "Memory ran out.",
+    "RN-R04": "The system refused a file.",
     "RN-R10": "An intermediate file is damaged.",
     "RN-R11": "An intermediate file was written by another stage or version.",
     "RN-R12": "Something failed, and the run says so at its end.",

@@ -111,6 +111,22 @@ def unfit(error: ValueError) -> PipelineError:
     )
 
 
+def shortage(error: MemoryError | OSError) -> PipelineError:
+    """The error a reader sees when the machine refused memory or a file."""
+    if isinstance(error, MemoryError):
+        return EnvironmentFault(
+            code="RN-R03",
+            found=f"memory ran out ({_peak_memory_mb()} MB were in use at most)",
+            fix="give the job more memory (--set-resources RULE:mem_mb=...), or run fewer at once",
+        )
+    return EnvironmentFault(
+        code="RN-R04",
+        file=str(error.filename or "-"),
+        found=f"the system refused a file: {error.strerror or error}",
+        fix="see that the folder is there, has room and may be read and written, then run again",
+    )
+
+
 def defect(error: Exception) -> PipelineError:
     """The error a reader sees when our own code broke."""
     return PipelineError(
@@ -161,11 +177,13 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     try:
         with threadpool_limits(limits=run.threads):
             yield run
-    except PipelineError as error:
+    except (PipelineError, MemoryError, OSError) as error:
+        known = error if isinstance(error, PipelineError) else shortage(error)
+        known = known.at(experiment=run.subject)
         # The log's last line carries the class, since schedulers answer 1 for any failed job.
-        logger.error("%s (exit %d)", error.at(experiment=run.subject), error.exit_code)
-        print(error.at(experiment=run.subject), file=sys.stderr)  # noqa: T201
-        raise SystemExit(error.exit_code) from None
+        logger.error("%s (exit %d)", known, known.exit_code)
+        print(known, file=sys.stderr)  # noqa: T201
+        raise SystemExit(known.exit_code) from None
     except Exception:
         logger.exception("%s: %s failed", run.subject, run.stage)
         raise
@@ -186,7 +204,11 @@ def _write_sidecar(output: Path, *, run: StageRun, seconds: float) -> None:
         "python": platform.python_version(),
         "system": platform.platform(),
         "seconds": round(seconds, 3),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mb": _peak_memory_mb(),
     }
     with replacing(output.with_suffix(".run.json")) as temporary:
         temporary.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _peak_memory_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -99,3 +99,23 @@ def test_progress_is_told_seldom_but_always_at_the_end(caplog):
             progress(done, 1000)
     assert len(caplog.records) == 1
     assert "1000 of 1000" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MemoryError(), "RN-R03"),
+        (FileNotFoundError(2, "No such file or directory", "views/a.h5"), "RN-R04"),
+    ],
+)
+def test_what_the_machine_refuses_ends_in_a_message_of_its_class(
+    run, error, code, tmp_path, capsys
+):
+    log = tmp_path / "fit.log"
+    with pytest.raises(SystemExit) as ended, stage_run(run, log=log, outputs=[]):
+        raise error
+    assert ended.value.code == 5
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"ERROR {code} e/r: ")
+    assert " Fix: " in shown
+    assert "Traceback" not in shown + log.read_text()
