@@ -112,11 +112,17 @@ def test_the_lock_names_no_address_and_leaves_torch_out():
     assert not re.search(r"^torch==", lock, re.MULTILINE)
 
 
-def test_the_conda_environment_is_the_lock():
+def pinned(path):
+    """Packages with their versions in a conda environment."""
+    return set(re.findall(r'"([A-Za-z0-9._-]+==[^ ;"]+)', (ROOT / path).read_text()))
+
+
+def test_the_conda_environments_are_the_lock():
     lock = (ROOT / "envs" / "requirements.lock").read_text()
     locked = set(re.findall(r"^([A-Za-z0-9._-]+==[^ ;\\]+)", lock, re.MULTILINE))
-    environment = (ROOT / "envs" / "neuroptych.yaml").read_text()
-    assert set(re.findall(r'"([A-Za-z0-9._-]+==[^ ;"]+)', environment)) == locked
+    assert pinned("envs/neuroptych.yaml") == locked
+    torch = re.search(r"^torch=([0-9.]+)$", (ROOT / "run.sh").read_text(), re.MULTILINE)
+    assert pinned("envs/neuroptych-gpu.yaml") == {*locked, f"torch=={torch[1]}"}
 
 
 def test_every_error_code_is_of_a_known_family():
