@@ -24,6 +24,9 @@ from pipeline.methods.connectome.surrogates import (
     supported_components,
 )
 
+HEADLINE = ("explained", "reproducibility_observed")
+"""The numbers that say most about a result in one line."""
+
 
 def section(
     result: ConnectomeResult,
@@ -291,7 +294,8 @@ def _numbers(result: ConnectomeResult) -> Numbers:
         numbers[f"{name}_surrogate_median"] = (
             float(np.median(one.surrogates)) if one.surrogates.size else None
         )
-    return numbers
+    # First what is worth comparing over experiments: the index shows the first two.
+    return {**{name: numbers[name] for name in HEADLINE}, **numbers}
 
 
 def _number(value: float) -> float | None:
