@@ -69,7 +69,8 @@ def download(watched, section, place=0):
     button = watched.page.locator(f"#connectome-{section} button[data-csv='{place}']")
     folded = watched.page.locator(f"#connectome-{section} details.numbers:not([open]) > summary")
     if folded.count():
-        folded.click()
+        # Not by the mouse, which misses its aim while figures above are still growing.
+        folded.evaluate("summary => summary.click()")
     with watched.page.expect_download() as waiting:
         button.click()
     with open(waiting.value.path(), encoding="utf-8", newline="") as file:  # noqa: PTH123
