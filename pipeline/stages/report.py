@@ -89,7 +89,9 @@ def report(
 
 def left_out_note(reason: str) -> Note:
     """The remark on a recording that the sheet excludes."""
-    return Note(kind="info", place="sheet, column exclude", text=f"Left out: {reason}")
+    return Note(
+        code="CF-K17", kind="info", place="sheet, column exclude", text=f"Left out: {reason}"
+    )
 
 
 def recordings_shown(

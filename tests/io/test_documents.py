@@ -122,7 +122,7 @@ def test_no_checks_come_back_as_an_empty_tuple(tmp_path: Path) -> None:
 
 
 def test_other_dataclasses_are_documents_too(tmp_path: Path) -> None:
-    note = Note(kind="repair", place="/units", text="two\nlines")
+    note = Note(code="IN-C04", kind="repair", place="/units", text="two\nlines")
     facts = Facts(file="a.nwb", notes=(note,), reasons={"no spikes": 2})
     write_document(tmp_path / "quality.json", facts)
 
@@ -227,7 +227,7 @@ def test_another_type_is_refused_with_what_it_holds(tmp_path: Path) -> None:
 
 def test_a_dataclass_with_other_fields_is_refused(tmp_path: Path) -> None:
     kind = type("Facts", (Note,), {})  # the name of one, the fields of another
-    write_document(tmp_path / "a.json", kind(kind="info", place="", text=""))
+    write_document(tmp_path / "a.json", kind(code="IN-C04", kind="info", place="", text=""))
 
     with pytest.raises(DataError, match=r"RN-R11.*Facts in it has other fields"):
         read_document(tmp_path / "a.json", Facts)

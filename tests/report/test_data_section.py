@@ -86,9 +86,9 @@ def test_missing_samples_are_counted_in_used_units_only():
 def test_remarks_are_listed_with_warnings_first_and_counted():
     notes = {
         "r1": (
-            Note(kind="info", place="/a", text="used as is"),
-            Note(kind="repair", place="/b", text="two removed"),
-            Note(kind="warn", place="/c", text="odd"),
+            Note(code="IN-C04", kind="info", place="/a", text="used as is"),
+            Note(code="IN-C04", kind="repair", place="/b", text="two removed"),
+            Note(code="IN-C04", kind="warn", place="/c", text="odd"),
         )
     }
     section = data_section([calcium()], notes)
@@ -99,15 +99,24 @@ def test_remarks_are_listed_with_warnings_first_and_counted():
 
 def test_the_check_tells_what_was_mended_and_what_is_alike_only_once():
     repairs = {
-        name: (Note(kind="repair", place="/data", text=f"{count} samples are marked as missing."),)
+        name: (
+            Note(
+                code="IN-C04",
+                kind="repair",
+                place="/data",
+                text=f"{count} samples are marked as missing.",
+            ),
+        )
         for name, count in (("r1", 3), ("r2", 14), ("r3", 5))
     }
-    repairs["r3"] += (Note(kind="warn", place="/odd", text="The unit is unknown."),)
+    repairs["r3"] += (Note(code="IN-C04", kind="warn", place="/odd", text="The unit is unknown."),)
     assert remarks_in_short(repairs) == (
         "Warning in r3: The unit is unknown. "
         "Repaired in r1 (alike in 3 recordings): 3 samples are marked as missing."
     )
-    many = {"r1": tuple(Note(kind="warn", place=f"/{i}", text="Odd.") for i in range(5))}
+    many = {
+        "r1": tuple(Note(code="IN-C04", kind="warn", place=f"/{i}", text="Odd.") for i in range(5))
+    }
     assert remarks_in_short(many).count("Odd.") == 3
     assert remarks_in_short(many).endswith("And 2 remarks more.")
 
@@ -151,3 +160,11 @@ def test_values_marked_as_missing_do_not_show_in_the_overview():
     section = data_section([dataclasses.replace(record, activity=hidden)], {})
     (figure,) = [part for part in section.body if isinstance(part, Figure)]
     np.testing.assert_array_equal(np.isnan(figure.panels[0].values[0]), ~valid[:, 0])
+
+
+def test_a_recording_left_out_is_told_with_its_reason():
+    from pipeline.stages.report import left_out_note
+
+    note = left_out_note("anaesthetised")
+    assert (note.code, note.kind) == ("CF-K17", "info")
+    assert "anaesthetised" in note.text

@@ -267,4 +267,6 @@ def refusal_of(path: Path, **options: Any) -> PipelineError:
 
 def texts(notes: Sequence[Note], kind: str) -> str:
     """All notes of a kind as one text."""
-    return "\n".join(f"{note.place}: {note.text}" for note in notes if note.kind == kind)
+    return "\n".join(
+        f"{note.code} {note.place}: {note.text}" for note in notes if note.kind == kind
+    )

@@ -235,7 +235,11 @@ def _roi_table(
     target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
     if not isinstance(rois, h5py.Dataset) or target is None:
         text = "The series names no table of ROIs; units are numbered."
-        return None, None, (Note(kind="warn", place=f"{series.path}/rois", text=text),)
+        return (
+            None,
+            None,
+            (Note(code="IN-C31", kind="warn", place=f"{series.path}/rois", text=text),),
+        )
     table = contents.same_as(target)
     if table is None or not table.is_a("DynamicTable") or table.is_a("TimeIntervals"):
         raise DataError(
@@ -272,7 +276,7 @@ def _orientation(
             f"As many samples as ROIs ({n_first}): the orientation is ambiguous; time x ROI, as "
             "the format demands, was taken."
         )
-        return False, (Note(kind="warn", place=data.name, text=text),)
+        return False, (Note(code="IN-C10", kind="warn", place=data.name, text=text),)
     timestamps = child(series.group, "timestamps")
     n_times = timestamps.shape[0] if isinstance(timestamps, h5py.Dataset) else None
     if n_first == n_rois and n_times in (None, n_second):
@@ -281,7 +285,7 @@ def _orientation(
             f"Stored as ROI x time ({n_first} x {n_second}); {n_rois} ROIs and {reason} say so. "
             "It was transposed."
         )
-        return True, (Note(kind="repair", place=data.name, text=text),)
+        return True, (Note(code="IN-C09", kind="repair", place=data.name, text=text),)
     times = "" if n_times is None else f" and {n_times} timestamps"
     raise DataError(
         code="IN-C09",
@@ -310,7 +314,7 @@ def _values(
     notes: tuple[Note, ...] = ()
     if (conversion, offset) != (1.0, 0.0):
         text = f"Stored numbers were scaled: conversion {conversion:g}, offset {offset:g}."
-        notes += (Note(kind="info", place=f"{data.name}@conversion", text=text),)
+        notes += (Note(code="IN-C17", kind="info", place=f"{data.name}@conversion", text=text),)
     n_missing = int(valid.size - valid.sum())
     if n_missing == valid.size:
         raise DataError(
@@ -326,7 +330,7 @@ def _values(
             f"finite ({n_missing - n_infinite} NaN, {n_infinite} infinite); they are marked as "
             "missing."
         )
-        notes += (Note(kind="repair", place=data.name, text=text),)
+        notes += (Note(code="IN-C04", kind="repair", place=data.name, text=text),)
     return values, valid, notes
 
 
@@ -378,4 +382,4 @@ def _ratio_note(activity: SampledActivity, *, place: str) -> tuple[Note, ...]:
         f"The series is called dF/F, but its median is {median:.3f} and not near 0: it looks like "
         "F over its mean. The values are used as they are."
     )
-    return (Note(kind="warn", place=place, text=text),)
+    return (Note(code="IN-C32", kind="warn", place=place, text=text),)

@@ -102,6 +102,7 @@ class Survey:
         """Warnings about what was met and not used."""
         links = tuple(
             Note(
+                code="IN-F15",
                 kind="warn",
                 place=link.split(" -> ", 1)[0],
                 text=f"The link {link} was not followed.",
@@ -110,6 +111,7 @@ class Survey:
         )
         types = tuple(
             Note(
+                code="IN-F12",
                 kind="warn",
                 place=item.path,
                 text=f"Type {item.type} belongs to the extension {item.namespace}, which the file "

@@ -106,7 +106,7 @@ def version_note(file: h5py.File) -> tuple[Note, ...]:
         return ()
     known = ".".join(map(str, NEWEST_KNOWN))
     text = f"NWB version {version} is newer than {known}, the newest this reader was tried on."
-    return (Note(kind="warn", place="/@nwb_version", text=text),)
+    return (Note(code="IN-F11", kind="warn", place="/@nwb_version", text=text),)
 
 
 def _numbers(version: str) -> tuple[int, int] | None:

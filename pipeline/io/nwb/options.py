@@ -1,4 +1,4 @@
-"""What a sheet line says about how to read its file."""
+"""What sheet and settings say about how to read a file."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple
             "The file has calcium traces and units; the traces were read. Column 'activity' of "
             "the sheet chooses."
         )
-        return "calcium", (Note(kind="info", place=units.path, text=text),)
+        return "calcium", (Note(code="IN-C33", kind="info", place=units.path, text=text),)
     if traces or options.series:
         return "calcium", ()
     if units is not None:

@@ -45,7 +45,8 @@ def read_stimuli(contents: Survey) -> tuple[Mapping[str, StimulusMovie], tuple[N
         except DataError as error:
             reason = error.found
         if reason:
-            notes += (Note(kind="info", place=item.path, text=f"Stimulus not read: {reason}."),)
+            text = f"Stimulus not read: {reason}."
+            notes += (Note(code="IN-T11", kind="info", place=item.path, text=text),)
     return movies, notes
 
 
@@ -58,7 +59,7 @@ def read_behaviour(contents: Survey) -> tuple[Mapping[str, BehaviourSeries], tup
             found[_free_name(item, found)] = _behaviour(item)
         except DataError as error:
             text = f"Behavioural series not read: {error.found}."
-            notes += (Note(kind="warn", place=item.path, text=text),)
+            notes += (Note(code="IN-T12", kind="warn", place=item.path, text=text),)
     return found, notes
 
 

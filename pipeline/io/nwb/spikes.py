@@ -138,7 +138,7 @@ def _sorted_times(
         f"Spike times of {len(mixed)} of {len(ids)} units were not in ascending order and were "
         f"sorted (units {', '.join(mixed[:5])}{', ...' if len(mixed) > 5 else ''})."
     )
-    return out, (Note(kind="repair", place=place, text=text),)
+    return out, (Note(code="IN-S06", kind="repair", place=place, text=text),)
 
 
 def _observed(
@@ -164,7 +164,8 @@ def _observed(
         f"The file does not say when units were observed; {start:.6g} s to {stop:.6g} s was taken, "
         "from the first to the last spike or trial."
     )
-    note = Note(kind="info", place=f"{table.path}/obs_intervals", text=text)
+    place = f"{table.path}/obs_intervals"
+    note = Note(code="IN-S16", kind="info", place=place, text=text)
     return np.array([[start, stop]]), (note,)
 
 
@@ -197,7 +198,7 @@ def _odd_times(
             f"{negative.size} of {times.size} spike times are negative; the least is "
             f"{negative.min():.6g} s."
         )
-        notes += (Note(kind="warn", place=place, text=text),)
+        notes += (Note(code="IN-S05", kind="warn", place=place, text=text),)
     inside = np.zeros(times.size, dtype=bool)
     for start, stop in observed:
         inside |= (times >= start) & (times <= stop)
@@ -207,7 +208,7 @@ def _odd_times(
             f"{outside.size} of {times.size} spikes lie outside the observed intervals; the first "
             f"at {outside.min():.6g} s."
         )
-        notes += (Note(kind="warn", place=place, text=text),)
+        notes += (Note(code="IN-S07", kind="warn", place=place, text=text),)
     return notes
 
 

@@ -110,7 +110,8 @@ def _interval_table(
     except DataError as error:
         if needed:
             raise
-        return None, (Note(kind="warn", place=error.place, text=f"Not read: {error.found}."),)
+        text = f"Not read: {error.found}."
+        return None, (Note(code=error.code, kind="warn", place=error.place, text=text),)
     ours = ("start_s", "stop_s")
     columns = columns.drop(columns=["start_time", "stop_time"]).rename(
         columns={name: f"{name}_in_file" for name in ours}
@@ -120,7 +121,7 @@ def _interval_table(
     notes: tuple[Note, ...] = ()
     if not known.all():
         text = f"{int((~known).sum())} of {known.size} intervals have no time and were left out."
-        notes += (Note(kind="repair", place=item.path, text=text),)
+        notes += (Note(code="IN-T13", kind="repair", place=item.path, text=text),)
         table = table[known].reset_index(drop=True)
     return table, notes + _backward(item, table, needed=needed)
 
@@ -143,7 +144,8 @@ def _backward(item: NwbObject, table: pd.DataFrame, *, needed: bool) -> tuple[No
     listed = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
     found = f"{rows.size} of {len(table)} intervals stop before they start (rows {listed})"
     if not needed:
-        return (Note(kind="warn", place=f"{item.path}/stop_time", text=f"{found}."),)
+        place = f"{item.path}/stop_time"
+        return (Note(code="IN-T03", kind="warn", place=place, text=f"{found}."),)
     raise DataError(
         code="IN-T03",
         place=f"{item.path}/stop_time",

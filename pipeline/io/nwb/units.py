@@ -103,7 +103,7 @@ def _unique_ids(ids: Sequence[str], *, place: str) -> tuple[list[str], tuple[Not
         f"Duplicate ids: {len(repeated)} ({', '.join(repeated[:5])}); later units with such an id "
         "are called id#2 and so on."
     )
-    return unique, (Note(kind="warn", place=f"{place}/id", text=text),)
+    return unique, (Note(code="IN-S12", kind="warn", place=f"{place}/id", text=text),)
 
 
 def _region_source(columns: pd.DataFrame, *, options: ReadOptions) -> str:
@@ -143,5 +143,5 @@ def _identities(
         f"Names that stand twice or more: {len(twice)} ({', '.join(twice[:5])}); none of these "
         "units counts as identified for certain."
     )
-    note = Note(kind="warn", place=f"{place}/{options.identity}", text=text)
+    note = Note(code="IN-C23", kind="warn", place=f"{place}/{options.identity}", text=text)
     return names, certain, (note,)

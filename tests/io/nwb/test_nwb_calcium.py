@@ -74,6 +74,7 @@ def test_conversion_and_offset_are_applied_in_double_precision(path):
     np.testing.assert_array_equal(recording.activity.values, expected)
     assert np.abs(recording.activity.values - truth).max() < 6e-5
     assert "conversion 0.0001, offset 0.5" in texts(notes, "info")
+    assert "IN-C17" in texts(notes, "info")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,7 @@ def test_traces_stored_roi_by_time_are_turned(path):
     recording, notes = read(path)
     np.testing.assert_array_equal(recording.activity.values, transients().astype(np.float32))
     assert "transposed" in texts(notes, "repair")
+    assert "IN-C09" in texts(notes, "repair")
 
 
 def test_traces_are_not_turned_when_timestamps_contradict(path):
@@ -172,6 +174,7 @@ def test_a_square_table_is_read_as_the_format_says_with_a_warning(path):
     recording, notes = read(imaging_file(path, square))
     np.testing.assert_array_equal(recording.activity.values, square)
     assert "orientation" in texts(notes, "warn")
+    assert "IN-C10" in texts(notes, "warn")
 
 
 def test_rois_beyond_the_table_are_refused(path):
@@ -206,6 +209,7 @@ def test_a_series_without_a_table_numbers_its_units(path):
     recording, notes = read(path)
     assert list(recording.units["unit_id"]) == ["0", "1", "2", "3"]
     assert "no table" in texts(notes, "warn")
+    assert "IN-C31" in texts(notes, "warn")
 
 
 def test_samples_that_are_no_numbers_are_marked_as_missing(path):
@@ -215,6 +219,7 @@ def test_samples_that_are_no_numbers_are_marked_as_missing(path):
     recording, notes = read(imaging_file(path, samples))
     assert np.argwhere(~recording.activity.valid).tolist() == [[3, 1], [5, 2], [6, 2], [7, 2]]
     assert "4 of 160 samples in 2 of 4 units" in texts(notes, "repair")
+    assert "IN-C04" in texts(notes, "repair")
     assert "1 NaN, 3 infinite" in texts(notes, "repair")
 
 
@@ -326,6 +331,7 @@ def test_a_starting_time_is_added(path):
 def test_a_ratio_that_is_called_df_over_f_is_told(path):
     _, notes = read(imaging_file(path, 1.0 + 0.01 * transients()))
     assert "F over its mean" in texts(notes, "warn")
+    assert "IN-C32" in texts(notes, "warn")
 
 
 def test_a_size_that_would_fill_the_memory_is_refused_before_reading(path):
@@ -372,6 +378,7 @@ def test_both_kinds_of_activity_give_traces_unless_the_sheet_says_spikes(path):
     recording, notes = read(path)
     assert recording.kind == "calcium"
     assert "units" in texts(notes, "info")
+    assert "IN-C33" in texts(notes, "info")
     assert read(path, activity="spikes")[0].kind == "spikes"
 
 

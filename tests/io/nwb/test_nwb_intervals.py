@@ -155,6 +155,7 @@ def test_trials_without_a_time_are_left_out_and_told(path):
     recording, notes = read(probe_file(path, trials=rows))
     assert recording.trials["tone"].tolist() == [1, 3]
     assert "1 of 3 intervals have no time" in texts(notes, "repair")
+    assert "IN-T13" in texts(notes, "repair")
 
 
 def test_trials_that_stop_before_they_start_are_refused_with_their_rows(path):
@@ -169,6 +170,7 @@ def test_a_fault_in_a_table_nobody_asked_for_is_only_told(path):
     recording, notes = read(session(path, custom={"licks": [(2.0, 1.0)]}))
     assert len(recording.intervals["licks"]) == 1
     assert "stop before they start" in texts(notes, "warn")
+    assert "IN-T03" in texts(notes, "warn")
 
 
 def test_a_table_without_times_is_left_out_and_told(path):

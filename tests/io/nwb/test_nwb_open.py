@@ -174,6 +174,7 @@ def test_a_newer_version_is_read_with_a_warning(recording_file):
     recording, notes = read(recording_file)
     assert recording.activity.n_units == N_CELLS
     assert "99.0.0" in texts(notes, "warn")
+    assert "IN-F11" in texts(notes, "warn")
 
 
 def test_a_file_its_writer_left_open_is_refused_with_the_remedy(tmp_path):

@@ -68,6 +68,7 @@ def test_an_external_movie_is_told_and_not_read(path):
     recording, notes = read(session(path, stimuli=[external]))
     assert dict(recording.stimuli) == {}
     assert "external files" in texts(notes, "info")
+    assert "IN-T11" in texts(notes, "info")
 
 
 def test_a_colour_movie_and_a_plain_series_are_told_and_not_read(path):
@@ -113,6 +114,7 @@ def test_a_fault_in_behaviour_does_not_stop_the_recording(path):
     recording, notes = read(path)
     assert dict(recording.behaviour) == {}
     assert "(6, 1, 1)" in texts(notes, "warn")
+    assert "IN-T12" in texts(notes, "warn")
 
 
 def test_two_series_of_one_name_are_both_kept(path):

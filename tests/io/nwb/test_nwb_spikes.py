@@ -36,6 +36,7 @@ def test_unsorted_times_are_sorted_and_told(path):
     recording, notes = read(probe_file(path, spikes))
     np.testing.assert_array_equal(recording.activity.of_unit(1), spikes[1][::-1])
     assert "1 of 3 units" in texts(notes, "repair")
+    assert "IN-S06" in texts(notes, "repair")
 
 
 def test_a_silent_unit_stays(path):
@@ -123,6 +124,7 @@ def test_without_observed_intervals_spikes_and_trials_set_the_span(path):
     recording, notes = read(probe_file(path, observed=None))
     assert recording.activity.span_s == (0.0, theta_and_flashes()[0][-1])
     assert "0 s to 7.9375 s" in texts(notes, "info")
+    assert "IN-S16" in texts(notes, "info")
 
 
 def test_observed_intervals_that_stop_before_they_start_are_refused(path):
@@ -140,5 +142,7 @@ def test_negative_times_and_times_outside_are_kept_and_told(path):
     recording, notes = read(probe_file(path, spikes))
     np.testing.assert_array_equal(recording.activity.of_unit(0), spikes[0])
     warned = texts(notes, "warn")
+    assert "IN-S05" in warned
+    assert "IN-S07" in warned
     assert "2 of 139 spike times are negative; the least is -3.5 s" in warned
     assert "3 of 139 spikes lie outside" in warned

@@ -56,6 +56,7 @@ def test_a_name_that_stands_twice_is_certain_nowhere(path):
     recording, notes = read(path, identity="neuron")
     assert list(recording.units["identity_certain"]) == [False, True, False, False]
     assert "URADL" in texts(notes, "warn")
+    assert "IN-C23" in texts(notes, "warn")
 
 
 def test_without_a_column_named_there_are_no_identities(path):
@@ -116,6 +117,7 @@ def test_repeated_ids_are_made_unique_and_told(path):
     recording, notes = read(path)
     assert list(recording.units["unit_id"]) == ["4", "7", "4#2"]
     assert "uplicate" in texts(notes, "warn")
+    assert "IN-S12" in texts(notes, "warn")
 
 
 def test_text_that_is_not_utf8_is_refused_by_its_column(path):
