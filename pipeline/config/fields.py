@@ -100,7 +100,9 @@ def allowed_words(schema: Mapping[str, Any]) -> str:
         return " or ".join(f"'{word}'" for word in words)
     kind = schema.get("type")
     if kind == "array":
-        return f"a list of entries, each {allowed_words(schema.get('items', {}))}"
+        fewest, most = schema.get("minItems"), schema.get("maxItems")
+        length = f"{fewest} entries" if fewest and fewest == most else "entries"
+        return f"a list of {length}, each {allowed_words(schema.get('items', {}))}"
     names = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
     if kind not in ("integer", "number"):
         return names.get(str(kind), "text")

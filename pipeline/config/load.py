@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -219,7 +220,9 @@ def _described(value: object) -> str:
         return str(value)
     if isinstance(value, str):
         return f"the text '{value[:60]}'"
-    return "a list" if isinstance(value, list) else "a block of settings"
+    if isinstance(value, list):
+        return f"the list {json.dumps(value, ensure_ascii=False)[:60]}"
+    return "a block of settings"
 
 
 def _value_fix(setting: Setting, value: object) -> str:

@@ -111,7 +111,10 @@ def settings_model() -> type[SettingsFile]:
         methods=(methods, Field(default_factory=methods, description="One block a method.")),
         prepare=(
             PrepareConfig,
-            Field(default_factory=PrepareConfig, description="What methods see."),
+            Field(
+                default_factory=PrepareConfig,
+                description="How recordings are read, and what methods see.",
+            ),
         ),
         run=(
             RunConfig,

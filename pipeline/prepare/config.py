@@ -1,10 +1,10 @@
-"""Settings of the views that methods see."""
+"""Settings of how recordings are read, and of the views that methods see."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.core.method import SettingsBlock
 
@@ -30,9 +30,57 @@ class EnsembleConfig(SettingsBlock):
     )
 
 
-class PrepareConfig(SettingsBlock):
-    """Settings of all views; each view has its own block."""
+class LimitsConfig(SettingsBlock):
+    """What a recording may be like at most."""
 
+    max_series_gb: Literal["auto"] | Annotated[float, Field(gt=0, le=10_000)] = Field(
+        default="auto",
+        description=(
+            "Largest series that is read, in gigabytes (10^9 bytes) in memory as its file declares "
+            "them; a larger one is refused before memory is asked for. 'auto' suits the memory of "
+            "the machine."
+        ),
+    )
+    rate_hz: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
+        default=[0.1, 1000.0],
+        description=(
+            "Lowest and highest believable sampling rate of traces, in Hz. Outside of it the times "
+            "are probably no seconds, and the recording is refused."
+        ),
+        min_length=2,
+        max_length=2,
+    )
+
+    @field_validator("rate_hz")
+    @classmethod
+    def _ascending(cls, value: list[float]) -> list[float]:
+        if value[0] >= value[1]:
+            raise ValueError(
+                f"the lowest rate, {value[0]:g}, is not below the highest, {value[1]:g}"
+            )
+        return value
+
+
+class PrepareConfig(SettingsBlock):
+    """How recordings are read; and the views, each with its own block."""
+
+    strict: bool = Field(
+        default=False,
+        description=(
+            "Whether a recording is refused when anything about it would be repaired or warned "
+            "about."
+        ),
+    )
+    allow_external: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description=(
+            "Folders, besides that of the recording itself, into which links of a recording may "
+            "lead; a relative path starts at this settings file."
+        ),
+    )
+    limits: LimitsConfig = Field(
+        default_factory=LimitsConfig, description="What a recording may be like at most."
+    )
     ensemble: EnsembleConfig = Field(
         default_factory=EnsembleConfig, description="Traces on a regular grid, with identities."
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.config import Settings, load_config, place_of, view_name
 from pipeline.config.load import NONE
 from pipeline.config.text import shown_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
+from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
 
 NEEDED_KIND: Mapping[str, str] = {"ensemble": "calcium"}
@@ -24,6 +26,7 @@ class Project:
 
     settings: Settings
     rows: tuple[SheetRow, ...]
+    """Their options hold what sheet and settings say about reading."""
 
     @property
     def experiments(self) -> dict[str, tuple[SheetRow, ...]]:
@@ -52,11 +55,12 @@ def load_project(config_path: Path, overrides: Mapping[str, object] = NONE) -> P
     rows: tuple[SheetRow, ...] = ()
     try:
         settings = load_config(config_path, overrides)
+        problems += _missing_folders(settings, overrides)
     except ConfigErrors as error:
         problems += error.problems
     place, sheet = place_of(config_path, overrides, key="recordings")
     if isinstance(sheet, str) and sheet:
-        path = config_path.parent / Path(sheet).expanduser()
+        path = _beside(config_path, sheet)
         if path.exists():
             try:
                 rows = read_sheet(path)
@@ -74,7 +78,45 @@ def load_project(config_path: Path, overrides: Mapping[str, object] = NONE) -> P
             )
     if settings is None or problems:
         raise ConfigErrors(problems)
-    return Project(settings=settings, rows=rows)
+    return Project(
+        settings=settings,
+        rows=tuple(
+            dataclasses.replace(row, options=_with_settings(row.options, settings)) for row in rows
+        ),
+    )
+
+
+def _with_settings(options: ReadOptions, settings: Settings) -> ReadOptions:
+    """What the sheet says about reading a file, and what the settings say."""
+    prepare, limits = settings.prepare, settings.prepare.limits
+    low, high = limits.rate_hz
+    return dataclasses.replace(
+        options,
+        allow_external=tuple(
+            str(_beside(settings.source, name)) for name in prepare.allow_external
+        ),
+        max_series_gb=None if limits.max_series_gb == "auto" else limits.max_series_gb,
+        rate_hz=(low, high),
+    )
+
+
+def _beside(source: Path, name: str) -> Path:
+    """A path that settings name; a relative one starts at their file."""
+    return source.parent / Path(name).expanduser()
+
+
+def _missing_folders(settings: Settings, overrides: Mapping[str, object]) -> Iterator[ConfigError]:
+    """Folders of ``prepare.allow_external`` that are not there: probably a slip."""
+    place, _ = place_of(settings.source, overrides, key="prepare.allow_external")
+    for name in settings.prepare.allow_external:
+        if not _beside(settings.source, name).is_dir():
+            yield ConfigError(
+                code="CF-K05",
+                file=shown_path(settings.source),
+                place=place,
+                found=f"there is no folder '{name[:200]}'",
+                fix="correct the path; a relative path starts at the settings file",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.recording import Recording
@@ -35,8 +36,9 @@ def ingest(
     run: StageRun,
     *,
     nwb: Path,
-    options: Mapping[str, Any],  # the sheet's entries, as the rule's params carry them
+    options: Mapping[str, Any],  # as the rule's params carry them
     subject: str,
+    strict: bool,
     output: Path,
     quality: Path,
 ) -> Recording | Outcome:
@@ -50,6 +52,8 @@ def ingest(
         Fields of :class:`ReadOptions`.
     subject
         Subject named in the sheet; it decides over the file's.
+    strict
+        Whether anything repaired or warned about is a fault.
     output, quality
         ``recording.h5`` and ``quality.json``.
     """
@@ -57,6 +61,8 @@ def ingest(
     notes: tuple[Note, ...] = ()
     try:
         result, notes = _read(run, nwb=nwb, options=options, subject=subject)
+        if strict:
+            refuse_remarks(notes)
         write_record(output, result)
     except Exception as error:
         result = run.outcome_of(error, file=nwb.name)
@@ -70,7 +76,11 @@ def _read(
 ) -> tuple[Recording, tuple[Note, ...]]:
     from pipeline.io.nwb.read import read_recording
 
-    chosen = ReadOptions(**{**options, "condition": tuple(options.get("condition", ()))})
+    # Params may come back from their store with lists for tuples.
+    fields: dict[str, Any] = {
+        key: tuple(entry) if isinstance(entry, list) else entry for key, entry in options.items()
+    }
+    chosen = ReadOptions(**fields)
     provenance = run.provenance(
         settings={**dataclasses.asdict(chosen), "subject": subject}, inputs={}
     )
@@ -83,6 +93,29 @@ def _read(
     if subject:
         about = dataclasses.replace(about, subject=subject)
     return grade_units(dataclasses.replace(recording, about=about, provenance=provenance)), notes
+
+
+def refuse_remarks(notes: Sequence[Note]) -> None:
+    """What ``prepare.strict`` asks for: nothing is repaired, nothing only warned about.
+
+    Raises
+    ------
+    DataError
+        With code, place and text of the first such remark, and how many others there are.
+    """
+    refused = [note for note in notes if note.kind != "info"]
+    if not refused:
+        return
+    first, others = refused[0], refused[1:]
+    count = f"{len(refused)} remark{'s' if others else ''}"
+    further = f", also {', '.join(sorted({note.code for note in others}))}" if others else ""
+    raise DataError(
+        code=first.code,
+        place=first.place,
+        found=f"{first.text.rstrip('.')} (strict: {count}{further})",
+        fix="repair the recording, or read it as it is with 'prepare: {strict: false}'; the report "
+        "lists all remarks",
+    )
 
 
 def _quality(file: str, result: Recording | Outcome, *, notes: tuple[Note, ...]) -> Quality:

@@ -185,6 +185,20 @@ def test_planned_methods_know_only_whether_they_run(load, problems):
         ("run: {page_limit_mb: '3'}\n", "CF-K04"),
         ("run: {parts_per_job: 0}\n", "CF-K05"),
         ("run: {on_method_error: stop}\n", "CF-K05"),
+        ("prepare: {strict: 1}\n", "CF-K04"),
+        ("prepare: {allow_external: ../data}\n", "CF-K04"),
+        ("prepare: {allow_external: [3]}\n", "CF-K04"),
+        ("prepare: {allow_external: ['']}\n", "CF-K05"),
+        ("prepare: {limits: {max_series_gb: 0}}\n", "CF-K05"),
+        ("prepare: {limits: {max_series_gb: .inf}}\n", "CF-K05"),
+        ("prepare: {limits: {max_series_gb: 16 GB}}\n", "CF-K05"),
+        ("prepare: {limits: {rate_hz: 10}}\n", "CF-K04"),
+        ("prepare: {limits: {rate_hz: [1]}}\n", "CF-K05"),
+        ("prepare: {limits: {rate_hz: [1, 2, 3]}}\n", "CF-K05"),
+        ("prepare: {limits: {rate_hz: [1, many]}}\n", "CF-K04"),
+        ("prepare: {limits: {rate_hz: [0, 2]}}\n", "CF-K05"),
+        ("prepare: {limits: {rate_hz: [2, 1]}}\n", "CF-K05"),
+        ("prepare: {limits: {rate_hz: [1, .nan]}}\n", "CF-K05"),
         ("methods: {connectome: {theta: 2.0}}\n", "CF-K05"),
         ("methods: {connectome: {theta: .nan}}\n", "CF-K05"),
         ("methods: {connectome: {theta: nois}}\n", "CF-K05"),
@@ -208,6 +222,14 @@ def test_the_message_says_what_is_allowed_and_how_to_get_there(problems):
     assert "in quotes" in unquoted.fix
     (word,) = problems("methods: {connectome: {alignment: concatenat}}\n")
     assert "did you mean 'concatenate'" in word.fix
+
+
+def test_a_refused_list_is_shown_with_its_length_in_words(problems):
+    (short,) = problems("prepare: {limits: {rate_hz: [1]}}\n")
+    assert short.found == "'prepare.limits.rate_hz' is the list [1]"
+    assert short.fix.startswith("allowed is a list of 2 entries, each a number, above 0")
+    (turned,) = problems("prepare: {limits: {rate_hz: [30, 3]}}\n")
+    assert turned.found == "the lowest rate, 30, is not below the highest, 3"
 
 
 def test_a_setting_refused_as_text_is_not_told_twice(problems):

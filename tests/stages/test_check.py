@@ -12,6 +12,7 @@ import pytest
 from pipeline import registry
 from pipeline.cli.main import main
 from pipeline.core.errors import ConfigErrors
+from pipeline.io.nwb.options import ReadOptions
 from pipeline.stages.check import count_jobs, load_project, outlook
 from tests.support.nwb_factory import imaging_file, probe_file
 
@@ -65,6 +66,32 @@ def test_a_sheet_that_is_not_there_is_placed_at_its_setting(project):
 def test_the_command_line_may_name_another_sheet(project):
     path = project("one\tr1\ta.nwb\n", "recordings: nowhere.tsv\n")
     assert list(load_project(path, {"recordings": "sheet.tsv"}).experiments) == ["one"]
+
+
+def test_how_files_are_read_is_told_by_sheet_and_settings(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pool").mkdir()
+    text = "recordings: sheet.tsv\nprepare:\n"
+    (row,) = load_project(project("one\tr1\ta.nwb\t\tcalcium\n", text)).rows
+    assert row.options == ReadOptions(activity="calcium")
+    text += "  allow_external: [pool, ~/pool]\n  limits: {max_series_gb: 3, rate_hz: [1, 30]}\n"
+    (row,) = load_project(project("one\tr1\ta.nwb\t\tcalcium\n", text)).rows
+    assert row.options.activity == "calcium"
+    assert row.options.allow_external == (str(tmp_path / "pool"), str(tmp_path / "pool"))
+    assert row.options.max_series_gb == 3.0
+    assert row.options.rate_hz == (1.0, 30.0)
+
+
+def test_an_allowed_folder_that_is_not_there_is_placed_at_its_setting(project):
+    path = project(
+        "one\tr1\ta.nwb\n", "recordings: sheet.tsv\nprepare:\n  allow_external: [a.nwb, pol]\n"
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        load_project(path)
+    assert [problem.place for problem in caught.value.problems] == [
+        "prepare.allow_external (line 3)"
+    ] * 2
+    assert "'pol'" in caught.value.problems[1].found
 
 
 def test_jobs_are_counted(project):

@@ -19,6 +19,7 @@ out: {out}
 seed: {seed}
 methods:
   connectome: {{rank: {rank}, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}}
+prepare: {{strict: {strict}}}
 run: {{parts_per_job: {parts}, redact: {redact}, on_method_error: {on_error}}}
 """
 USUAL = {
@@ -26,6 +27,7 @@ USUAL = {
     "out": "'the résults'",
     "seed": 1,
     "rank": 2,
+    "strict": "false",
     "parts": 3,
     "redact": "false",
     "on_error": "record",
@@ -107,6 +109,10 @@ def test_a_setting_of_reports_makes_reports_anew(finished):
 @pytest.mark.parametrize("change", [{"rank": 3}, {"seed": 2}])
 def test_what_changes_a_methods_numbers_makes_the_method_anew(finished, change):
     assert planned(finished, **change) == CONNECTOME
+
+
+def test_how_files_are_read_makes_all_anew(finished):
+    assert planned(finished, strict="true") == EVERYTHING
 
 
 def test_the_same_code_in_another_place_makes_nothing_anew(finished, copied_code):

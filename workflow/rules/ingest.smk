@@ -20,6 +20,7 @@ rule ingest:
     params:
         options=lambda wildcards: asdict(row_of(wildcards).options),
         subject=lambda wildcards: row_of(wildcards).subject,
+        strict=SETTINGS.prepare.strict,
         results_version=RECORDING_VERSION,
     message:
         "Reading {wildcards.experiment}/{wildcards.recording}"

@@ -18,6 +18,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
         nwb=Path(snakemake.input.nwb),
         options=snakemake.params.options,
         subject=snakemake.params.subject,
+        strict=snakemake.params.strict,
         output=outputs[0],
         quality=outputs[1],
     )

@@ -21,3 +21,9 @@ class ReadOptions:
     """Column of the unit or ROI table with the region."""
     identity: str = ""
     """Column of the unit or ROI table with the name of an identified neuron."""
+    allow_external: tuple[str, ...] = ()
+    """Folders, besides the file's own, into which its links may lead."""
+    max_series_gb: float | None = None
+    """Largest series that is read, in 10^9 bytes in memory; by the machine's memory if ``None``."""
+    rate_hz: tuple[float, float] = (0.1, 1000.0)
+    """Lowest and highest believable sampling rate of traces."""
