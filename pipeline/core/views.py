@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes, strictly_increasing, table
 from pipeline.core.provenance import Provenance
 
-VIEW_VERSION = 1
+VIEW_VERSION = 2
 """Raised by hand in the change that alters what views hold, so that they are made anew."""
 
 
@@ -32,6 +32,8 @@ class TraceEnsemble:
     rate_hz: float
     signal: str
     value_unit: str
+    baseline: str = ""
+    """How dF/F was computed here, or why not, in words; empty where that was not in question."""
     provenance: Provenance
 
     def __post_init__(self) -> None:

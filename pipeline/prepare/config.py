@@ -9,6 +9,47 @@ from pydantic import Field, field_validator
 from pipeline.core.method import SettingsBlock
 
 
+class BaselineConfig(SettingsBlock):
+    """How fluorescence becomes dF/F."""
+
+    compute: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description=(
+            "Whether traces are divided by their running baseline. 'auto' does so with "
+            "fluorescence if at least half of the units have a positive baseline throughout; "
+            "otherwise the file's traces seem to be corrected already and are taken as they are. "
+            "'always' also divides what the file calls dF/F, which mends a ratio to the mean. "
+            "Inferred events are never divided."
+        ),
+    )
+    percentile: float = Field(
+        default=8.0,
+        description=(
+            "Percentile of the samples in the window that is the baseline. Lower ones suit units "
+            "that are active most of the time."
+        ),
+        ge=0,
+        le=50,
+    )
+    window_s: float = Field(
+        default=60.0,
+        description=(
+            "Width of the window in seconds, centred on each sample. It should be several times "
+            "longer than a unit's activity lasts, and shorter than bleaching takes."
+        ),
+        gt=0,
+        le=86400,
+    )
+    nonpositive: Literal["leave_out", "missing"] = Field(
+        default="leave_out",
+        description=(
+            "What happens where a baseline is not positive, or below 1 % of the trace's median "
+            "size: 'leave_out' does without such units, 'missing' marks only these samples as "
+            "missing."
+        ),
+    )
+
+
 class EnsembleConfig(SettingsBlock):
     """How traces are put on a regular time grid."""
 
@@ -27,6 +68,11 @@ class EnsembleConfig(SettingsBlock):
         ),
         ge=0,
         le=60,
+    )
+    dff: BaselineConfig = Field(
+        default_factory=BaselineConfig,
+        description="dF/F of recordings that hold fluorescence: the change relative to a baseline, "
+        "a running percentile.",
     )
 
 

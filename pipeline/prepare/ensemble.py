@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,7 +13,8 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.core.views import TraceEnsemble
-from pipeline.prepare.config import EnsembleConfig
+from pipeline.prepare.config import BaselineConfig, EnsembleConfig
+from pipeline.prepare.dff import relative_change
 
 RATE_SLACK = 1.05
 """Down-sampling by less than this factor needs no anti-alias filter."""
@@ -18,6 +22,9 @@ RATE_SLACK = 1.05
 ALIAS_WIDTH = 0.4
 """Width (sigma) of the anti-alias Gaussian in frames of the new grid; 45 % of the amplitude is
 left at the new Nyquist frequency, 4 % at the new rate."""
+
+NO_BASELINE = "baseline not positive"
+"""Why a unit has no dF/F."""
 
 
 def trace_ensemble(
@@ -58,21 +65,23 @@ def trace_ensemble(
         )
     rate_hz = activity.rate_hz if config.rate_hz == "auto" else float(config.rate_hz)
     time, values, valid = _on_grid(activity, good, rate_hz=rate_hz, max_gap_s=config.max_gap_s)
-    units = recording.units.loc[good]
+    relative = _relative(recording.id, activity, time, values, valid, config=config.dff)
+    units = recording.units.loc[good].loc[relative.kept]
     certain = units["identity_certain"].to_numpy(dtype=bool)
     names = units["identity"].astype(str).to_numpy(dtype=str)
     return TraceEnsemble(
         recording=recording.id,
         time=time,
-        values=values,
-        valid=valid,
+        values=relative.values,
+        valid=relative.valid,
         unit=units["unit_id"].astype(str).to_numpy(dtype=str),
         identity=np.where(certain, names, ""),
         epochs=_epochs(recording),
-        left_out=_left_out(recording.units),
+        left_out=_left_out(recording.units, without_baseline=int((~relative.kept).sum())),
         rate_hz=rate_hz,
-        signal=activity.signal,
-        value_unit=activity.value_unit,
+        signal=relative.signal,
+        value_unit=relative.value_unit,
+        baseline=relative.baseline,
         provenance=provenance,
     )
 
@@ -112,6 +121,76 @@ def _on_grid(
     return time, values, valid
 
 
+def _without(kept: NDArray[np.bool_]) -> str:
+    n_lost = int((~kept).sum())
+    if not n_lost:
+        return ""
+    return f"; {n_lost} of {kept.size} units, whose baseline is not positive, are left out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Traces:
+    """Traces of the view and what they are."""
+
+    values: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+    """Which of the good units these are."""
+    signal: str
+    value_unit: str
+    baseline: str
+
+
+def _relative(
+    recording: str,
+    activity: SampledActivity,
+    time: NDArray[np.float64],
+    values: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    *,
+    config: BaselineConfig,
+) -> _Traces:
+    """Traces divided by their baseline where the settings and the signal ask for it."""
+    as_recorded = _Traces(
+        values=values,
+        valid=valid,
+        kept=np.ones(values.shape[1], dtype=bool),
+        signal=activity.signal,
+        value_unit=activity.value_unit,
+        baseline="",
+    )
+    wanted = ("fluorescence", "dff") if config.compute == "always" else ("fluorescence",)
+    if config.compute == "never" or activity.signal not in wanted:
+        return as_recorded
+    change = relative_change(values, valid, time, config)
+    n_defined, n_units = int(change.defined.sum()), values.shape[1]
+    if config.compute == "auto" and 2 * n_defined < n_units:
+        words = (
+            f"fluorescence as recorded: only {n_defined} of {n_units} units have a positive "
+            "baseline, so it seems to be corrected already"
+        )
+        return dataclasses.replace(as_recorded, baseline=words)
+    leave_out = config.nonpositive == "leave_out"
+    kept = change.defined if leave_out else np.asarray(change.valid.any(axis=0))
+    if not kept.any():
+        raise NotApplicable(
+            f"No unit of recording {recording} has a positive baseline, so dF/F is not defined; "
+            "set prepare.ensemble.dff.compute to 'never' to take the traces as they are."
+        )
+    words = (
+        f"dF/F computed here: change relative to the {config.percentile:g}th percentile of the "
+        f"trace in {config.window_s:g} s" + _without(kept)
+    )
+    return _Traces(
+        values=change.values[:, kept],  # noqa: PD011 (no pandas)
+        valid=change.valid[:, kept],
+        kept=kept,
+        signal="dff",
+        value_unit="dF/F",
+        baseline=words,
+    )
+
+
 def _smoothed(
     series: NDArray[np.float64], time: NDArray[np.float64], *, own_rate: float, rate_hz: float
 ) -> NDArray[np.float64]:
@@ -145,9 +224,10 @@ def _epochs(recording: Recording) -> pd.DataFrame:
     return table.sort_values(["start_s", "stop_s"], kind="stable").reset_index(drop=True)
 
 
-def _left_out(units: pd.DataFrame) -> pd.DataFrame:
+def _left_out(units: pd.DataFrame, *, without_baseline: int = 0) -> pd.DataFrame:
     """How many units were not used, by reason."""
     bad = units.loc[~units["good"].to_numpy(dtype=bool), "reason"].astype(str)
+    bad = pd.concat([bad, pd.Series([NO_BASELINE] * without_baseline, dtype="str")])
     counts = bad.value_counts().sort_index()
     return pd.DataFrame(
         {

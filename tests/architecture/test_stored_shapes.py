@@ -29,7 +29,7 @@ def form(kind):
     ("kind", "version", "known"),
     [
         (Recording, RECORDING_VERSION, (1, "49cb8aee37dd")),
-        (TraceEnsemble, VIEW_VERSION, (1, "8b65809ead73")),
+        (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
     ],
 )
 def test_a_record_that_changes_its_form_raises_its_version(kind, version, known):

@@ -128,6 +128,7 @@ def combine(
     found = _communities(best_fit.factors[2], alignment, config, rng=rng)
     return ConnectomeResult(
         recording=alignment.recording,
+        baseline=np.array([view.baseline for view in views], dtype=str),
         unit=alignment.unit,
         presence=alignment.presence,
         pair_units=alignment.pairs,

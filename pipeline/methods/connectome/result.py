@@ -59,6 +59,8 @@ class ConnectomeResult:
     """
 
     recording: NDArray[np.str_] = axes("recording")
+    baseline: NDArray[np.str_] = axes("recording")
+    """Words on how the traces became dF/F; empty where they are used as recorded."""
     unit: NDArray[np.str_] = axes("unit")
     """Name of a matched unit, or ``RECORDING:unit_id`` of one that cannot be matched."""
     presence: NDArray[np.bool_] = axes("recording", "unit")

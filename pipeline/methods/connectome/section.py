@@ -110,11 +110,24 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
     )
     return (
         f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. "
-        "Each trace became a speed: the "
+        f"{_baseline_words(result)}Each trace became a speed: the "
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
         "(as fast as this unit gets). The affinity of two units at a moment is the square root "
         "of the product of their speeds, whatever their directions; rising and falling of a slow "
         f"indicator both count. Scale and baseline of a trace do not matter. {time}{averaged}"
+    )
+
+
+def _baseline_words(result: ConnectomeResult) -> str:
+    """How fluorescence became dF/F, said once for recordings that were treated alike."""
+    treated: dict[str, list[str]] = {}
+    for name, words in zip(result.recording, result.baseline, strict=True):
+        if words:
+            treated.setdefault(str(words), []).append(str(name))
+    return "".join(
+        f"Traces of {'all recordings' if len(names) == result.recording.size else ', '.join(names)}"
+        f" are {words}. "
+        for words, names in treated.items()
     )
 
 

@@ -216,6 +216,15 @@ def test_the_section_names_what_was_left_out_and_keeps_its_numbers(worms, result
     assert "use 199 or more for a claim" in words
 
 
+def test_the_section_says_which_traces_were_divided_by_a_baseline(worms):
+    first, *others = worms[0]
+    views = (dataclasses.replace(first, baseline="dF/F computed here"), *others)
+    found = fitted(views, few())
+    parts = (found, assess(found, views, CONFIG), figures(found, views, CONFIG), CONFIG)
+    words = section(*parts).body[0]
+    assert f"Traces of {first.recording} are dF/F computed here. Each trace became" in words
+
+
 def test_parts_are_named_by_the_settings():
     names = [part.name for part in few(n_restarts=2, n_surrogates=1).plan()]
     assert names == ["restart-00", "restart-01", "surrogate-00"]
