@@ -363,12 +363,16 @@ def _units(
 
 
 def plane_location(table: NwbObject) -> str:
-    """Where the imaging plane of a table of ROIs lay; empty where the file does not tell."""
+    """Where the imaging plane of a table of ROIs lay; empty where the file does not tell.
+
+    The format demands a location, so that many files say ``unknown``.
+    """
     try:
         plane = child(table.group, "imaging_plane")
     except DataError:
         return ""
-    return child_text(plane, "location").strip() if isinstance(plane, h5py.Group) else ""
+    location = child_text(plane, "location").strip() if isinstance(plane, h5py.Group) else ""
+    return "" if location.lower() == "unknown" else location
 
 
 def _ratio_note(activity: SampledActivity, *, place: str) -> tuple[Note, ...]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
-from pipeline.io.nwb.objects import child, dereference
+from pipeline.io.nwb.objects import child, dereference, text_attribute
 from pipeline.io.nwb.values import check_filters, is_numeric, read_all
 
 
@@ -72,8 +72,8 @@ def ragged_ends(table: h5py.Group, name: str, *, n_values: int) -> NDArray[np.in
     DataError
         If the index decreases or points past the stored values.
     """
-    index = child(table, f"{name}_index")
-    if not isinstance(index, h5py.Dataset):
+    index = _index_of(table, name)
+    if index is None:
         return None
     ends: NDArray[np.int64] = index[...].astype(np.int64)
     back = np.flatnonzero(np.diff(ends, prepend=0) < 0)
@@ -136,7 +136,7 @@ def is_text_column(column: pd.Series[Any]) -> bool:  # Any: that is the question
 
 
 def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # Any: its dtype
-    if table.get(f"{name}_index", getlink=True) is not None:
+    if _index_of(table, name) is not None:
         return None
     data = child(table, name)
     if not isinstance(data, h5py.Dataset) or len(data.shape) != 1:
@@ -154,6 +154,14 @@ def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # An
     if data.dtype.kind in "iu":
         return pd.Series(data[...].astype(np.int64))
     return pd.Series(read_all(data))
+
+
+def _index_of(table: h5py.Group, name: str) -> h5py.Dataset | None:
+    """The index of a ragged column; a column of its own that is merely called so is none."""
+    index = child(table, f"{name}_index")
+    if not isinstance(index, h5py.Dataset):
+        return None
+    return None if text_attribute(index, "neurodata_type") == "VectorData" else index
 
 
 def _enumerated(data: h5py.Dataset, elements: list[str]) -> pd.Series[Any]:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.recording import UNIT_COLUMNS, Recording, SampledActivity, SpikeTrains
+from pipeline.io.nwb.tables import is_text_column
+from pipeline.io.nwb.units import REGION_COLUMNS
 
-CLOCK_TOLERANCE_S = 1e-9
-"""Samples this close to a regular grid are stored as a rate, others with their times."""
 UNKNOWN_START = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in the file where nobody knows when the session was."""
 
@@ -35,10 +35,20 @@ def write_recording(
 ) -> None:
     """Write a recording as NWB 2; the file appears whole or not at all.
 
-    Reading it with ``region="region"``, ``identity="identity"`` and, for inferred events, the
-    name of their series gives the recording back. Missing samples are stored as NaN, names that
-    are not certain with a ``?``. Grades of units are not stored: they are made anew when the file
-    is read. Ids of units that are not whole numbers become a column and rows are numbered.
+    Reading it with ``region="region"`` and ``identity="identity"``, where units have such, and for
+    inferred events with the name of their series, ``Events``, gives the recording back, but for
+    what NWB cannot hold:
+
+    - The id of the recording and its provenance belong to the sheet and to whoever reads.
+    - What stood in missing samples; they are stored as NaN. Text that is missing in a table is
+      stored as empty, whole numbers and truth values that are missing make their column floating.
+    - Grades of units, which are made anew when the file is read.
+    - Ids of units that are not whole numbers: they become a column, and rows are numbered.
+    - Tables and movies without rows, and a table called ``trials`` or ``epochs`` that is not the
+      recording's trials or epochs.
+    - An empty identifier, description, start or unit of a series: the format demands something.
+    - The version of NWB and the path of the series, which are the new file's, and the indicator of
+      a recording of spikes.
 
     Parameters
     ----------
@@ -57,6 +67,8 @@ def write_recording(
     ------
     EnvironmentFault
         If the file cannot be written.
+    ValueError
+        If a series or table has a name that NWB does not allow, such as one with ``/``.
     """
     from pynwb import NWBHDF5IO
 
@@ -65,6 +77,8 @@ def write_recording(
         _add_traces(nwb, recording, recording.activity)
     else:
         _add_units(nwb, recording, recording.activity, resolution_s=resolution_s)
+        if recording.about.device:
+            nwb.create_device(name=recording.about.device)
     _add_intervals(nwb, recording)
     _add_series(nwb, recording)
     with _appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
@@ -177,8 +191,14 @@ def _add_units(
 
 
 def _lists(table: pd.DataFrame) -> dict[str, list[Any]]:  # Any: columns differ in type
-    """Columns as lists of Python's own numbers and texts."""
-    return {str(name): table[name].tolist() for name in table}
+    """Columns as lists of Python's own numbers and texts, missing ones as NaN or empty text."""
+    return {str(name): _whole(table[name]).tolist() for name in table}
+
+
+def _whole(column: pd.Series[Any]) -> pd.Series[Any]:  # Any: columns differ in type
+    if not column.isna().any():
+        return column
+    return column.fillna("") if is_text_column(column) else column.astype(np.float64)
 
 
 def _stored_units(recording: Recording) -> pd.DataFrame:
@@ -187,7 +207,7 @@ def _stored_units(recording: Recording) -> pd.DataFrame:
     doubt = np.where((units["identity"] != "") & ~units["identity_certain"].astype(bool), "?", "")
     stored = units.drop(columns=list(UNIT_COLUMNS))
     ours: dict[str, list[str]] = {}
-    if (units["region"] != "").any():
+    if (units["region"] != "").any() or set(REGION_COLUMNS) & set(stored):
         ours["region"] = list(units["region"])
     if (units["identity"] != "").any():
         names = zip(units["identity"], doubt, strict=True)
@@ -306,12 +326,11 @@ def _add_series(nwb: Any, recording: Recording) -> None:
 
 
 def _clock(time: NDArray[np.float64]) -> Mapping[str, Any]:
-    """Rate and start where the times are a regular grid, else the times themselves."""
+    """Rate and start where these give the very times back, else the times themselves."""
     if time.size > 1:
         rate = (time.size - 1) / (time[-1] - time[0])
         for candidate in (round(rate, 6), rate):
-            grid = time[0] + np.arange(time.size) / candidate
-            if np.max(np.abs(grid - time)) < CLOCK_TOLERANCE_S:
+            if np.array_equal(time[0] + np.arange(time.size) / candidate, time):
                 return {"rate": float(candidate), "starting_time": float(time[0])}
     return {"timestamps": time}
 
