@@ -63,6 +63,8 @@ def ingest(
         result, notes = _read(run, nwb=nwb, options=options, subject=subject)
         if strict:
             refuse_remarks(notes)
+        for note in _no_mere_information(notes):
+            run.tell(note, file=nwb.name)
         write_record(output, result)
     except Exception as error:
         result = run.outcome_of(error, file=nwb.name)
@@ -103,10 +105,10 @@ def refuse_remarks(notes: Sequence[Note]) -> None:
     DataError
         With code, place and text of the first such remark, and how many others there are.
     """
-    refused = [note for note in notes if note.kind != "info"]
+    refused = _no_mere_information(notes)
     if not refused:
         return
-    first, others = refused[0], refused[1:]
+    first, *others = refused
     count = f"{len(refused)} remark{'s' if others else ''}"
     further = f", also {', '.join(sorted({note.code for note in others}))}" if others else ""
     raise DataError(
@@ -116,6 +118,10 @@ def refuse_remarks(notes: Sequence[Note]) -> None:
         fix="repair the recording, or read it as it is with 'prepare: {strict: false}'; the report "
         "lists all remarks",
     )
+
+
+def _no_mere_information(notes: Sequence[Note]) -> list[Note]:
+    return [note for note in notes if note.kind != "info"]
 
 
 def _quality(file: str, result: Recording | Outcome, *, notes: tuple[Note, ...]) -> Quality:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 import pipeline
 from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable, PipelineError
+from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import replacing
@@ -81,6 +82,15 @@ class StageRun:
     def progress(self) -> Progress:
         """A callable for long loops that writes a log line now and then."""
         return Progress(self.subject)
+
+    def tell(self, note: Note, *, file: str) -> None:
+        """Say a remark on an input in one line, in the log and beside the job."""
+        word = {"info": "NOTE", "warn": "WARNING", "repair": "REPAIR"}[note.kind]
+        line = " ".join(
+            f"{word} {note.code} {self.subject}: {file}: {note.place}: {note.text}".split()
+        )
+        logger.warning("%s", line)
+        print(line, file=sys.stderr)  # noqa: T201 - shown by the workflow beside the job
 
     def outcome_of(self, error: Exception, *, file: str = "-") -> Outcome:
         """The record of a fault of data or method; other errors are raised again.

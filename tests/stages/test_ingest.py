@@ -48,6 +48,14 @@ def test_a_sound_file_passes_strictly(ingested, tmp_path):
     assert [note.kind for note in quality.notes if note.kind != "info"] == []
 
 
+def test_a_remark_is_one_line_on_the_console_and_in_the_log(ingested, tmp_path, capsys, caplog):
+    path = probe_file(tmp_path / "a.nwb", observed=((0.0, 4.0),))
+    ingested(path)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "IN-S07" in line]
+    assert line.startswith("WARNING IN-S07 e/r: a.nwb: /units/spike_times: ")
+    assert line in caplog.messages
+
+
 def test_strict_refuses_what_is_otherwise_warned_about(ingested, tmp_path):
     path = probe_file(tmp_path / "a.nwb", observed=((0.0, 4.0),))
     record, quality = ingested(path)
