@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes, strictly_increasing, table
+from pipeline.core.intervals import count_inside
 from pipeline.core.provenance import Provenance
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Experiment and recording ids; they become folder names and names of random streams."""
 
-RECORDING_VERSION = 1
+RECORDING_VERSION = 2
 """Raised by hand in the change that alters what is stored of a file, so that it is read anew."""
 
 UNIT_COLUMNS = ("unit_id", "region", "identity", "identity_certain", "good", "reason")
@@ -74,7 +75,13 @@ class SpikeTrains:
     times: NDArray[np.float64] = axes("spike", unit="s")
     starts: NDArray[np.int64] = axes("unit_edge")
     observed: NDArray[np.float64] = axes("interval", "bound", unit="s")
-    """Stretches in which spikes could be seen, start and stop, in order of time."""
+    """Stretches in which spikes of at least one unit could be seen, start and stop, in order."""
+    unit_observed: NDArray[np.float64] | None = axes(
+        "unit_interval", "bound", unit="s", optional=True
+    )
+    """The same for each unit, one unit after another; None where all were seen in ``observed``."""
+    unit_observed_starts: NDArray[np.int64] | None = axes("unit_edge", optional=True)
+    """Where each unit's stretches begin in ``unit_observed``."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -89,6 +96,18 @@ class SpikeTrains:
             raise ValueError("Spike times of a unit are not sorted.")
         if self.observed.shape[1] != 2 or np.any(self.observed[:, 1] < self.observed[:, 0]):
             raise ValueError("Observed intervals need a start and a later stop.")
+        self._check_unit_observed()
+
+    def _check_unit_observed(self) -> None:
+        own, starts = self.unit_observed, self.unit_observed_starts
+        if own is None and starts is None:
+            return
+        if own is None or starts is None:
+            raise ValueError("Observed intervals of units need their starts.")
+        if own.shape[1] != 2 or np.any(own[:, 1] < own[:, 0]):
+            raise ValueError("Observed intervals of units need a start and a later stop.")
+        if starts[0] != 0 or starts[-1] != len(own) or np.any(np.diff(starts) < 0):
+            raise ValueError("Starts of units do not cover their observed intervals.")
 
     @property
     def n_units(self) -> int:
@@ -108,6 +127,30 @@ class SpikeTrains:
     def of_unit(self, index: int) -> NDArray[np.float64]:
         """Spike times of one unit, in seconds, ascending."""
         return self.times[self.starts[index] : self.starts[index + 1]]
+
+    def observed_of(self, index: int) -> NDArray[np.float64]:
+        """Stretches in which one unit could be seen, shape (interval, 2), seconds, in order."""
+        if self.unit_observed is None or self.unit_observed_starts is None:
+            return self.observed
+        first, last = self.unit_observed_starts[index : index + 2]
+        return self.unit_observed[first:last]
+
+    @property
+    def observed_s(self) -> NDArray[np.float64]:
+        """How long each unit could be seen, shape (unit,), seconds."""
+        units = range(self.n_units)
+        return np.array([np.diff(self.observed_of(unit), axis=1).sum() for unit in units])
+
+    @property
+    def rates_hz(self) -> NDArray[np.float64]:
+        """Spikes a second while a unit could be seen, shape (unit,); NaN where it never could."""
+        counts = [
+            count_inside(self.of_unit(unit), self.observed_of(unit)) for unit in range(self.n_units)
+        ]
+        seconds = self.observed_s
+        rates = np.full(self.n_units, np.nan)
+        np.divide(counts, seconds, out=rates, where=seconds > 0)
+        return rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

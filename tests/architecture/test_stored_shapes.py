@@ -28,7 +28,7 @@ def form(kind):
 @pytest.mark.parametrize(
     ("kind", "version", "known"),
     [
-        (Recording, RECORDING_VERSION, (1, "49cb8aee37dd")),
+        (Recording, RECORDING_VERSION, (2, "82129f42476e")),
         (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
     ],
 )

@@ -156,3 +156,35 @@ def test_a_row_larger_than_a_block_is_read_alone() -> None:
     found = list(blocks(MemoryArray(np.zeros((2, 100))), max_bytes=8))
 
     assert [start for start, _ in found] == [0, 1]
+
+
+OWN = {
+    "unit_observed": np.array([[0.0, 1.0], [2.0, 3.0], [0.0, 0.5]]),
+    "unit_observed_starts": np.array([0, 2, 2, 3]),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unit_observed_starts": None}, "need their starts"),
+        ({"unit_observed_starts": np.array([0, 2, 1, 3])}, "do not cover"),
+        ({"unit_observed_starts": np.array([0, 2, 2, 4])}, "do not cover"),
+        ({"unit_observed_starts": np.array([0, 3])}, "'unit_observed_starts' has 2 entries"),
+        ({"unit_observed": np.array([[1.0, 0.0], [2.0, 3.0], [0.0, 1.0]])}, "a later stop"),
+    ],
+)
+def test_impossible_stretches_of_units_are_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        trains(**{**OWN, **changes})
+
+
+def test_a_unit_that_was_never_seen_has_no_rate() -> None:
+    activity = trains(**OWN)
+
+    np.testing.assert_array_equal(activity.observed_of(0), [[0.0, 1.0], [2.0, 3.0]])
+    np.testing.assert_array_equal(activity.observed_s, [2.0, 0.0, 0.5])
+    np.testing.assert_array_equal(activity.rates_hz, [1.5, np.nan, 2.0])
+    np.testing.assert_array_equal(trains().rates_hz, [3 / 2.5, 0.0, 1 / 2.5])

@@ -55,7 +55,7 @@ def read_recording(
             activity, units, source, activity_notes = read_calcium(contents, options=options)
         else:
             activity, units, source, activity_notes = read_spikes(
-                contents, options=options, trials=intervals.trials
+                contents, options=options, intervals=intervals
             )
         stimuli, stimulus_notes = read_stimuli(contents)
         behaviour, behaviour_notes = read_behaviour(contents)

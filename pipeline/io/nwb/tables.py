@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import h5py
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child, dereference, text_attribute
 from pipeline.io.nwb.values import check_filters, is_numeric, read_all
+
+LABEL_DIGITS = 7
+"""Digits of a fraction in a label: as many as single precision keeps."""
 
 
 def row_ids(table: h5py.Group) -> list[str]:
@@ -38,10 +42,13 @@ def column_names(table: h5py.Group) -> tuple[str, ...]:
     )
 
 
-def scalar_columns(table: h5py.Group, *, n_rows: int) -> pd.DataFrame:
+def scalar_columns(
+    table: h5py.Group, *, n_rows: int, leave_out: Sequence[str] = ()
+) -> pd.DataFrame:
     """Columns with one number, truth value or text a row, as the file has them.
 
-    Columns with several entries a row, references or compound entries are left out.
+    Columns with several entries a row, references or compound entries are left out, and those
+    that are named.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def scalar_columns(table: h5py.Group, *, n_rows: int) -> pd.DataFrame:
     """
     columns: dict[str, pd.Series[Any]] = {}  # Any: columns differ in type
     for name in column_names(table):
-        values = _scalar_column(table, name)
+        values = None if name in leave_out else _scalar_column(table, name)
         if values is None:
             continue
         if len(values) != n_rows:
@@ -116,7 +123,11 @@ def joined_text(table: h5py.Group, name: str, *, n_rows: int) -> list[str]:
 
 
 def as_label(value: object) -> str:
-    """A table entry as a label: whole numbers without ``.0``, text without blanks around it."""
+    """A table entry as a label: whole numbers without ``.0``, text without blanks around it.
+
+    Fractions are given to seven digits, so that what the type of the stored numbers or a
+    computation left in the last ones makes no other label.
+    """
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
     if isinstance(value, str):
@@ -126,7 +137,10 @@ def as_label(value: object) -> str:
     if isinstance(value, int | np.integer):
         return str(int(value))
     if isinstance(value, float | np.floating):
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
+        number = float(value)
+        if number.is_integer():
+            return str(int(number))
+        return f"{number:.{LABEL_DIGITS}g}" if abs(number) < 10**LABEL_DIGITS else repr(number)
     return str(value).strip()
 
 

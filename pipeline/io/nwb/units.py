@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import UNIT_COLUMNS
+from pipeline.io.nwb.labels import counted, names_region, oddities, told_region
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.tables import as_label, is_text_column
 
@@ -45,13 +46,13 @@ def unit_table(
     """
     unit_ids, notes = _unique_ids(ids, place=place)
     identity, certain, name_notes = _identities(columns, place=place, options=options)
+    regions, region_notes = _regions(
+        columns, place=place, fallback=fallback_region, options=options
+    )
     core = pd.DataFrame(
         {
             "unit_id": pd.Series(unit_ids, dtype="str"),
-            "region": pd.Series(
-                _regions(columns, place=place, fallback=fallback_region, options=options),
-                dtype="str",
-            ),
+            "region": pd.Series(regions, dtype="str"),
             "identity": pd.Series(identity, dtype="str"),
             "identity_certain": pd.Series(certain, dtype=bool),
             "good": pd.Series([True] * len(unit_ids), dtype=bool),
@@ -60,9 +61,12 @@ def unit_table(
     )
     source = _region_source(columns, options=options)
     told = {source: "region", options.identity: "identity"}  # already there under our own name
-    further = columns.drop(columns=[name for name, ours in told.items() if name == ours])
+    there = [name for name, ours in told.items() if name == ours]
+    if "region" in there and [as_label(value) for value in columns["region"]] != regions:
+        there.remove("region")  # what it says in words is more than the region
+    further = columns.drop(columns=there)
     further = further.rename(columns=_own_name).reset_index(drop=True)
-    return pd.concat([core, further], axis=1), notes + name_notes
+    return pd.concat([core, further], axis=1), notes + region_notes + name_notes
 
 
 def named_column(columns: pd.DataFrame, name: str, *, place: str, sheet_column: str) -> list[str]:
@@ -116,11 +120,37 @@ def _region_source(columns: pd.DataFrame, *, options: ReadOptions) -> str:
 
 def _regions(
     columns: pd.DataFrame, *, place: str, fallback: Sequence[str], options: ReadOptions
-) -> list[str]:
+) -> tuple[list[str], tuple[Note, ...]]:
+    """Region of each unit, and what is odd about the labels; labels are not made one."""
     source = _region_source(columns, options=options)
     if not source:
-        return list(fallback)
-    return named_column(columns, source, place=place, sheet_column="region")
+        return list(fallback), _region_notes(fallback, place=place)
+    labels = named_column(columns, source, place=place, sheet_column="region")
+    place = f"{place}/{source}"
+    written = [
+        value if isinstance(value, str) else label
+        for value, label in zip(columns[source], labels, strict=True)
+    ]
+    if not any(map(names_region, labels)):
+        return labels, _region_notes(written, place=place)
+    regions = [told_region(label) for label in labels]
+    text = (
+        f"The column describes places in words; the regions named there were taken: "
+        f"{counted(regions)}."
+    )
+    note = Note(code="IN-S17", kind="info", place=place, text=text)
+    return regions, (note, *_region_notes(regions, place=place))
+
+
+def _region_notes(labels: Sequence[str], *, place: str) -> tuple[Note, ...]:
+    odd = oddities(labels)
+    if not odd:
+        return ()
+    text = (
+        f"Region labels: {odd}. Only blanks around a label are taken away; labels are not made "
+        f"one. Labels and counts: {counted(labels)}."
+    )
+    return (Note(code="IN-S13", kind="warn", place=place, text=text),)
 
 
 def _identities(

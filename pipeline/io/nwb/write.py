@@ -185,7 +185,7 @@ def _add_units(
         nwb.add_unit(
             id=unit_id,
             spike_times=activity.of_unit(row),
-            obs_intervals=activity.observed,
+            obs_intervals=activity.observed_of(row),
             **{name: entries[row] for name, entries in columns.items()},
         )
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from pipeline.io.nwb.spikes import union
 from tests.support.nwb_factory import (
     edited,
     imaging_file,
@@ -113,11 +112,6 @@ def test_spike_times_without_an_index_are_refused(path):
 def test_observed_intervals_of_the_units_are_joined(path):
     recording, _ = read(probe_file(path, observed=((0.0, 4.0), (3.0, 6.0), (6.0, 9.0))))
     np.testing.assert_array_equal(recording.activity.observed, [[0.0, 6.0], [6.0, 9.0]])
-
-
-def test_intervals_that_touch_stay_apart_and_contained_ones_vanish():
-    joined = union(np.array([[5.0, 6.0], [0.0, 4.0], [1.0, 2.0], [4.0, 5.0], [0.0, 4.0]]))
-    np.testing.assert_array_equal(joined, [[0.0, 4.0], [4.0, 5.0], [5.0, 6.0]])
 
 
 def test_without_observed_intervals_spikes_and_trials_set_the_span(path):
