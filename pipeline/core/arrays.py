@@ -1,20 +1,26 @@
-"""Arrays that may not fit in memory, read in blocks along time."""
+"""Arrays that may not fit in memory, read piece by piece."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK_BYTES = 64 * 2**20
+"""How much of an array is held at once while it is worked through."""
 
+
+@runtime_checkable
 class ArraySource(Protocol):
-    """An array of known shape of which stretches along the first axis can be read.
+    """An array of known shape of which rectangles can be read; any NumPy array is one.
 
-    ``pipeline.io.records`` implements it over HDF5, :class:`MemoryArray` over an array, so that
-    code that streams need not know where the numbers lie.
+    Readers of files implement it over HDF5, so that code that streams need not know where the
+    numbers lie. A source may have an attribute ``chunks``: the shape of the pieces in which it is
+    stored, of which each is decoded as a whole.
     """
 
     @property
@@ -25,36 +31,81 @@ class ArraySource(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries."""
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Entries ``start`` to ``stop`` (exclusive) along the first axis."""
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        """The entries in a rectangle: one slice an axis, missing ones mean all."""
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryArray:
-    """An array in memory as an :class:`ArraySource`."""
+def pieces(
+    source: ArraySource, *, max_bytes: int = BLOCK_BYTES, axes: tuple[int, ...] | None = None
+) -> Iterator[tuple[slice, ...]]:
+    """Rectangles that cover a source, of whole chunks, each as large as ``max_bytes`` allows.
 
-    values: NDArray[Any]
+    A single chunk that is larger comes as it is. Rectangles span the last axes first, so that
+    they are stretches of time wherever the chunks of one stretch fit.
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of all axes, time first."""
-        return self.values.shape
+    Parameters
+    ----------
+    axes
+        Axes that may be cut; all where ``None``.
+    """
+    shape = source.shape
+    sizes = list(_chunk(source))
+    for axis in set(range(len(shape))) - set(range(len(shape)) if axes is None else axes):
+        sizes[axis] = max(1, shape[axis])
+    for axis in reversed(range(len(shape))):
+        fitting = max_bytes // max(1, math.prod(sizes) * source.dtype.itemsize)
+        sizes[axis] = max(1, min(shape[axis], sizes[axis] * max(1, fitting)))
+    steps = [
+        [slice(start, min(start + size, whole)) for start in range(0, whole, size)]
+        for whole, size in zip(shape, sizes, strict=True)
+    ]
+    yield from itertools.product(*steps)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
-        return self.values.dtype
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Entries ``start`` to ``stop`` (exclusive) along the first axis."""
-        return self.values[start:stop]
+def _chunk(source: ArraySource) -> tuple[int, ...]:
+    """Shape of the pieces in which a source is stored; single entries where it has no chunks."""
+    stored = getattr(source, "chunks", None) or (1,) * len(source.shape)
+    return tuple(max(1, min(*pair)) for pair in zip(stored, source.shape, strict=True))
+
+
+def loaded(*sources: ArraySource) -> tuple[NDArray[Any], ...]:
+    """Sources of one shape as arrays in memory, read side by side; arrays are taken as they are."""
+    if all(isinstance(source, np.ndarray) for source in sources):
+        return tuple(np.asarray(source) for source in sources)
+    arrays = tuple(np.empty(source.shape, dtype=source.dtype) for source in sources)
+    for key in pieces(sources[0]):
+        for array, source in zip(arrays, sources, strict=True):
+            array[key] = source[key]
+    return arrays
 
 
 def blocks(
-    source: ArraySource, *, max_bytes: int = 64 * 2**20
+    source: ArraySource, *, max_bytes: int = BLOCK_BYTES
 ) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Successive stretches of a source, each of at most ``max_bytes``, with where they start."""
-    row_bytes = max(1, int(np.prod(source.shape[1:])) * source.dtype.itemsize)
-    step = max(1, max_bytes // row_bytes)
-    for start in range(0, source.shape[0], step):
-        yield start, source.read(start, min(start + step, source.shape[0]))
+    """Successive stretches of a source along time, of about ``max_bytes``, with where they start.
+
+    Stretches are of whole chunks, so that nothing is decoded twice.
+    """
+    for key in pieces(source, max_bytes=max_bytes, axes=(0,)):
+        yield key[0].start, source[key]
+
+
+def bands(
+    source: ArraySource, columns: NDArray[np.intp], *, max_bytes: int = BLOCK_BYTES
+) -> Iterator[tuple[NDArray[np.intp], slice]]:
+    """Columns of a source of shape (time, column), grouped by the stretch to read for them.
+
+    Parameters
+    ----------
+    columns
+        Columns that are wanted, in any order.
+
+    Yields
+    ------
+    Places in ``columns``, and the stretch of columns, of about ``max_bytes``, in which all of
+    them lie. Stretches without a wanted column are left out.
+    """
+    for _, stretch in pieces(source, max_bytes=max_bytes, axes=(1,)):
+        places = np.flatnonzero((columns >= stretch.start) & (columns < stretch.stop))
+        if places.size:
+            yield places, stretch

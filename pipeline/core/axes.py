@@ -72,7 +72,8 @@ def check_axes(record: object) -> dict[str, int]:
             continue
         names = field.metadata.get("axes")
         if names is not None:
-            shape = np.shape(value)
+            # A source is asked; NumPy would read it as a whole.
+            shape = value.shape if hasattr(value, "shape") else np.shape(value)
             if len(shape) != len(names):
                 raise ValueError(
                     f"{type(record).__name__}: '{field.name}' has {len(shape)} axes, "

@@ -41,6 +41,7 @@ CODES: Mapping[str, str] = {
     "IN-F17": "A dataset is virtual: its values lie in other files.",
     "IN-F19": "A link leads nowhere.",
     "IN-F20": "A dataset is too large, or declares far more than it stores.",
+    "IN-F21": "A dataset is stored in chunks too large to be decoded.",
     "IN-F22": "Data are compressed in a way that cannot be undone here.",
     "IN-F23": "A recording file was not closed by its writer.",
     "IN-F24": "A recording file is being written.",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import BLOCK_BYTES, ArraySource, bands, loaded, pieces
 from pipeline.core.axes import axes, check_axes, strictly_increasing, table
 from pipeline.core.intervals import count_inside
 from pipeline.core.provenance import Provenance
@@ -29,11 +31,15 @@ EPOCH_COLUMNS = ("start_s", "stop_s", "label")
 class SampledActivity:
     """Activity sampled in time: fluorescence, dF/F or inferred events.
 
-    Missing samples are marked in ``valid``; what stands in ``values`` there means nothing.
+    Missing samples are marked in ``valid``; what stands in ``values`` there means nothing. Both
+    are arrays, or sources of what is too large for the memory: :meth:`stretches` and
+    :meth:`traces` read either.
     """
 
-    values: NDArray[np.float32] = axes("time", "unit")
-    valid: NDArray[np.bool_] = axes("time", "unit")
+    values: ArraySource = axes("time", "unit")
+    """Of type float32."""
+    valid: ArraySource = axes("time", "unit")
+    """Of type bool."""
     time: NDArray[np.float64] = axes("time", unit="s")
     value_unit: str
     """Unit of ``values`` as the file tells it: "dF/F", "a.u.", ..."""
@@ -64,6 +70,32 @@ class SampledActivity:
         """First and last sample time."""
         return float(self.time[0]), float(self.time[-1])
 
+    def stretches(
+        self, *, max_bytes: int = BLOCK_BYTES
+    ) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.bool_]]]:
+        """All units, stretch of time by stretch: where, values and which are valid."""
+        for key in pieces(self.values, max_bytes=max_bytes, axes=(0,)):
+            yield key[0], self.values[key], self.valid[key]
+
+    def traces(
+        self, units: NDArray[np.intp], *, max_bytes: int = BLOCK_BYTES
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]]:
+        """Whole traces, some units at a time.
+
+        Parameters
+        ----------
+        units
+            Columns that are wanted.
+
+        Yields
+        ------
+        Places in ``units``, and values and validity of these, each of shape (time, place).
+        """
+        for places, stretch in bands(self.values, units, max_bytes=max_bytes):
+            columns = units[places] - stretch.start
+            key = (slice(None), stretch)
+            yield places, self.values[key][:, columns], self.valid[key][:, columns]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpikeTrains:
@@ -89,10 +121,7 @@ class SpikeTrains:
             raise ValueError("Starts of units do not cover the spike times.")
         if np.any(np.diff(self.starts) < 0):
             raise ValueError("Starts of units decrease.")
-        inner = np.ones(max(self.times.size - 1, 0), dtype=bool)
-        edges = self.starts[1:-1]
-        inner[edges[(edges > 0) & (edges < self.times.size)] - 1] = False
-        if np.any(np.diff(self.times)[inner] < 0):
+        if steps_back(self.times, self.starts).size:
             raise ValueError("Spike times of a unit are not sorted.")
         if self.observed.shape[1] != 2 or np.any(self.observed[:, 1] < self.observed[:, 0]):
             raise ValueError("Observed intervals need a start and a later stop.")
@@ -153,11 +182,24 @@ class SpikeTrains:
         return rates
 
 
+def steps_back(times: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Indices of spikes that come before the spike ahead of them in the same unit.
+
+    Parameters
+    ----------
+    times, starts
+        As in :class:`SpikeTrains`.
+    """
+    found = np.flatnonzero(times[1:] < times[:-1]) + 1
+    return found[~np.isin(found, starts)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StimulusMovie:
     """Frames shown to the animal, conversion applied. Axis order (x, y) is the file's."""
 
-    values: NDArray[np.float32] = axes("time", "x", "y")
+    values: ArraySource = axes("time", "x", "y")
+    """Of type float32; an array, or a source of what is too large for the memory."""
     time: NDArray[np.float64] = axes("time", unit="s")
     value_unit: str
 
@@ -237,3 +279,16 @@ class Recording:
     def kind(self) -> str:
         """``calcium`` for sampled activity, ``spikes`` for spike times."""
         return "calcium" if isinstance(self.activity, SampledActivity) else "spikes"
+
+
+def in_memory(recording: Recording) -> Recording:
+    """The recording with all of its numbers in memory, whatever sources they came from."""
+    activity = recording.activity
+    if isinstance(activity, SampledActivity):
+        values, valid = loaded(activity.values, activity.valid)
+        activity = dataclasses.replace(activity, values=values, valid=valid)
+    movies = {
+        name: dataclasses.replace(movie, values=loaded(movie.values)[0])
+        for name, movie in recording.stimuli.items()
+    }
+    return dataclasses.replace(recording, activity=activity, stimuli=movies)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
+import hdf5plugin  # noqa: F401  registers the compression of large arrays
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.io.patient_file import PatientFile
-from pipeline.io.seals import is_whole, seal
+from pipeline.io.seals import is_whole
 from pipeline.io.trees import Branch, Leaf
 
-CHUNKED_FROM_BYTES = 16 * 2**10
-CHUNK_BYTES = 2**20
 AXIS_ONLY = "This is a netCDF dimension but not a netCDF variable."
 """Begin of the name that netCDF gives to the scale of an axis without labels."""
 LINKING = frozenset(
@@ -26,79 +26,33 @@ LINKING = frozenset(
 TEXT = h5py.string_dtype("utf-8")
 
 
-def write_tree(path: Path, tree: Branch, attributes: Mapping[str, str | int]) -> None:
-    """Write a tree and the attributes of its root; the same tree gives the same bytes."""
-    # The file's format is fixed, with checksums over its structure.
-    with path.open("w+b", buffering=0) as raw:
-        target = PatientFile(raw)
-        try:
-            with h5py.File(target, "w", libver=("v110", "v110")) as file:
-                _write_attributes(file, attributes)
-                _write_branch(file, tree, target=target)
-        finally:
-            target.raise_error()
-    seal(path)
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredArray:
+    """An array in an open file, as an :class:`pipeline.core.arrays.ArraySource`."""
 
+    dataset: Any  # an h5py.Dataset, which has no types
 
-def _write_branch(group: h5py.Group, branch: Branch, *, target: PatientFile) -> None:
-    _write_attributes(group, branch.attributes)
-    for name, node in sorted(branch.children.items()):
-        if isinstance(node, Branch):
-            _write_branch(group.create_group(name), node, target=target)
-        else:
-            _write_leaf(group, name, node)
-            target.raise_error()
-    _attach_scales(group, branch)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
+        return tuple(self.dataset.shape)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        dtype: np.dtype[Any] = self.dataset.dtype
+        return dtype
 
-def _write_leaf(group: h5py.Group, name: str, leaf: Leaf) -> None:
-    values = leaf.values
-    options: dict[str, Any] = {"dtype": TEXT if values.dtype == object else values.dtype}
-    # Text lies outside its dataset, where filters do not reach.
-    if values.ndim and values.dtype != object and values.nbytes >= CHUNKED_FROM_BYTES:
-        options |= {"chunks": _chunks(values), "compression": "gzip", "compression_opts": 4}
-        options["shuffle"] = True
-    dataset = group.create_dataset(name, data=values, track_times=False, **options)
-    _write_attributes(dataset, leaf.attributes)
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of the pieces in which it is stored."""
+        chunks: tuple[int, ...] | None = self.dataset.chunks
+        return chunks
 
-
-def _write_attributes(node: h5py.Group | h5py.Dataset, attributes: Mapping[str, str | int]) -> None:
-    for name, value in sorted(attributes.items()):
-        if isinstance(value, str):
-            # Of fixed length, so that it lies in the header, which has a checksum of its own.
-            raw = value.encode()
-            node.attrs.create(name, raw, dtype=h5py.string_dtype("utf-8", max(1, len(raw))))
-        else:
-            node.attrs[name] = value
-
-
-def _chunks(values: NDArray[Any]) -> tuple[int, ...]:
-    """Whole rows, as many as make up a chunk of the usual size, so that time can be streamed."""
-    row_bytes = max(1, values.nbytes // values.shape[0])
-    return (min(values.shape[0], max(1, CHUNK_BYTES // row_bytes)), *values.shape[1:])
-
-
-def _attach_scales(group: h5py.Group, branch: Branch) -> None:
-    """Tie every axis of the group's arrays to a dataset of the axis's name."""
-    leaves = {name: node for name, node in branch.children.items() if isinstance(node, Leaf)}
-    sizes: dict[str, int] = {}
-    for name, leaf in sorted(leaves.items()):
-        for axis, size in zip(leaf.axes, leaf.values.shape, strict=True):
-            if sizes.setdefault(axis, size) != size:
-                raise ValueError(f"'{name}' has {size} entries along '{axis}', not {sizes[axis]}.")
-    for axis, size in sorted(sizes.items()):
-        if axis in leaves and leaves[axis].axes == (axis,):
-            group[axis].make_scale(axis)
-        elif axis in branch.children:
-            raise ValueError(f"'{axis}' names an axis and something that is not its labels.")
-        else:
-            scale = group.create_dataset(axis, shape=(size,), dtype=">f4", track_times=False)
-            scale.make_scale(f"{AXIS_ONLY}{size:10d}")
-    for name, leaf in sorted(leaves.items()):
-        if leaf.axes == (name,):
-            continue  # a scale has no scales
-        for index, axis in enumerate(leaf.axes):
-            group[name].dims[index].attach_scale(group[axis])
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        """The entries in a rectangle."""
+        entries: NDArray[Any] = self.dataset[key]
+        return entries
 
 
 def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:
@@ -109,29 +63,33 @@ def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:
     ValueError
         If the file is not what was written.
     """
-    _check_whole(path)
-    with open_file(path) as file:
-        attributes = read_attributes(file)
-        return Branch(children=_children(file, loaded=True)), attributes
+    with stored_tree(path, load_up_to=sys.maxsize) as found:
+        return found
 
 
 @contextmanager
-def stored_tree(path: Path) -> Iterator[tuple[Branch, dict[str, str | int]]]:
-    """As :func:`read_tree`, but arrays stay in the file, which is open while the block lasts."""
-    _check_whole(path)
+def stored_tree(
+    path: Path, *, load_up_to: int, sealed: bool = True
+) -> Iterator[tuple[Branch, dict[str, str | int]]]:
+    """As :func:`read_tree`, but large arrays stay in the file, open while the block lasts.
+
+    Parameters
+    ----------
+    load_up_to
+        Bytes of the largest array of numbers that is taken into memory; text always is.
+    sealed
+        Whether the file has its checksum already.
+    """
+    if sealed and not is_whole(path):
+        raise ValueError("its checksum does not match its bytes")
     with open_file(path) as file:
         attributes = read_attributes(file)
-        yield Branch(children=_children(file, loaded=False)), attributes
+        yield Branch(children=_children(file, load_up_to=load_up_to)), attributes
 
 
 def open_file(path: Path) -> h5py.File:
     """One of our files, for reading; without a lock, since it is replaced but never changed."""
     return h5py.File(path, "r", locking=False)
-
-
-def _check_whole(path: Path) -> None:
-    if not is_whole(path):
-        raise ValueError("its checksum does not match its bytes")
 
 
 def read_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str | int]:
@@ -143,20 +101,23 @@ def read_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str | int]:
     }
 
 
-def _children(group: h5py.Group, *, loaded: bool) -> dict[str, Leaf | Branch]:
+def _children(group: h5py.Group, *, load_up_to: int) -> dict[str, Leaf | Branch]:
     children: dict[str, Leaf | Branch] = {}
     for name, node in group.items():
         if isinstance(node, h5py.Group):
             children[name] = Branch(
-                children=_children(node, loaded=loaded), attributes=_text_attributes(node)
+                children=_children(node, load_up_to=load_up_to), attributes=_text_attributes(node)
             )
         elif not _is_axis_only(node):
-            is_text = h5py.check_string_dtype(node.dtype) is not None
-            values = node.asstr() if is_text else node
-            if loaded:
-                values = np.asarray(values[...], dtype=object if is_text else None)
+            values = _values(node, load_up_to=load_up_to)
             children[name] = Leaf(values=values, attributes=_text_attributes(node))
     return children
+
+
+def _values(node: h5py.Dataset, *, load_up_to: int) -> NDArray[Any] | StoredArray:
+    if h5py.check_string_dtype(node.dtype) is not None:
+        return np.asarray(node.asstr()[...], dtype=object)
+    return np.asarray(node[...]) if node.nbytes <= load_up_to else StoredArray(node)
 
 
 def _text_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str]:

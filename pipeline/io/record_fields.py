@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import ArraySource
 from pipeline.io.json_values import (
     alternatives,
     decode,
@@ -64,6 +65,8 @@ def tree_of(record: object) -> Branch:
 def _node(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Leaf | Branch:  # Any: a field
     unit = {"units": field.metadata["unit"]} if "unit" in field.metadata else {}
     if "axes" in field.metadata:
+        if isinstance(value, ArraySource) and not isinstance(value, np.ndarray):
+            return Leaf(values=value, axes=field.metadata["axes"], attributes=unit)
         return array_leaf(np.asarray(value), axes=field.metadata["axes"], attributes=unit)
     if "table" in field.metadata:
         return table_branch(value, axis=field.metadata["table"])
@@ -220,11 +223,13 @@ def _plain_value(node: Leaf | Branch, hint: Any) -> Any:  # Any: an annotation, 
         return {unescaped(key): _plain_value(child, inner) for key, child in node.children.items()}
     if node.attributes.get(ENCODING) == "json":
         return decode(json.loads(entries_of(node).item()), hint)
+    if node.is_source and ArraySource in members:
+        return node.values  # noqa: PD011  not of pandas
     values = entries_of(node)
     if expects_tuple(hint):
         return tuple(values.tolist())
     if values.ndim == 0 and any(is_scalar_type(member) for member in members):
         return values.item()
-    if not any(get_origin(member) is np.ndarray for member in members):
+    if not any(get_origin(member) is np.ndarray or member is ArraySource for member in members):
         raise ValueError(f"an array of shape {values.shape} stands where {hint} should be")
     return array_of(node)

@@ -8,8 +8,8 @@ that is checked before anything is believed. xarray and netCDF readers open them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -21,23 +21,39 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import ArraySource
 from pipeline.io.atomic import replacing, write_fault
 from pipeline.io.documents import damaged, foreign, missing, unreadable
-from pipeline.io.hdf5_trees import open_file, read_attributes, read_tree, stored_tree, write_tree
+from pipeline.io.hdf5_trees import (
+    StoredArray,
+    open_file,
+    read_attributes,
+    read_tree,
+    stored_tree,
+)
 from pipeline.io.record_fields import RECORD, record_of, tree_of
+from pipeline.io.tree_writer import WriteError, new_tree_file
 from pipeline.io.trees import Branch, content_digest
 
 FORMAT_VERSION = 1
 PACKAGE = "neuroptych"
+IN_MEMORY_BYTES = 64 * 2**20
+"""Arrays up to this size are taken into memory also where they could stay in the file."""
 
+R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
 
 
-def write_record(path: Path, record: object) -> None:
+def write_record(path: Path, record: R, *, finish: Callable[[R], R] | None = None) -> R:
     """Write a record, whole or not at all.
 
     Mappings are stored in the order of their keys; that order is all that is not kept, beside the
-    index of tables. The file is read again and compared with what was meant before it takes its
-    name.
+    index of tables. Fields that are sources are copied piece by piece, each source being read
+    once. The file is read again and compared with what was meant before it takes its name.
+
+    Parameters
+    ----------
+    finish
+        Makes the record to be stored from the one given, whose sources are then read from the new
+        file; for what can be said only when all has been read. It must leave them in place.
 
     Raises
     ------
@@ -47,23 +63,19 @@ def write_record(path: Path, record: object) -> None:
         If the file cannot be written (RN-R26).
     """
     tree = tree_of(record)
-    digest = content_digest(tree)
-    attributes: dict[str, str | int] = {
-        **tree.attributes,
-        "digest": digest,
-        "format_version": FORMAT_VERSION,
-        "package": PACKAGE,
-    }
     with replacing(path) as temporary:
         try:
-            write_tree(temporary, tree, attributes)
-            with stored_tree(temporary) as (stored, found):
-                whole = found == attributes and content_digest(_typed(stored, found)) == digest
-        except (OSError, RuntimeError) as error:
+            with new_tree_file(temporary) as file:
+                tree = file.store_sources(tree)
+                if finish is not None:
+                    record = finish(record_of(tree, [type(record)]))
+                    tree = tree_of(record)
+                file.write(tree, {"format_version": FORMAT_VERSION, "package": PACKAGE})
+        except WriteError as error:
             # The library often leaves out which file it was writing; it was this one.
-            raise write_fault(path, error) from error
-        if not whole:
-            raise write_fault(path, OSError("reading it again gave something else"))
+            cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+            raise write_fault(path, cause) from error
+    return record
 
 
 @overload
@@ -89,8 +101,39 @@ def read_record(path: Path, *kinds: type[Any]) -> Any:  # Any: a record of one o
     typed = _typed(tree, attributes)
     if _guarded(path, lambda: content_digest(typed)) != attributes.get("digest"):
         raise damaged(path, "its digest does not match its content")
+    return _record(path, typed, kinds)
+
+
+@overload
+def open_record(path: Path, kind: type[T], /) -> AbstractContextManager[T]: ...
+
+
+@overload
+def open_record(path: Path, kind: type[T], other: type[S], /) -> AbstractContextManager[T | S]: ...
+
+
+@contextmanager
+def open_record(
+    path: Path, *kinds: type[Any]
+) -> Iterator[Any]:  # Any: a record of one of the kinds
+    """As :func:`read_record`, but large arrays stay in the file, open while the block lasts.
+
+    Fields that may hold a source get one where their array is larger than
+    :data:`IN_MEMORY_BYTES`, and an array in memory else. The checksum of the file's bytes is
+    checked; the digest of the content, which would decode everything, is not.
+    """
+    _root_attributes(path)
+    with ExitStack() as opened:
+        tree, attributes = _guarded(
+            path,
+            lambda: opened.enter_context(stored_tree(path, load_up_to=IN_MEMORY_BYTES)),
+        )
+        yield _record(path, _typed(tree, attributes), kinds)
+
+
+def _record(path: Path, tree: Branch, kinds: Sequence[type[Any]]) -> Any:  # Any: one of the kinds
     try:
-        return record_of(typed, kinds)
+        return record_of(tree, kinds)
     except (ValueError, TypeError, KeyError) as error:
         raise foreign(path, str(error)) from error
 
@@ -140,31 +183,34 @@ def array_source(path: Path, place: str) -> Iterator[ArraySource]:
         dataset = _guarded(path, lambda: file.get(place))
         if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
             raise foreign(path, f"it has no array '{place}'")
-        yield _StoredArray(path=path, dataset=dataset)
+        yield _GuardedArray(path=path, stored=StoredArray(dataset))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _StoredArray:
-    """An :class:`ArraySource` over a dataset of an open file."""
+class _GuardedArray:
+    """An array of an open file that says which file is damaged when it cannot be read."""
 
     path: Path
-    dataset: Any  # an h5py.Dataset, which has no types
+    stored: StoredArray
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of all axes."""
-        return tuple(self.dataset.shape)
+        return self.stored.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries."""
-        dtype: np.dtype[Any] = self.dataset.dtype
-        return dtype
+        return self.stored.dtype
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Entries ``start`` to ``stop`` (exclusive) along the first axis."""
-        entries: NDArray[Any] = _guarded(self.path, lambda: self.dataset[start:stop])
-        return entries
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Shape of the pieces in which it is stored."""
+        return self.stored.chunks
+
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        """The entries in a rectangle."""
+        return _guarded(self.path, lambda: self.stored[key])
 
 
 def _root_attributes(path: Path) -> dict[str, str | int]:

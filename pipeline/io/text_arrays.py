@@ -51,9 +51,10 @@ def array_of(leaf: Leaf) -> NDArray[Any]:
 
 def entries_of(leaf: Leaf) -> NDArray[Any]:
     """As :func:`array_of`, but text as objects: NumPy's own text loses zeros at its end."""
+    values = leaf.values if isinstance(leaf.values, np.ndarray) else leaf.values[:]
     if leaf.attributes.get("text") == ESCAPED_TEXT:
-        return _mapped(leaf.values, lambda entry: entry.encode("ascii").decode("unicode_escape"))
-    return leaf.values
+        return _mapped(values, lambda entry: entry.encode("ascii").decode("unicode_escape"))
+    return values
 
 
 def _storable(text: str) -> bool:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.core.arrays import ArraySource, blocks
+from pipeline.io.ahead import ahead
 
 BLOCK_BYTES = 16 * 2**20
 UNSAFE = re.compile(r"[%/\x00\ud800-\udfff]|^\.{1,2}$|^$")
@@ -25,10 +29,15 @@ ESCAPED = re.compile(r"%([0-9A-F]*);")
 class Leaf:
     """An array with the names of its axes; text is an object array of ``str``."""
 
-    values: NDArray[Any]
-    """In memory, or a dataset of an open file, which is read by slicing."""
+    values: NDArray[Any] | ArraySource
+    """An array in memory, or an :class:`ArraySource` that is read piece by piece."""
     axes: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_source(self) -> bool:
+        """Whether the values are not in memory and are to be read piece by piece."""
+        return not isinstance(self.values, np.ndarray)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,52 +47,82 @@ class Branch:
     children: Mapping[str, Leaf | Branch]
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    def leaf(self, path: str) -> Leaf:
+        """The leaf at a path such as ``/activity/values``.
+
+        Raises
+        ------
+        KeyError
+            If none is there.
+        """
+        node: Leaf | Branch = self
+        for name in path.strip("/").split("/"):
+            node = node.children[name] if isinstance(node, Branch) else _no_leaf(path)
+        return node if isinstance(node, Leaf) else _no_leaf(path)
+
+
+def _no_leaf(path: str) -> Leaf:
+    raise KeyError(path)
+
 
 def content_digest(tree: Branch) -> str:
     """SHA-256 over names, shapes, types, entries and attributes; names of axes do not count.
 
     The same for equal content, whatever the order in which it was put together.
     """
-    digest = hashlib.sha256()
-    _feed(digest, tree)
-    return digest.hexdigest()
+    return digest_and_checks(tree)[0]
 
 
-def _feed(digest: Any, node: Leaf | Branch) -> None:  # Any: hashlib's objects have no public type
+def digest_and_checks(tree: Branch) -> tuple[str, dict[str, int]]:
+    """The digest of a tree, and for each leaf by its path the CRC-32 of its entries."""
+    digest, checks = hashlib.sha256(), dict[str, int]()
+    _feed(digest, tree, path="", checks=checks)
+    return digest.hexdigest(), checks
+
+
+# Any below: hashlib's objects have no public type.
+def _feed(digest: Any, node: Leaf | Branch, *, path: str, checks: dict[str, int]) -> None:
     if isinstance(node, Branch):
         names = sorted(node.children)
         _feed_text(digest, json.dumps(["branch", sorted(node.attributes.items()), names]))
         for name in names:
-            _feed(digest, node.children[name])
+            _feed(digest, node.children[name], path=f"{path}/{name}", checks=checks)
         return
     values = node.values
     kind = "text" if values.dtype == object else values.dtype.str
-    header = ["leaf", sorted(node.attributes.items()), kind, values.shape]
-    _feed_text(digest, json.dumps(header))
-    if kind == "text":
-        for block in _rows(values):
-            for text in np.asarray(block, dtype=object).ravel():
-                _feed_text(digest, text)
-    else:
-        for block in _rows(values):
-            digest.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
+    _feed_text(
+        digest, json.dumps(["leaf", sorted(node.attributes.items()), kind, list(values.shape)])
+    )
+    check = 0
+    for block in _rows(values):
+        raw = raw_entries(block)
+        digest.update(raw)
+        check = zlib.crc32(raw, check)
+    checks[path] = check
 
 
-def _feed_text(digest: Any, text: str) -> None:  # Any: as above
+def raw_entries(block: NDArray[Any]) -> memoryview | bytes:
+    """The bytes of numbers in order of their axes; of text in UTF-8, each with its length."""
+    if block.dtype != object:
+        return np.ascontiguousarray(block).reshape(-1).view(np.uint8).data
+    return b"".join(_text_bytes(text) for text in block.ravel())
+
+
+def _feed_text(digest: Any, text: str) -> None:
+    digest.update(_text_bytes(text))
+
+
+def _text_bytes(text: str) -> bytes:
     raw = text.encode("utf-8", errors="surrogatepass")
-    digest.update(len(raw).to_bytes(8, "little"))
-    digest.update(raw)
+    return len(raw).to_bytes(8, "little") + raw
 
 
-def _rows(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+def _rows(values: ArraySource) -> Iterator[NDArray[Any]]:
     """The array in stretches along its first axis, so that a file need not fit in memory."""
-    n_bytes = values.size * values.dtype.itemsize
-    if values.ndim == 0 or n_bytes <= BLOCK_BYTES:
-        yield values[...]
-        return
-    step = max(1, BLOCK_BYTES // (n_bytes // values.shape[0]))
-    for start in range(0, values.shape[0], step):
-        yield values[start : start + step]
+    if isinstance(values, np.ndarray):
+        yield values
+    else:
+        yield from ahead(block for _, block in blocks(values, max_bytes=BLOCK_BYTES))
 
 
 def escaped(key: str) -> str:

@@ -102,21 +102,21 @@ def _on_grid(
     time[-1] = min(time[-1], stop)
     values = np.zeros((n_frames, int(good.sum())), dtype=np.float32)
     valid = np.zeros(values.shape, dtype=bool)
-    measured = activity.values  # noqa: PD011 (no pandas)
     own_rate = activity.rate_hz
     # Half an interval more than one frame is jitter, not a gap.
     longest_s = max_gap_s + 1.5 / own_rate
-    for column, unit in enumerate(np.flatnonzero(good)):
-        trace = measured[:, unit]
-        known = activity.valid[:, unit] & np.isfinite(trace)
-        if np.count_nonzero(known) < 2:
-            continue
-        source_time = activity.time[known]
-        series = trace[known].astype(np.float64)
-        if rate_hz * RATE_SLACK < own_rate:
-            series = _smoothed(series, source_time, own_rate=own_rate, rate_hz=rate_hz)
-        values[:, column] = np.interp(time, source_time, series)
-        valid[:, column] = _covered(time, source_time, longest_s=longest_s)
+    for columns, traces, present in activity.traces(np.flatnonzero(good)):
+        for place, column in enumerate(columns):
+            trace = traces[:, place]
+            known = present[:, place] & np.isfinite(trace)
+            if np.count_nonzero(known) < 2:
+                continue
+            source_time = activity.time[known]
+            series = trace[known].astype(np.float64)
+            if rate_hz * RATE_SLACK < own_rate:
+                series = _smoothed(series, source_time, own_rate=own_rate, rate_hz=rate_hz)
+            values[:, column] = np.interp(time, source_time, series)
+            valid[:, column] = _covered(time, source_time, longest_s=longest_s)
     values[~valid] = 0
     return time, values, valid
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 
@@ -35,22 +34,26 @@ def grade_units(recording: Recording) -> Recording:
 
 
 def _trace_reasons(activity: SampledActivity) -> list[str]:
+    n_valid = np.zeros(activity.n_units, dtype=np.int64)
+    least = np.full(activity.n_units, np.inf, dtype=np.float32)
+    most = -least
+    for _, values, valid in activity.stretches():
+        n_valid += np.count_nonzero(valid, axis=0)
+        np.minimum(least, values.min(axis=0, initial=np.inf, where=valid), out=least)
+        np.maximum(most, values.max(axis=0, initial=-np.inf, where=valid), out=most)
+    missing = 1.0 - n_valid / activity.time.size
     return [
-        _trace_reason(activity.values[:, unit], activity.valid[:, unit])
-        for unit in range(activity.n_units)
+        _trace_reason(share, constant=constant)
+        for share, constant in zip(missing.tolist(), (least == most).tolist(), strict=True)
     ]
 
 
-def _trace_reason(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
-    missing = 1.0 - valid.mean()
-    if not valid.any():
+def _trace_reason(missing: float, *, constant: bool) -> str:
+    if missing == 1.0:
         return "no valid samples"
     if missing > MAX_MISSING:
         return f"{missing:.0%} of the samples are missing"
-    present = values[valid]
-    if present.min() == present.max():
-        return "constant trace"
-    return ""
+    return "constant trace" if constant else ""
 
 
 def _spike_reasons(activity: SpikeTrains) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipeline.core.arrays import blocks
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome, Status
 from pipeline.core.parts import Check, Figure, Number, Section, Table, status_from_checks
@@ -220,8 +221,8 @@ def missing_share(recordings: Sequence[Recording]) -> float | None:
         if not isinstance(activity, SampledActivity):
             continue
         good = recording.units["good"].to_numpy(dtype=bool)
-        present = int(activity.valid.sum(axis=0)[good].sum())
-        cells = activity.valid.shape[0] * int(good.sum())
+        present = sum(int(np.count_nonzero(valid[:, good])) for _, valid in blocks(activity.valid))
+        cells = activity.time.size * int(good.sum())
         missing, total = missing + cells - present, total + cells
     return missing / total if total else None
 

@@ -112,15 +112,12 @@ def _bin_samples(activity: SampledActivity, units: NDArray[np.intp], *, columns:
     n_bins = int(place[-1]) + 1
     firsts = np.flatnonzero(np.diff(place, prepend=-1))
     values = np.full((units.size, n_bins), np.nan, dtype=np.float32)
-    # Few units at a time, so that the float64 copies stay small beside the recording.
-    for begin in range(0, units.size, 64):
-        chosen = units[begin : begin + 64]
-        valid = activity.valid[:, chosen]
-        known = np.where(valid, activity.values[:, chosen], 0.0)  # noqa: PD011 - an array
+    for places, traces, valid in activity.traces(units):
+        known = np.where(valid, traces, 0.0)
         summed = np.add.reduceat(known, firsts, axis=0, dtype=np.float64)
         count = np.add.reduceat(valid, firsts, axis=0, dtype=np.int64)
         mean = np.divide(summed, count, out=np.full(summed.shape, np.nan), where=count > 0)
-        values[begin : begin + 64, place[firsts]] = mean.T
+        values[np.ix_(places, place[firsts])] = mean.T
     centres = start - 0.5 * interval + (np.arange(n_bins, dtype=np.float64) + 0.5) * width
     return Binned(values=values, centres=centres, width_s=width)
 

@@ -58,25 +58,36 @@ def ingest(
         ``recording.h5`` and ``quality.json``.
     """
     result: Recording | Outcome
-    notes: tuple[Note, ...] = ()
+    notes: list[Note] = []  # also of a file that is refused over them
     try:
-        result, notes = _read(run, nwb=nwb, options=options, subject=subject)
-        if strict:
-            refuse_remarks(notes)
-        for note in _no_mere_information(notes):
-            run.tell(note, file=nwb.name)
-        write_record(output, result)
+        result = _stored(
+            run,
+            nwb=nwb,
+            options=options,
+            subject=subject,
+            strict=strict,
+            output=output,
+            notes=notes,
+        )
     except Exception as error:
         result = run.outcome_of(error, file=nwb.name)
         write_record(output, result)
-    write_document(quality, _quality(nwb.name, result, notes=notes))
+    write_document(quality, _quality(nwb.name, result, notes=tuple(notes)))
     return result
 
 
-def _read(
-    run: StageRun, *, nwb: Path, options: Mapping[str, Any], subject: str
-) -> tuple[Recording, tuple[Note, ...]]:
-    from pipeline.io.nwb.read import read_recording
+def _stored(
+    run: StageRun,
+    *,
+    nwb: Path,
+    options: Mapping[str, Any],
+    subject: str,
+    strict: bool,
+    output: Path,
+    notes: list[Note],
+) -> Recording:
+    """The recording as it was stored; what is to be told is added to the notes."""
+    from pipeline.io.nwb.read import open_recording
 
     # Params may come back from their store with lists for tuples.
     fields: dict[str, Any] = {
@@ -86,15 +97,24 @@ def _read(
     provenance = run.provenance(
         settings={**dataclasses.asdict(chosen), "subject": subject}, inputs={}
     )
-    recording, notes = read_recording(
+    with open_recording(
         nwb, recording=run.recording, options=chosen, provenance=provenance
-    )
-    # Hashed after reading, once the file is known to be one that can be read to its end.
-    provenance = dataclasses.replace(provenance, inputs={nwb.name: sha256_of(nwb)})
-    about = recording.about
-    if subject:
-        about = dataclasses.replace(about, subject=subject)
-    return grade_units(dataclasses.replace(recording, about=about, provenance=provenance)), notes
+    ) as reading:
+
+        def finish(copied: Recording) -> Recording:
+            """What can be said once all samples were read."""
+            notes.extend(reading.notes())
+            if strict:
+                refuse_remarks(notes)
+            for note in _no_mere_information(notes):
+                run.tell(note, file=nwb.name)
+            about = copied.about
+            if subject:
+                about = dataclasses.replace(about, subject=subject)
+            known = dataclasses.replace(provenance, inputs={nwb.name: sha256_of(nwb)})
+            return grade_units(dataclasses.replace(copied, about=about, provenance=known))
+
+        return write_record(output, reading.recording, finish=finish)
 
 
 def refuse_remarks(notes: Sequence[Note]) -> None:

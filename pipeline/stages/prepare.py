@@ -11,7 +11,7 @@ from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording
 from pipeline.core.views import View
-from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.io.records import open_record, read_digest, write_record
 from pipeline.prepare.config import EnsembleConfig
 from pipeline.stages.run_context import StageRun
 
@@ -25,21 +25,27 @@ def prepare(
     output: Path,
 ) -> View | Outcome:
     """Build and store one view of one recording; what cannot be built is stored as its reason."""
-    source = read_record(recording, Recording, Outcome)
-    result: View | Outcome
+    with open_record(recording, Recording, Outcome) as source:
+        result = _view(run, source, view=view, settings=settings, recording=recording)
+        return write_record(output, result)
+
+
+def _view(
+    run: StageRun,
+    source: Recording | Outcome,
+    *,
+    view: str,
+    settings: Mapping[str, Any],
+    recording: Path,
+) -> View | Outcome:
     if isinstance(source, Outcome):
-        result = source
-    else:
-        config_type, build = _builder(view)
-        provenance = run.provenance(
-            settings=settings, inputs={recording.name: read_digest(recording)}
-        )
-        try:
-            result = build(source, config_type.model_validate(dict(settings)), provenance)
-        except Exception as error:
-            result = run.outcome_of(error, file=recording.name)
-    write_record(output, result)
-    return result
+        return source
+    config_type, build = _builder(view)
+    provenance = run.provenance(settings=settings, inputs={recording.name: read_digest(recording)})
+    try:
+        return build(source, config_type.model_validate(dict(settings)), provenance)
+    except Exception as error:
+        return run.outcome_of(error, file=recording.name)
 
 
 def _builder(

@@ -6,6 +6,7 @@ import csv
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.core.parts import Number, Section
 from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_document
-from pipeline.io.records import read_record
+from pipeline.io.records import open_record
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
 from pipeline.report.page import Page, Timing
@@ -60,26 +61,30 @@ def report(
     html, document
         ``report.html`` and ``report.json``.
     """
-    loaded = {name: read_record(path, Recording, Outcome) for name, path in recordings.items()}
-    found = [record for record in loaded.values() if isinstance(record, Recording)]
-    failures = {name: record for name, record in loaded.items() if isinstance(record, Outcome)}
     notes = {name: read_document(path, Quality).notes for name, path in qualities.items()}
     notes |= {name: (left_out_note(reason),) for name, reason in left_out.items()}
-    page = Page(
-        experiment=run.experiment,
-        version=pipeline.__version__,
-        sections=(
-            data_section(found, notes, failures),
-            *(method_section(name, sections) for name in registry.announced()),
-        ),
-        recordings=recordings_shown(found, failures),
-        settings=settings,
-        changed=tuple(changed),
-        provenance=provenance_shown(found),
-        timings=read_timings(timings),
-        redact=redact,
-        limit_bytes=int(page_limit_mb * BYTES_PER_MB),
-    )
+    with ExitStack() as opened:
+        records = {
+            name: opened.enter_context(open_record(path, Recording, Outcome))
+            for name, path in recordings.items()
+        }
+        found = [record for record in records.values() if isinstance(record, Recording)]
+        failures = {name: one for name, one in records.items() if isinstance(one, Outcome)}
+        page = Page(
+            experiment=run.experiment,
+            version=pipeline.__version__,
+            sections=(
+                data_section(found, notes, failures),
+                *(method_section(name, sections) for name in registry.announced()),
+            ),
+            recordings=recordings_shown(found, failures),
+            settings=settings,
+            changed=tuple(changed),
+            provenance=provenance_shown(found),
+            timings=read_timings(timings),
+            redact=redact,
+            limit_bytes=int(page_limit_mb * BYTES_PER_MB),
+        )
     with replacing(html) as temporary:
         temporary.write_text(render(page), encoding="utf-8")
     with replacing(document) as temporary:

@@ -28,7 +28,7 @@ def form(kind):
 @pytest.mark.parametrize(
     ("kind", "version", "known"),
     [
-        (Recording, RECORDING_VERSION, (2, "82129f42476e")),
+        (Recording, RECORDING_VERSION, (2, "1d477069786b")),
         (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
     ],
 )

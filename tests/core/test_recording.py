@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.arrays import MemoryArray, blocks
 from pipeline.core.recording import SampledActivity, SpikeTrains
 from pipeline.core.views import TraceEnsemble
 from tests.support.records import calcium, provenance, spikes
@@ -141,21 +140,6 @@ def test_impossible_views_are_refused(changes: dict[str, object], message: str) 
     assert view().time.size == 3
     with pytest.raises(ValueError, match=message):
         view(**changes)
-
-
-def test_blocks_cover_an_array_once_and_stay_small() -> None:
-    values = np.arange(35).reshape(7, 5)
-
-    found = list(blocks(MemoryArray(values), max_bytes=2 * 5 * 8 + 1))
-
-    assert [start for start, _ in found] == [0, 2, 4, 6]
-    np.testing.assert_array_equal(np.concatenate([block for _, block in found]), values)
-
-
-def test_a_row_larger_than_a_block_is_read_alone() -> None:
-    found = list(blocks(MemoryArray(np.zeros((2, 100))), max_bytes=8))
-
-    assert [start for start, _ in found] == [0, 1]
 
 
 OWN = {

@@ -247,14 +247,14 @@ def test_large_arrays_are_compressed_in_whole_rows_and_small_ones_are_not(tmp_pa
 
 
 def test_an_array_is_read_in_stretches_without_the_rest(tmp_path: Path) -> None:
-    recording = calcium(n_samples=1000)
+    recording = calcium(n_samples=120_000)
     path = written(tmp_path, recording)
 
     with array_source(path, "activity/values") as source:
-        assert (source.shape, source.dtype) == ((1000, 5), np.float32)
-        pieces = list(blocks(source, max_bytes=20 * 300))
+        assert (source.shape, source.dtype) == ((120_000, 5), np.float32)
+        pieces = list(blocks(source, max_bytes=2**20))
 
-    assert [start for start, _ in pieces] == [0, 300, 600, 900]
+    assert [start for start, _ in pieces] == [0, 52_428, 104_856]
     np.testing.assert_array_equal(
         np.concatenate([piece for _, piece in pieces]), recording.activity.values
     )

@@ -19,7 +19,7 @@ import pytest
 from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.core.recording import Recording
 from pipeline.core.rng import stream
-from pipeline.io import hdf5_trees, records
+from pipeline.io import records, tree_writer
 from pipeline.io.records import array_source, read_digest, read_record, record_type, write_record
 from pipeline.io.seals import seal
 from tests.support.records import assert_same, calcium, spikes
@@ -127,7 +127,7 @@ def test_a_source_over_a_damaged_chunk_says_so(tmp_path: Path) -> None:
         array_source(path, "activity/values") as source,
         pytest.raises(EnvironmentFault, match=r"RN-R10"),
     ):
-        source.read(0, 10)
+        source[:10]
 
 
 def test_a_file_that_may_not_be_read_is_not_called_damaged(
@@ -149,11 +149,10 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     write_record(path, spikes())
     before = path.read_bytes()
 
-    def full(temporary: Path, *_: object) -> None:
-        temporary.write_bytes(before[:1000])
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(self: tree_writer.TreeWriter, *_: object) -> None:
+        raise tree_writer.WriteError from OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(records, "write_tree", full)
+    monkeypatch.setattr(tree_writer.TreeWriter, "write", full)
 
     with pytest.raises(EnvironmentFault, match=r"RN-R26.*record\.h5.*No space left.*free space"):
         write_record(path, calcium())
@@ -200,13 +199,14 @@ def test_a_limit_of_the_system_on_size_ends_in_a_message(tmp_path: Path, limit_k
 def test_a_disk_that_changes_what_is_written_is_noticed_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(path: Path, tree: object, attributes: dict[str, str | int]) -> None:
-        hdf5_trees.write_tree(path, tree, attributes)
+    compare = tree_writer.TreeWriter.compared_digest
+
+    def careless(self: tree_writer.TreeWriter, path: Path) -> str:
         with h5py.File(path, "r+", libver=("v110", "v110")) as file:
             file["activity/times"][0] += 1e-9
-        seal(path)
+        return compare(self, path)
 
-    monkeypatch.setattr(records, "write_tree", careless)
+    monkeypatch.setattr(tree_writer.TreeWriter, "compared_digest", careless)
 
     with pytest.raises(EnvironmentFault, match=r"RN-R26.*reading it again"):
         write_record(tmp_path / "record.h5", spikes())

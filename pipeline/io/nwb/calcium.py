@@ -24,17 +24,16 @@ from pipeline.io.nwb.objects import (
 )
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.positions import positions
+from pipeline.io.nwb.samples import Samples, scaled
 from pipeline.io.nwb.tables import row_ids, scalar_columns
 from pipeline.io.nwb.units import unit_table
-from pipeline.io.nwb.values import check_size, is_numeric, row_blocks, scaling, time_base
+from pipeline.io.nwb.values import check_streamed, is_numeric, time_base
 
 _NEUROPIL = re.compile(r"neuropil", re.IGNORECASE)
 _EVENTS = re.compile(r"deconv|event|spike|spks", re.IGNORECASE)
 _DFF = re.compile(r"d(elta)?_?f_?(over|/|by|div)?_?f(?![a-z])|dff", re.IGNORECASE)
 TIERS = ("dff", "fluorescence", "events")
 """Kinds of signal in the order in which they are preferred."""
-_RATIO_TO_MEAN = 0.1
-"""A dF/F whose median is this close to 1 is taken for F over its mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,32 +104,33 @@ def choose(contents: Survey, *, options: ReadOptions) -> Candidate:
 
 def read_calcium(
     contents: Survey, *, options: ReadOptions
-) -> tuple[SampledActivity, pd.DataFrame, NwbObject, tuple[Note, ...]]:
+) -> tuple[SampledActivity, pd.DataFrame, NwbObject, tuple[Note, ...], Samples]:
     """Activity and unit table of the chosen series.
 
     Returns
     -------
-    Activity with shape (time, unit), unit table with one row a unit, the series, and notes.
+    Activity with shape (time, unit), whose samples are still in the file; unit table with one row
+    a unit; the series; notes; and the samples, which have notes of their own once they were read.
     """
     chosen = choose(contents, options=options)
     series = chosen.item
     data = _samples(series)
+    check_streamed(data, max_gb=options.max_series_gb)
     table, rows, table_notes = _roi_table(contents, series)
     n_rois = None if rows is None else rows.size
     transposed, notes = _orientation(series, data, n_rois=n_rois)
     n_samples, n_units = data.shape[::-1] if transposed else (*data.shape, 1)[:2]
     times = time_base(series.group, n_samples=n_samples)
-    values, valid, value_notes = _values(data, transposed=transposed)
+    samples = Samples(scaled(data, transposed=transposed, max_gb=options.max_series_gb))
     units, unit_notes = _units(contents, table, rows=rows, n_units=n_units, options=options)
     activity = SampledActivity(
-        values=values,
-        valid=valid,
+        values=samples.values,
+        valid=samples.valid,
         time=times,
         value_unit=text_attribute(data, "unit"),
         signal=chosen.signal,
     )
-    notes += table_notes + value_notes + unit_notes + _ratio_note(activity, place=data.name)
-    return activity, units, series, notes
+    return activity, units, series, notes + table_notes + unit_notes, samples
 
 
 def _signal(contents: Survey, item: NwbObject) -> str:
@@ -223,7 +223,6 @@ def _samples(series: NwbObject) -> h5py.Dataset:
             found=f"the series has shape {data.shape}; at least 2 samples of 1 ROI are needed",
             fix="name another series in column 'series' of the sheet",
         )
-    check_size(data)
     return data
 
 
@@ -296,44 +295,6 @@ def _orientation(
     )
 
 
-def _values(
-    data: h5py.Dataset, *, transposed: bool
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], tuple[Note, ...]]:
-    """Samples in their unit, shape (time, unit), which of them are numbers, and notes."""
-    conversion, offset = scaling(data)
-    out = np.empty((*data.shape, 1)[:2], dtype=np.float32)
-    n_infinite = 0
-    for rows, block in row_blocks(data):
-        scaled = (block * conversion + offset).reshape(block.shape[0], -1)
-        with np.errstate(over="ignore"):  # beyond float32: infinite, hence marked as missing
-            narrow = scaled.astype(np.float32)
-        n_infinite += int(np.isinf(narrow).sum())
-        out[rows] = np.where(np.isinf(narrow), np.float32(np.nan), narrow)
-    values = np.ascontiguousarray(out.T) if transposed else out
-    valid = np.isfinite(values)
-    notes: tuple[Note, ...] = ()
-    if (conversion, offset) != (1.0, 0.0):
-        text = f"Stored numbers were scaled: conversion {conversion:g}, offset {offset:g}."
-        notes += (Note(code="IN-C17", kind="info", place=f"{data.name}@conversion", text=text),)
-    n_missing = int(valid.size - valid.sum())
-    if n_missing == valid.size:
-        raise DataError(
-            code="IN-C05",
-            place=data.name,
-            found=f"none of the {valid.size} samples is finite (NaN or infinite throughout)",
-            fix="name another series in column 'series' of the sheet",
-        )
-    if n_missing:
-        n_units = int((~valid).any(axis=0).sum())
-        text = (
-            f"{n_missing} of {valid.size} samples in {n_units} of {valid.shape[1]} units are not "
-            f"finite ({n_missing - n_infinite} NaN, {n_infinite} infinite); they are marked as "
-            "missing."
-        )
-        notes += (Note(code="IN-C04", kind="repair", place=data.name, text=text),)
-    return values, valid, notes
-
-
 def _units(
     contents: Survey,
     table: NwbObject | None,
@@ -373,17 +334,3 @@ def plane_location(table: NwbObject) -> str:
         return ""
     location = child_text(plane, "location").strip() if isinstance(plane, h5py.Group) else ""
     return "" if location.lower() == "unknown" else location
-
-
-def _ratio_note(activity: SampledActivity, *, place: str) -> tuple[Note, ...]:
-    if activity.signal != "dff":
-        return ()
-    samples = activity.values[activity.valid]  # noqa: PD011  an array of ours, not of pandas
-    median = float(np.median(samples))
-    if abs(median - 1.0) > _RATIO_TO_MEAN:
-        return ()
-    text = (
-        f"The series is called dF/F, but its median is {median:.3f} and not near 0: it looks like "
-        "F over its mean. The values are used as they are."
-    )
-    return (Note(code="IN-C32", kind="warn", place=place, text=text),)

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.provenance import Provenance
-from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains, in_memory
 from pipeline.io.nwb.about import read_about
 from pipeline.io.nwb.calcium import candidates, read_calcium
 from pipeline.io.nwb.objects import Survey, survey
 from pipeline.io.nwb.open import open_nwb, version_note
 from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
 from pipeline.io.nwb.spikes import read_spikes, units_object
 from pipeline.io.nwb.trials import read_intervals
 
 
-def read_recording(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reading:
+    """A recording in an open file, of which samples and frames are not read yet."""
+
+    recording: Recording
+    told: tuple[Note, ...]
+    samples: Samples | None
+
+    def notes(self) -> tuple[Note, ...]:
+        """What a reader should know about how the file was read, once its samples were.
+
+        Raises
+        ------
+        DataError
+            If no sample is a number.
+        """
+        activity = self.recording.activity
+        if self.samples is None or not isinstance(activity, SampledActivity):
+            return self.told
+        return self.told + self.samples.notes(signal=activity.signal)
+
+
+@contextmanager
+def open_recording(
     path: Path, *, recording: str, options: ReadOptions, provenance: Provenance
-) -> tuple[Recording, tuple[Note, ...]]:
-    """The recording in an NWB file, and what a reader should know about how it was read.
+) -> Iterator[Reading]:
+    """The recording in an NWB file, which is open while the block lasts.
 
     The file is opened for reading only. Structure and numbers come straight from HDF5: a file
     that breaks one rule of the format can still be read where that rule does not matter, and a
-    refusal can name the place.
+    refusal can name the place. Samples of traces and frames of movies are sources, read when
+    they are asked for; all else is in memory.
 
     Parameters
     ----------
@@ -34,7 +62,7 @@ def read_recording(
     recording
         Id of the recording.
     options
-        What the sheet says about how to read it.
+        What sheet and settings say about how to read it.
     provenance
         Handed on into the record.
 
@@ -51,28 +79,44 @@ def read_recording(
         kind, kind_notes = activity_kind(contents, options=options)
         intervals = read_intervals(contents, options=options)
         activity: SampledActivity | SpikeTrains
+        samples: Samples | None = None
         if kind == "calcium":
-            activity, units, source, activity_notes = read_calcium(contents, options=options)
+            activity, units, source, activity_notes, samples = read_calcium(
+                contents, options=options
+            )
         else:
             activity, units, source, activity_notes = read_spikes(
                 contents, options=options, intervals=intervals
             )
-        stimuli, stimulus_notes = read_stimuli(contents)
+        stimuli, stimulus_notes = read_stimuli(contents, options=options)
         behaviour, behaviour_notes = read_behaviour(contents)
-        result = Recording(
-            id=recording,
-            activity=activity,
-            units=units,
-            trials=intervals.trials,
-            epochs=intervals.epochs,
-            intervals=intervals.tables,
-            stimuli=stimuli,
-            behaviour=behaviour,
-            about=read_about(file, contents, source_series=source.path),
-            provenance=provenance,
+        notes += kind_notes + activity_notes + intervals.notes + stimulus_notes + behaviour_notes
+        yield Reading(
+            recording=Recording(
+                id=recording,
+                activity=activity,
+                units=units,
+                trials=intervals.trials,
+                epochs=intervals.epochs,
+                intervals=intervals.tables,
+                stimuli=stimuli,
+                behaviour=behaviour,
+                about=read_about(file, contents, source_series=source.path),
+                provenance=provenance,
+            ),
+            told=notes,
+            samples=samples,
         )
-    notes += kind_notes + activity_notes + intervals.notes + stimulus_notes + behaviour_notes
-    return result, notes
+
+
+def read_recording(
+    path: Path, *, recording: str, options: ReadOptions, provenance: Provenance
+) -> tuple[Recording, tuple[Note, ...]]:
+    """As :func:`open_recording`, with all numbers in memory, and the notes."""
+    with open_recording(
+        path, recording=recording, options=options, provenance=provenance
+    ) as reading:
+        return in_memory(reading.recording), reading.notes()
 
 
 def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple[Note, ...]]:

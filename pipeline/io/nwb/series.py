@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import h5py
-import numpy as np
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import BehaviourSeries, StimulusMovie
 from pipeline.io.nwb.objects import NwbObject, Survey, child, text_attribute
-from pipeline.io.nwb.values import check_size, is_numeric, read_all, row_blocks, scaling, time_base
+from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.samples import scaled
+from pipeline.io.nwb.values import check_filters, is_numeric, read_all, scaling, time_base
 
 STIMULUS_GROUPS = ("/stimulus/presentation", "/stimulus/templates")
 
@@ -33,15 +34,20 @@ def behaviour_objects(contents: Survey) -> tuple[NwbObject, ...]:
     )
 
 
-def read_stimuli(contents: Survey) -> tuple[Mapping[str, StimulusMovie], tuple[Note, ...]]:
-    """Movies by name. What cannot be used is told in a note: activity does not depend on it."""
+def read_stimuli(
+    contents: Survey, *, options: ReadOptions
+) -> tuple[Mapping[str, StimulusMovie], tuple[Note, ...]]:
+    """Movies by name, whose frames are still in the file.
+
+    What cannot be used is told in a note: activity does not depend on it.
+    """
     movies: dict[str, StimulusMovie] = {}
     notes: tuple[Note, ...] = ()
     for item in stimulus_objects(contents):
         try:
             data, reason = _frames(item)
             if data is not None:
-                movies[_free_name(item, movies)] = _movie(item, data)
+                movies[_free_name(item, movies)] = _movie(item, data, options=options)
         except DataError as error:
             reason = error.found
         if reason:
@@ -82,17 +88,14 @@ def _frames(item: NwbObject) -> tuple[h5py.Dataset | None, str]:
         return None, "its frames lie in external files" if external else "it holds no frames"
     if len(data.shape) != 3 or not is_numeric(data):
         return None, f"it is {data.dtype} of shape {data.shape}, not a movie of time x X x Y"
-    check_size(data)
     return data, ""
 
 
-def _movie(item: NwbObject, data: h5py.Dataset) -> StimulusMovie:
-    conversion, offset = scaling(data)
+def _movie(item: NwbObject, data: h5py.Dataset, *, options: ReadOptions) -> StimulusMovie:
+    frames = scaled(data, max_gb=options.max_series_gb)
+    check_filters(data)
     time = time_base(item.group, n_samples=data.shape[0])
-    values = np.empty(data.shape, dtype=np.float32)
-    for rows, block in row_blocks(data):
-        values[rows] = block * conversion + offset
-    return StimulusMovie(values=values, time=time, value_unit=text_attribute(data, "unit"))
+    return StimulusMovie(values=frames, time=time, value_unit=text_attribute(data, "unit"))
 
 
 def _behaviour(item: NwbObject) -> BehaviourSeries:

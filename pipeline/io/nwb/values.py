@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import pieces
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child
 from pipeline.io.nwb.open import one_line
 
-MAX_BYTES = 16 * 2**30
-"""Larger datasets, as float32, are not taken into memory."""
 MAX_RATIO = 200
 """Recordings do not compress this well."""
+BOMB_FROM_BYTES = 2**30
+"""Smaller datasets do no harm, however well they compress."""
+MAX_CHUNK_BYTES = 256 * 2**20
+"""A chunk is decoded as a whole."""
 BLOCK_BYTES = 32 * 2**20
 """How much of a dataset is in memory at once, as float64."""
 
@@ -25,8 +31,13 @@ def is_numeric(dataset: h5py.Dataset) -> bool:
     return dataset.dtype.kind in "biuf"
 
 
-def check_size(dataset: h5py.Dataset) -> None:
+def check_size(dataset: h5py.Dataset, *, max_gb: float | None = None) -> None:
     """Refuse a dataset that would fill the memory, before anything of it is read.
+
+    Parameters
+    ----------
+    max_gb
+        Most that is taken into memory, in 10^9 bytes; half of the machine's memory where None.
 
     Raises
     ------
@@ -34,41 +45,43 @@ def check_size(dataset: h5py.Dataset) -> None:
         If it is too large, or so much larger than what is stored of it that it must be empty or
         made to do harm.
     """
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
+    check_streamed(dataset, max_gb=half if max_gb is None else max_gb)
+
+
+def check_streamed(dataset: h5py.Dataset, *, max_gb: float | None) -> None:
+    """As :func:`check_size`, for a dataset that is read piece by piece and has no limit of itself.
+
+    Parameters
+    ----------
+    max_gb
+        Most bytes that its entries may have, in 10^9; no limit where None.
+    """
     declared = dataset.size * dataset.dtype.itemsize
     stored = max(1, int(dataset.id.get_storage_size()))
-    as_read = 4 * dataset.size
-    if as_read > MAX_BYTES:
-        found = f"{as_read / 2**30:.1f} GiB in memory; the limit is {MAX_BYTES / 2**30:.0f} GiB"
-    elif declared > 2**30 and declared / stored > MAX_RATIO:
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    fix = "check the shape of the data; export a shorter stretch or fewer units"
+    code = "IN-F20"
+    if max_gb is not None and declared > max_gb * 1e9:
+        found = f"the size declared is {declared / 1e9:.4g} GB; the limit is {max_gb:.4g} GB"
+        fix += ", or raise 'prepare: {limits: {max_series_gb: ...}}'"
+    elif declared > BOMB_FROM_BYTES and declared / stored > MAX_RATIO:
         found = (
             f"the size declared, {declared / 2**30:.1f} GiB, is {declared / stored:.0f} times what "
             "is stored"
         )
+    elif chunk > MAX_CHUNK_BYTES:
+        code = "IN-F21"
+        found = f"stored in chunks of {chunk / 2**20:.0f} MiB; at most {MAX_CHUNK_BYTES // 2**20} "
+        found += "MiB are decoded at once"
+        fix = "write the series again in smaller chunks"
     else:
         return
-    raise DataError(
-        code="IN-F20",
-        place=dataset.name,
-        found=found,
-        fix="check the shape of the data; export a shorter stretch or fewer units",
-    )
+    raise DataError(code=code, place=dataset.name, found=found, fix=fix)
 
 
-def row_blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Successive stretches along the first axis as float64, with where they stand."""
-    check_size(dataset)
-    n_rows = dataset.shape[0]
-    row_bytes = 8 * max(1, int(np.prod(dataset.shape[1:])))
-    step = max(1, BLOCK_BYTES // row_bytes)
-    if dataset.chunks and step > dataset.chunks[0]:
-        step -= step % dataset.chunks[0]
-    for start in range(0, n_rows, step):
-        rows = slice(start, min(start + step, n_rows))
-        yield rows, read_rows(dataset, rows)
-
-
-def read_rows(dataset: h5py.Dataset, rows: slice) -> NDArray[np.float64]:
-    """A stretch along the first axis as float64.
+def read_piece(dataset: h5py.Dataset, key: tuple[slice, ...]) -> NDArray[Any]:
+    """The entries in a rectangle as they are stored.
 
     Raises
     ------
@@ -77,25 +90,33 @@ def read_rows(dataset: h5py.Dataset, rows: slice) -> NDArray[np.float64]:
     """
     check_filters(dataset)
     try:
-        return np.asarray(dataset[rows], dtype=np.float64)
+        return np.asarray(dataset[key])
     except OSError as error:
+        start, stop, _ = key[0].indices(dataset.shape[0])
         raise DataError(
             code="IN-F04",
             place=dataset.name,
-            found=f"damaged: entries {rows.start} to {rows.stop - 1} of {dataset.shape[0]} could "
+            found=f"damaged: entries {start} to {stop - 1} of {dataset.shape[0]} could "
             f"not be read ({one_line(str(error))})",
             fix="copy the file again, and compare its checksum with the source",
         ) from error
 
 
-def read_all(dataset: h5py.Dataset) -> NDArray[np.float64]:
-    """All entries of a numeric dataset as float64."""
+def row_blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Successive stretches along the first axis as float64, with where they stand."""
+    check_size(dataset)
+    for key in pieces(dataset, max_bytes=BLOCK_BYTES, axes=(0,)):
+        yield key[0], read_piece(dataset, key).astype(np.float64)
+
+
+def read_all(dataset: h5py.Dataset, *, max_gb: float | None = None) -> NDArray[np.float64]:
+    """All entries of a numeric dataset as float64; ``max_gb`` as for :func:`check_size`."""
     if dataset.shape == ():
         return np.asarray(dataset[()], dtype=np.float64)
-    check_size(dataset)
+    check_size(dataset, max_gb=max_gb)
     out = np.empty(dataset.shape, dtype=np.float64)
-    for rows, block in row_blocks(dataset):
-        out[rows] = block
+    for key in pieces(dataset, max_bytes=BLOCK_BYTES):
+        out[key] = read_piece(dataset, key)
     return out
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import loaded
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.recording import UNIT_COLUMNS, Recording, SampledActivity, SpikeTrains
 from pipeline.io.nwb.tables import is_text_column
@@ -140,7 +141,8 @@ def _add_traces(nwb: Any, recording: Recording, activity: SampledActivity) -> No
     )
     container = {"dff": DfOverF, "fluorescence": Fluorescence}.get(activity.signal, Fluorescence)()
     module.add(container)
-    samples = np.where(activity.valid, activity.values, np.float32(np.nan))
+    values, valid = loaded(activity.values, activity.valid)
+    samples = np.where(valid, values, np.float32(np.nan))
     container.add_roi_response_series(
         RoiResponseSeries(
             name="Events" if activity.signal == "events" else "RoiResponseSeries",
@@ -297,7 +299,7 @@ def _add_series(nwb: Any, recording: Recording) -> None:
     from pynwb.image import ImageSeries
 
     for name, movie in recording.stimuli.items():
-        frames = H5DataIO(movie.values, compression="gzip")
+        frames = H5DataIO(loaded(movie.values)[0], compression="gzip")
         nwb.add_stimulus(
             ImageSeries(
                 name=name,

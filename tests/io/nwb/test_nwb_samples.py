@@ -1,0 +1,166 @@
+"""Samples are read piece by piece, whatever the layout in the file."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from pipeline.core.arrays import loaded
+from pipeline.core.rng import stream
+from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.read import open_recording
+from pipeline.io.nwb.samples import Samples, scaled
+from tests.support.nwb_factory import (
+    DFF,
+    N_CELLS,
+    PROVENANCE,
+    edited,
+    imaging_file,
+    read,
+    refusal_of,
+    texts,
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "session.nwb"
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A function that stores an array under h5py's options and gives the open dataset."""
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        yield lambda values, **options: file.create_dataset("data", data=values, **options)
+
+
+def noise(n_samples=400, n_units=7):
+    values = stream(5, "samples").normal(size=(n_samples, n_units)).astype(np.float32)
+    values[10:30, 2] = np.nan
+    values[50, 3], values[51, 3] = np.inf, -np.inf
+    return values
+
+
+def pieced(samples, step=(90, 3)):
+    """Values and validity put together from small pieces that are read side by side."""
+    values = np.empty(samples.values.shape, dtype=np.float32)
+    valid = np.zeros(values.shape, dtype=bool)
+    for row in range(0, values.shape[0], step[0]):
+        for column in range(0, values.shape[1], step[1]):
+            key = (slice(row, row + step[0]), slice(column, column + step[1]))
+            values[key], valid[key] = samples.values[key], samples.valid[key]
+    return values, valid
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("chunks", [None, (20, 7), (7, 7)])
+def test_pieces_put_together_are_the_whole(dataset, transposed, chunks):
+    stored = noise().T if transposed else noise()
+    chunks = chunks[::-1] if chunks and transposed else chunks
+    data = dataset(stored, chunks=chunks)
+    samples = Samples(scaled(data, transposed=transposed, max_gb=None))
+
+    values, valid = pieced(samples)
+
+    np.testing.assert_array_equal(valid, np.isfinite(noise()))
+    np.testing.assert_array_equal(values[valid], noise()[valid])
+    assert np.isnan(values[~valid]).all()
+    assert samples.values.chunks == (None if chunks is None else data.chunks[:: 1 - 2 * transposed])
+    whole = loaded(samples.values, samples.valid)
+    np.testing.assert_array_equal(whole[0], values)
+    np.testing.assert_array_equal(whole[1], valid)
+
+
+@pytest.mark.parametrize("step", [(400, 7), (90, 3), (1, 7)])
+def test_what_is_missing_is_counted_over_all_pieces(dataset, step):
+    samples = Samples(scaled(dataset(noise()), max_gb=None))
+    pieced(samples, step)
+
+    told = texts(samples.notes(signal="dff"), "repair")
+
+    assert "22 of 2800 samples in 2 of 7 units are not finite (20 NaN, 2 infinite)" in told
+
+
+def test_reading_a_piece_again_counts_it_once(dataset):
+    samples = Samples(scaled(dataset(noise()), max_gb=None))
+    for _ in range(3):
+        pieced(samples)
+
+    assert "(20 NaN, 2 infinite)" in texts(samples.notes(signal="dff"), "repair")
+
+
+def test_both_sides_of_a_piece_decode_it_once(dataset, monkeypatch):
+    from pipeline.io.nwb import samples as module
+
+    counted = []
+    real = module.read_piece
+
+    def read_piece(data, key):
+        counted.append(key)
+        return real(data, key)
+
+    monkeypatch.setattr(module, "read_piece", read_piece)
+    pieced(Samples(scaled(dataset(noise()), max_gb=None)), (100, 7))
+
+    assert len(counted) == 4
+
+
+def test_a_trace_of_one_unit_is_a_table_of_one_column(dataset):
+    samples = Samples(scaled(dataset(np.arange(50.0), chunks=(16,)), max_gb=None))
+
+    assert (samples.values.shape, samples.values.chunks) == ((50, 1), (16, 1))
+    np.testing.assert_array_equal(pieced(samples)[0][:, 0], np.arange(50.0))
+
+
+def test_scaling_is_done_in_double_precision(dataset):
+    data = dataset(np.array([[16777217], [3]], dtype=np.int64))
+    data.attrs["conversion"], data.attrs["offset"] = 1.0, -16777216.0
+
+    np.testing.assert_array_equal(scaled(data, max_gb=None)[:][:, 0], [1.0, -16777213.0])
+
+
+def test_the_median_of_a_large_series_is_that_of_all_units(dataset, monkeypatch):
+    from pipeline.io.nwb import samples as module
+
+    monkeypatch.setattr(module, "MEDIAN_ENTRIES", 50)
+    values = np.where(np.arange(7) < 3, 5.0, 1.0) * np.ones((400, 1))
+    samples = Samples(scaled(dataset(values), max_gb=None))
+    pieced(samples, (100, 7))
+
+    assert "its median is 1.000" in texts(samples.notes(signal="dff"), "warn")
+
+
+def test_an_open_recording_has_read_no_samples(path):
+    imaging_file(path, compressed=True)
+    with open_recording(
+        path, recording="day1", options=ReadOptions(), provenance=PROVENANCE
+    ) as reading:
+        activity = reading.recording.activity
+        assert not isinstance(activity.values, np.ndarray)
+        found = loaded(activity.values, activity.valid)
+
+    np.testing.assert_array_equal(found[0], read(path)[0].activity.values)
+
+
+def test_a_chunk_too_large_to_be_decoded_is_refused(path):
+    imaging_file(path)
+    with edited(path) as file:
+        del file[f"{DFF}/data"]
+        file.create_dataset(
+            f"{DFF}/data", shape=(2**25, N_CELLS), dtype="f4", chunks=(2**25, N_CELLS)
+        )[:1] = 1.0
+    error = refusal_of(path)
+    assert error.code == "IN-F21"
+    assert "512 MiB" in error.found
+
+
+@pytest.mark.parametrize(("limit", "refused"), [(1e-7, True), (1e-6, True), (1e-5, False)])
+def test_a_limit_on_the_size_of_series_is_kept(path, limit, refused):
+    imaging_file(path)  # 40 x 4 numbers of 8 bytes: 1280 bytes
+    if refused:
+        error = refusal_of(path, max_series_gb=limit)
+        assert (error.code, error.place) == ("IN-F20", f"{DFF}/data")
+        assert "max_series_gb" in error.fix
+    else:
+        assert read(path, max_series_gb=limit)[0].activity.values.shape == (40, 4)
