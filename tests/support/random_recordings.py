@@ -116,11 +116,11 @@ def units(draw, n_units: int, *, benign: bool) -> pd.DataFrame:
 
 
 @st.composite
-def intervals(draw, name: str | None, *, stop_s: float, benign: bool) -> pd.DataFrame:
-    """A table of intervals inside a recording; ``name`` is the column of text after the times."""
+def intervals(draw, name: str | None, *, inside_s, benign: bool) -> pd.DataFrame:
+    """A table of intervals inside a stretch; ``name`` is the column of text after the times."""
     n_rows = draw(st.integers(1, 6))
     rng = numbers(draw(SEEDS))
-    edges = np.sort(rng.uniform(0.0, stop_s, 2 * n_rows))
+    edges = np.sort(rng.uniform(*inside_s, 2 * n_rows))
     start, stop = edges[::2], edges[1::2]
     if not benign and draw(st.booleans()):  # they may touch, overlap and stand in any order
         order = rng.permutation(n_rows)
@@ -233,15 +233,17 @@ def recordings(draw, *, kind: str | None = None, benign: bool = False) -> Record
     kind = kind or draw(st.sampled_from(["calcium", "spikes"]))
     activity = draw(sampled(benign=benign) if kind == "calcium" else spiking(benign=benign))
     last_s = max(activity.span_s[1], 1.0)
+    # A reader leaves out trials in which nothing was recorded.
+    inside_s = activity.span_s if kind == "calcium" else activity.observed[0]
     tables = {
-        name: draw(intervals(column, stop_s=last_s, benign=benign))
+        name: draw(intervals(column, inside_s=inside_s, benign=benign))
         for name, column in (("trials", "condition"), ("epochs", "label"))
         if draw(st.booleans())
     }
     others = draw(st.lists(NAMES, max_size=2, unique_by=str.lower))
     for name in others:
         if name not in ("trials", "epochs"):
-            tables[name] = draw(intervals(None, stop_s=last_s, benign=benign))
+            tables[name] = draw(intervals(None, inside_s=inside_s, benign=benign))
     told = {
         name: draw(TEXT)
         for name in (

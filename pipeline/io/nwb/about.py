@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import h5py
 
+from pipeline.core.notes import Note
 from pipeline.core.recording import About
 from pipeline.io.nwb.objects import Survey, child_text, children
 from pipeline.io.nwb.open import version_of
@@ -19,11 +22,12 @@ def read_about(file: h5py.File, contents: Survey, *, source_series: str) -> Abou
     """
     general = _group(file, "general")
     subject = _group(general, "subject")
+    start = _text(file, "session_start_time")
     return About(
         nwb_identifier=_text(file, "identifier"),
         nwb_version=version_of(file),
         session_id=_text(general, "session_id"),
-        session_start=_text(file, "session_start_time"),
+        session_start=start if _is_date(start) else "",
         description=_text(file, "session_description"),
         institution=_text(general, "institution"),
         lab=_text(general, "lab"),
@@ -37,6 +41,23 @@ def read_about(file: h5py.File, contents: Survey, *, source_series: str) -> Abou
         indicator=", ".join(_indicators(contents)),
         source_series=source_series,
     )
+
+
+def session_start_note(file: h5py.File) -> tuple[Note, ...]:
+    """A remark where the start of the session is not a date and time that can be read."""
+    written = _text(file, "session_start_time")
+    if written and _is_date(written):
+        return ()
+    text = f"The start of the session is not readable ({written[:60]!r}); it counts as unknown."
+    return (Note(code="IN-T10", kind="warn", place="/session_start_time", text=text),)
+
+
+def _is_date(written: str) -> bool:
+    try:
+        datetime.fromisoformat(written)
+    except ValueError:
+        return False
+    return True
 
 
 def _group(parent: h5py.Group | None, name: str) -> h5py.Group | None:

@@ -27,6 +27,12 @@ Ragged = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Intervals of all units one after another, and where each unit's begin."""
 
 
+def tells_observation(table: NwbObject) -> bool:
+    """Whether the table of units says when they were observed."""
+    data = child(table.group, "obs_intervals")
+    return isinstance(data, h5py.Dataset) and data.size > 0
+
+
 def told_intervals(table: NwbObject, *, n_units: int) -> tuple[Ragged | None, tuple[Note, ...]]:
     """Observed intervals of every unit in order of time; None where the file tells none.
 
@@ -133,11 +139,11 @@ def guessed_interval(
     known
         Start and stop of trials, shape (interval, 2).
     """
-    low, high = _bulk(times, starts)
+    low, high = firing_span(times, starts)
     return np.array([[np.min(known[:, 0], initial=low), np.max(known[:, 1], initial=high)]])
 
 
-def _bulk(times: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[float, float]:
+def firing_span(times: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[float, float]:
     """First and last spike, but for few that a long silence parts from all others."""
     low, high = float(times.min()), float(times.max())
     if high <= low:

@@ -7,19 +7,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains, in_memory
-from pipeline.io.nwb.about import read_about
+from pipeline.io.nwb.about import read_about, session_start_note
 from pipeline.io.nwb.calcium import candidates, read_calcium
-from pipeline.io.nwb.objects import Survey, survey
+from pipeline.io.nwb.invalid_times import without_invalid_times
+from pipeline.io.nwb.objects import NwbObject, Survey, survey
+from pipeline.io.nwb.observation import firing_span, tells_observation
 from pipeline.io.nwb.open import open_nwb, version_note
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
 from pipeline.io.nwb.spikes import read_spikes, units_object
-from pipeline.io.nwb.trials import read_intervals
+from pipeline.io.nwb.trial_checks import odd_trials, placed_trials
+from pipeline.io.nwb.trials import missing_trials, read_intervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +81,7 @@ def open_recording(
     """
     with open_nwb(path) as file:
         contents = survey(file)
-        notes = version_note(file) + contents.notes()
+        notes = version_note(file) + session_start_note(file) + contents.notes()
         kind, kind_notes = activity_kind(contents, options=options)
         intervals = read_intervals(contents, options=options)
         activity: SampledActivity | SpikeTrains
@@ -88,15 +94,21 @@ def open_recording(
             activity, units, source, activity_notes = read_spikes(
                 contents, options=options, intervals=intervals
             )
+        recorded, told = _recorded(activity, source)
+        place = intervals.trials_place
+        trials, place_notes = placed_trials(intervals.trials, recorded, told=told, place=place)
+        activity, invalid_notes = without_invalid_times(activity, contents, source=source)
+        notes += kind_notes + activity_notes + invalid_notes + intervals.notes + place_notes
+        notes += odd_trials(trials, place=place) + missing_trials(contents, intervals, kind=kind)
         stimuli, stimulus_notes = read_stimuli(contents, options=options)
         behaviour, behaviour_notes = read_behaviour(contents)
-        notes += kind_notes + activity_notes + intervals.notes + stimulus_notes + behaviour_notes
+        notes += stimulus_notes + behaviour_notes
         yield Reading(
             recording=Recording(
                 id=recording,
                 activity=activity,
                 units=units,
-                trials=intervals.trials,
+                trials=trials,
                 epochs=intervals.epochs,
                 intervals=intervals.tables,
                 stimuli=stimuli,
@@ -117,6 +129,18 @@ def read_recording(
         path, recording=recording, options=options, provenance=provenance
     ) as reading:
         return in_memory(reading.recording), reading.notes()
+
+
+def _recorded(
+    activity: SampledActivity | SpikeTrains, source: NwbObject
+) -> tuple[NDArray[np.float64], bool]:
+    """When activity was recorded, shape (interval, 2), seconds, and whether the file says so."""
+    if isinstance(activity, SampledActivity):
+        first, last = activity.span_s
+        return np.array([[first, last + 1.0 / activity.rate_hz]]), True
+    if tells_observation(source):
+        return activity.observed, True
+    return np.array([firing_span(activity.times, activity.starts)]), False
 
 
 def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple[Note, ...]]:

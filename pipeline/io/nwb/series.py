@@ -31,6 +31,7 @@ def behaviour_objects(contents: Survey) -> tuple[NwbObject, ...]:
         for item in contents.of_type("TimeSeries", under="/processing")
         if item.path.split("/")[2].lower() in ("behavior", "behaviour")
         and not item.is_a("RoiResponseSeries")
+        and not item.is_a("IntervalSeries")
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,11 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import EPOCH_COLUMNS, TRIAL_COLUMNS
+from pipeline.io.nwb.interval_series import interval_table
+from pipeline.io.nwb.labels import counted, oddities
 from pipeline.io.nwb.objects import NwbObject, Survey
 from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.series import stimulus_objects
 from pipeline.io.nwb.tables import (
     as_label,
     column_names,
@@ -25,6 +29,17 @@ from pipeline.io.nwb.units import named_column
 
 LABEL_COLUMNS = ("label", "tags")
 """Columns that label intervals, in order of preference."""
+CONDITION_COLUMNS = (
+    "condition",
+    "stimulus",
+    "stimulus_name",
+    "stimulus_id",
+    "stimulus_type",
+    "trial_type",
+    *LABEL_COLUMNS,
+)
+"""Columns that are the condition where the sheet names none, in order of preference."""
+MAX_LISTED = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,12 +49,24 @@ class Intervals:
     trials: pd.DataFrame
     epochs: pd.DataFrame
     tables: Mapping[str, pd.DataFrame]
+    trials_place: str
+    """HDF5 path of the table that became the trials; empty without one."""
     notes: tuple[Note, ...]
 
 
 def interval_objects(contents: Survey) -> dict[str, NwbObject]:
-    """Tables of intervals by name."""
-    return {item.name: item for item in contents.of_type("TimeIntervals", under="/intervals")}
+    """Tables of intervals by name: those of ``/intervals``, then those of modules, then series.
+
+    Where a name is taken, that of the container stands before it.
+    """
+    found = sorted(
+        contents.of_type("TimeIntervals"), key=lambda item: item.parent_path != "/intervals"
+    )
+    named: dict[str, NwbObject] = {}
+    for item in (*found, *contents.of_type("IntervalSeries")):
+        container = item.parent_path.rsplit("/", 1)[-1]
+        named[item.name if item.name not in named else f"{container}.{item.name}"] = item
+    return named
 
 
 def read_intervals(contents: Survey, *, options: ReadOptions) -> Intervals:
@@ -57,20 +84,24 @@ def read_intervals(contents: Survey, *, options: ReadOptions) -> Intervals:
     notes: tuple[Note, ...] = ()
     for name, item in objects.items():
         needed = name in (chosen, "epochs")
-        table, table_notes = _interval_table(item, needed=needed)
+        table, table_notes = _table_of(item, needed=needed)
         notes += table_notes
         if table is not None:
             tables[name] = table
+    trials, trial_notes = _trials(tables, objects, chosen=chosen, options=options)
     return Intervals(
-        trials=_trials(tables, objects, chosen=chosen, options=options),
+        trials=trials,
         epochs=_epochs(tables),
         tables=tables,
-        notes=notes,
+        trials_place=objects[chosen].path if chosen else "",
+        notes=notes + trial_notes,
     )
 
 
 def _trials_name(objects: Mapping[str, NwbObject], *, options: ReadOptions) -> str:
     name = options.intervals or ("trials" if "trials" in objects else "")
+    by_path = {item.path: key for key, item in objects.items()}
+    name = by_path.get("/" + name.strip("/"), name)
     if name and name not in objects:
         there = ", ".join(sorted(objects)) or "no tables of intervals"
         raise DataError(
@@ -98,6 +129,18 @@ def interval_columns(item: NwbObject) -> pd.DataFrame:
         tags = joined_text(item.group, "tags", n_rows=n_rows)
         columns["tags"] = pd.Series(tags, dtype="str")
     return columns
+
+
+def _table_of(item: NwbObject, *, needed: bool) -> tuple[pd.DataFrame | None, tuple[Note, ...]]:
+    if not item.is_a("IntervalSeries"):
+        return _interval_table(item, needed=needed)
+    try:
+        return interval_table(item)
+    except DataError as error:
+        if needed:
+            raise
+        text = f"Not read: {error.found}."
+        return None, (Note(code=error.code, kind="warn", place=error.place, text=text),)
 
 
 def _interval_table(
@@ -160,20 +203,95 @@ def _trials(
     *,
     chosen: str,
     options: ReadOptions,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, tuple[Note, ...]]:
     if not chosen:
-        return _empty(TRIAL_COLUMNS)
-    table = tables[chosen]
-    place = objects[chosen].path
-    if options.condition:
-        parts = [
-            named_column(table, name, place=place, sheet_column="condition")
-            for name in options.condition
-        ]
-        condition = ["+".join(words) for words in zip(*parts, strict=True)]
-    else:
-        condition = _labels(table, ("condition", *LABEL_COLUMNS)) or [chosen] * len(table)
-    return _with_text(table, "condition", condition)
+        return _empty(TRIAL_COLUMNS), ()
+    table, place = tables[chosen], objects[chosen].path
+    found = next((name for name in CONDITION_COLUMNS if name in table), "")
+    names = options.condition or ((found,) if found else ())
+    parts = [named_column(table, name, place=place, sheet_column="condition") for name in names]
+    notes: tuple[Note, ...] = ()
+    for name, labels in zip(names, parts, strict=True):
+        notes += _label_notes(table[name], labels, place=f"{place}/{name}")
+    condition = ["+".join(words) for words in zip(*parts, strict=True)] or [chosen] * len(table)
+    if not options.condition and found not in ("", "condition"):
+        text = (
+            f"Column '{found}' was taken as the condition; column 'condition' of the sheet decides."
+        )
+        notes += (Note(code="IN-T15", kind="info", place=place, text=text),)
+    if not names and not options.intervals and len(table):
+        notes += (_no_condition(table, place=place),)
+    return _with_text(table, "condition", condition), notes
+
+
+def _label_notes(
+    column: pd.Series[Any],  # Any: columns differ in type
+    labels: list[str],
+    *,
+    place: str,
+) -> tuple[Note, ...]:
+    written = [
+        value if isinstance(value, str) else label
+        for value, label in zip(column, labels, strict=True)
+    ]
+    odd = oddities(written)
+    if not odd:
+        return ()
+    text = (
+        f"Stimulus labels: {odd}. Only blanks around a label are taken away; all trials are kept. "
+        f"Labels and counts: {counted(written)}."
+    )
+    return (Note(code="IN-T08", kind="warn", place=place, text=text),)
+
+
+def _no_condition(table: pd.DataFrame, *, place: str) -> Note:
+    text = (
+        "No column says which stimulus was shown, so all trials count as one condition. Columns: "
+        f"{columns_in_words(table)}. Column 'condition' of the sheet names one or several."
+    )
+    kind: Literal["info", "warn"] = "warn" if set(table) == {"start_s", "stop_s"} else "info"
+    return Note(code="IN-T02", kind=kind, place=place, text=text)
+
+
+def columns_in_words(table: pd.DataFrame) -> str:
+    """Columns of a table beside its times, with some of their values."""
+    names = [name for name in table if name not in ("start_s", "stop_s")]
+    words = [
+        f"{name} ({', '.join(list(dict.fromkeys(map(as_label, table[name])))[:4])})"
+        for name in names[:MAX_LISTED]
+    ]
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ("; ".join(words) or "none but the times") + more
+
+
+def missing_trials(contents: Survey, intervals: Intervals, *, kind: str) -> tuple[Note, ...]:
+    """What to know of a recording without trials: what else the file has in their place.
+
+    Parameters
+    ----------
+    kind
+        ``calcium`` or ``spikes``.
+    """
+    if len(intervals.trials):
+        return ()
+    stimuli = [item.path for item in stimulus_objects(contents)]
+    others = {name: table for name, table in intervals.tables.items() if len(table)}
+    listed = "; ".join(
+        f"{name} ({len(table)} rows; columns: {columns_in_words(table)})"
+        for name, table in others.items()
+    )
+    empty = bool(intervals.trials_place)
+    text = (
+        f"There are no trials{': the table has no rows' if empty else ''}; methods that need "
+        f"trials are not applicable. Tables of intervals: {listed or 'none'}. "
+        f"Stimuli: {', '.join(stimuli) or 'none'}."
+    )
+    if others:
+        text += " Column 'intervals' of the sheet can name one of the tables."
+    # Spikes with nothing beside them are most often an export that lost its trials.
+    odd = empty or (kind == "spikes" and not others and not stimuli)
+    place = intervals.trials_place or "/intervals/trials"
+    return (Note(code="IN-T01", kind="warn" if odd else "info", place=place, text=text),)
 
 
 def _epochs(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

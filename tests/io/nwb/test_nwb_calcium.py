@@ -27,7 +27,7 @@ def path(tmp_path):
 
 
 def test_traces_are_read_as_they_are(path):
-    recording, notes = read(imaging_file(path))
+    recording, notes = read(imaging_file(path), condition=("grating",))
     activity = recording.activity
     np.testing.assert_array_equal(activity.values, transients().astype(np.float32))
     assert activity.valid.all()
@@ -171,7 +171,7 @@ def test_neither_axis_matching_the_rois_is_refused(path):
 
 def test_a_square_table_is_read_as_the_format_says_with_a_warning(path):
     square = np.arange(16.0).reshape(4, 4)
-    recording, notes = read(imaging_file(path, square))
+    recording, notes = read(imaging_file(path, square, trials=()))
     np.testing.assert_array_equal(recording.activity.values, square)
     assert "orientation" in texts(notes, "warn")
     assert "IN-C10" in texts(notes, "warn")

@@ -190,3 +190,136 @@ def test_times_written_as_text_are_understood(path):
         replace_values(file, "/intervals/trials/stop_time", np.array([b"1.5", b"N/A"]))
     recording, _ = read(path)
     assert recording.trials["stop_s"].tolist() == [1.5]
+
+
+def test_a_condition_is_found_by_its_name_and_told(path):
+    rows = [(float(i), i + 0.5, {"tone": i, "stimulus": "ab"[i % 2]}) for i in range(4)]
+    recording, notes = read(probe_file(path, trials=rows))
+    assert list(recording.trials["condition"]) == ["a", "b", "a", "b"]
+    assert "IN-T15" in texts(notes, "info")
+    assert "'stimulus'" in texts(notes, "info")
+    recording, notes = read(path, condition=("tone",))
+    assert list(recording.trials["condition"]) == ["0", "1", "2", "3"]
+    assert "IN-T15" not in texts(notes, "info")
+
+
+def test_trials_of_which_no_column_says_what_was_shown_are_told(path):
+    rows = [(float(i), i + 0.5, {"tone": i % 3, "reward": "water"}) for i in range(6)]
+    told = texts(read(probe_file(path, trials=rows))[1], "info")
+    assert "IN-T02" in told
+    assert "tone (0, 1, 2); reward (water)" in told
+    probe_file(path, trials=[(0.0, 1.0, {}), (1.0, 2.0, {})])
+    warned = texts(read(path)[1], "warn")
+    assert "IN-T02" in warned
+    assert "none but the times" in warned
+    assert texts(read(path, intervals="trials")[1], "warn") == ""
+
+
+def test_odd_labels_of_conditions_are_kept_and_told(path):
+    words = ["left", "Left ", "", "nan", "right", "left"]
+    rows = [(float(i), i + 0.5, {"stimulus": word}) for i, word in enumerate(words)]
+    recording, notes = read(probe_file(path, trials=rows))
+    assert list(recording.trials["condition"]) == ["left", "Left", "", "nan", "right", "left"]
+    warned = texts(notes, "warn")
+    assert "IN-T08" in warned
+    assert "/intervals/trials/stimulus" in warned
+    assert "2 of 6 are blank" in warned
+    assert "'Left ' and 'left'" in warned
+
+
+def test_numbers_that_differ_by_rounding_are_one_condition(path):
+    levels = [0.1, 0.1000000001, float(np.float32(0.1)), 0.2]
+    rows = [(float(i), i + 0.5, {"contrast": level}) for i, level in enumerate(levels)]
+    trials = read(probe_file(path, trials=rows), condition=("contrast",))[0].trials
+    assert list(trials["condition"]) == ["0.1", "0.1", "0.1", "0.2"]
+    assert trials["contrast"].tolist() == levels
+
+
+def test_tables_in_modules_are_found_by_name_or_path(path):
+    from pynwb.epoch import TimeIntervals
+
+    nwb = new_session()
+    add_units(nwb)
+    module = nwb.create_processing_module("behavior", "Behaviour.")
+    for name, start in (("trials", 1.0), ("bouts", 2.0)):
+        table = TimeIntervals(name=name, description="Intervals.")
+        table.add_row(start_time=start, stop_time=start + 1)
+        module.add(table)
+    add_trials(nwb, [(0.0, 1.0, {"condition": "a"})])
+    save(nwb, path)
+    recording, _ = read(path)
+    assert sorted(recording.intervals) == ["behavior.trials", "bouts", "trials"]
+    assert list(recording.trials["start_s"]) == [0.0]
+    assert list(read(path, intervals="bouts")[0].trials["start_s"]) == [2.0]
+    assert list(read(path, intervals="behavior.trials")[0].trials["start_s"]) == [1.0]
+    by_path = read(path, intervals="/processing/behavior/trials")[0]
+    assert list(by_path.trials["start_s"]) == [1.0]
+
+
+def marks(path, data, timestamps, **fields):
+    from pynwb.behavior import BehavioralEpochs
+    from pynwb.misc import IntervalSeries
+
+    nwb = new_session()
+    add_units(nwb)
+    series = IntervalSeries(name="licks", data=data, timestamps=timestamps, **fields)
+    module = nwb.create_processing_module("behavior", "Behaviour.")
+    module.add(BehavioralEpochs(interval_series=[series]))
+    return save(nwb, path)
+
+
+def test_marks_of_beginnings_and_ends_become_intervals(path):
+    recording, notes = read(marks(path, [1, -1, 1, -1], [1.0, 1.5, 1.5, 3.0]))
+    assert recording.intervals["licks"].to_numpy().tolist() == [[1.0, 1.5], [1.5, 3.0]]
+    assert "licks" not in recording.behaviour
+    assert texts(notes, "warn") == texts(notes, "repair") == ""
+    assert list(read(path, intervals="licks")[0].trials["stop_s"]) == [1.5, 3.0]
+
+
+def test_marks_of_several_kinds_are_told_apart(path):
+    table = read(marks(path, [1, 2, -2, -1], [1.0, 2.0, 3.0, 4.0]))[0].intervals["licks"]
+    assert table["kind"].tolist() == [1, 2]
+    assert table[["start_s", "stop_s"]].to_numpy().tolist() == [[1.0, 4.0], [2.0, 3.0]]
+
+
+def test_marks_without_a_partner_are_left_out_and_told(path):
+    recording, notes = read(marks(path, [-1, 1, 1, -1, 1], [0.5, 1.0, 2.0, 3.0, 4.0]))
+    assert recording.intervals["licks"].to_numpy().tolist() == [[2.0, 3.0]]
+    assert "3 beginnings or ends have no partner" in texts(notes, "repair")
+    with edited(path) as file:
+        replace_values(file, "/processing/behavior/BehavioralEpochs/licks/timestamps", np.zeros(2))
+    recording, notes = read(path)
+    assert "licks" not in recording.intervals
+    assert "IN-T13" in texts(notes, "warn")
+    assert refusal_of(path, intervals="licks").code == "IN-T13"
+
+
+def test_a_recording_without_trials_says_what_there_is_instead(path):
+    _, notes = read(session(path, custom={"licks": [(1.0, 2.0)]}))
+    assert "IN-T01" in texts(notes, "info")
+    assert "licks (1 rows; columns: none but the times)" in texts(notes, "info")
+    warned = texts(read(session(path))[1], "warn")
+    assert "IN-T01" in warned
+    assert "Tables of intervals: none. Stimuli: none." in warned
+
+
+def test_trials_without_rows_are_no_trials(path):
+    probe_file(path)
+    with edited(path) as file:
+        for name in file["/intervals/trials"]:
+            values = file[f"/intervals/trials/{name}"]
+            replace_values(file, f"/intervals/trials/{name}", values[:0])
+    recording, notes = read(path)
+    assert len(recording.trials) == 0
+    assert "the table has no rows" in texts(notes, "warn")
+
+
+def test_a_start_of_the_session_that_is_no_date_is_unknown_and_told(path):
+    assert read(probe_file(path))[0].about.session_start.startswith("2024-05-06")
+    with edited(path) as file:
+        del file["/session_start_time"]
+        file["/session_start_time"] = "last Tuesday"
+    recording, notes = read(path)
+    assert recording.about.session_start == ""
+    assert "IN-T10" in texts(notes, "warn")
+    assert "'last Tuesday'" in texts(notes, "warn")

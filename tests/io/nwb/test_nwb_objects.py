@@ -132,7 +132,7 @@ def test_traces_of_an_extension_that_the_file_defines_are_read(path):
         file[DFF].attrs.update(namespace="ndx-odd", neurodata_type="OddSeries")
         file["/specifications/ndx-odd/0.1.0/odd"] = json.dumps(definition)
         file["/specifications/ndx-odd/0.1.0/broken"] = "no json"
-    recording, notes = read(path)
+    recording, notes = read(path, condition=("grating",))
     assert recording.about.source_series == DFF
     assert notes == ()
 

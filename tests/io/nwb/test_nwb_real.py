@@ -167,7 +167,7 @@ def test_a_zebrafish_sampled_at_a_rate():
     assert recording.activity.signal == "fluorescence"
     assert {"x", "y", "assembly_4"} <= set(recording.units)
     assert recording.about.age == "P8D"
-    assert notes == ()
+    assert [(note.code, note.kind) for note in notes] == [("IN-T01", "info")]
 
 
 def test_silent_units_are_the_only_ones_graded_bad():

@@ -175,8 +175,8 @@ LOSSES = {
         lambda one: probed(),
     ),
 }
-"""What NWB cannot hold: a recording with it, and what comes back. Ids, provenance and missing samples
-are left out of every comparison here."""
+"""What NWB cannot hold: a recording with it, and what comes back. Ids, provenance and missing
+samples are left out of every comparison here."""
 
 
 def plain_one(make=small_recordings.calcium, **told):

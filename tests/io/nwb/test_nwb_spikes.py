@@ -19,7 +19,7 @@ def path(tmp_path):
 
 
 def test_spike_times_are_read_unit_by_unit(path):
-    recording, notes = read(probe_file(path))
+    recording, notes = read(probe_file(path), condition=("grating",))
     spikes = theta_and_flashes()
     assert recording.kind == "spikes"
     for unit, times in enumerate(spikes):
