@@ -107,6 +107,56 @@ class LimitsConfig(SettingsBlock):
         return value
 
 
+class QualityConfig(SettingsBlock):
+    """From when on a unit is not used. What is merely doubtful is remarked on and used."""
+
+    max_missing: float = Field(
+        default=0.5,
+        description=(
+            "Largest share of missing samples of a trace that is used. Methods see which samples "
+            "are missing, so that it need not be small."
+        ),
+        ge=0,
+        le=1,
+    )
+    min_snr: float = Field(
+        default=0.0,
+        description=(
+            "Least signal to noise of a trace that is used: the distance from the median to the "
+            "99th percentile, in standard deviations of the sample-to-sample noise. Pure noise has "
+            "2.3; 0 asks for nothing."
+        ),
+        ge=0,
+        le=1000,
+    )
+    min_spikes: int = Field(
+        default=1,
+        description="Least number of spikes of a unit that is used.",
+        ge=1,
+        le=1_000_000,
+    )
+    max_contamination: float = Field(
+        default=1.0,
+        description=(
+            "Largest share of foreign spikes, as estimated from intervals below 1.5 ms, of a unit "
+            "that is used. 0.1 is usual for single units; 1 asks for nothing. Units of which it "
+            "cannot be estimated stay in use."
+        ),
+        ge=0,
+        le=1,
+    )
+    min_presence: float = Field(
+        default=0.0,
+        description=(
+            "Least presence ratio of a unit that is used: the share of a hundred equal stretches "
+            "of the recording in which it fires. 0.9 is usual for long recordings of lively units; "
+            "0 asks for nothing."
+        ),
+        ge=0,
+        le=1,
+    )
+
+
 class PrepareConfig(SettingsBlock):
     """How recordings are read; and the views, each with its own block."""
 
@@ -126,6 +176,9 @@ class PrepareConfig(SettingsBlock):
     )
     limits: LimitsConfig = Field(
         default_factory=LimitsConfig, description="What a recording may be like at most."
+    )
+    quality: QualityConfig = Field(
+        default_factory=QualityConfig, description="From when on a unit is not used."
     )
     ensemble: EnsembleConfig = Field(
         default_factory=EnsembleConfig, description="Traces on a regular grid, with identities."

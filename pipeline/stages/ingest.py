@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
+from pipeline.core.quality import Grades, Quality, Verdict
 from pipeline.core.recording import Recording
 from pipeline.io.documents import write_document
 from pipeline.io.hashing import sha256_of
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import write_record
-from pipeline.prepare.quality import grade_units
+from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.grade import grade_units
 from pipeline.stages.run_context import StageRun
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Quality:
-    """What ingest accepted, repaired or warned about, and how units were graded."""
-
-    file: str
-    notes: tuple[Note, ...] = ()
-    n_units: int = 0
-    n_good: int = 0
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    """Reason for not using a unit, and how many units have it."""
 
 
 def ingest(
@@ -39,6 +28,7 @@ def ingest(
     options: Mapping[str, Any],  # as the rule's params carry them
     subject: str,
     strict: bool,
+    limits: Mapping[str, Any],  # as the rule's params carry them
     output: Path,
     quality: Path,
 ) -> Recording | Outcome:
@@ -54,25 +44,29 @@ def ingest(
         Subject named in the sheet; it decides over the file's.
     strict
         Whether anything repaired or warned about is a fault.
+    limits
+        Fields of :class:`QualityConfig`.
     output, quality
         ``recording.h5`` and ``quality.json``.
     """
     result: Recording | Outcome
     notes: list[Note] = []  # also of a file that is refused over them
+    grades = Grades()
     try:
-        result = _stored(
+        result, grades = _stored(
             run,
             nwb=nwb,
             options=options,
             subject=subject,
             strict=strict,
+            limits=QualityConfig(**limits),
             output=output,
             notes=notes,
         )
     except Exception as error:
         result = run.outcome_of(error, file=nwb.name)
         write_record(output, result)
-    write_document(quality, _quality(nwb.name, result, notes=tuple(notes)))
+    write_document(quality, _quality(nwb.name, result, notes=tuple(notes), grades=grades))
     return result
 
 
@@ -83,10 +77,11 @@ def _stored(
     options: Mapping[str, Any],
     subject: str,
     strict: bool,
+    limits: QualityConfig,
     output: Path,
     notes: list[Note],
-) -> Recording:
-    """The recording as it was stored; what is to be told is added to the notes."""
+) -> tuple[Recording, Grades]:
+    """The recording as it was stored, and its grades; what is to be told is added to the notes."""
     from pipeline.io.nwb.read import open_recording
 
     # Params may come back from their store with lists for tuples.
@@ -97,24 +92,28 @@ def _stored(
     provenance = run.provenance(
         settings={**dataclasses.asdict(chosen), "subject": subject}, inputs={}
     )
+    grades = Grades()
     with open_recording(
         nwb, recording=run.recording, options=chosen, provenance=provenance
     ) as reading:
 
         def finish(copied: Recording) -> Recording:
             """What can be said once all samples were read."""
+            nonlocal grades
             notes.extend(reading.notes())
+            graded, grades, remarks = grade_units(copied, limits)
+            notes.extend(remarks)
             if strict:
                 refuse_remarks(notes)
             for note in _no_mere_information(notes):
                 run.tell(note, file=nwb.name)
-            about = copied.about
+            about = graded.about
             if subject:
                 about = dataclasses.replace(about, subject=subject)
             known = dataclasses.replace(provenance, inputs={nwb.name: sha256_of(nwb)})
-            return grade_units(dataclasses.replace(copied, about=about, provenance=known))
+            return dataclasses.replace(graded, about=about, provenance=known)
 
-        return write_record(output, reading.recording, finish=finish)
+        return write_record(output, reading.recording, finish=finish), grades
 
 
 def refuse_remarks(notes: Sequence[Note]) -> None:
@@ -144,14 +143,20 @@ def _no_mere_information(notes: Sequence[Note]) -> list[Note]:
     return [note for note in notes if note.kind != "info"]
 
 
-def _quality(file: str, result: Recording | Outcome, *, notes: tuple[Note, ...]) -> Quality:
+def _quality(
+    file: str, result: Recording | Outcome, *, notes: tuple[Note, ...], grades: Grades
+) -> Quality:
     if isinstance(result, Outcome):
-        return Quality(file=file, notes=notes)
-    bad = result.units.loc[~result.units["good"], "reason"]
+        return Quality(file=file, verdict="reject", notes=notes)
+    kinds = {note.kind for note in notes}
+    verdict: Verdict = "repair" if "repair" in kinds else "warn" if "warn" in kinds else "accept"
+    unused = result.units.loc[~result.units["good"], "reason"]
     return Quality(
         file=file,
+        verdict=verdict,
         notes=notes,
         n_units=len(result.units),
-        n_good=len(result.units) - len(bad),
-        reasons={str(reason): int(count) for reason, count in bad.value_counts().items()},
+        n_used=len(result.units) - len(unused),
+        reasons={str(reason): int(count) for reason, count in unused.value_counts().items()},
+        grades=grades,
     )

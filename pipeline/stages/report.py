@@ -15,6 +15,7 @@ from pipeline import registry
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Number, Section
+from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_document
@@ -23,7 +24,6 @@ from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
 from pipeline.report.page import Page, Timing
 from pipeline.report.render import render
-from pipeline.stages.ingest import Quality
 from pipeline.stages.run_context import StageRun
 
 BYTES_PER_MB = 1_000_000

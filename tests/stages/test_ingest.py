@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
+from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
 from pipeline.io.documents import read_document
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import read_record
-from pipeline.stages.ingest import Quality, ingest, refuse_remarks
+from pipeline.prepare.config import QualityConfig
+from pipeline.stages.ingest import ingest, refuse_remarks
 from pipeline.stages.run_context import StageRun
-from tests.support.nwb_factory import imaging_file, probe_file
+from tests.support.nwb_factory import imaging_file, probe_file, transients
 
 
 @pytest.fixture
 def ingested(tmp_path):
     """Runs the stage on a file; the record and the document it left."""
 
-    def _ingested(path, *, strict=False, **options):
+    def _ingested(path, *, strict=False, limits=None, **options):
         output, quality = tmp_path / "out" / "recording.h5", tmp_path / "out" / "quality.json"
         ingest(
             StageRun(stage="ingest", experiment="e", recording="r"),
@@ -30,6 +33,7 @@ def ingested(tmp_path):
             options=dataclasses.asdict(ReadOptions(**options)),
             subject="",
             strict=strict,
+            limits=limits or QualityConfig().model_dump(),
             output=output,
             quality=quality,
         )
@@ -84,3 +88,44 @@ def test_strict_counts_every_remark_and_takes_no_note_of_information():
     error = caught.value
     assert (error.code, error.place, error.exit_code) == ("IN-S06", "/at/IN-S06", 3)
     assert error.found == "Text of IN-S06 (strict: 3 remarks, also IN-S07)"
+
+
+def test_quality_tells_what_was_used_and_how_each_unit_was_graded(ingested, tmp_path):
+    record, quality = ingested(imaging_file(tmp_path / "a.nwb"))
+    assert quality.verdict == "accept"
+    assert (quality.n_units, quality.n_used) == (len(record.units), len(record.units))
+    assert quality.grades.units["unit_id"] == tuple(record.units["unit_id"])
+    assert all(value > 1 for value in quality.grades.units["skew"])
+    assert quality.reasons == {}
+
+
+def test_a_constant_trace_is_a_repair_that_strict_refuses(ingested, tmp_path):
+    samples = transients()
+    samples[:, 1] = 0.5
+    path = imaging_file(tmp_path / "a.nwb", samples)
+    record, quality = ingested(path)
+    assert quality.verdict == "repair"
+    assert (quality.n_used, quality.reasons) == (len(record.units) - 1, {"constant trace": 1})
+    refused, quality = ingested(path, strict=True)
+    assert refused.failure["code"] == "IN-C06"
+    assert quality.verdict == "reject"
+
+
+def test_limits_on_units_reach_the_grades(ingested, tmp_path):
+    samples = transients()
+    samples[3, 2] = np.nan
+    path = imaging_file(tmp_path / "a.nwb", samples)
+    record, quality = ingested(path)
+    assert quality.n_used == quality.n_units
+    record, quality = ingested(path, limits=QualityConfig(max_missing=0.0).model_dump())
+    assert quality.n_used == quality.n_units - 1
+    assert "are missing" in record.units["reason"][2]
+
+
+def test_a_file_without_any_variation_is_refused_in_six_parts(ingested, tmp_path):
+    record, quality = ingested(imaging_file(tmp_path / "a.nwb", 0 * transients()))
+    assert isinstance(record, Outcome)
+    assert record.failure["code"] == "IN-C07"
+    assert "RoiResponseSeries" in str(record.failure["place"])
+    assert "constant" in str(record.failure["found"])
+    assert quality.verdict == "reject"

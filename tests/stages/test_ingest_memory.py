@@ -89,6 +89,7 @@ def test_traces_larger_than_the_memory_are_ingested(tmp_path, chunks):
             options={{}},
             subject="",
             strict=False,
+            limits={{}},
             output=Path({str(out)!r}),
             quality=Path({str(tmp_path / "quality.json")!r}),
         )

@@ -21,6 +21,7 @@ rule ingest:
         options=lambda wildcards: asdict(row_of(wildcards).options),
         subject=lambda wildcards: row_of(wildcards).subject,
         strict=SETTINGS.prepare.strict,
+        limits=SETTINGS.prepare.quality.model_dump(),
         results_version=RECORDING_VERSION,
     message:
         "Reading {wildcards.experiment}/{wildcards.recording}"

@@ -19,6 +19,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
         options=snakemake.params.options,
         subject=snakemake.params.subject,
         strict=snakemake.params.strict,
+        limits=snakemake.params.limits,
         output=outputs[0],
         quality=outputs[1],
     )

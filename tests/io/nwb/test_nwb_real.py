@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.io.nwb.inspect import describe, inspect_file
-from pipeline.prepare.quality import grade_units
+from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.grade import grade_units
 from tests.support.nwb_factory import read, texts
 
 DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "real"
@@ -172,7 +173,7 @@ def test_a_zebrafish_sampled_at_a_rate():
 
 def test_silent_units_are_the_only_ones_graded_bad():
     for name in sheet():
-        recording = grade_units(recording_of(name)[0])
+        recording, _, _ = grade_units(recording_of(name)[0], QualityConfig())
         reasons = set(recording.units["reason"]) - {""}
         assert reasons <= {"no spikes"}
 

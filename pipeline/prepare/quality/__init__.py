@@ -1,0 +1,1 @@
+"""Grades of units: which should not be used, which are doubtful, and why."""

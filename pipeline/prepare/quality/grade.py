@@ -1,0 +1,233 @@
+"""Grades of units: which are not used, which are doubtful, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import DataError
+from pipeline.core.notes import Note
+from pipeline.core.quality import Cell, Grades
+from pipeline.core.recording import Recording, SampledActivity
+from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.measured import Measured
+from pipeline.prepare.quality.spikes import measure_spikes
+from pipeline.prepare.quality.traces import measure_traces
+
+NAMED = 5
+"""Units, or groups of them, that a remark names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A finding that leaves a unit in use, in words."""
+
+    beside: str
+    """As it stands beside the unit."""
+    code: str
+    """Of the remark on the recording; empty where the reader of the file made it already."""
+    kind: Literal["info", "warn"]
+    text: str
+    """Of the remark, after "5 of 80 units"."""
+
+
+DOUBTS: Mapping[str, Doubt] = {
+    "cut off": Doubt(
+        "cut off at the top",
+        "IN-C19",
+        "warn",
+        "have 1 % or more of their samples at the maximum and look saturated",
+    ),
+    "bleached": Doubt(
+        "bleaching", "IN-C40", "warn", "lose 30 % or more of their baseline, as when dye bleaches"
+    ),
+    "drifted": Doubt(
+        "slow drift",
+        "IN-C41",
+        "info",
+        "change steadily by more than 60 % of their range; what they share may be drift",
+    ),
+    "quiet": Doubt("no activity above the noise", "IN-C42", "info", "hold nothing but noise"),
+    "contaminated": Doubt(
+        "spikes of other neurons",
+        "IN-S18",
+        "warn",
+        "have more spikes within 1.5 ms than 10 % of foreign spikes would explain; they are "
+        "probably several neurons each",
+    ),
+    "changed": Doubt(
+        "rate changes nine-fold",
+        "IN-S19",
+        "info",
+        "change their rate at least nine-fold from the first to the last third of the recording; "
+        "they may have drifted out of reach",
+    ),
+    "repeated": Doubt("spikes at the same time", "", "warn", ""),
+}
+
+
+def grade_units(
+    recording: Recording, config: QualityConfig
+) -> tuple[Recording, Grades, tuple[Note, ...]]:
+    """The recording with units that should not be used marked, each with its reason.
+
+    Units are never dropped and no number is changed; a unit that was already marked keeps its
+    reason. What is doubtful about units that stay in use is remarked on.
+
+    Parameters
+    ----------
+    recording
+        As it was read.
+    config
+        From when on a unit is not used.
+
+    Returns
+    -------
+    The recording, what was measured of each unit, and remarks for the reader.
+
+    Raises
+    ------
+    DataError
+        If no trace varies (IN-C07).
+    """
+    place = recording.about.source_series or "-"
+    if isinstance(recording.activity, SampledActivity):
+        measured = measure_traces(recording.activity)
+        _refuse_constant(measured, place=place)
+    else:
+        measured = measure_spikes(recording.activity)
+    known = [str(reason) for reason in recording.units["reason"]]
+    used = recording.units["good"].to_numpy(dtype=bool)
+    reasons = [
+        old if old or not good else new
+        for old, good, new in zip(known, used, _reasons(measured, config), strict=True)
+    ]
+    good = used & np.array([not reason for reason in reasons], dtype=bool)
+    units = recording.units.assign(good=good)
+    units["reason"] = units["reason"].astype("str").where(units["reason"] != "", reasons)
+    notes = _notes(measured, used, config, ids=list(units["unit_id"].astype(str)), place=place)
+    graded = dataclasses.replace(recording, units=units)
+    return graded, _grades(graded, measured), notes
+
+
+def _refuse_constant(measured: Measured, *, place: str) -> None:
+    constant, empty = measured.findings["constant"], measured.findings["empty"]
+    if (constant | empty).all() and constant.any():
+        others = f", the other {empty.sum()} have no valid sample" if empty.any() else ""
+        raise DataError(
+            code="IN-C07",
+            place=place,
+            found=f"no trace varies: {constant.sum()} of {constant.size} are constant{others}",
+            fix="export the recording again, or name another series in column 'series' of the "
+            "sheet",
+        )
+
+
+def _reasons(measured: Measured, config: QualityConfig) -> list[str]:
+    """Why each unit is not used; empty for those that are."""
+    numbers, findings = measured.numbers, measured.findings
+    reasons = [""] * next(iter(numbers.values())).size
+
+    def give(units: NDArray[np.bool_], words: Sequence[str] | str) -> None:
+        for unit in np.flatnonzero(units).tolist():
+            reasons[unit] = reasons[unit] or (words if isinstance(words, str) else words[unit])
+
+    if "missing" in numbers:
+        missing = numbers["missing"]
+        give(findings["empty"], "no valid samples")
+        words = [f"{share:.0%} of the samples are missing" for share in missing]
+        give(missing > config.max_missing, words)
+        give(findings["constant"], "constant trace")
+        give(numbers["snr"] < config.min_snr, f"SNR below {config.min_snr:g}")
+    else:
+        give(findings["silent"], "no spikes")
+        give(numbers["n_spikes"] < config.min_spikes, f"fewer than {config.min_spikes} spikes")
+        limit = config.max_contamination
+        give(numbers["contamination"] > limit, f"contamination above {limit:g}")
+        give(numbers["presence"] < config.min_presence, f"presence below {config.min_presence:g}")
+    return reasons
+
+
+def _notes(
+    measured: Measured,
+    used: NDArray[np.bool_],
+    config: QualityConfig,
+    *,
+    ids: Sequence[str],
+    place: str,
+) -> tuple[Note, ...]:
+    """Remarks on the recording, from what was found in units that were not marked before."""
+
+    def note(
+        code: str, kind: Literal["info", "warn", "repair"], found: NDArray[np.bool_], text: str
+    ) -> tuple[Note, ...]:
+        units = found & used
+        if not units.any():
+            return ()
+        which = _listed([ids[unit] for unit in np.flatnonzero(units).tolist()])
+        text = f"{units.sum()} of {units.size} units {text} ({which})."
+        return (Note(code=code, kind=kind, place=place, text=text),)
+
+    notes: tuple[Note, ...] = ()
+    if "missing" in measured.numbers:
+        missing = measured.numbers["missing"] > config.max_missing
+        text = f"miss more than {config.max_missing:.0%} of their samples and are not used"
+        notes += note("IN-C03", "repair", missing | measured.findings["empty"], text)
+        constant = measured.findings["constant"] & ~missing
+        notes += note("IN-C06", "repair", constant, "are constant and are not used")
+    for name, doubt in DOUBTS.items():
+        if doubt.code and name in measured.findings:
+            notes += note(doubt.code, doubt.kind, measured.findings[name], doubt.text)
+    if measured.identical:
+        notes += (_identical_note(measured.identical, ids=ids, place=place),)
+    if "violations" in measured.not_assessed:
+        text = (
+            f"Refractory violations, contamination and presence were not assessed: "
+            f"{measured.not_assessed['violations']}. Look at these spikes in wider bins only."
+        )
+        notes += (Note(code="IN-S20", kind="warn", place=place, text=text),)
+    return notes
+
+
+def _identical_note(groups: Sequence[Sequence[int]], *, ids: Sequence[str], place: str) -> Note:
+    named = _listed([" = ".join(ids[unit] for unit in group) for group in groups])
+    n_units = sum(map(len, groups))
+    text = (
+        f"Duplicates: {n_units} units have activity identical to another one's ({named}). They "
+        "were left as they are; probably one cell was taken twice, and counts twice."
+    )
+    return Note(code="IN-C08", kind="warn", place=place, text=text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _grades(recording: Recording, measured: Measured) -> Grades:
+    units = recording.units
+    ids = list(units["unit_id"].astype(str))
+    remarks: list[list[str]] = [[] for _ in ids]
+    for name, doubt in DOUBTS.items():
+        for unit in np.flatnonzero(measured.findings.get(name, ())).tolist():
+            remarks[unit].append(doubt.beside)
+    for group in measured.identical:
+        for unit in group:
+            others = [ids[other] for other in group if other != unit]
+            remarks[unit].append(f"identical to {_listed(others)}")
+    columns: dict[str, tuple[Cell, ...]] = {
+        "unit_id": tuple(ids),
+        "good": tuple(units["good"].astype(bool).tolist()),
+        "reason": tuple(units["reason"].astype(str)),
+        "remarks": tuple("; ".join(each) for each in remarks),
+    }
+    for name, values in measured.numbers.items():
+        columns[name] = tuple(
+            float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()
+        )
+    return Grades(units=columns, not_assessed=dict(measured.not_assessed))
