@@ -24,6 +24,8 @@ from pipeline.io.nwb.units import REGION_COLUMNS
 
 UNKNOWN_START = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in the file where nobody knows when the session was."""
+ELECTRODE_COLUMNS = ("location", "group", "x", "y", "z", "rel_x", "rel_y", "rel_z")
+"""Columns of electrodes that NWB knows."""
 
 
 def write_recording(
@@ -33,6 +35,8 @@ def write_recording(
     description: str = "",
     session_start: datetime | None = None,
     resolution_s: float | None = None,
+    region_column: str = "region",
+    electrodes: pd.DataFrame | None = None,
 ) -> None:
     """Write a recording as NWB 2; the file appears whole or not at all.
 
@@ -63,6 +67,11 @@ def write_recording(
     resolution_s
         Smallest difference two spike times can have, seconds: the recording system's sample. The
         spacing of the stored numbers where None.
+    region_column
+        What the column with the regions of units is called in the file.
+    electrodes
+        Of a recording of spikes, one row each, with ``location``, ``group`` and further columns
+        (``rel_x``, ``rel_y``, ... in um). The units' column ``electrode`` holds the row of each.
 
     Raises
     ------
@@ -74,12 +83,15 @@ def write_recording(
     from pynwb import NWBHDF5IO
 
     nwb = _new_file(recording, description=description, session_start=session_start)
+    units = _stored_units(recording, region_column=region_column)
     if isinstance(recording.activity, SampledActivity):
-        _add_traces(nwb, recording, recording.activity)
+        _add_traces(nwb, recording, recording.activity, units=units)
     else:
-        _add_units(nwb, recording, recording.activity, resolution_s=resolution_s)
-        if recording.about.device:
-            nwb.create_device(name=recording.about.device)
+        if recording.about.device or electrodes is not None:
+            nwb.create_device(name=recording.about.device or "Probe")
+        if electrodes is not None:
+            _add_electrodes(nwb, electrodes)
+        _add_units(nwb, recording, recording.activity, units=units, resolution_s=resolution_s)
     _add_intervals(nwb, recording)
     _add_series(nwb, recording)
     with _appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
@@ -122,8 +134,9 @@ def _start_of(recording: Recording) -> datetime:
     return start if start.tzinfo else start.replace(tzinfo=UTC)
 
 
-def _add_traces(nwb: Any, recording: Recording, activity: SampledActivity) -> None:
-    from hdmf.backends.hdf5 import H5DataIO
+def _add_traces(
+    nwb: Any, recording: Recording, activity: SampledActivity, *, units: pd.DataFrame
+) -> None:
     from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, RoiResponseSeries
 
     module = nwb.create_processing_module("ophys", "Activity of the imaged cells.")
@@ -133,7 +146,7 @@ def _add_traces(nwb: Any, recording: Recording, activity: SampledActivity) -> No
         name="PlaneSegmentation",
         description="One row a cell.",
         imaging_plane=_imaging_plane(nwb, recording, activity),
-        columns=[*_placeholder_masks(activity.n_units), *_columns(_stored_units(recording))],
+        columns=[*_placeholder_masks(activity.n_units), *_columns(units)],
         id=_stored_ids(recording),
     )
     rois = table.create_roi_table_region(
@@ -146,7 +159,7 @@ def _add_traces(nwb: Any, recording: Recording, activity: SampledActivity) -> No
     container.add_roi_response_series(
         RoiResponseSeries(
             name="Events" if activity.signal == "events" else "RoiResponseSeries",
-            data=H5DataIO(samples, compression="gzip"),
+            data=_packed(samples),
             unit=activity.value_unit or "n.a.",
             rois=rois,
             **_clock(activity.time),
@@ -172,24 +185,75 @@ def _imaging_plane(nwb: Any, recording: Recording, activity: SampledActivity) ->
     )
 
 
+def _add_electrodes(nwb: Any, electrodes: pd.DataFrame) -> None:
+    device = next(iter(nwb.devices.values()))
+    groups = {
+        str(name): nwb.create_electrode_group(
+            name=str(name),
+            description=f"Electrodes of {name}.",
+            location="/".join(dict.fromkeys(rows["location"])),
+            device=device,
+        )
+        for name, rows in electrodes.groupby("group", sort=False)
+    }
+    columns = _lists(electrodes)
+    for name in columns:
+        if name not in ELECTRODE_COLUMNS:
+            nwb.add_electrode_column(name, _description(name))
+    for row, group in enumerate(columns.pop("group")):
+        told = {name: entries[row] for name, entries in columns.items()}
+        nwb.add_electrode(group=groups[group], **told)
+
+
 def _add_units(
-    nwb: Any, recording: Recording, activity: SpikeTrains, *, resolution_s: float | None
+    nwb: Any,
+    recording: Recording,
+    activity: SpikeTrains,
+    *,
+    units: pd.DataFrame,
+    resolution_s: float | None,
 ) -> None:
+    from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
     from pynwb.misc import Units
 
-    latest = float(np.max(np.abs(activity.times), initial=1.0))
-    spacing = float(np.spacing(latest))
-    nwb.units = Units(name="units", description="Spike times.", resolution=resolution_s or spacing)
-    columns = _lists(_stored_units(recording))
-    for name in columns:
-        nwb.add_unit_column(name, _description(name))
-    for row, unit_id in enumerate(_stored_ids(recording)):
-        nwb.add_unit(
-            id=unit_id,
-            spike_times=activity.of_unit(row),
-            obs_intervals=activity.observed_of(row),
-            **{name: entries[row] for name, entries in columns.items()},
+    def ragged(name: str, words: str, entries: Any, ends: NDArray[np.int64]) -> tuple[Any, Any]:
+        values = VectorData(name=name, description=words, data=entries)
+        return VectorIndex(name=f"{name}_index", data=ends, target=values), values
+
+    own = [activity.observed_of(unit) for unit in range(activity.n_units)]
+    columns = [
+        *ragged("spike_times", "Spike times.", _packed(activity.times), activity.starts[1:]),
+        *ragged(
+            "obs_intervals",
+            "Stretches in which the unit could be seen.",
+            np.concatenate(own),
+            np.cumsum([len(stretches) for stretches in own]),
+        ),
+    ]
+    if nwb.electrodes is not None:
+        rows = DynamicTableRegion(
+            name="electrodes",
+            description="Where the unit is largest.",
+            data=units["electrode"].tolist(),
+            table=nwb.electrodes,
         )
+        ends = np.arange(1, activity.n_units + 1)
+        columns += [VectorIndex(name="electrodes_index", data=ends, target=rows), rows]
+    spacing = float(np.spacing(np.max(np.abs(activity.times), initial=1.0)))
+    nwb.units = Units(
+        name="units",
+        description="Spike times.",
+        resolution=resolution_s or spacing,
+        id=_stored_ids(recording),
+        columns=[*columns, *_columns(units)],
+    )
+
+
+def _packed(values: NDArray[Any]) -> Any:
+    """An array that is compressed in the file; empty ones cannot be."""
+    from hdmf.backends.hdf5 import H5DataIO
+
+    return H5DataIO(values, compression="gzip", shuffle=True) if values.size else values
 
 
 def _lists(table: pd.DataFrame) -> dict[str, list[Any]]:  # Any: columns differ in type
@@ -203,14 +267,14 @@ def _whole(column: pd.Series[Any]) -> pd.Series[Any]:  # Any: columns differ in 
     return column.fillna("") if is_text_column(column) else column.astype(np.float64)
 
 
-def _stored_units(recording: Recording) -> pd.DataFrame:
+def _stored_units(recording: Recording, *, region_column: str) -> pd.DataFrame:
     """The unit table as a file has it: names with doubt marks, without our grades."""
     units = recording.units
     doubt = np.where((units["identity"] != "") & ~units["identity_certain"].astype(bool), "?", "")
     stored = units.drop(columns=list(UNIT_COLUMNS))
     ours: dict[str, list[str]] = {}
     if (units["region"] != "").any() or set(REGION_COLUMNS) & set(stored):
-        ours["region"] = list(units["region"])
+        ours[region_column] = list(units["region"])
     if (units["identity"] != "").any():
         names = zip(units["identity"], doubt, strict=True)
         ours["identity"] = [name + mark for name, mark in names]
@@ -255,6 +319,8 @@ def _columns(table: pd.DataFrame) -> list[Any]:
 def _description(name: str) -> str:
     known = {
         "region": "Brain region.",
+        "brain_area": "Brain region.",
+        "electrode": "Row of the table of electrodes.",
         "identity": "Name of the identified neuron; a question mark means doubt.",
         "condition": "Condition of the trial.",
         "label": "Label of the epoch.",
@@ -293,18 +359,16 @@ def _add_rows(table: pd.DataFrame, *, column: Any, row: Any) -> None:
 
 
 def _add_series(nwb: Any, recording: Recording) -> None:
-    from hdmf.backends.hdf5 import H5DataIO
     from pynwb import TimeSeries
     from pynwb.behavior import BehavioralTimeSeries
     from pynwb.image import ImageSeries
 
     for name, movie in recording.stimuli.items():
-        frames = H5DataIO(loaded(movie.values)[0], compression="gzip")
         nwb.add_stimulus(
             ImageSeries(
                 name=name,
                 description="Frames shown; axes time, x, y.",
-                data=frames,
+                data=_packed(_whole_levels(loaded(movie.values)[0])),
                 unit=movie.value_unit or "n.a.",
                 format="raw",
                 **_clock(movie.time),
@@ -325,6 +389,13 @@ def _add_series(nwb: Any, recording: Recording) -> None:
             )
         )
     nwb.create_processing_module("behavior", "Behaviour of the animal.").add(container)
+
+
+def _whole_levels(frames: NDArray[np.float32]) -> NDArray[np.float32 | np.uint8]:
+    """Frames of whole grey levels as single bytes, others as they are."""
+    with np.errstate(invalid="ignore"):  # NaN is no level
+        levels = frames.astype(np.uint8)
+    return levels if np.array_equal(levels, frames) else frames
 
 
 def _clock(time: NDArray[np.float64]) -> Mapping[str, Any]:

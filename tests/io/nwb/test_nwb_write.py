@@ -5,7 +5,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from pynwb import NWBHDF5IO
 
+from pipeline.core.arrays import loaded
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.recording import BehaviourSeries, SpikeTrains, StimulusMovie
 from pipeline.io.nwb.write import write_recording
@@ -183,3 +185,62 @@ def test_the_resolution_of_spike_times_can_be_told(tmp_path):
     write_recording(tmp_path / "day1.nwb", recording, resolution_s=1 / 30000)
     with h5py.File(tmp_path / "day1.nwb") as file:
         assert file["/units/spike_times"].attrs["resolution"] == 1 / 30000
+
+
+def test_regions_may_stand_in_a_column_that_is_found_without_being_named(tmp_path):
+    recording, _ = read(probe_file(tmp_path / "source.nwb"))
+    recording = dataclasses.replace(recording, units=recording.units.drop(columns="brain_area"))
+    write_recording(tmp_path / "day1.nwb", recording, region_column="brain_area")
+    units = read(tmp_path / "day1.nwb")[0].units
+    assert units["region"].tolist() == units["brain_area"].tolist() == ["CA1", "CA1", "VISp"]
+
+
+def test_units_point_at_their_electrodes(tmp_path):
+    recording, _ = read(probe_file(tmp_path / "source.nwb"))
+    units = recording.units.drop(columns="brain_area").assign(region="", electrode=[2, 0, 2])
+    electrodes = pd.DataFrame(
+        {
+            "location": ["CA1", "DG", "VISp"],
+            "group": ["deep", "deep", "shallow"],
+            "rel_y": [0.0, 20.0, 40.0],
+            "gain": [1, 2, 3],
+        }
+    )
+    recording = dataclasses.replace(recording, units=units)
+    write_recording(tmp_path / "day1.nwb", recording, electrodes=electrodes)
+    back = read(tmp_path / "day1.nwb")[0].units
+    assert back["region"].tolist() == ["VISp", "CA1", "VISp"]
+    assert back["electrode"].tolist() == [2, 0, 2]
+    with NWBHDF5IO(tmp_path / "day1.nwb", "r") as io:
+        table = io.read().electrodes.to_dataframe()
+    assert table["location"].tolist() == ["CA1", "DG", "VISp"]
+    assert table["group_name"].tolist() == ["deep", "deep", "shallow"]
+    assert table["rel_y"].tolist() == [0.0, 20.0, 40.0]
+    assert table["gain"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("frames", "stored"),
+    [
+        ([[[0.0, 255.0]], [[7.0, 128.0]]], np.uint8),
+        ([[[0.0, 256.0]], [[7.0, 128.0]]], np.float32),
+        ([[[-1.0, 5.0]], [[7.0, 128.0]]], np.float32),
+        ([[[0.5, 5.0]], [[7.0, 128.0]]], np.float32),
+        ([[[np.nan, 5.0]], [[7.0, 128.0]]], np.float32),
+    ],
+)
+def test_frames_of_whole_grey_levels_take_a_byte_a_pixel(imaging, tmp_path, frames, stored):
+    frames = np.array(frames, dtype=np.float32)
+    movie = StimulusMovie(values=frames, time=np.arange(2.0), value_unit="grey level")
+    write_recording(tmp_path / "day1.nwb", dataclasses.replace(imaging, stimuli={"film": movie}))
+    with h5py.File(tmp_path / "day1.nwb") as file:
+        assert file["/stimulus/presentation/film/data"].dtype == stored
+    back = read(tmp_path / "day1.nwb")[0].stimuli["film"]
+    np.testing.assert_array_equal(loaded(back.values)[0], frames)
+
+
+def test_spike_times_are_compressed(tmp_path):
+    recording, _ = read(probe_file(tmp_path / "source.nwb"))
+    write_recording(tmp_path / "day1.nwb", recording)
+    with h5py.File(tmp_path / "day1.nwb") as file:
+        assert file["/units/spike_times"].compression == "gzip"
