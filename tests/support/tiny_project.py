@@ -10,7 +10,7 @@ from pipeline import registry
 from pipeline.core.rng import stream
 from pipeline.io.nwb.write import write_recording
 from pipeline.io.records import write_record
-from pipeline.stages.demo import SESSION_START, recording_of
+from pipeline.stages.demo import SESSION_START, worm_recording
 
 
 def write_tiny_recordings(folder):
@@ -20,7 +20,7 @@ def write_tiny_recordings(folder):
     for name, view in zip(("one", "two"), views, strict=False):
         write_recording(
             folder / f"{name}.nwb",
-            recording_of(view),
+            worm_recording(view),
             description="simulated",
             session_start=SESSION_START,
         )

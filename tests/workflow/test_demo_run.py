@@ -1,0 +1,65 @@
+"""The shipped demo from its sheet to three reports, with a connectome that is quick to fit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline import registry
+from pipeline.stages.demo import write_demo
+from tests.support.tiny_project import pipeline_run
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = """\
+recordings: simulated/recordings.tsv
+methods:
+  connectome: {rank: 2, n_restarts: 2, n_surrogates: 1, max_iterations: 20}
+run: {parts_per_job: 3}
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder after a run that must end well."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_demo(folder / "simulated")
+    (folder / "settings.yaml").write_text(SETTINGS)
+    done = pipeline_run(folder, "--configfile", "settings.yaml", "--cores", "2")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "results"
+
+
+def document(results, experiment):
+    return json.loads((results / experiment / "report.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("experiment", "n_recordings", "n_units"),
+    [("worms", 6, 228), ("cortex", 1, 60), ("retina", 1, 200)],
+)
+def test_every_experiment_has_its_data(finished, experiment, n_recordings, n_units):
+    rows = document(finished, experiment)["recordings"]
+    assert [row["status"] for row in rows] == ["ok"] * n_recordings
+    assert sum(row["units"] for row in rows) == n_units
+    assert sum(row["units_used"] for row in rows) > 0.9 * n_units
+    assert f'href="{experiment}/report.html"' in (finished / "index.html").read_text()
+
+
+def test_the_connectome_is_that_of_the_worms_alone(finished):
+    assert document(finished, "worms")["methods"]["connectome"]["status"] in ("ok", "warn")
+    for experiment in ("cortex", "retina"):
+        entry = document(finished, experiment)["methods"]["connectome"]
+        assert entry["status"] == "not_applicable"
+        assert "spike times" in entry["reason"]
+
+
+@pytest.mark.parametrize("experiment", ["worms", "cortex", "retina"])
+def test_methods_of_later_versions_say_so(finished, experiment):
+    for name in registry.PLANNED:
+        entry = document(finished, experiment)["methods"][name]
+        assert (entry["status"], entry["reason"]) == (
+            "not_applicable",
+            "not yet part of this version",
+        )
