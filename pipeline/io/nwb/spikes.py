@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import DataError
 from pipeline.core.intervals import union
 from pipeline.core.notes import Note
-from pipeline.core.recording import SpikeTrains
+from pipeline.core.recording import SpikeTrains, steps_back
 from pipeline.io.nwb.electrodes import electrode_regions
 from pipeline.io.nwb.objects import NwbObject, Survey, child
 from pipeline.io.nwb.observation import Ragged, guessed_interval, shared, told_intervals
@@ -63,9 +63,9 @@ def read_spikes(
         raise DataError(
             code="IN-S01", place=table.path, found="the table has 0 units", fix=_USE_OTHER
         )
-    times, starts, data = _spike_times(table, n_units=len(ids))
+    times, starts, data = _spike_times(table, n_units=len(ids), options=options)
     place = f"{table.path}/spike_times"
-    times, notes = _sorted_times(times, starts, ids=ids, place=place)
+    notes = _sort(times, starts, ids=ids, place=place)
     told, told_notes = told_intervals(table, n_units=len(ids))
     end = session_end(contents, tables=intervals.tables.values())
     if told is not None:
@@ -93,7 +93,7 @@ def _columns(table: NwbObject, *, n_units: int) -> pd.DataFrame:
 
 
 def _spike_times(
-    table: NwbObject, *, n_units: int
+    table: NwbObject, *, n_units: int, options: ReadOptions
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], h5py.Dataset]:
     """All spike times as stored, where each unit's begin, and the dataset."""
     data = child(table.group, "spike_times")
@@ -120,7 +120,7 @@ def _spike_times(
             found=f"spike times have {count} for {n_units} units",
             fix="write the table again with pynwb, which makes the index",
         )
-    times = read_all(data)[: ends[-1]]
+    times = read_all(data, max_gb=options.max_series_gb)[: ends[-1]]
     if times.size == 0:
         raise DataError(
             code="IN-S04",
@@ -142,23 +142,22 @@ def _spike_times(
     return times, starts, data
 
 
-def _sorted_times(
+def _sort(
     times: NDArray[np.float64], starts: NDArray[np.int64], *, ids: list[str], place: str
-) -> tuple[NDArray[np.float64], tuple[Note, ...]]:
-    out = times.copy()
-    mixed: list[str] = []
-    for unit, name in enumerate(ids):
-        own = slice(starts[unit], starts[unit + 1])
-        if np.any(np.diff(times[own]) < 0):
-            out[own] = np.sort(times[own], kind="stable")
-            mixed.append(name)
-    if not mixed:
-        return out, ()
+) -> tuple[Note, ...]:
+    """Bring the spike times of each unit into ascending order, where they stand."""
+    late = steps_back(times, starts)
+    if not late.size:
+        return ()
+    mixed = np.unique(np.searchsorted(starts, late, side="right") - 1).tolist()
+    for unit in mixed:
+        times[starts[unit] : starts[unit + 1]].sort(kind="stable")
+    named = ", ".join(ids[unit] for unit in mixed[:5])
     text = (
         f"Spike times of {len(mixed)} of {len(ids)} units were not in ascending order and were "
-        f"sorted (units {', '.join(mixed[:5])}{', ...' if len(mixed) > 5 else ''})."
+        f"sorted (units {named}{', ...' if len(mixed) > 5 else ''})."
     )
-    return out, (Note(code="IN-S06", kind="repair", place=place, text=text),)
+    return (Note(code="IN-S06", kind="repair", place=place, text=text),)
 
 
 def _trains(

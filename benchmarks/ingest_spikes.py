@@ -1,0 +1,89 @@
+"""How fast a large file of spikes is ingested, beside plain h5py doing the same.
+
+Writes a file of units with as many spikes as asked for (chunked, gzip), ingests it, and copies its
+spike times with h5py: once with the codec and chunks of the record, once with those of the file.
+
+    .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+from separate import cost_of_copy, cost_of_ingest, cost_of_inspect, report
+
+RATE_HZ = 10.0
+
+
+def main() -> None:
+    """Write, ingest, copy, inspect; print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--spikes", type=float, default=1e8)
+    parser.add_argument("--units", type=int, default=1000)
+    parser.add_argument("--folder", type=Path, default=None)
+    chosen = parser.parse_args()
+    per_unit = int(chosen.spikes / chosen.units)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
+        folder = Path(name)
+        nwb = folder / "spikes.nwb"
+        write_spikes(nwb, n_units=chosen.units, per_unit=per_unit)
+        size = nwb.stat().st_size / 1e9
+        print(f"{chosen.units} units, {per_unit} spikes each, {size:.2f} GB on disk")
+        ingest = cost_of_ingest(nwb, folder)
+        record, times = folder / "recording.h5", "units/spike_times"
+        copies = {
+            "codec of the record": cost_of_copy(
+                nwb, times, folder, like=record, like_place="activity/times"
+            ),
+            "codec of the file": cost_of_copy(nwb, times, folder, like=nwb, like_place=times),
+        }
+        report(ingest, copies, cost_of_inspect(nwb))
+
+
+def write_spikes(path: Path, *, n_units: int, per_unit: int) -> None:
+    """A file of regular units with jitter; spike times are written with h5py, for speed."""
+    from datetime import UTC, datetime
+
+    from pynwb import NWBHDF5IO, NWBFile
+
+    nwb = NWBFile("Simulated spikes.", "spikes", datetime(2024, 1, 1, tzinfo=UTC))
+    for _ in range(n_units):
+        nwb.add_unit(spike_times=[0.0], obs_intervals=[[0.0, (per_unit + 1) / RATE_HZ]])
+    with NWBHDF5IO(str(path), "w") as io:
+        io.write(nwb)
+    rng = np.random.default_rng(1)
+    with h5py.File(path, "r+") as file:
+        units = file["units"]
+        attributes = dict(units["spike_times"].attrs)
+        del units["spike_times"]
+        n_spikes = n_units * per_unit
+        data = units.create_dataset(
+            "spike_times",
+            shape=(n_spikes,),
+            dtype="f8",
+            chunks=(min(n_spikes, 2**17),),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        for name, entry in attributes.items():
+            data.attrs[name] = entry
+        own = (np.arange(per_unit) + rng.uniform(0.0, 0.9, per_unit)) / RATE_HZ
+        own = np.round(own * 30_000) / 30_000  # at the clock of a probe
+        for unit in range(n_units):
+            data[unit * per_unit : (unit + 1) * per_unit] = own + unit / 30_000 / n_units
+        index = np.arange(1, n_units + 1) * per_unit
+        attributes = dict(units["spike_times_index"].attrs)
+        del units["spike_times_index"]
+        made = units.create_dataset("spike_times_index", data=index)
+        for name, entry in attributes.items():
+            made.attrs[name] = entry
+        made.attrs["target"] = data.ref
+
+
+if __name__ == "__main__":
+    main()

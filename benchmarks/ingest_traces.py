@@ -1,0 +1,118 @@
+"""How fast a large file of traces is ingested, beside plain h5py doing the same.
+
+Writes an imaging file of the size asked for (chunked, gzip), ingests it, and copies its samples
+with h5py: once with the codec and chunks of the record, once with those of the file.
+
+    .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+from separate import cost_of_copy, cost_of_ingest, cost_of_inspect, report
+
+SAMPLES = "/processing/ophys/DfOverF/RoiResponseSeries/data"
+ROIS = "/processing/ophys/DfOverF/RoiResponseSeries/rois"
+TABLE = "/processing/ophys/ImageSegmentation/PlaneSegmentation"
+PIECE = 2000
+
+
+def main() -> None:
+    """Write, ingest, copy, inspect; print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gb", type=float, default=2.0)
+    parser.add_argument("--units", type=int, default=5000)
+    parser.add_argument("--folder", type=Path, default=None)
+    chosen = parser.parse_args()
+    n_samples = int(chosen.gb * 1e9 / 4 / chosen.units)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
+        folder = Path(name)
+        nwb = folder / "traces.nwb"
+        write_traces(nwb, n_samples=n_samples, n_units=chosen.units)
+        size = nwb.stat().st_size / 1e9
+        print(f"{n_samples} x {chosen.units} samples, {size:.2f} GB on disk")
+        ingest = cost_of_ingest(nwb, folder)
+        record = folder / "recording.h5"
+        copies = {
+            "codec of the record": cost_of_copy(
+                nwb, SAMPLES, folder, like=record, like_place="activity/values"
+            ),
+            "codec of the file": cost_of_copy(nwb, SAMPLES, folder, like=nwb, like_place=SAMPLES),
+        }
+        report(ingest, copies, cost_of_inspect(nwb))
+
+
+def write_traces(path: Path, *, n_samples: int, n_units: int) -> None:
+    """An imaging file of slow waves and noise; samples are written with h5py, for speed."""
+    write_session(path, n_units=n_units)
+    rng = np.random.default_rng(1)
+    slow = np.cumsum(rng.normal(size=(PIECE, n_units)) * 0.02, axis=0)
+    piece = (slow + rng.normal(size=slow.shape) * 0.1).astype(np.float32)
+    with h5py.File(path, "r+") as file:
+        attributes = dict(file[SAMPLES].attrs)
+        del file[SAMPLES]
+        data = file.create_dataset(
+            SAMPLES,
+            shape=(n_samples, n_units),
+            dtype="f4",
+            chunks=(min(n_samples, 1000), min(n_units, 250)),
+            compression="gzip",
+            shuffle=True,
+        )
+        for start in range(0, n_samples, PIECE):
+            stop = min(start + PIECE, n_samples)
+            data[start:stop] = piece[: stop - start] * np.float32(1 + start / n_samples)
+        for name, entry in attributes.items():
+            data.attrs[name] = entry
+
+
+def write_session(path: Path, *, n_units: int) -> None:
+    """The same with two samples, by pynwb."""
+    from datetime import UTC, datetime
+
+    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.ophys import DfOverF, ImageSegmentation, OpticalChannel, RoiResponseSeries
+
+    nwb = NWBFile("Simulated waves.", "waves", datetime(2024, 1, 1, tzinfo=UTC))
+    plane = nwb.create_imaging_plane(
+        name="Plane",
+        description="None.",
+        device=nwb.create_device(name="Scope"),
+        optical_channel=OpticalChannel(name="c", description="c", emission_lambda=510.0),
+        excitation_lambda=920.0,
+        imaging_rate=30.0,
+        indicator="GCaMP",
+        location="V1",
+    )
+    module = nwb.create_processing_module("ophys", "Imaging.")
+    segmentation = ImageSegmentation()
+    module.add(segmentation)
+    table = segmentation.create_plane_segmentation(
+        name="PlaneSegmentation", description="Cells.", imaging_plane=plane
+    )
+    for unit in range(n_units):
+        table.add_roi(pixel_mask=[(unit % 500, unit // 500, 1.0)])
+    container = DfOverF()
+    module.add(container)
+    container.add_roi_response_series(
+        RoiResponseSeries(
+            name="RoiResponseSeries",
+            data=np.zeros((2, n_units), dtype=np.float32),
+            unit="dF/F",
+            rate=30.0,
+            rois=table.create_roi_table_region(
+                region=list(range(n_units)), description="All cells."
+            ),
+        )
+    )
+    with NWBHDF5IO(str(path), "w") as io:
+        io.write(nwb)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Work in a process of its own, with its time and its peak memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_FRAME = """
+import json, os, resource, sys, time
+sys.path.insert(0, {root!r})
+{imports}
+began = time.monotonic()
+{work}
+seconds = time.monotonic() - began
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps([seconds, peak]))
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work cost."""
+
+    seconds: float
+    peak_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s, peak {self.peak_bytes / 2**30:.2f} GiB"
+
+
+def cost_of(work: str, *, imports: str) -> Cost:
+    """Run Python code after its imports, which are not timed."""
+    code = _FRAME.format(
+        root=str(ROOT), imports=textwrap.dedent(imports), work=textwrap.dedent(work)
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr[-3000:])
+    seconds, peak = json.loads(done.stdout.splitlines()[-1])
+    return Cost(seconds=seconds, peak_bytes=peak)
+
+
+def cost_of_ingest(nwb: Path, folder: Path) -> Cost:
+    """The ingest stage on a file."""
+    return cost_of(
+        f"""
+        ingest(
+            StageRun(stage="ingest", experiment="e", recording="r"),
+            nwb=Path({str(nwb)!r}), options={{}}, subject="", strict=False,
+            output=Path({str(folder / "recording.h5")!r}),
+            quality=Path({str(folder / "quality.json")!r}),
+        )
+        """,
+        imports="""
+        from pathlib import Path
+        import pipeline.io.nwb.read
+        from pipeline.stages.ingest import ingest
+        from pipeline.stages.run_context import StageRun
+        """,
+    )
+
+
+def cost_of_inspect(nwb: Path) -> Cost:
+    """A whole process of ``python -m pipeline inspect``, its start and imports included."""
+    return cost_of(
+        f"""
+        import subprocess
+        command = [sys.executable, "-m", "pipeline", "inspect", {str(nwb)!r}]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd={str(ROOT)!r})
+        """,
+        imports="",
+    )
+
+
+def cost_of_copy(source: Path, place: str, folder: Path, *, like: Path, like_place: str) -> Cost:
+    """Plain h5py: read a dataset and write it with the codec and chunks of another.
+
+    Read and written in stretches of whole chunks of the source, on to the disk.
+    """
+    return cost_of(
+        f"""
+        with (
+            h5py.File({str(source)!r}) as source, h5py.File({str(like)!r}) as like,
+            h5py.File({str(folder / "copy.h5")!r}, "w", rdcc_nbytes=2**26) as target,
+        ):
+            data, model = source[{place!r}], like[{like_place!r}]
+            plan = model.id.get_create_plist()
+            if data.shape != model.shape:
+                sys.exit("the copy would have another shape")
+            space = h5py.h5s.create_simple(data.shape)
+            made = h5py.Dataset(
+                h5py.h5d.create(target.id, b"data", model.id.get_type(), space, plan)
+            )
+            step = data.chunks[0] * max(1, 2**26 // (data[:1].nbytes * data.chunks[0]))
+            for start in range(0, data.shape[0], step):
+                made[start : start + step] = data[start : start + step]
+        handle = os.open({str(folder / "copy.h5")!r}, os.O_RDWR)
+        os.fsync(handle)
+        """,
+        imports="import h5py, hdf5plugin",
+    )
+
+
+def report(ingest: Cost, copies: dict[str, Cost], inspect: Cost) -> None:
+    """Print all costs and the ratios."""
+    print(f"ingest: {ingest} (budget 2 GiB)")
+    for name, copy in copies.items():
+        print(f"plain h5py, {name}: {copy}; ingest has {copy.seconds / ingest.seconds:.2f} of its")
+        print("  speed (budget 0.80)")
+    print(f"inspect: {inspect.seconds:.1f} s (budget 3 s)")
