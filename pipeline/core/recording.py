@@ -208,8 +208,27 @@ class StimulusMovie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StimulusImages:
+    """Images shown to the animal in some order, each stored once; also frames in colour.
+
+    At ``time[i]`` the image ``values[shown[i]]`` appeared.
+    """
+
+    values: ArraySource = axes("image", "x", "y", "channel")
+    """Of type float32; one channel is grey, three are red, green and blue, a fourth how opaque."""
+    shown: NDArray[np.int64] = axes("time")
+    time: NDArray[np.float64] = axes("time", unit="s")
+    value_unit: str
+
+    def __post_init__(self) -> None:
+        sizes = check_axes(self)
+        if np.any((self.shown < 0) | (self.shown >= sizes["image"])):
+            raise ValueError("An image is shown that is not there.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BehaviourSeries:
-    """A measured series beside the activity: running, pupil, posture."""
+    """A measured or controlled series beside the activity: running, pupil, posture, light."""
 
     values: NDArray[np.float64] = axes("time", "channel")
     time: NDArray[np.float64] = axes("time", unit="s")
@@ -260,7 +279,7 @@ class Recording:
     epochs: pd.DataFrame = table("epoch", EPOCH_COLUMNS)
     intervals: Mapping[str, pd.DataFrame]
     """Every table of intervals in the file by name, with ``start_s`` and ``stop_s``."""
-    stimuli: Mapping[str, StimulusMovie]
+    stimuli: Mapping[str, StimulusMovie | StimulusImages]
     behaviour: Mapping[str, BehaviourSeries]
     about: About
     provenance: Provenance

@@ -28,7 +28,7 @@ def form(kind):
 @pytest.mark.parametrize(
     ("kind", "version", "known"),
     [
-        (Recording, RECORDING_VERSION, (2, "1d477069786b")),
+        (Recording, RECORDING_VERSION, (2, "fdde8a9d5aa0")),
         (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
     ],
 )

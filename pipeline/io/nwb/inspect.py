@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from pipeline.core.errors import DataError
 from pipeline.core.recording import About
 from pipeline.io.nwb.about import read_about
 from pipeline.io.nwb.calcium import Candidate, candidates
+from pipeline.io.nwb.electrodes import electrode_regions
+from pipeline.io.nwb.interval_series import interval_table
 from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, survey, text_attribute
 from pipeline.io.nwb.open import open_nwb
-from pipeline.io.nwb.series import behaviour_objects, stimulus_objects
+from pipeline.io.nwb.series import covariate_objects, image_objects
 from pipeline.io.nwb.spikes import units_object
 from pipeline.io.nwb.tables import as_label, is_text_column, row_ids, scalar_columns
 from pipeline.io.nwb.trials import interval_columns, interval_objects
@@ -90,6 +93,8 @@ class FileContents:
     cells: TableOffer | None
     """The table of units, or of the ROIs of the best traces."""
     has_units: bool
+    regions: Mapping[str, int]
+    """Regions by the electrodes of units, and how many units are there."""
     intervals: tuple[TableOffer, ...]
     stimuli: tuple[SeriesOffer, ...]
     behaviour: tuple[SeriesOffer, ...]
@@ -124,9 +129,10 @@ def inspect_file(path: Path) -> FileContents:
             traces=traces,
             cells=cells,
             has_units=units is not None,
+            regions=_regions(units),
             intervals=intervals,
-            stimuli=tuple(_series_offer(item) for item in stimulus_objects(contents)),
-            behaviour=tuple(_series_offer(item) for item in behaviour_objects(contents)),
+            stimuli=tuple(_series_offer(item) for item in image_objects(contents)),
+            behaviour=tuple(_series_offer(item) for item in covariate_objects(contents)),
             remarks=tuple(f"{note.place}: {note.text}" for note in contents.notes()),
             suggestion=_suggest(traces, cells, intervals, has_units=units is not None, about=about),
         )
@@ -213,6 +219,16 @@ def _cells(
     return _table_offer(table) if table is not None else None
 
 
+def _regions(units: NwbObject | None) -> dict[str, int]:
+    if units is None:
+        return {}
+    try:
+        labels = electrode_regions(units, n_units=len(row_ids(units.group)))
+    except DataError:
+        return {}
+    return dict(sorted(Counter(label for label in labels if label).items()))
+
+
 def _table_offer(item: NwbObject) -> TableOffer | None:
     try:
         columns = scalar_columns(item.group, n_rows=len(row_ids(item.group)))
@@ -223,7 +239,7 @@ def _table_offer(item: NwbObject) -> TableOffer | None:
 
 def _interval_offer(item: NwbObject) -> TableOffer | None:
     try:
-        columns = interval_columns(item)
+        columns = interval_table(item)[0] if item.is_a("IntervalSeries") else interval_columns(item)
     except DataError:
         return None
     return _offer_of(item, columns)
@@ -277,7 +293,11 @@ def _trial_table(intervals: tuple[TableOffer, ...]) -> TableOffer | None:
     by_name = {table.name: table for table in intervals if table.n_rows}
     if "trials" in by_name:
         return by_name["trials"]
-    custom = [table for name, table in by_name.items() if name not in ("epochs", "invalid_times")]
+    custom = [
+        table
+        for name, table in by_name.items()
+        if name not in ("epochs", "invalid_times") and table.path.startswith("/intervals/")
+    ]
     return max(custom, key=lambda table: table.n_rows, default=None)
 
 
@@ -315,7 +335,11 @@ def _units_lines(contents: FileContents) -> list[str]:
         return []
     if contents.traces or contents.cells is None:
         return ["a table of units; the traces come first unless column 'activity' says spikes"]
-    return [f"{contents.cells.path}  {contents.cells.n_rows} units"]
+    lines = [f"{contents.cells.path}  {contents.cells.n_rows} units"]
+    if contents.regions:
+        counts = ", ".join(f"{region} {count}" for region, count in contents.regions.items())
+        lines.append(f"regions by their electrodes: {counts}")
+    return lines
 
 
 def _column_lines(table: TableOffer | None) -> list[str]:

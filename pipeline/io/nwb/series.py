@@ -1,20 +1,44 @@
-"""Stimulus movies and behavioural series beside the activity."""
+"""Stimuli and behavioural series beside the activity."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import h5py
+import numpy as np
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
-from pipeline.core.recording import BehaviourSeries, StimulusMovie
+from pipeline.core.recording import BehaviourSeries, StimulusImages, StimulusMovie
+from pipeline.io.nwb.images import frame_source, indexed, is_colour, shown_images
 from pipeline.io.nwb.objects import NwbObject, Survey, child, text_attribute
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import scaled
-from pipeline.io.nwb.values import check_filters, is_numeric, read_all, scaling, time_base
+from pipeline.io.nwb.values import (
+    check_filters,
+    check_size,
+    is_numeric,
+    read_all,
+    scaling,
+    time_base,
+)
 
 STIMULUS_GROUPS = ("/stimulus/presentation", "/stimulus/templates")
+BEHAVIOUR_MODULES = ("behavior", "behaviour")
+BEHAVIOUR_CONTAINERS = (
+    "BehavioralTimeSeries",
+    "BehavioralEvents",
+    "Position",
+    "CompassDirection",
+    "EyeTracking",
+    "PupilTracking",
+)
+PLAIN_TYPES = ("TimeSeries", "SpatialSeries")
+"""Types of series among raw acquisitions that may be behaviour; others are signals of devices."""
+NO_COVARIATES = ("RoiResponseSeries", "IntervalSeries", "ImageSeries", "IndexSeries")
+MAX_COVARIATE_GB = 0.5
+"""Larger series are raw signals of devices, not what an animal did."""
 
 
 def stimulus_objects(contents: Survey) -> tuple[NwbObject, ...]:
@@ -24,49 +48,88 @@ def stimulus_objects(contents: Survey) -> tuple[NwbObject, ...]:
     )
 
 
-def behaviour_objects(contents: Survey) -> tuple[NwbObject, ...]:
-    """Series in a processing module called behavior or behaviour."""
-    return tuple(
+def image_objects(contents: Survey) -> tuple[NwbObject, ...]:
+    """Movies and images that were shown; a template that a series shows by numbers is left out."""
+    found = [
         item
-        for item in contents.of_type("TimeSeries", under="/processing")
-        if item.path.split("/")[2].lower() in ("behavior", "behaviour")
-        and not item.is_a("RoiResponseSeries")
-        and not item.is_a("IntervalSeries")
-    )
+        for item in stimulus_objects(contents)
+        if item.is_a("ImageSeries") or item.is_a("IndexSeries") or not _is_covariate(contents, item)
+    ]
+    used = [_indexed(item) for item in found if item.is_a("IndexSeries")]
+    return tuple(item for item in found if item.group not in used)
+
+
+def covariate_objects(contents: Survey) -> tuple[NwbObject, ...]:
+    """Series of what the animal did, and of stimuli with a value or two at a time."""
+    return tuple(item for item in contents.of_type("TimeSeries") if _is_covariate(contents, item))
+
+
+def _is_covariate(contents: Survey, item: NwbObject) -> bool:
+    if any(item.is_a(kind) for kind in NO_COVARIATES):
+        return False
+    section, *below = item.path.strip("/").split("/")
+    if contents.type_at(item.parent_path) in BEHAVIOUR_CONTAINERS:
+        return section in ("processing", "acquisition")
+    if section == "processing":
+        return below[0].lower() in BEHAVIOUR_MODULES
+    if section == "acquisition":
+        return len(below) == 1 and item.type in PLAIN_TYPES
+    return item.path.startswith("/stimulus/presentation/") and _is_table(item)
+
+
+def _is_table(item: NwbObject) -> bool:
+    try:
+        data = child(item.group, "data")
+    except DataError:
+        return False
+    return isinstance(data, h5py.Dataset) and len(data.shape) in (1, 2) and is_numeric(data)
+
+
+def _indexed(item: NwbObject) -> h5py.Group | None:
+    try:
+        return indexed(item)
+    except DataError:
+        return None
 
 
 def read_stimuli(
     contents: Survey, *, options: ReadOptions
-) -> tuple[Mapping[str, StimulusMovie], tuple[Note, ...]]:
-    """Movies by name, whose frames are still in the file.
+) -> tuple[Mapping[str, StimulusMovie | StimulusImages], tuple[Note, ...]]:
+    """Movies and images by name, whose frames are still in the file.
 
     What cannot be used is told in a note: activity does not depend on it.
     """
-    movies: dict[str, StimulusMovie] = {}
+    movies: dict[str, StimulusMovie | StimulusImages] = {}
     notes: tuple[Note, ...] = ()
-    for item in stimulus_objects(contents):
+    for item in image_objects(contents):
         try:
-            data, reason = _frames(item)
-            if data is not None:
-                movies[_free_name(item, movies)] = _movie(item, data, options=options)
+            movies[_free_name(item, movies)] = (
+                shown_images(item, options=options)
+                if item.is_a("IndexSeries")
+                else _movie(item, options=options)
+            )
         except DataError as error:
-            reason = error.found
-        if reason:
-            text = f"Stimulus not read: {reason}."
+            text = f"Stimulus not read: {error.found}."
             notes += (Note(code="IN-T11", kind="info", place=item.path, text=text),)
     return movies, notes
 
 
 def read_behaviour(contents: Survey) -> tuple[Mapping[str, BehaviourSeries], tuple[Note, ...]]:
-    """Behavioural series by name, each as a table of time x channel."""
+    """Covariates by name, each as a table of time x channel.
+
+    A fault is a warning where the file itself calls the series behaviour, else a remark.
+    """
     found: dict[str, BehaviourSeries] = {}
     notes: tuple[Note, ...] = ()
-    for item in behaviour_objects(contents):
+    for item in covariate_objects(contents):
         try:
             found[_free_name(item, found)] = _behaviour(item)
         except DataError as error:
             text = f"Behavioural series not read: {error.found}."
-            notes += (Note(code="IN-T12", kind="warn", place=item.path, text=text),)
+            kind: Literal["info", "warn"] = (
+                "warn" if item.path.startswith("/processing/") else "info"
+            )
+            notes += (Note(code="IN-T12", kind=kind, place=item.path, text=text),)
     return found, notes
 
 
@@ -81,22 +144,38 @@ def _free_name(item: NwbObject, taken: Mapping[str, object]) -> str:
     return name
 
 
-def _frames(item: NwbObject) -> tuple[h5py.Dataset | None, str]:
-    """The frames of a movie, or why there are none to read."""
-    data = child(item.group, "data")
-    external = item.group.get("external_file", getlink=True) is not None
-    if not isinstance(data, h5py.Dataset) or 0 in data.shape:
-        return None, "its frames lie in external files" if external else "it holds no frames"
-    if len(data.shape) != 3 or not is_numeric(data):
-        return None, f"it is {data.dtype} of shape {data.shape}, not a movie of time x X x Y"
-    return data, ""
-
-
-def _movie(item: NwbObject, data: h5py.Dataset, *, options: ReadOptions) -> StimulusMovie:
-    frames = scaled(data, max_gb=options.max_series_gb)
-    check_filters(data)
+def _movie(item: NwbObject, *, options: ReadOptions) -> StimulusMovie | StimulusImages:
+    data = _frames(item)
     time = time_base(item.group, n_samples=data.shape[0])
-    return StimulusMovie(values=frames, time=time, value_unit=text_attribute(data, "unit"))
+    unit = text_attribute(data, "unit")
+    if is_colour(data):
+        frames = frame_source(data, options=options)
+        order = np.arange(data.shape[0], dtype=np.int64)
+        return StimulusImages(values=frames, shown=order, time=time, value_unit=unit)
+    check_filters(data)
+    frames = scaled(data, max_gb=options.max_series_gb)
+    return StimulusMovie(values=frames, time=time, value_unit=unit)
+
+
+def _frames(item: NwbObject) -> h5py.Dataset:
+    """The frames of a movie.
+
+    Raises
+    ------
+    DataError
+        If there are none in the file.
+    """
+    data = child(item.group, "data")
+    if not isinstance(data, h5py.Dataset) or 0 in data.shape:
+        external = item.group.get("external_file", getlink=True) is not None
+        found = "its frames lie in external files" if external else "it holds no frames"
+    elif not is_numeric(data) or not (len(data.shape) == 3 or is_colour(data)):
+        found = f"it is {data.dtype} of shape {data.shape}, not a movie of time x X x Y"
+    else:
+        return data
+    raise DataError(
+        code="IN-T11", place=item.path, found=found, fix="store the frames in the file as numbers"
+    )
 
 
 def _behaviour(item: NwbObject) -> BehaviourSeries:
@@ -109,6 +188,7 @@ def _behaviour(item: NwbObject) -> BehaviourSeries:
             found=f"its samples are no numeric table ({shape})",
             fix="store one or two axes of numbers, time first",
         )
+    check_size(data, max_gb=MAX_COVARIATE_GB)
     conversion, offset = scaling(data)
     time = time_base(item.group, n_samples=data.shape[0])
     values = read_all(data).reshape(data.shape[0], -1) * conversion + offset

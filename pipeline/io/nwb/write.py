@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from pipeline.core.arrays import loaded
 from pipeline.core.errors import EnvironmentFault
-from pipeline.core.recording import UNIT_COLUMNS, Recording, SampledActivity, SpikeTrains
+from pipeline.core.recording import (
+    UNIT_COLUMNS,
+    Recording,
+    SampledActivity,
+    SpikeTrains,
+    StimulusImages,
+    StimulusMovie,
+)
 from pipeline.io.nwb.tables import is_text_column
 from pipeline.io.nwb.units import REGION_COLUMNS
 
@@ -361,19 +368,12 @@ def _add_rows(table: pd.DataFrame, *, column: Any, row: Any) -> None:
 def _add_series(nwb: Any, recording: Recording) -> None:
     from pynwb import TimeSeries
     from pynwb.behavior import BehavioralTimeSeries
-    from pynwb.image import ImageSeries
 
-    for name, movie in recording.stimuli.items():
-        nwb.add_stimulus(
-            ImageSeries(
-                name=name,
-                description="Frames shown; axes time, x, y.",
-                data=_packed(_whole_levels(loaded(movie.values)[0])),
-                unit=movie.value_unit or "n.a.",
-                format="raw",
-                **_clock(movie.time),
-            )
-        )
+    for name, stimulus in recording.stimuli.items():
+        if isinstance(stimulus, StimulusImages) and not _is_movie(stimulus):
+            _add_images(nwb, name, stimulus)
+        else:
+            _add_movie(nwb, name, stimulus)
     if not recording.behaviour:
         return
     container = BehavioralTimeSeries()
@@ -396,6 +396,57 @@ def _whole_levels(frames: NDArray[np.float32]) -> NDArray[np.float32 | np.uint8]
     with np.errstate(invalid="ignore"):  # NaN is no level
         levels = frames.astype(np.uint8)
     return levels if np.array_equal(levels, frames) else frames
+
+
+def _is_movie(stimulus: StimulusImages) -> bool:
+    """Whether every image is shown once, in order, and in colour: a movie then."""
+    n_images, *_, n_channels = stimulus.values.shape  # noqa: PD011  an array of ours
+    return n_channels > 1 and np.array_equal(stimulus.shown, np.arange(n_images))
+
+
+def _add_movie(nwb: Any, name: str, movie: StimulusMovie | StimulusImages) -> None:
+    from pynwb.image import ImageSeries
+
+    axes = "time, x, y" + (", channel" if isinstance(movie, StimulusImages) else "")
+    nwb.add_stimulus(
+        ImageSeries(
+            name=name,
+            description=f"Frames shown; axes {axes}.",
+            data=_packed(_whole_levels(loaded(movie.values)[0])),
+            unit=movie.value_unit or "n.a.",
+            format="raw",
+            **_clock(movie.time),
+        )
+    )
+
+
+def _add_images(nwb: Any, name: str, stimulus: StimulusImages) -> None:
+    from pynwb.base import ImageReferences, Images
+    from pynwb.image import GrayscaleImage, IndexSeries, RGBAImage, RGBImage
+
+    values = loaded(stimulus.values)[0]
+    kind = {1: GrayscaleImage, 3: RGBImage, 4: RGBAImage}[values.shape[-1]]
+    images = [
+        kind(name=f"image_{number:06d}", data=image[..., 0] if image.shape[-1] == 1 else image)
+        for number, image in enumerate(values)
+    ]
+    container = Images(
+        name=f"{name}_images",
+        description="Images shown; axes x, y, channel.",
+        images=images,
+        order_of_images=ImageReferences(name="order_of_images", data=images),
+    )
+    nwb.add_stimulus_template(container)
+    nwb.add_stimulus(
+        IndexSeries(
+            name=name,
+            description="Which image was shown.",
+            data=stimulus.shown.astype(np.uint32),
+            indexed_images=container,
+            unit="N/A",
+            **_clock(stimulus.time),
+        )
+    )
 
 
 def _clock(time: NDArray[np.float64]) -> Mapping[str, Any]:

@@ -166,3 +166,24 @@ def test_a_large_series_is_not_read(path):
     began = time.monotonic()
     assert inspect_file(path).traces[0].shape == (2**28, 4)
     assert time.monotonic() - began < 3
+
+
+def test_regions_by_electrodes_and_marks_of_intervals_are_offered(path):
+    from pynwb.behavior import BehavioralEpochs
+    from pynwb.misc import IntervalSeries
+
+    nwb = new_session()
+    group = nwb.create_electrode_group("shank", "Shank.", "CA1", nwb.create_device(name="probe"))
+    nwb.add_electrode(location="brain_region: CA3; hemisphere: left", group=group)
+    for _ in range(2):
+        nwb.add_unit(spike_times=[1.0, 2.0], electrodes=[0])
+    bouts = IntervalSeries(name="bouts", data=[1, -1, 1, -1], timestamps=[0.0, 1.0, 2.0, 3.0])
+    module = nwb.create_processing_module("behavior", "Behaviour.")
+    module.add(BehavioralEpochs(interval_series=[bouts]))
+    contents = inspect_file(save(nwb, path))
+    assert dict(contents.regions) == {"CA3": 2}
+    assert [(table.name, table.n_rows) for table in contents.intervals] == [("bouts", 2)]
+    assert "regions by their electrodes: CA3 2" in describe(
+        contents, experiment="mice", recording="day1"
+    )
+    assert contents.suggestion["intervals"] == ""
