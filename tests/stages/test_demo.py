@@ -21,6 +21,8 @@ from pipeline.core.rng import stream
 from pipeline.io.nwb.read import read_recording
 from pipeline.io.records import read_record, write_record
 from pipeline.io.sheets import read_sheet
+from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.grade import grade_units
 from pipeline.stages.demo import SEED, cortex, retina, write, write_demo
 from tests.support.records import assert_same, provenance
 
@@ -130,6 +132,15 @@ def test_the_retina_is_read_as_simulated_without_a_remark(demo, retina_session):
     blocks = recording.intervals["movie_blocks"]
     assert blocks["stimulus_id"].tolist() == session.blocks["stimulus_id"].tolist()
     assert set(blocks["kind"]) == {"natural", "checkerboard", "flicker"}
+
+
+@pytest.mark.parametrize("experiment", ["worms", "cortex", "retina"])
+def test_every_unit_is_good_and_nothing_is_warned_about(demo, experiment):
+    for row in of_experiment(demo, experiment):
+        recording, _ = as_read(row)
+        _, grades, notes = grade_units(recording, QualityConfig())
+        assert [note for note in notes if note.kind != "info"] == []
+        assert all(grades.units["good"])
 
 
 def test_files_are_small_and_hold_their_movies_as_bytes(demo):

@@ -277,7 +277,7 @@ def _blocks(epochs: pd.DataFrame) -> pd.DataFrame:
             "start_s": start + block * length,
             "stop_s": start + (block + 1) * length,
             "kind": kind_of(block),
-            "stimulus_id": f"{label} {block + 1}",
+            "stimulus_id": f"{'movie' if label == 'movie' else 'segment'} {block + 1}",
         }
         for start, stop, label in movies[["start_s", "stop_s", "label"]].itertuples(index=False)
         for block in range(round((stop - start) / length))

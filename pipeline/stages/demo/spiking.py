@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from pipeline.core.recording import SpikeTrains
 
-REFRACTORY_S = 0.0015
-"""No two spikes of a unit are closer, unless a step would be more than half full of pauses."""
+REFRACTORY_S = 0.0016
+"""No two spikes of a unit are closer, unless pauses would then fill more of a step than allowed."""
+MOST_PAUSE = 0.95
+"""Share of a step that refractory pauses may fill."""
 SAMPLING_HZ = 2**15
 """Of the simulated acquisition. Spike times are whole samples; in a power of two they pack well."""
 
@@ -35,7 +37,7 @@ def spike_trains(
         Stretches in which spikes could be seen, shape (interval, 2), s.
     """
     a_cell = counts.T.ravel()
-    pause = np.minimum(REFRACTORY_S, step_s / (2 * np.maximum(a_cell, 1)))
+    pause = np.minimum(REFRACTORY_S, MOST_PAUSE * step_s / np.maximum(a_cell, 1))
     cell = np.repeat(np.arange(a_cell.size), a_cell)
     # Sorted times in what the refractory pauses leave of a step, then the pauses put back.
     within = rng.random(cell.size) * (step_s - pause * a_cell)[cell]

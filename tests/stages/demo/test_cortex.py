@@ -189,16 +189,31 @@ def test_one_area_does_not_answer_to_them(session, answers):
     assert np.mean(decoded(found) == np.arange(12)) < 0.17  # chance is 0.08
 
 
-def test_running_is_smooth_and_moves_rates_moderately(session, counts):
-    truth = session.clusters
+def speed_of_bins(session):
+    middle = session.clusters.bin_start + BIN_S / 2
+    return np.interp(middle, session.speed_time, session.speed)
+
+
+def test_running_is_smooth_and_goes_with_the_states(session):
     assert session.speed.min() > 0
     assert np.abs(np.diff(session.speed)).max() < 1.5
-    by_bin = np.interp(truth.bin_start + BIN_S / 2, session.speed_time, session.speed)
-    speed = by_bin[truth.bin_observed]
+    running = session.clusters.state_of_bin == 2
+    speed = speed_of_bins(session)
+    assert speed[running].mean() > 3 * speed[~running].mean()
+
+
+def test_running_moves_the_rates_of_all_units_moderately(session, counts):
+    truth = session.clusters
+    own = truth.trajectory[:, truth.cluster_of_unit]
+    shared = own[..., 0] + np.sum(own[..., 1:] * truth.loading, axis=-1)
+    spontaneous = truth.bin_start + BIN_S <= 45.0
+    rate = truth.mean_count[spontaneous] / BIN_S
+    gain = np.log(rate) - truth.baseline - shared[spontaneous]
+    assert np.ptp(gain, axis=1).max() < 1e-9  # the same for all
+    assert np.corrcoef(gain[:, 0], speed_of_bins(session)[spontaneous])[0, 1] > 0.99
+    assert 0.2 < np.ptp(gain) < 0.6
     population = np.log(counts + 0.5).mean(axis=1)
-    assert 0.2 < np.corrcoef(speed, population)[0, 1] < 0.8
-    state = truth.state_of_bin[truth.bin_observed]
-    assert speed[state == 2].mean() > 3 * speed[state != 2].mean()
+    assert 0.2 < np.corrcoef(speed_of_bins(session)[truth.bin_observed], population)[0, 1] < 0.8
 
 
 def test_a_session_has_grey_screen_around_its_gratings_and_pauses_between(session):

@@ -133,13 +133,13 @@ def test_the_same_frames_have_the_same_name_and_are_shown_as_often_as_told(sessi
         by_name.setdefault(row.stimulus_id, []).append(shown)
     for name, shown in by_name.items():
         assert len(set(shown)) == 1
-        assert len(shown) == (N_REPEATS if name.startswith("repeated") else 1)
+        assert len(shown) == (N_REPEATS if name.startswith("segment") else 1)
     assert len({shown[0] for shown in by_name.values()}) == len(by_name) == 56
 
 
 def test_trials_are_the_blocks_that_are_shown_again(session):
     counts = session.trials["condition"].value_counts()
-    assert counts.to_dict() == {f"repeated movie {i}": N_REPEATS for i in range(1, 7)}
+    assert counts.to_dict() == {f"segment {i}": N_REPEATS for i in range(1, 7)}
     for _, rows in session.trials.groupby("condition"):
         assert rows["repeat"].tolist() == list(range(N_REPEATS))
         assert np.all(np.diff(rows["start_s"]) > 0)
