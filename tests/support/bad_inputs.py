@@ -24,10 +24,10 @@ import numpy as np
 
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
+from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.io.documents import read_document
 from pipeline.io.records import read_record
-from pipeline.stages.ingest import Quality
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("watched_child.py")

@@ -72,6 +72,7 @@ def ingest() -> int:
             options=asdict(row.options),
             subject=row.subject,
             strict=project.settings.prepare.strict,
+            limits=project.settings.prepare.quality.model_dump(),
         ),
     )
     runpy.run_path(str(ROOT / "workflow" / "scripts" / "ingest.py"), {"snakemake": job})
