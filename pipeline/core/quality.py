@@ -23,7 +23,9 @@ class Measure:
 
 
 TRACE_MEASURES: Mapping[str, Measure] = {
-    "missing": Measure(title="Missing (%)", meaning="Samples that are not there."),
+    "missing": Measure(
+        title="Missing (%)", meaning="Share of samples that are NaN or infinite in the file."
+    ),
     "noise": Measure(
         title="Noise",
         meaning="Standard deviation of sample-to-sample noise, in the unit of the trace: the "
@@ -53,7 +55,8 @@ TRACE_MEASURES: Mapping[str, Measure] = {
     "baseline_loss": Measure(
         title="Baseline lost (%)",
         meaning="Fall of the baseline (20th percentile) from the first to the last tenth of the "
-        "recording, as a share of the first: bleaching. Only of raw fluorescence and ratios.",
+        "recording, as a share of the first: bleaching where most units have it; negative where it "
+        "rises. Only of raw fluorescence and of ratios.",
     ),
     "drift": Measure(
         title="Drift (share of range)",
@@ -68,7 +71,7 @@ TRACE_MEASURES: Mapping[str, Measure] = {
 """Measures of sampled traces, in the order in which they are shown."""
 
 SPIKE_MEASURES: Mapping[str, Measure] = {
-    "n_spikes": Measure(title="Spikes", meaning="All of them."),
+    "n_spikes": Measure(title="Spikes", meaning="Number of spikes in the file."),
     "rate_hz": Measure(title="Rate (Hz)", meaning="Spikes a second while the unit was observed."),
     "violations": Measure(
         title="Violations (%)",

@@ -11,13 +11,19 @@ from pipeline.core.arrays import blocks
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome, Status
 from pipeline.core.parts import Check, Figure, Number, Section, Table, status_from_checks
+from pipeline.core.quality import Grades
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.report.contents import behaviour_table, condition_table, stimulus_table
+from pipeline.report.example_units import MOST_RECORDINGS, example_units
 from pipeline.report.overview import overview, signal_words
+from pipeline.report.unit_quality import distributions, measure_table, unit_table
 
 LEAST_USED = 0.8
 """Share of units below which leaving the others out may change the picture."""
 MOST_MISSING = 0.05
 """Share of samples above which gaps may change the picture."""
+MOST_DOUBTFUL = 0.2
+"""Share of units with a remark above which results may be about their faults."""
 TOLD_REMARKS = 3
 LONGEST_REMARK = 200
 """Remarks, and letters of one, that the check tells; the table has all."""
@@ -29,8 +35,9 @@ def data_section(
     recordings: Sequence[Recording],
     notes: Mapping[str, Sequence[Note]],
     failures: Mapping[str, Outcome] | None = None,
+    grades: Mapping[str, Grades] | None = None,
 ) -> Section:
-    """The section ``data`` of a report: tables, remarks, and an overview of each recording.
+    """The section ``data`` of a report: what was read, remarks, and how good each unit is.
 
     Parameters
     ----------
@@ -40,10 +47,13 @@ def data_section(
         Recording id to remarks made while reading it.
     failures
         Recording id to what happened, for those that could not be read.
+    grades
+        Recording id to how its units were graded.
     """
     failed = failures or {}
+    graded = {each.id: (grades or {}).get(each.id, Grades()) for each in recordings}
     rows = recording_rows(recordings)
-    checks = data_checks(recordings, notes, failed)
+    checks = data_checks(recordings, notes, failed, graded)
     if not recordings:
         first = next(iter(failed.values()), None)
         return Section(
@@ -61,6 +71,11 @@ def data_section(
     figures: list[Figure] = [
         overview(recording, n_recordings=len(recordings)) for recording in recordings
     ]
+    examples = [
+        figure
+        for recording in recordings[:MOST_RECORDINGS]
+        for figure in example_units(recording, graded[recording.id])
+    ]
     return Section(
         id="data",
         title="Data",
@@ -72,6 +87,13 @@ def data_section(
             *_unused_table(recordings),
             *_note_table(notes),
             *figures,
+            *distributions(recordings, graded),
+            *examples,
+            *unit_table(recordings, graded),
+            *measure_table(recordings, graded),
+            *condition_table(recordings),
+            *behaviour_table(recordings),
+            *stimulus_table(recordings),
         ),
         checks=checks,
         numbers={
@@ -79,6 +101,7 @@ def data_section(
             "n_failed": len(failed),
             "n_units": sum(len(recording.units) for recording in recordings),
             "n_units_used": sum(_n_used(recording) for recording in recordings),
+            "n_units_doubtful": sum(_n_doubtful(graded[each.id]) for each in recordings),
             "share_missing": missing_share(recordings),
             "duration_s": sum(_duration(recording) for recording in recordings),
         },
@@ -118,8 +141,9 @@ def data_checks(
     recordings: Sequence[Recording],
     notes: Mapping[str, Sequence[Note]],
     failures: Mapping[str, Outcome],
+    grades: Mapping[str, Grades],
 ) -> tuple[Check, ...]:
-    """Whether recordings were read, units used, samples there, and files unremarkable."""
+    """Whether recordings were read, units used and clear, samples there, files unremarkable."""
     total = len(recordings) + len(failures)
     checks = [
         Check(
@@ -135,6 +159,7 @@ def data_checks(
     ]
     if recordings:
         checks += [_used_check(recordings), *_missing_check(recordings), _note_check(notes)]
+        checks += _doubt_check(recordings, grades)
     return tuple(checks)
 
 
@@ -152,6 +177,31 @@ def _used_check(recordings: Sequence[Recording]) -> Check:
         meaning=few if enough else "Results describe a selection of the recorded units.",
         advice="" if enough else "Read the reasons below before generalising.",
     )
+
+
+def _doubt_check(recordings: Sequence[Recording], grades: Mapping[str, Grades]) -> list[Check]:
+    known = [grades[recording.id] for recording in recordings if grades[recording.id].units]
+    used = sum(sum(map(bool, each.units["good"])) for each in known)
+    if not used:
+        return []
+    doubtful = sum(map(_n_doubtful, known))
+    few = doubtful <= MOST_DOUBTFUL * used
+    return [
+        Check(
+            name="Units without remarks",
+            status="pass" if few else "warn",
+            value=f"{used - doubtful} of {used} ({100 * (used - doubtful) / used:.0f} %)",
+            threshold=f"at least {100 * (1 - MOST_DOUBTFUL):.0f} %",
+            meaning="No unit that is used is doubtful."
+            if not doubtful
+            else "Few of the units used are doubtful."
+            if few
+            else "Many of the units used are doubtful, so that results may be about their faults.",
+            advice=""
+            if few
+            else "See the units below; prepare.quality has settings that leave units out.",
+        )
+    ]
 
 
 def _missing_check(recordings: Sequence[Recording]) -> list[Check]:
@@ -353,6 +403,12 @@ def _failure_table(failures: Mapping[str, Outcome]) -> list[Table]:
 
 def _n_used(recording: Recording) -> int:
     return int(recording.units["good"].to_numpy(dtype=bool).sum())
+
+
+def _n_doubtful(grades: Grades) -> int:
+    """Units that are used though something is doubtful about them."""
+    pairs = zip(grades.units.get("good", ()), grades.units.get("remarks", ()), strict=True)
+    return sum(bool(good and remark) for good, remark in pairs)
 
 
 def _duration(recording: Recording) -> float:

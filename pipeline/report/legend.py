@@ -65,8 +65,8 @@ def legend(panel: Panel) -> tuple[Entry, ...]:
 def shared_legend(figure: Figure) -> tuple[Entry, ...]:
     """What several panels would tell in the same words, told once for the figure.
 
-    Spans, where all panels with spans have the same labels; missing cells, where several panels
-    have some.
+    Spans, where all panels with spans have the same labels; curves, where all panels have the
+    same; missing cells, where several panels have some.
     """
     if len(figure.panels) < 2:
         return ()
@@ -75,6 +75,8 @@ def shared_legend(figure: Figure) -> tuple[Entry, ...]:
     keys = {each for each in spans if each}
     missing = [one for each in entries for one in each if one.shade == "missing" and one.label]
     common = keys.pop() if len(keys) == 1 and sum(map(bool, spans)) > 1 else ()
+    curves = {tuple(one for one in each if one.kind == "line") for each in entries}
+    common += curves.pop() if len(curves) == 1 else ()
     return common + (tuple(missing[:1]) if len(missing) > 1 else ())
 
 

@@ -61,7 +61,8 @@ def report(
     html, document
         ``report.html`` and ``report.json``.
     """
-    notes = {name: read_document(path, Quality).notes for name, path in qualities.items()}
+    quality = {name: read_document(path, Quality) for name, path in qualities.items()}
+    notes = {name: each.notes for name, each in quality.items()}
     notes |= {name: (left_out_note(reason),) for name, reason in left_out.items()}
     with ExitStack() as opened:
         records = {
@@ -74,7 +75,9 @@ def report(
             experiment=run.experiment,
             version=pipeline.__version__,
             sections=(
-                data_section(found, notes, failures),
+                data_section(
+                    found, notes, failures, {name: each.grades for name, each in quality.items()}
+                ),
                 *(method_section(name, sections) for name in registry.announced()),
             ),
             recordings=recordings_shown(found, failures),

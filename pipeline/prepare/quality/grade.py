@@ -187,8 +187,8 @@ def _notes(
         notes += (_identical_note(measured.identical, ids=ids, place=place),)
     if "violations" in measured.not_assessed:
         text = (
-            f"Refractory violations, contamination and presence were not assessed: "
-            f"{measured.not_assessed['violations']}. Look at these spikes in wider bins only."
+            f"{measured.not_assessed['violations'].capitalize()}; refractory violations, "
+            "contamination and presence were not assessed."
         )
         notes += (Note(code="IN-S20", kind="warn", place=place, text=text),)
     return notes

@@ -200,7 +200,7 @@ def examine_times(activity: SpikeTrains) -> Times:
     where = "on a coarse grid" if width is None else f"evenly spread inside bins of {width:.4g} s"
     return Times(
         real=False,
-        reason=f"spike times lie {where}, so that what happened within it is not known",
+        reason=f"spike times lie {where} and say nothing finer",
     )
 
 
