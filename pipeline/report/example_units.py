@@ -199,5 +199,5 @@ def _caption(activity: SampledActivity | SpikeTrains, counts: dict[int, int]) ->
     unused = ", then units that are not used" if counts[UNUSED] else ""
     return (
         f"{drawn}. First the units nearest the median of the measure in their titles, then "
-        f"doubtful ones or those lowest in it{unused}. {good}."
+        f"doubtful ones or those lowest in it{unused}, each kind in its colour. {good}."
     )

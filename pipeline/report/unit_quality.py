@@ -16,6 +16,16 @@ SHOWN = (
     *("rate_hz", "rate_change", "contamination", "presence"),
 )
 """Measures whose distributions are drawn."""
+GOOD = {
+    "snr": "SNR above 5",
+    "skew": "skew above 0",
+    "drift": "drift near 0",
+    "rate_hz": "rates that suit the region",
+    "rate_change": "change of rate near 0",
+    "contamination": "contamination below 10 %",
+    "presence": "presence near 100 %",
+}
+"""What good units have, for the caption."""
 LEAST_VALUES = 5
 """Units with a measure without which its distribution is not drawn."""
 MOST_CURVES = 6
@@ -132,6 +142,7 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
     """How the numbers are distributed over the units used, a curve a recording."""
     panels: list[Lines] = []
     findings: list[str] = []
+    drawn: list[str] = []
     for name in SHOWN:
         samples = {
             recording.id: values_of(graded[recording.id], name)
@@ -148,6 +159,7 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
             samples = {f"all {len(samples)} recordings": pooled}
         title = MEASURES[name].title
         panels.append(_cumulative(samples, pooled, title=title))
+        drawn.append(name)
         findings.append(f"{title} {_short(float(np.median(pooled)))}")
     if not panels:
         return []
@@ -160,9 +172,11 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
             caption=(
                 "Share of the units used that have at most the value on the horizontal axis"
                 + (", a curve a recording" if several else "")
-                + "; the axis ends at the 1st and 99th percentile. Good: steep curves far right in "
-                "SNR and presence, near 0 in drift, change of rate and contamination, and alike in "
-                "all recordings. Bad: a long flat tail, or one recording apart from the others."
+                + "; axes end at the 1st and 99th percentile. Good: "
+                + "; ".join(GOOD[name] for name in drawn if name in GOOD)
+                + (", and curves alike in all recordings" if several else "")
+                + ". Bad: a long tail on the other side"
+                + (", or one recording apart from the others." if several else ".")
             ),
             alt="Cumulative distributions over units of "
             + ", ".join(panel.x_title for panel in panels)
