@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -128,8 +129,6 @@ def _rounded(value: float) -> float | None:
 
 
 def _natural(name: str) -> tuple[float, str]:
-    """Names that are numbers in the order of the numbers, then the others."""
-    try:
-        return float(name), name
-    except ValueError:
-        return float("inf"), name
+    """Names that begin with a number in the order of the numbers, then the others."""
+    found = re.match(r"[+-]?\d+(\.\d+)?", name)
+    return (float(found[0]), name) if found else (float("inf"), name)

@@ -19,7 +19,7 @@ TYPICAL, DOUBTFUL, UNUSED = 0, 1, 2
 EXAMPLES = {TYPICAL: 2, DOUBTFUL: 2, UNUSED: 2}
 MOST_RECORDINGS = 10
 """Recordings whose units are shown."""
-TRACE_BINS = 240
+TRACE_BINS = 200
 RATE_BINS = 120
 JUDGED_BY = {"calcium": "snr", "spikes": "rate_hz"}
 """The number by which a unit is typical, or among the least clear."""
@@ -158,8 +158,8 @@ def _rate_panels(activity: SpikeTrains, units: NDArray[np.intp]) -> list[Curve]:
 
 
 def _short(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Four digits, which is more than can be seen."""
-    return np.array([float(f"{value:.4g}") for value in values.tolist()])
+    """Three digits, which is more than can be seen."""
+    return np.array([float(f"{value:.3g}") for value in values.tolist()])
 
 
 def _y_title(activity: SampledActivity | SpikeTrains) -> str:

@@ -13,7 +13,7 @@ from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 
 MOST_ROWS = 300
 MOST_COLUMNS = 600
-CELLS_PER_PAGE = 420_000
+CELLS_PER_PAGE = 400_000
 """Cells of all overviews together; about one byte of the page each."""
 MOST_LABELS = 24
 """Labels of spans, and rows of the timeline."""

@@ -31,7 +31,7 @@ LEAST_VALUES = 5
 MOST_CURVES = 6
 """Recordings drawn one by one; more are pooled."""
 CURVE_POINTS = 101
-MOST_ROWS = 150
+MOST_ROWS = 100
 """Units in the table; units that are neither unused nor doubtful are left out first."""
 
 ALWAYS_TOLD = ("Unit", "Grade")
@@ -153,14 +153,15 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
         if not samples:
             continue
         pooled = np.concatenate(list(samples.values()))
-        if np.ptp(pooled) == 0:
-            continue
+        title = MEASURES[name].title
+        findings.append(f"{title} {_short(float(np.median(pooled)))}")
+        low, high = np.quantile(pooled, (0.05, 0.95))
+        if low == high:
+            continue  # a curve would be one step
         if len(samples) > MOST_CURVES:
             samples = {f"all {len(samples)} recordings": pooled}
-        title = MEASURES[name].title
         panels.append(_cumulative(samples, pooled, title=title))
         drawn.append(name)
-        findings.append(f"{title} {_short(float(np.median(pooled)))}")
     if not panels:
         return []
     several = len(recordings) > 1
@@ -196,8 +197,6 @@ def _cumulative(
     samples: Mapping[str, NDArray[np.float64]], pooled: NDArray[np.float64], *, title: str
 ) -> Lines:
     low, high = np.quantile(pooled, (0.01, 0.99))
-    if low == high:
-        low, high = float(pooled.min()), float(pooled.max())
     x = np.linspace(low, high, CURVE_POINTS)
     lines = []
     for place, (name, values) in enumerate(samples.items()):

@@ -6,6 +6,8 @@ from pipeline.core.parts import Figure
 from pipeline.core.provenance import Provenance
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.read import read_recording
+from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.grade import grade_units
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.page import Page
 from pipeline.report.render import render
@@ -34,8 +36,13 @@ def test_real_recordings_fit_on_a_page_with_an_overview_each(name):
         read_recording(path, recording=path.stem, options=ReadOptions(), provenance=made)
         for path in files
     ]
-    recordings = [recording for recording, _ in read]
-    section = data_section(recordings, {recording.id: notes for recording, notes in read})
+    graded = [grade_units(recording, QualityConfig()) for recording, _ in read]
+    recordings = [recording for recording, _, _ in graded]
+    section = data_section(
+        recordings,
+        {recording.id: notes for recording, notes in read},
+        grades={recording.id: grades for recording, grades, _ in graded},
+    )
     page = Page(
         experiment=name, version="0", sections=(section,), recordings=recording_rows(recordings)
     )
@@ -43,5 +50,9 @@ def test_real_recordings_fit_on_a_page_with_an_overview_each(name):
     assert len(text.encode()) < 2_700_000
     assert "to keep this page small" not in text
     figures = [part for part in section.body if isinstance(part, Figure)]
-    assert len(figures) == len(files)
-    assert "<svg" in draw_figure(figures[0])
+    assert [figure.id.partition("-")[0] for figure in figures] == [
+        *["overview"] * len(files),
+        "unit",
+        *["examples"] * len(files),
+    ]
+    assert all("<svg" in draw_figure(figures[place]) for place in (0, -1))
