@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,30 +55,30 @@ class Times:
 def measure_spikes(activity: SpikeTrains) -> Measured:
     """Quality of each unit's spike train."""
     n_units = activity.n_units
-    trains = [activity.of_unit(unit) for unit in range(n_units)]
-    observed_s = activity.observed_s
-    clocks = [observed_time(train, activity.observed_of(unit)) for unit, train in enumerate(trains)]
-    seen = np.array([clock.size for clock in clocks], dtype=float)
     times = examine_times(activity)
-    same = np.array([np.count_nonzero(np.diff(train) == 0) for train in trains], dtype=float)
+    observed_s = activity.observed_s
     count = activity.n_spikes.astype(float)
     nothing = np.full(n_units, np.nan)
+    seen, same, short, present, change = (nothing.copy() for _ in range(5))
+    for unit in range(n_units):  # one train at a time: all of them may be most of the memory
+        train, observed = activity.of_unit(unit), activity.observed_of(unit)
+        clock = observed_time(train, observed)
+        seen[unit] = clock.size
+        same[unit] = np.count_nonzero(np.diff(train) == 0)
+        change[unit] = rate_change(clock, observed_s[unit])
+        if times.real:
+            short[unit] = violations(train[inside(train, observed)])
+            present[unit] = presence(clock, observed_s[unit])
+    contaminated = times.real & beyond_doubt(short, seen, observed_s)
     numbers = {
         "n_spikes": count,
         "rate_hz": seen / np.where(observed_s > 0, observed_s, np.nan),
-        "violations": nothing,
-        "contamination": nothing,
-        "presence": nothing,
-        "rate_change": np.array(list(map(rate_change, clocks, observed_s))),
+        "violations": short / np.where(seen > 1, seen - 1, np.nan),
+        "contamination": contamination(short, seen, observed_s),
+        "presence": present,
+        "rate_change": change,
         "duplicate_spikes": same / np.where(count > 0, count, np.nan),
     }
-    contaminated = np.zeros(n_units, dtype=bool)
-    if times.real:
-        short = np.array([violations(train) for train in trains], dtype=float)
-        numbers["violations"] = short / np.where(count > 1, count - 1, np.nan)
-        numbers["contamination"] = contamination(short, seen, observed_s)
-        numbers["presence"] = np.array(list(map(presence, clocks, observed_s)))
-        contaminated = beyond_doubt(short, seen, observed_s)
     return Measured(
         numbers=numbers,
         findings={
@@ -86,7 +87,7 @@ def measure_spikes(activity: SpikeTrains) -> Measured:
             "changed": np.abs(numbers["rate_change"]) >= CHANGED,
             "repeated": numbers["duplicate_spikes"] > MOST_DUPLICATES,
         },
-        identical=identical_trains(trains),
+        identical=identical_trains(activity),
         not_assessed={}
         if times.real
         else dict.fromkeys(("violations", "contamination", "presence"), times.reason),
@@ -104,8 +105,11 @@ def observed_time(train: NDArray[np.float64], observed: NDArray[np.float64]) -> 
 
 
 def violations(train: NDArray[np.float64]) -> int:
-    """Pairs of spikes closer than the refractory period, spikes at one time not counted."""
-    distinct = np.unique(train)
+    """Pairs of spikes closer than the refractory period, spikes at one time not counted.
+
+    Times are in ascending order.
+    """
+    distinct = train[np.diff(train, prepend=-np.inf) > 0]
     following = np.searchsorted(distinct, distinct + REFRACTORY_S, side="left")
     return int(np.sum(following - np.arange(distinct.size) - 1))
 
@@ -165,12 +169,12 @@ def rate_change(clock: NDArray[np.float64], observed_s: float) -> float:
     return (last - first) / (last + first) if last + first >= LEAST_TO_CHANGE else float("nan")
 
 
-def identical_trains(trains: list[NDArray[np.float64]]) -> tuple[tuple[int, ...], ...]:
-    """Groups of units with the very same spike times."""
+def identical_trains(activity: SpikeTrains) -> tuple[tuple[int, ...], ...]:
+    """Groups of units with the very same spike times, told by a digest of 128 bits."""
     groups: dict[bytes, list[int]] = {}
-    for unit, train in enumerate(trains):
-        if train.size > 1:
-            groups.setdefault(train.tobytes(), []).append(unit)
+    for unit in np.flatnonzero(activity.n_spikes > 1).tolist():
+        digest = hashlib.blake2b(activity.of_unit(unit).tobytes(), digest_size=16)
+        groups.setdefault(digest.digest(), []).append(unit)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 

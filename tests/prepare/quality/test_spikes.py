@@ -102,6 +102,13 @@ def test_violations_are_pairs_and_not_spikes_at_one_time():
     assert violations(np.array([])) == 0
 
 
+def test_spikes_outside_the_observed_time_violate_nothing():
+    late = 2 * SESSION_S + np.cumsum(stream(34, "late").exponential(0.001, 20))
+    found = measured([np.append(neuron(stream(33, "outside"), 5.0), late)])
+    assert found.numbers["violations"][0] == 0
+    assert not found.findings["contaminated"].any()
+
+
 def test_presence_and_change_of_rate():
     rng = stream(25, "presence")
     whole = neuron(rng, 5.0)
