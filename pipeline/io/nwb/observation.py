@@ -21,7 +21,6 @@ FEW_SPIKES = 0.02
 """Spikes beyond a long silence belong to the session if they are a larger share than this."""
 LONG_SILENCE = 0.25
 """A silence is long from this share of the time that all other spikes take."""
-_BLOCK = 2**20
 
 Ragged = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Intervals of all units one after another, and where each unit's begin."""
@@ -150,8 +149,9 @@ def firing_span(times: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[
         return low, high
     edges = np.linspace(low, high, N_BINS + 1)
     counts = np.zeros(N_BINS, dtype=np.int64)
-    for first in range(0, times.size, _BLOCK):
-        counts += np.histogram(times[first : first + _BLOCK], bins=edges)[0]
+    for first, last in pairwise(starts):  # trains are sorted: no need to look at every spike
+        before = np.searchsorted(times[first:last], edges[1:-1])
+        counts += np.diff(before, prepend=0, append=last - first)
     full = np.flatnonzero(counts)
     before = np.cumsum(counts[full])  # spikes up to each filled bin
     few = FEW_SPIKES * times.size

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
-from pipeline.core.intervals import inside
+from pipeline.core.intervals import count_inside, inside
 from pipeline.core.notes import Note
 from pipeline.core.recording import SpikeTrains
 
@@ -22,6 +22,8 @@ SLOW_RATE_HZ = 0.02
 """Slower than this, spike times far beyond the session are in another unit than seconds."""
 FAR = 20.0
 """Spike times are far beyond the session from this multiple of its end."""
+BEYOND = 1.5
+"""Whole numbers are beyond the session from this multiple of its end."""
 DAY_S = 86400.0
 _N_FOR_WHOLE = 100
 """So many times that are all whole numbers are no coincidence."""
@@ -67,7 +69,7 @@ def check_scale(
     known = np.isfinite(session_end) and session_end > 0
     far = known and late > FAR * session_end and rate < SLOW_RATE_HZ
     whole = times.size >= _N_FOR_WHOLE and _all_whole(times)
-    beyond = late > 1.5 * session_end if known else stored.kind in "iu"
+    beyond = late > BEYOND * session_end if known else stored.kind in "iu"
     if whole and (beyond or late > DAY_S):
         raise _other_unit(times, late, session_end=session_end, whole=True, place=place)
     if far:
@@ -112,7 +114,10 @@ def _other_unit(
             "milliseconds by 1000",
         )
     ratio = late / session_end
-    if ratio > 200_000:
+    if ratio <= BEYOND:
+        likely = "sample numbers, as all times of the file"
+        fix = "divide them, and all other times, by the sampling rate"
+    elif ratio > 200_000:
         likely, fix = "microseconds", "divide by 1000000"
     elif ratio > 2500:
         likely = "sample numbers"
@@ -172,10 +177,11 @@ def _negative(trains: SpikeTrains, *, place: str) -> tuple[Note, ...]:
 def _outside(trains: SpikeTrains, *, place: str) -> tuple[Note, ...]:
     n_outside, first = 0, np.inf
     for unit, own in enumerate(_by_unit(trains)):
-        outside = own[~inside(own, trains.observed_of(unit))]
-        if outside.size:
-            n_outside += outside.size
-            first = min(first, float(outside[0]))
+        observed = trains.observed_of(unit)
+        n_own = own.size - count_inside(own, observed)
+        if n_own:
+            n_outside += n_own
+            first = min(first, float(own[np.argmin(inside(own, observed))]))
     if not n_outside:
         return ()
     text = (

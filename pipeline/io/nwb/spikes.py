@@ -73,7 +73,8 @@ def read_spikes(
     notes += told_notes + check_scale(
         times, starts, session_end=end, stored=data.dtype, place=place
     )
-    notes += resolution_note(float(np.abs(times).max()), stored=data.dtype, place=place)
+    latest = float(max(times.max(), -times.min()))
+    notes += resolution_note(latest, stored=data.dtype, place=place)
     trains, guess_notes = _trains(times, starts, told=told, intervals=intervals, table=table)
     units, unit_notes = unit_table(
         ids,

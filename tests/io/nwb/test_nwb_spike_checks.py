@@ -74,6 +74,15 @@ def test_without_anything_to_compare_with_whole_numbers_are_told_or_refused(path
     assert "500 h" in error.found
 
 
+def test_a_file_with_all_times_in_samples_is_refused(path):
+    spikes = [np.floor(30_000 * times) for times in poisson()]
+    trials = [(30_000 * start, 30_000 * stop, entries) for start, stop, entries in MINUTE]
+    observed = ((0.0, 1_800_000.0),)
+    error = refusal_of(probe_file(path, spikes, columns={}, observed=observed, trials=trials))
+    assert error.code == "IN-S08"
+    assert "as all times of the file" in error.found
+
+
 def test_whole_numbers_stored_as_such_are_refused(path):
     probe_file(path, poisson(), columns={}, observed=None, trials=())
     with edited(path) as file:
