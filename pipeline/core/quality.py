@@ -50,7 +50,7 @@ TRACE_MEASURES: Mapping[str, Measure] = {
     ),
     "event_rate_hz": Measure(
         title="Events (Hz)",
-        meaning="How often a second the trace rises above its median by 4 times its noise.",
+        meaning="How often a second the trace rises from its median to 4 times its noise above it.",
     ),
     "baseline_loss": Measure(
         title="Baseline lost (%)",

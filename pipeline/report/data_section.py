@@ -80,7 +80,7 @@ def data_section(
         id="data",
         title="Data",
         status=status,
-        sentence=_sentence(recordings, failed),
+        sentence=_sentence(recordings, failed, graded),
         body=(
             *_failure_table(failed),
             _recording_table(rows),
@@ -277,7 +277,11 @@ def missing_share(recordings: Sequence[Recording]) -> float | None:
     return missing / total if total else None
 
 
-def _sentence(recordings: Sequence[Recording], failures: Mapping[str, Outcome]) -> str:
+def _sentence(
+    recordings: Sequence[Recording],
+    failures: Mapping[str, Outcome],
+    grades: Mapping[str, Grades],
+) -> str:
     units = sum(len(recording.units) for recording in recordings)
     used = sum(_n_used(recording) for recording in recordings)
     subjects = {recording.about.subject for recording in recordings} - {""}
@@ -292,10 +296,12 @@ def _sentence(recordings: Sequence[Recording], failures: Mapping[str, Outcome]) 
     )
     # Files of one animal may name it differently, and files of several may not name any.
     animals = f" of {_count(len(subjects), 'animal')} by name" if subjects else ""
+    doubtful = sum(_n_doubtful(grades[recording.id]) for recording in recordings)
+    doubted = f", {doubtful} of them doubtful" if doubtful else ""
     missed = f" {_count(len(failures), 'recording')} could not be read." if failures else ""
     return (
         f"{_count(len(recordings), 'recording')} ({kinds}){animals}, {lasting}; {used} of {units} "
-        f"units are used.{missed}"
+        f"units are used{doubted}.{missed}"
     )
 
 

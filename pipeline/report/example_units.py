@@ -93,7 +93,8 @@ def choose(recording: Recording, grades: Grades) -> tuple[Example, ...]:
         ]
     )
     remarks = [str(cell) for cell in units["remarks"]]
-    clean = np.flatnonzero(good & np.array([not remark for remark in remarks], dtype=bool))
+    without = good & np.array([not remark for remark in remarks], dtype=bool)
+    clean = np.flatnonzero(without if without.any() else good)
     known = clean[np.isfinite(value[clean])] if np.isfinite(value[clean]).any() else clean
     middle = np.median(value[known]) if known.size else 0.0
     distance = np.nan_to_num(np.abs(value[known] - middle))
@@ -105,9 +106,14 @@ def choose(recording: Recording, grades: Grades) -> tuple[Example, ...]:
         return f"{name} {number:.3g}" if number is not None else f"{name} not known"
 
     found = [Example(unit=int(u), group=TYPICAL, words=f"typical, {fact(u)}") for u in typical]
-    doubtful = _by_remark(np.flatnonzero(good), remarks)[: EXAMPLES[DOUBTFUL]]
+    others = np.setdiff1d(np.flatnonzero(good), typical)
+    doubtful = _by_remark(others, remarks)[: EXAMPLES[DOUBTFUL]]
     found += [Example(unit=u, group=DOUBTFUL, words=f"{remarks[u]}, {fact(u)}") for u in doubtful]
-    rest = [int(u) for u in known[np.argsort(value[known], kind="stable")] if u not in typical]
+    rest = [
+        int(u)
+        for u in known[np.argsort(value[known], kind="stable")]
+        if u not in {*typical, *doubtful}
+    ]
     lowest = "lowest SNR used" if measure == "snr" else "lowest rate used"
     for unit in rest[: EXAMPLES[DOUBTFUL] - len(doubtful)]:
         found.append(Example(unit=unit, group=DOUBTFUL, words=f"{lowest}, {fact(unit)}"))

@@ -151,6 +151,16 @@ def test_examples_are_typical_doubtful_and_unused(imaged):
     assert "<svg" in draw_figure(figure)
 
 
+def test_where_all_units_are_doubtful_some_are_typical_all_the_same(imaged):
+    record, grades = imaged
+    remarks = tuple("bleaching" for _ in grades.units["remarks"])
+    doubtful = dataclasses.replace(grades, units={**grades.units, "remarks": remarks})
+    chosen = choose(record, doubtful)
+    groups = [example.group for example in chosen]
+    assert groups == [TYPICAL, TYPICAL, DOUBTFUL, DOUBTFUL, UNUSED, UNUSED]
+    assert len({example.unit for example in chosen}) == 6
+
+
 def test_bands_hold_the_extremes_and_gaps_stay_gaps(imaged):
     record, grades = imaged
     (figure,) = example_units(record, grades)
@@ -181,6 +191,7 @@ def test_the_section_tells_how_many_units_are_doubtful(imaged):
     (check,) = [check for check in section.checks if check.name == "Units without remarks"]
     assert (check.status, check.value) == ("warn", "5 of 8 (62 %)")
     assert section.numbers["n_units_doubtful"] == 3
+    assert section.sentence.endswith("8 of 10 units are used, 3 of them doubtful.")
     bodies = [part.id for part in section.body if isinstance(part, Figure | Table)]
     assert bodies == [
         "recordings",

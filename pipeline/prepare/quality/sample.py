@@ -96,22 +96,27 @@ def noise_sd(sample: Sample) -> NDArray[np.float64]:
     return noise
 
 
-def rises_above(
-    sample: Sample, threshold: NDArray[np.float64]
+def rises(
+    sample: Sample, *, low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How often each unit rises above a value, and in how many frames it was looked at.
+    """How often each unit rises above ``high``, and in how many frames it was looked at.
 
-    A rise is a frame above the threshold after one that is not, or that is missing.
+    After a rise the unit must have been at ``low`` or below before it can rise again, so that noise
+    about ``high`` is not counted. What came before a stretch is not known and is no rise.
     """
-    rises = np.zeros(len(sample.values), dtype=np.int64)
+    count = np.zeros(len(sample.values), dtype=np.int64)
     frames = np.zeros(len(sample.values), dtype=np.int64)
-    neighbours = np.diff(sample.frame) == 1
+    first = np.diff(sample.frame, prepend=-2) != 1
+    places = np.arange(sample.frame.size)
     for units, values in sample.units():
-        above = values > threshold[units, None].astype(np.float32)
-        rises[units] = np.count_nonzero(above[:, 1:] & ~above[:, :-1] & neighbours, axis=1)
-        rises[units] += above[:, 0]
+        above = values > high[units, None].astype(np.float32)
+        below = values <= low[units, None].astype(np.float32)
+        told = above | below | first
+        state = np.maximum.accumulate(np.where(told, places, 0), axis=1)
+        active = np.take_along_axis(~below, state, axis=1)
+        count[units] = np.count_nonzero(active[:, 1:] & ~active[:, :-1] & ~first[1:], axis=1)
         frames[units] = np.count_nonzero(~np.isnan(values), axis=1)
-    return rises, frames
+    return count, frames
 
 
 def tenths_baselines(sample: Sample) -> NDArray[np.float64]:

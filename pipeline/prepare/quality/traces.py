@@ -20,7 +20,7 @@ from pipeline.prepare.quality.sample import (
     Sample,
     noise_sd,
     plateau_at_top,
-    rises_above,
+    rises,
     sorted_quantiles,
     tenths_baselines,
 )
@@ -68,11 +68,10 @@ def measure_traces(activity: SampledActivity) -> Measured:
     median, low, high, plateau = _levels(sample)
     inferred = activity.signal == "events"
     noise = np.zeros(median.size) if inferred else noise_sd(sample)
-    rises, looked_at = rises_above(
-        sample, np.zeros(median.size) if inferred else median + RISE * noise
-    )
+    rest = np.zeros(median.size) if inferred else median
+    events, looked_at = rises(sample, low=rest, high=rest + RISE * noise)
     noise = _where(known & (noise > 0), noise)
-    rate = _where(known, rises) * activity.rate_hz / np.maximum(looked_at, 1)
+    rate = _where(known, events) * activity.rate_hz / np.maximum(looked_at, 1)
     tenths = tenths_baselines(sample)
     first, last = _ends(tenths)
     steadiness = _steadiness(tenths)
@@ -102,7 +101,7 @@ def measure_traces(activity: SampledActivity) -> Measured:
             "cut off": (numbers["at_maximum"] >= CUT_OFF) & plateau,
             "bleached": (loss >= LOST) & (steadiness <= -STEADY) & common,
             "drifted": (np.abs(numbers["drift"]) >= DRIFTED) & (np.abs(steadiness) >= STEADY),
-            "quiet": (numbers["snr"] < QUIET_SNR) & (rises <= 2 + 3 * CHANCE_OF_RISE * looked_at),
+            "quiet": (numbers["snr"] < QUIET_SNR) & (events <= 2 + 3 * CHANCE_OF_RISE * looked_at),
         },
         identical=running.identical(),
         not_assessed=not_assessed,

@@ -9,7 +9,7 @@ from pipeline.prepare.quality.sample import (
     Sample,
     noise_sd,
     plateau_at_top,
-    rises_above,
+    rises,
     sorted_quantiles,
     tenths_baselines,
 )
@@ -89,18 +89,19 @@ def test_steps_across_the_cut_between_stretches_are_no_noise(monkeypatch):
     assert found[0] * module.GAUSSIAN_STEP == pytest.approx(1.0)
 
 
-def test_rises_are_counted_where_neighbours_are_known(monkeypatch):
-    values = np.array([2, 2, 0, 2, 2, np.nan, 2, 0, 0, 2, 0, 2], dtype=np.float32)[:, None]
+def test_rises_are_counted_from_rest_and_within_a_stretch(monkeypatch):
+    values = np.array([2, 2, 0, 2, 1, np.nan, 2, 0, 1, 2, 0, 2], dtype=np.float32)[:, None]
     activity = sampled(np.nan_to_num(values), valid=~np.isnan(values))
-    rises, frames = rises_above(sample_of(activity), np.array([1.0]))
-    assert (rises[0], frames[0]) == (5, 11)
+    levels = {"low": np.array([0.5]), "high": np.array([1.5])}
+    count, frames = rises(sample_of(activity), **levels)
+    assert (count[0], frames[0]) == (3, 11)
     monkeypatch.setattr(module, "SAMPLE_BYTES", 0)
     monkeypatch.setattr(module, "STRETCH", 3)
     monkeypatch.setattr(module, "LEAST_STRETCHES", 2)
     found = sample_of(activity)
     assert found.frame.tolist() == [0, 1, 2, 9, 10, 11]
-    rises, frames = rises_above(found, np.array([1.0]))
-    assert (rises[0], frames[0]) == (2, 6)
+    count, frames = rises(found, **levels)
+    assert (count[0], frames[0]) == (1, 6)
 
 
 def test_a_plateau_stands_out_from_the_coarseness_of_numbers():

@@ -69,7 +69,8 @@ def test_numbers_are_those_of_the_trace():
     assert np.all(numbers["skew"][:3] > 1)
     assert abs(numbers["skew"][3]) < 0.1
     assert numbers["event_rate_hz"][3] < 0.002
-    assert np.all(numbers["event_rate_hz"][:3] > 0.02)
+    # 0.05 events a second were planted, some of them while another one lasts.
+    assert np.all((numbers["event_rate_hz"][:3] > 0.03) & (numbers["event_rate_hz"][:3] < 0.06))
 
 
 def test_scale_and_offset_of_a_trace_change_no_grade():
@@ -144,7 +145,7 @@ def test_inferred_events_have_rates_and_no_noise():
     rng = stream(15, "events")
     values = np.where(rng.random((N_FRAMES, 3)) < 0.01, rng.gamma(2.0, size=(N_FRAMES, 3)), 0.0)
     found = measured(values, signal="events")
-    onsets = np.sum((values[1:] > 0) & (values[:-1] == 0), axis=0) + (values[0] > 0)
+    onsets = np.sum((values[1:] > 0) & (values[:-1] == 0), axis=0)
     np.testing.assert_allclose(found.numbers["event_rate_hz"], onsets * RATE_HZ / N_FRAMES)
     assert {"noise", "snr", "drift", "baseline_loss", "at_maximum"} <= set(found.not_assessed)
     assert not any(units.any() for units in found.findings.values())
