@@ -14,7 +14,6 @@ from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import Alignment, affinity_table, align
 from pipeline.methods.connectome.communities import Communities, find_communities, graph
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.factorisation import Fit, fit_nonnegative
 from pipeline.methods.connectome.model import (
     component_gains,
     modes_of,
@@ -25,6 +24,7 @@ from pipeline.methods.connectome.model import (
     three_modes,
 )
 from pipeline.methods.connectome.result import ConnectomeResult, PartResult
+from pipeline.methods.connectome.tensorly_engine import Fit, fit_nonnegative
 from pipeline.numerics.cp import match_score
 
 SURROGATE = "surrogate-"

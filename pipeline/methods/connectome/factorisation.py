@@ -1,48 +1,82 @@
-"""Non-negative factors of a table of affinities with missing entries.
+"""Non-negative factors of affinities: several starts, the best of them to the end.
 
-The model is time x recording x pair, or time x pair where recordings lie one after another.
-Missing entries are handled exactly by minorise-maximise steps: they are filled with the current
-model, a HALS iteration (Cichocki & Phan 2009, as implemented in TensorLy) follows, and again.
-More iterations between two fillings would only fit what was filled in, and end far from the
-optimum. Filling leaves the squared error of the observed entries as the whole error, and the
-iterations can only lower it, so the error over observed entries never rises and never depends on
-what is stored where nothing was observed.
+Random starts differ widely in where they end, so several share the passes over the data for some
+iterations (:data:`BURN_IN` by default) and only the best go on. A fit ends when its relative error
+hardly falls over several iterations, not in one step, where plateaus would end it too soon; whether
+it is a minimum is told by the residual of its conditions (:func:`hals.kkt_residual`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
-from pipeline.numerics.cp import balanced, khatri_rao, normalise
+from pipeline.methods.connectome.hals import Model, Problem, iterate, kkt_residual
+from pipeline.methods.connectome.starts import Start, start_models
+from pipeline.numerics.cp import normalise
 
 WINDOW = 5
-"""HALS iterations over which the stopping rule looks at the error."""
+"""Iterations over which the stopping rule looks at the error."""
 
-BLOCK_ENTRIES = 4_000_000
-"""Entries of the table that are worked on at a time, so that no second table is made."""
+ROUNDING = 1e-8
+"""Change of the squared relative error that single precision cannot tell from none."""
+
+KKT_LIMIT = 2e-4
+"""Residual of the conditions of a minimum below which a fit is one for all purposes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How a fit is searched for."""
+
+    start: Start = "random"
+    n_starts: int = 10
+    burn_in: int = 20
+    """Iterations of all starts."""
+    n_kept: int = 3
+    """Starts that go on after the burn-in."""
+    max_iterations: int = 500
+    tolerance: float = 1e-6
+    """A fit ends when its relative error falls by less than this share over five iterations."""
+    checkpoint_every: int = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fit:
-    """Factors of one fit with unit-norm columns, largest weight first.
-
-    Where the first factor was given, all factors are as fitted and all weights 1.
-    """
+    """Factors of one fit with unit-norm columns, largest weight first."""
 
     weight: NDArray[np.float64]
     """Shape (component,)."""
-    factors: tuple[NDArray[np.float64], ...]
-    """One a mode of the table, (entry, component)."""
+    time: NDArray[np.float64]
+    slot: NDArray[np.float64]
+    pair: NDArray[np.float64]
     relative_error: float
     """Norm of the residual over the norm of the data, over observed entries."""
     errors: NDArray[np.float64]
-    """Relative error before the first and after each five iterations."""
-    converged: bool
+    """Relative error after each iteration."""
+    stopped: bool
+    """Whether the error had ceased to fall before the iterations were used up."""
+    kkt: float = np.nan
+    """Residual of the conditions of a minimum."""
+
+    @property
+    def factors(self) -> tuple[NDArray[np.float64], ...]:
+        """Factors of time, slots and pairs."""
+        return self.time, self.slot, self.pair
+
+    @property
+    def converged(self) -> bool:
+        """Whether the fit is a minimum, as far as its conditions tell."""
+        return self.stopped and not self.kkt > KKT_LIMIT
+
+    @property
+    def effective_rank(self) -> int:
+        """Components that are not all zero."""
+        return int((self.weight > 0).sum())
 
     @property
     def explained(self) -> float:
@@ -50,177 +84,147 @@ class Fit:
         return 1.0 - self.relative_error**2
 
 
-def fit_nonnegative(
-    values: NDArray[np.float32],
-    observed: NDArray[np.bool_] | None,
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """All a fit needs to go on as if it had never been interrupted."""
+
+    iteration: int
+    models: tuple[Model, ...]
+    done: tuple[bool, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Run:
+    """The models of a fit on their way."""
+
+    models: list[Model]
+    done: list[bool] = field(default_factory=list)
+    iteration: int = 0
+
+    def snapshot(self) -> Snapshot:
+        """A copy to keep."""
+        return Snapshot(
+            iteration=self.iteration,
+            models=tuple(_copy(model) for model in self.models),
+            done=tuple(self.done),
+        )
+
+
+def factorise(
+    problem: Problem,
     *,
     rank: int,
+    search: Search,
     rng: np.random.Generator,
-    max_iterations: int,
-    tolerance: float,
     progress: Progress = silent,
-    fixed_first: NDArray[np.floating] | None = None,
-) -> Fit:
-    """Non-negative CP factors from one random start.
+    checkpoint: Callable[[Snapshot], None] | None = None,
+    resume: Snapshot | None = None,
+    starts: Sequence[Model] = (),
+) -> tuple[Fit, ...]:
+    """Fits from the best starts, the lowest error first.
 
     Parameters
     ----------
-    values
-        Non-negative table with two or more modes; entries that are not observed are not looked
-        at.
-    observed
-        Same shape; ``None`` when everything is.
+    problem
+        Data, masks, penalties.
     rank
         Number of components.
-    max_iterations
-        Most HALS iterations.
-    tolerance
-        Ends when the relative error falls by less than this share over five iterations.
-    fixed_first
-        When given, the factor of the first mode, (entry, component), which then stays as it is;
-        components keep its order.
-
-    Returns
-    -------
-    The factors and how the fit went.
+    search
+        Starts, iterations, stopping rule.
+    rng
+        Randomness of the starts; nothing else is random.
+    progress
+        Told after each iteration.
+    checkpoint
+        Given a snapshot every ``search.checkpoint_every`` iterations.
+    resume
+        A snapshot to go on from; the result is the one of an uninterrupted fit, to the last bit.
+    starts
+        Models to start from in place of ``search.start``; they are not changed.
 
     Raises
     ------
     ValueError
         If nothing observed differs from 0.
     """
-    import tensorly
-    from tensorly.cp_tensor import CPTensor
-    from tensorly.decomposition import non_negative_parafac_hals
-
-    tensorly.set_backend("numpy")
-    if observed is not None and observed.all():
-        observed = None
-    norm = np.sqrt(_sum_of_squares(values, observed, factors=None))
-    if norm == 0:
+    if problem.size == 0:
         raise ValueError("All observed affinities are 0; there is nothing to factorise.")
-    work = values if observed is None else values.copy()
-    factors = _random_start(values.shape, observed, rank=rank, rng=rng, norm=norm)
-    if fixed_first is not None:
-        factors[0] = fixed_first.astype(np.float32)
-    errors = [np.sqrt(_fill(work, values, observed, factors)) / norm]
-    converged = False
-    ones = np.ones(rank, dtype=np.float32)
-    n_rounds = -(-max_iterations // WINDOW)
-    between_fillings = WINDOW if observed is None else 1
-    for step in range(n_rounds):
-        for _ in range(WINDOW // between_fillings):
-            model = non_negative_parafac_hals(
-                work,
-                rank,
-                n_iter_max=between_fillings,
-                init=CPTensor((ones, factors)),
-                tol=None,
-                fixed_modes=None if fixed_first is None else [0],
-            )
-            factors = [np.ascontiguousarray(factor) for factor in model.factors]
-            if fixed_first is None:
-                factors = balanced(factors)
-            squared = _fill(work, values, observed, factors)
-        errors.append(np.sqrt(squared) / norm)
-        progress(step + 1, n_rounds, f"relative error {errors[-1]:.5f}")
-        if errors[-2] - errors[-1] < tolerance * errors[-2]:
-            converged = True
-            break
-    if fixed_first is None:
-        weight, unit = normalise(factors)
-    else:
-        weight, unit = np.ones(rank), tuple(factor.astype(np.float64) for factor in factors)
+    run = _begin(problem, rank=rank, search=search, rng=rng, resume=resume, starts=starts)
+    while run.iteration < search.max_iterations and not all(run.done):
+        going = [model for model, done in zip(run.models, run.done, strict=True) if not done]
+        iterate(problem, going)
+        run.iteration += 1
+        if run.iteration == search.burn_in and len(run.models) > search.n_kept:
+            best = np.argsort([model.errors[-1] for model in run.models], kind="stable")
+            run.models = [run.models[index] for index in best[: search.n_kept]]
+            run.done = [False] * len(run.models)
+        elif run.iteration > search.burn_in or len(run.models) <= search.n_kept:
+            run.done = [
+                done or _settled(model, search.tolerance)
+                for model, done in zip(run.models, run.done, strict=True)
+            ]
+        progress(run.iteration, search.max_iterations, f"error {going[0].errors[-1]:.5f}")
+        if checkpoint is not None and run.iteration % search.checkpoint_every == 0:
+            checkpoint(run.snapshot())
+    fits = [
+        _finished(problem, model, stopped=done)
+        for model, done in zip(run.models, run.done, strict=True)
+    ]
+    return tuple(sorted(fits, key=lambda fit: fit.relative_error))
+
+
+def _begin(
+    problem: Problem,
+    *,
+    rank: int,
+    search: Search,
+    rng: np.random.Generator,
+    resume: Snapshot | None,
+    starts: Sequence[Model],
+) -> _Run:
+    """The models to begin or to go on with."""
+    if resume is not None:
+        return _Run(
+            models=[_copy(model) for model in resume.models],
+            done=list(resume.done),
+            iteration=resume.iteration,
+        )
+    models = [_copy(model) for model in starts] or start_models(
+        problem, kind=search.start, rank=rank, count=search.n_starts, rng=rng
+    )
+    return _Run(models=models, done=[False] * len(models))
+
+
+def _settled(model: Model, tolerance: float) -> bool:
+    """Whether the error hardly fell over the last iterations."""
+    if len(model.errors) <= WINDOW:
+        return False
+    before, now = model.errors[-1 - WINDOW], model.errors[-1]
+    return before - now < tolerance * before or before**2 - now**2 <= ROUNDING
+
+
+def _finished(problem: Problem, model: Model, *, stopped: bool) -> Fit:
+    """The model in normal form, with the residual of its conditions."""
+    weight, (time, slot, pair) = normalise((model.time, model.slot, model.pair))
     return Fit(
         weight=weight,
-        factors=unit,
-        relative_error=float(errors[-1]),
-        errors=np.array(errors),
-        converged=converged,
+        time=time,
+        slot=slot,
+        pair=pair,
+        relative_error=model.errors[-1],
+        errors=np.array(model.errors),
+        stopped=stopped,
+        kkt=kkt_residual(problem, model),
     )
 
 
-def residual_sum_of_squares(
-    values: NDArray[np.float32],
-    observed: NDArray[np.bool_] | None,
-    *,
-    weight: NDArray[np.float64],
-    factors: Sequence[NDArray[np.float64]],
-) -> float:
-    """Sum of squared residuals of a model over observed entries."""
-    first = (factors[0] * weight).astype(np.float32)
-    rest = [factor.astype(np.float32) for factor in factors[1:]]
-    return _sum_of_squares(values, observed, factors=[first, *rest])
-
-
-def _random_start(
-    shape: tuple[int, ...],
-    observed: NDArray[np.bool_] | None,
-    *,
-    rank: int,
-    rng: np.random.Generator,
-    norm: float,
-) -> list[NDArray[np.float32]]:
-    """Uniform factors whose model is as large as the data where observed."""
-    factors = [rng.random((size, rank), dtype=np.float32) for size in shape]
-    zeros = np.zeros(shape[1:], dtype=np.float32)
-    size = np.sqrt(_sum_of_squares(np.broadcast_to(zeros, shape), observed, factors=factors))
-    return balanced([factors[0] * np.float32(norm / size), *factors[1:]])
-
-
-def _blocks(shape: tuple[int, ...]) -> list[slice]:
-    """Stretches of the first mode that hold a bounded number of entries."""
-    step = max(1, BLOCK_ENTRIES // max(1, int(np.prod(shape[1:]))))
-    return [slice(start, start + step) for start in range(0, shape[0], step)]
-
-
-def _model_block(
-    factors: Sequence[NDArray[np.floating]], rest: NDArray[np.floating], rows: slice
-) -> NDArray[np.floating]:
-    """The model on some rows of the first mode."""
-    shape = (-1, *(len(factor) for factor in factors[1:]))
-    return (factors[0][rows] @ rest.T).reshape(shape)
-
-
-def _sum_of_squares(
-    values: NDArray[np.float32],
-    observed: NDArray[np.bool_] | None,
-    *,
-    factors: Sequence[NDArray[np.floating]] | None,
-) -> float:
-    """Sum of squares of the data, or of data minus model, over observed entries."""
-    total = 0.0
-    rest = None if factors is None else khatri_rao(factors[1:])
-    for rows in _blocks(values.shape):
-        gap = values[rows]
-        if factors is not None and rest is not None:
-            gap = gap - _model_block(factors, rest, rows)
-        if observed is not None:
-            gap = np.where(observed[rows], gap, np.float32(0))
-        total += _squared(gap)
-    return total
-
-
-def _squared(gap: NDArray[np.floating]) -> float:
-    """Sum of squares, with the rows' sums added in double precision."""
-    rows = np.einsum("...i,...i->...", gap, gap)
-    return float(rows.sum(dtype=np.float64))
-
-
-def _fill(
-    work: NDArray[np.float32],
-    values: NDArray[np.float32],
-    observed: NDArray[np.bool_] | None,
-    factors: Sequence[NDArray[np.floating]],
-) -> float:
-    """Put the model where nothing is observed; the squared error where something is."""
-    if observed is None:
-        return _sum_of_squares(values, None, factors=factors)
-    total = 0.0
-    rest = khatri_rao(factors[1:])
-    for rows in _blocks(values.shape):
-        model = _model_block(factors, rest, rows)
-        work[rows] = np.where(observed[rows], values[rows], model)
-        gap = work[rows] - model
-        total += _squared(gap)
-    return total
+def _copy(model: Model) -> Model:
+    """The same model in arrays of its own."""
+    return Model(
+        time=model.time.copy(),
+        slot=model.slot.copy(),
+        pair=model.pair.copy(),
+        errors=list(model.errors),
+        objectives=list(model.objectives),
+        n_seeds=model.n_seeds,
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.methods.connectome.alignment import AffinityTable, Alignment, recording_rows
-from pipeline.methods.connectome.factorisation import (
+from pipeline.methods.connectome.tensorly_engine import (
     Fit,
     fit_nonnegative,
     residual_sum_of_squares,

@@ -10,15 +10,15 @@ import pytest
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
-from pipeline.methods.connectome import factorisation
+from pipeline.methods.connectome import tensorly_engine
 from pipeline.methods.connectome.algorithm import combine, fit_part
 from pipeline.methods.connectome.alignment import affinity_table, align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.diagnostics import assess
-from pipeline.methods.connectome.factorisation import fit_nonnegative
 from pipeline.methods.connectome.model import modes_of, recording_explained, reproducibility
 from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
+from pipeline.methods.connectome.tensorly_engine import fit_nonnegative
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 CONFIG = ConnectomeConfig(
@@ -79,7 +79,7 @@ def fitted(table, start, monkeypatch):
     values, observed = modes_of(table)
     with monkeypatch.context() as patched:
         patched.setattr(
-            factorisation, "_random_start", lambda *_, **__: [np.array(one) for one in start]
+            tensorly_engine, "_random_start", lambda *_, **__: [np.array(one) for one in start]
         )
         return fit_nonnegative(
             values, observed, rank=4, rng=stream(0, "fit"), max_iterations=10, tolerance=1e-9

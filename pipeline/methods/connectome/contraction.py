@@ -1,0 +1,329 @@
+"""Products of affinities with factors, without or with the table of affinities.
+
+A solver needs two products only. The table has a row for each cell (a bin of time in one slot) and
+a column for each pair of units; unobserved entries are zero:
+
+- over pairs: ``table @ pairs``, shape (cell, component);
+- over cells: ``table.T @ weights``, shape (pair, component).
+
+Where affinities are products of what single units do, both follow from the units' values: the
+table is never made (:class:`UnitProducts`). Other tables are read in blocks along time
+(:class:`TableProducts`). Data are in single precision, sums over many cells in double.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.arrays import ArraySource, blocks
+
+CACHE_PAIRS = 4096
+"""Pairs whose lanes fit into a processor's second cache (256 KiB)."""
+
+CELLS_A_JOB = 4096
+
+Job = TypeVar("Job")
+
+
+class Products(Protocol):
+    """A table of affinities, zero where not observed, as a solver sees it."""
+
+    @property
+    def n_pairs(self) -> int:
+        """Columns of the table."""
+
+    @property
+    def energy(self) -> NDArray[np.float64]:
+        """Sum of squares of each row of the table, shape (cell,)."""
+
+    def over_pairs(self, pair: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Table times factors of pairs, (pair, column) to (cell, column)."""
+
+    def over_cells(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transposed table times weights of cells, (cell, column) to (pair, column)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnitColumns:
+    """Affinities of cells as sums of outer products of sparse vectors over units.
+
+    The affinity of units ``i`` and ``j`` in a cell is the sum over its columns of the product of
+    their two values. Columns are sorted by cell, entries of a column by unit.
+    """
+
+    start: NDArray[np.int64]
+    """Shape (column + 1,); entries of column ``k`` are ``start[k]`` to ``start[k + 1]``."""
+    unit: NDArray[np.uint16]
+    value: NDArray[np.float32]
+    cell: NDArray[np.int64]
+    """Shape (column,), not decreasing."""
+    n_cells: int
+    n_units: int
+
+    @classmethod
+    def of(
+        cls,
+        values: NDArray[np.floating],
+        *,
+        cell: NDArray[np.int64] | None = None,
+        n_cells: int | None = None,
+    ) -> UnitColumns:
+        """From dense columns (column, unit), one a cell unless ``cell`` says which.
+
+        Raises
+        ------
+        ValueError
+            If there are more units than 16-bit numbers.
+        """
+        n_columns, n_units = values.shape
+        if n_units > np.iinfo(np.uint16).max:
+            raise ValueError(f"{n_units} units are more than {np.iinfo(np.uint16).max}.")
+        column, unit = np.nonzero(values)
+        start = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=n_columns))])
+        return cls(
+            start=start.astype(np.int64),
+            unit=unit.astype(np.uint16),
+            value=values[column, unit].astype(np.float32),
+            cell=np.arange(n_columns) if cell is None else cell,
+            n_cells=n_columns if n_cells is None else n_cells,
+            n_units=n_units,
+        )
+
+
+class UnitProducts:
+    """Products with affinities that are sums of outer products, from the units' values alone.
+
+    Parameters
+    ----------
+    columns
+        What the affinities are made of.
+    threads
+        Threads to use; their number changes no digit.
+    """
+
+    def __init__(self, columns: UnitColumns, *, threads: int = 1) -> None:
+        self.columns = columns
+        self.threads = threads
+        n_units = columns.n_units
+        unit = np.arange(n_units, dtype=np.int64)
+        self.n_pairs = n_units * (n_units - 1) // 2
+        self._offset = unit * (2 * n_units - unit - 1) // 2 - unit - 1
+        self._tiles = _tiles(n_units, CACHE_PAIRS)
+        self._one_each = columns.cell.size == columns.n_cells and bool(
+            (np.diff(columns.cell) == 1).all()
+        )
+        self.energy = self._energy()
+
+    def over_pairs(self, pair: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Table times factors of pairs, (pair, column) to (cell, column)."""
+        from pipeline.methods.connectome.kernels import products_over_pairs
+
+        columns = self.columns
+        lanes = _to_lanes(pair)
+        found = np.empty((len(lanes), columns.cell.size, lanes.shape[2]), dtype=np.float32)
+
+        def work(job: tuple[int, int, int]) -> None:
+            group, *cells = job
+            products_over_pairs(
+                columns.start,
+                columns.unit,
+                columns.value,
+                self._offset,
+                self._tiles,
+                lanes[group],
+                found[group],
+                tuple(cells),
+            )
+
+        stretches = _stretches(columns.cell.size, CELLS_A_JOB)
+        _run(
+            work, [(group, *one) for group in range(len(lanes)) for one in stretches], self.threads
+        )
+        return self._to_cells(_from_lanes(found, pair.shape[1]))
+
+    def over_cells(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transposed table times weights of cells, (cell, column) to (pair, column)."""
+        from pipeline.methods.connectome.kernels import products_over_columns
+
+        columns = self.columns
+        lanes = _to_lanes(weight if self._one_each else weight[columns.cell])
+        found = np.zeros((len(lanes), self.n_pairs, lanes.shape[2]))
+
+        def work(job: tuple[int, int, int]) -> None:
+            group, first, stop = job
+            size = int(_pairs_before(stop, columns.n_units) - _pairs_before(first, columns.n_units))
+            products_over_columns(
+                columns.start,
+                columns.unit,
+                columns.value,
+                self._offset,
+                lanes[group],
+                np.empty((size, lanes.shape[2]), dtype=np.float32),
+                found[group],
+                (first, stop),
+            )
+
+        most = min(CACHE_PAIRS, max(1, self.n_pairs // (2 * self.threads)))
+        tiles = _tiles(columns.n_units, CACHE_PAIRS if self.threads == 1 else most)
+        bounds = [(int(first), int(stop)) for first, stop in itertools.pairwise(tiles)]
+        _run(work, [(group, *one) for group in range(len(lanes)) for one in bounds], self.threads)
+        return _from_lanes(found, weight.shape[1])
+
+    def _to_cells(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over the columns of each cell."""
+        if self._one_each:
+            return found
+        total = np.zeros((self.columns.n_cells, found.shape[1]))
+        cell = self.columns.cell
+        if cell.size:
+            first = np.flatnonzero(np.concatenate([[True], np.diff(cell) > 0]))
+            total[cell[first]] = np.add.reduceat(found, first, axis=0)
+        return total
+
+    def _energy(self) -> NDArray[np.float64]:
+        """Sum of squared affinities of each cell."""
+        from pipeline.methods.connectome.kernels import cell_energy
+
+        columns = self.columns
+        energy = np.zeros(columns.n_cells)
+        cell_energy(columns.start, columns.unit, columns.value, columns.cell, energy)
+        return energy
+
+
+class TableProducts:
+    """Products with a table that is there, or is made or read block by block.
+
+    Parameters
+    ----------
+    source
+        The table, (cell, pair), zero where not observed. It is read twice an iteration.
+    threads
+        Threads to use.
+    max_bytes
+        Most of the table to hold at a time.
+    """
+
+    def __init__(
+        self, source: ArraySource, *, threads: int = 1, max_bytes: int = 64 * 2**20
+    ) -> None:
+        self._source = source
+        self._threads = threads
+        self._max_bytes = max_bytes
+        self.n_pairs = source.shape[1]
+        self.energy = np.concatenate(
+            [
+                np.einsum("ij,ij->i", block, block, dtype=np.float64)
+                for _, block in blocks(source, max_bytes=max_bytes)
+            ]
+        )
+
+    def over_pairs(self, pair: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Table times factors of pairs, (pair, column) to (cell, column)."""
+        from pipeline.methods.connectome.kernels import table_over_pairs
+
+        lanes = _to_lanes(pair)
+        found = np.empty((len(lanes), self._source.shape[0], lanes.shape[2]), dtype=np.float32)
+        for begin, block in blocks(self._source, max_bytes=self._max_bytes):
+            rows = found[:, begin : begin + len(block)]
+            values = np.ascontiguousarray(block, dtype=np.float32)
+
+            def work(
+                job: tuple[int, int, int],
+                values: NDArray[np.float32] = values,
+                rows: NDArray[np.float32] = rows,
+            ) -> None:
+                group, *cells = job
+                table_over_pairs(values, lanes[group], rows[group], tuple(cells), CACHE_PAIRS)
+
+            stretches = _stretches(len(block), CELLS_A_JOB // 8)
+            _run(
+                work,
+                [(group, *one) for group in range(len(lanes)) for one in stretches],
+                self._threads,
+            )
+        return _from_lanes(found, pair.shape[1])
+
+    def over_cells(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transposed table times weights of cells, (cell, column) to (pair, column)."""
+        from pipeline.methods.connectome.kernels import table_over_cells
+
+        lanes = _to_lanes(weight)
+        found = np.zeros((len(lanes), self.n_pairs, lanes.shape[2]))
+        for begin, block in blocks(self._source, max_bytes=self._max_bytes):
+            rows = lanes[:, begin : begin + len(block)]
+            values = np.ascontiguousarray(block, dtype=np.float32)
+
+            def work(
+                job: tuple[int, int, int],
+                values: NDArray[np.float32] = values,
+                rows: NDArray[np.float32] = rows,
+            ) -> None:
+                group, *pairs = job
+                part = np.empty((pairs[1] - pairs[0], lanes.shape[2]), dtype=np.float32)
+                table_over_cells(values, rows[group], part, found[group], tuple(pairs))
+
+            stretches = _stretches(self.n_pairs, CACHE_PAIRS // 4)
+            _run(
+                work,
+                [(group, *one) for group in range(len(lanes)) for one in stretches],
+                self._threads,
+            )
+        return _from_lanes(found, weight.shape[1])
+
+
+def _run(work: Callable[[Job], None], jobs: Iterable[Job], threads: int) -> None:
+    """Jobs that write to places of their own, over some threads."""
+    if threads == 1:
+        for job in jobs:
+            work(job)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, jobs):
+            pass
+
+
+def _to_lanes(columns: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Columns (row, column) as lanes (group, row, lane), filled up with zeros."""
+    from pipeline.methods.connectome.kernels import LANES
+
+    n_rows, n_columns = columns.shape
+    groups = -(-n_columns // LANES)
+    lanes = np.zeros((groups, n_rows, LANES), dtype=np.float32)
+    for group in range(groups):
+        part = columns[:, group * LANES : (group + 1) * LANES]
+        lanes[group, :, : part.shape[1]] = part
+    return lanes
+
+
+def _from_lanes(lanes: NDArray[np.floating], n_columns: int) -> NDArray[np.float64]:
+    """Lanes (group, row, lane) as columns (row, column)."""
+    joined = np.concatenate(list(lanes), axis=1) if len(lanes) > 1 else lanes[0]
+    return joined[:, :n_columns].astype(np.float64)
+
+
+def _stretches(size: int, step: int) -> list[tuple[int, int]]:
+    """Bounds of stretches of at most ``step``."""
+    return [(first, min(first + step, size)) for first in range(0, size, step)]
+
+
+def _pairs_before(unit: NDArray[np.int64] | int, n_units: int) -> NDArray[np.int64]:
+    """Pairs whose first unit comes before ``unit``."""
+    before = np.asarray(unit, dtype=np.int64)
+    return np.asarray(before * (2 * n_units - before - 1) // 2, dtype=np.int64)
+
+
+def _tiles(n_units: int, most: int) -> NDArray[np.int64]:
+    """Bounds of units whose pairs are at most ``most``, or of a single unit."""
+    before = _pairs_before(np.arange(n_units + 1), n_units)
+    bounds = [0]
+    while bounds[-1] < n_units:
+        stop = int(np.searchsorted(before, before[bounds[-1]] + most, side="right")) - 1
+        bounds.append(min(max(stop, bounds[-1] + 1), n_units))
+    return np.array(bounds, dtype=np.int64)

@@ -1,0 +1,370 @@
+"""Non-negative factors by hierarchical alternating least squares, with exact masks.
+
+Each column of a factor is set to its exact non-negative minimiser in turn (Cichocki & Phan 2009),
+several times a mode while the products with the data are at hand (Gillis & Glineur 2012). The model
+is ``sum over r of time[t, r] slot[a, r] pair[p, r]``, all factors non-negative, and the objective
+
+``1/2 sum of squared residuals over observed entries + sparse * sum(pair)
++ smooth/2 * sum of squared differences in time + ridge/2 * sum of squares of all factors``
+
+never rises. One iteration reads the data twice: once for time and slots, once for pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.methods.connectome.contraction import Products
+from pipeline.methods.connectome.masks import Observed, cell_weights
+from pipeline.numerics.cp import balanced
+
+INNER = 3
+"""Passes over the columns of a mode for one product with the data."""
+
+ENOUGH = 0.01
+"""Passes end when one changes the factor by less than this share of the first one's change."""
+
+MOST_SEEDS = 3
+"""How often columns that became all zero are put on the largest residual."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty:
+    """Strengths of the penalties; all off by default."""
+
+    sparse: float = 0.0
+    """On the sum of the pair factor."""
+    smooth: float = 0.0
+    """On squared differences of the time factor between frames that follow each other."""
+    ridge: float = 0.0
+    """On the squares of all factors."""
+
+    def __post_init__(self) -> None:
+        if min(self.sparse, self.smooth, self.ridge) < 0:
+            raise ValueError("Penalties must not be negative.")
+        if (self.sparse > 0 or self.smooth > 0) and self.ridge == 0:
+            raise ValueError(
+                "A penalty on sparseness or smoothness does nothing without one on the size of "
+                "all factors: shrinking one factor and enlarging another makes it vanish."
+            )
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is penalised."""
+        return self.ridge > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """What is factorised: data, what of them is observed, and what is penalised."""
+
+    products: Products
+    observed: Observed
+    penalty: Penalty = field(default_factory=Penalty)
+    linked: NDArray[np.bool_] | None = None
+    """Whether rows of time ``i`` and ``i + 1`` follow each other; all do when ``None``."""
+
+    @property
+    def size(self) -> float:
+        """Norm of the data."""
+        return float(np.sqrt(self.products.energy.sum()))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows of time, slots, pairs."""
+        return self.observed.n_rows, self.observed.n_slots, self.products.n_pairs
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Model:
+    """Factors on their way; changed in place by :func:`iterate`."""
+
+    time: NDArray[np.float64]
+    slot: NDArray[np.float64]
+    pair: NDArray[np.float64]
+    errors: list[float] = field(default_factory=list)
+    """Relative error over observed entries after each iteration."""
+    objectives: list[float] = field(default_factory=list)
+    """Objective with penalties, after each iteration."""
+    n_seeds: int = 0
+    """Times that columns which became all zero were put elsewhere."""
+
+    @property
+    def rank(self) -> int:
+        """Number of columns."""
+        return int(self.pair.shape[1])
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Columns that are all zero in some mode, shape (component,)."""
+        factors = (self.time, self.slot, self.pair)
+        used = [(factor > 0).any(axis=0) for factor in factors]
+        return np.asarray(~np.logical_and.reduce(used), dtype=bool)
+
+    def factors(self) -> list[NDArray[np.float64]]:
+        """Factors of the modes that have more than one entry."""
+        return [self.time, self.pair] if len(self.slot) == 1 else [self.time, self.slot, self.pair]
+
+    def put(self, factors: Sequence[NDArray[Any]]) -> None:
+        """Take the factors of :meth:`factors` back."""
+        self.time, self.pair = factors[0], factors[-1]
+        if len(factors) == 3:
+            self.slot = factors[1]
+
+
+def iterate(problem: Problem, models: Sequence[Model]) -> None:
+    """One iteration of all models, which share the two passes over the data."""
+    over_pairs = np.split(
+        problem.products.over_pairs(np.concatenate([one.pair for one in models], axis=1)),
+        np.cumsum([one.rank for one in models])[:-1],
+        axis=1,
+    )
+    for model, product in zip(models, over_pairs, strict=True):
+        _seed_again(problem, model, product)
+        _update_cells(problem, model, product)
+    weights = [cell_weights(one.time, one.slot) for one in models]
+    over_cells = np.split(
+        problem.products.over_cells(np.concatenate(weights, axis=1)),
+        np.cumsum([one.rank for one in models])[:-1],
+        axis=1,
+    )
+    for model, product in zip(models, over_cells, strict=True):
+        _update_pairs(problem, model, product)
+
+
+def kkt_residual(problem: Problem, model: Model) -> float:
+    """Largest distance from the conditions of a minimum over modes; it has no unit.
+
+    For each factor the norm of ``min(factor, gradient)`` over one plus the factor's norm, with the
+    data divided by their norm and each component's weight spread evenly over the modes.
+    """
+    size = problem.size
+    if not problem.penalty.any:
+        model = Model(time=model.time, slot=model.slot, pair=model.pair)
+        model.put(balanced(model.factors()))
+    modes = len(model.factors())
+    unit = size ** (1 / modes)
+    gradients = _gradients(problem, model)
+    return max(
+        float(
+            np.linalg.norm(np.minimum(factor / unit, gradient / (size * size / unit)))
+            / (1 + np.linalg.norm(factor / unit))
+        )
+        for factor, gradient in zip(model.factors(), gradients, strict=True)
+    )
+
+
+def refit_pairs(
+    problem: Problem, model: Model, *, rows: NDArray[np.bool_], sweeps: int
+) -> NDArray[np.float64]:
+    """Pair factors that fit some cells best with the model's time and slot factors as they are.
+
+    Parameters
+    ----------
+    rows
+        Cells to fit, (row of time, slot).
+    sweeps
+        Passes of HALS; they need the data once for all.
+    """
+    weight = cell_weights(model.time, model.slot) * rows.reshape(-1)[:, None]
+    product = problem.products.over_cells(weight)
+    sums = problem.observed.weight_sums(weight)
+    pair = model.pair.copy()
+    for pairs, kind, grams in problem.observed.pair_grams(sums):
+        for _ in range(sweeps):
+            _sweep(pair, product, grams, pairs, kind)
+    return pair
+
+
+def _update_cells(problem: Problem, model: Model, product: NDArray[np.float64]) -> None:
+    """Time, then slots, given the pairs."""
+    observed, penalty = problem.observed, problem.penalty
+    fill = observed.fill(model.time, model.slot, model.pair)
+    if fill is not None:
+        product = product + fill.to_cells
+    table = product.reshape(observed.n_rows, observed.n_slots, model.rank)
+    sums = observed.pair_sums(model.pair)
+    target = np.einsum("tar,ar->tr", table, model.slot)
+    grams = observed.time_grams(model.slot, sums)
+    if penalty.smooth > 0:
+        _smooth_sweeps(problem, model.time, target, grams)
+    else:
+        rows = np.arange(observed.n_rows)
+        _sweeps(model.time, target, grams, rows, observed.row_kind, ridge=penalty.ridge)
+    if observed.n_slots > 1:
+        slots = np.arange(observed.n_slots)
+        target = np.einsum("tar,tr->ar", table, model.time)
+        grams = observed.slot_grams(model.time, sums)
+        _sweeps(model.slot, target, grams, slots, slots, ridge=penalty.ridge)
+
+
+def _update_pairs(problem: Problem, model: Model, product: NDArray[np.float64]) -> None:
+    """Pairs given time and slots; then the error, and columns of equal size in all modes."""
+    from pipeline.methods.connectome.kernels import row_energy
+
+    observed, penalty = problem.observed, problem.penalty
+    fill = observed.fill(model.time, model.slot, model.pair)
+    target = product if fill is None else product + fill.to_pairs
+    energy = 0.0
+    for rows, kind, grams in observed.pair_grams(observed.cell_sums(model.time, model.slot)):
+        _sweeps(model.pair, target, grams, rows, kind, sparse=penalty.sparse, ridge=penalty.ridge)
+        energy += row_energy(model.pair, grams, rows, kind)
+    _note_error(problem, model, product, energy)
+    if not penalty.any:
+        model.put(balanced(model.factors()))
+
+
+def _note_error(
+    problem: Problem, model: Model, product: NDArray[np.float64], energy: float
+) -> None:
+    """Relative error and objective from the product at hand and the model's sum of squares."""
+    observed, penalty = problem.observed, problem.penalty
+    fill = observed.fill(model.time, model.slot, model.pair)
+    if fill is not None:
+        energy -= fill.energy
+    squared = problem.size**2 - 2 * float((product * model.pair).sum()) + energy
+    squared = max(squared, 0.0)
+    model.errors.append(float(np.sqrt(squared) / problem.size))
+    steps = np.diff(model.time, axis=0)[_linked(problem)]
+    model.objectives.append(
+        squared / 2
+        + penalty.sparse * float(model.pair.sum())
+        + penalty.smooth / 2 * float((steps**2).sum())
+        + penalty.ridge / 2 * sum(float((factor**2).sum()) for factor in model.factors())
+    )
+
+
+def _gradients(problem: Problem, model: Model) -> list[NDArray[np.float64]]:
+    """Gradients of the objective for each of the model's factors."""
+    observed, penalty = problem.observed, problem.penalty
+    fill = observed.fill(model.time, model.slot, model.pair)
+    to_cells = problem.products.over_pairs(model.pair)
+    to_pairs = problem.products.over_cells(cell_weights(model.time, model.slot))
+    if fill is not None:
+        to_cells, to_pairs = to_cells + fill.to_cells, to_pairs + fill.to_pairs
+    table = to_cells.reshape(observed.n_rows, observed.n_slots, model.rank)
+    sums = observed.pair_sums(model.pair)
+    grams = observed.time_grams(model.slot, sums)
+    time = np.einsum("ts,tsr->tr", model.time, grams[observed.row_kind])
+    time -= np.einsum("tar,ar->tr", table, model.slot)
+    steps = penalty.smooth * np.diff(model.time, axis=0) * _linked(problem)[:, None]
+    time[1:] += steps
+    time[:-1] -= steps
+    pair = penalty.sparse - to_pairs
+    for rows, kind, grams in observed.pair_grams(observed.cell_sums(model.time, model.slot)):
+        pair[rows] += np.einsum("ps,psr->pr", model.pair[rows], grams[kind])
+    found = [time, pair]
+    if observed.n_slots > 1:
+        grams = observed.slot_grams(model.time, sums)
+        slot = np.einsum("as,asr->ar", model.slot, grams)
+        found.insert(1, slot - np.einsum("tar,tr->ar", table, model.time))
+    return [
+        gradient + penalty.ridge * factor
+        for gradient, factor in zip(found, model.factors(), strict=True)
+    ]
+
+
+def _seed_again(problem: Problem, model: Model, product: NDArray[np.float64]) -> None:
+    """Puts a column that became all zero on the largest residual, which changes no other.
+
+    HALS never leaves an all-zero column by itself. Its time factor stays zero here, so that the
+    objective does not rise; the next update of time is free to use it. ``product`` is updated.
+    With penalties an empty column may be what is asked for, and stays.
+    """
+    if problem.penalty.any or model.n_seeds >= MOST_SEEDS or not model.empty.any():
+        return
+    model.n_seeds += 1
+    weight = cell_weights(model.time, model.slot)
+    for column in np.flatnonzero(model.empty):
+        model.time[:, column] = weight[:, column] = 0
+        energy = residual_energy(problem, weight, model.pair, product)
+        cell = np.zeros((energy.size, 1))
+        largest = int(energy.argmax())
+        cell[largest] = 1
+        residual = problem.products.over_cells(cell)[:, 0] - model.pair @ weight[largest]
+        seed = np.maximum(residual, 0)
+        model.slot[:, column] = 1
+        model.pair[:, column] = seed / max(float(np.linalg.norm(seed)), np.finfo(float).tiny)
+        product[:, column] = problem.products.over_pairs(model.pair[:, [column]])[:, 0]
+        # The next empty column goes elsewhere: this one is taken to explain its cell.
+        weight[:, column] = 0
+        weight[largest, column] = float(np.linalg.norm(seed))
+
+
+def residual_energy(
+    problem: Problem,
+    weight: NDArray[np.float64],
+    pair: NDArray[np.float64],
+    product: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Sum of squared residuals of each cell over its observed pairs, shape (cell,)."""
+    sums = problem.observed.pair_sums(pair)
+    model = problem.observed.cell_energy(weight, sums)
+    return np.asarray(problem.products.energy - 2 * (weight * product).sum(axis=1) + model)
+
+
+def _sweeps(
+    factor: NDArray[np.float64],
+    product: NDArray[np.float64],
+    grams: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    kind: NDArray[np.int64],
+    *,
+    sparse: float = 0.0,
+    ridge: float = 0.0,
+) -> None:
+    """Passes of HALS over a factor's columns until they change little, in place."""
+    first = _sweep(factor, product, grams, rows, kind, sparse=sparse, ridge=ridge)
+    for _ in range(INNER - 1):
+        change = _sweep(factor, product, grams, rows, kind, sparse=sparse, ridge=ridge)
+        if change <= ENOUGH**2 * first:
+            break
+
+
+def _sweep(
+    factor: NDArray[np.float64],
+    product: NDArray[np.float64],
+    grams: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    kind: NDArray[np.int64],
+    *,
+    sparse: float = 0.0,
+    ridge: float = 0.0,
+) -> float:
+    """One pass; the squared change."""
+    from pipeline.methods.connectome.kernels import hals_sweep
+
+    bounds = (0, rows.size)
+    return float(hals_sweep(factor, product, grams, rows, kind, sparse, ridge, bounds))
+
+
+def _smooth_sweeps(
+    problem: Problem,
+    time: NDArray[np.float64],
+    target: NDArray[np.float64],
+    grams: NDArray[np.float64],
+) -> None:
+    """Passes over the time factor with penalised differences."""
+    from pipeline.methods.connectome.kernels import smooth_sweep
+
+    penalty, linked = problem.penalty, _linked(problem)
+    first = np.inf
+    for index in range(INNER):
+        change = smooth_sweep(
+            time, target, grams, problem.observed.row_kind, linked, penalty.smooth, penalty.ridge
+        )
+        first = change if index == 0 else first
+        if index and change <= ENOUGH**2 * first:
+            break
+
+
+def _linked(problem: Problem) -> NDArray[np.bool_]:
+    """Whether successive rows of time follow each other."""
+    if problem.linked is not None:
+        return problem.linked
+    return np.ones(problem.observed.n_rows - 1, dtype=bool)
