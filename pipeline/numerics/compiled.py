@@ -27,22 +27,29 @@ def compiled(function: Function) -> Function:
     Sums are taken in the order written, so that results do not depend on the machine's width.
     Without a folder to write to, the function is compiled anew by each process.
     """
+    folder = _folder()
+    if folder is None:
+        made: Function = numba.njit(nogil=True, error_model="numpy")(function)
+        return made
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(_folder())
+    config.CACHE_DIR = str(folder)
     try:
-        made: Function = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-    except (RuntimeError, OSError):  # what numba answers where it cannot write
-        made = numba.njit(nogil=True, error_model="numpy")(function)
+        made = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
     finally:
         config.CACHE_DIR = before
     return made
 
 
-def _folder() -> Path:
-    """Where machine code of this kind of processor is kept."""
+def _folder() -> Path | None:
+    """Where machine code of this kind of processor is kept; nowhere if that cannot be written."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     cache = Path(chosen) if chosen else Path(_user_cache()) / "neuroptych"
-    return cache / f"{platform.machine()}-{binding.get_host_cpu_name()}"
+    folder = cache / f"{platform.machine()}-{binding.get_host_cpu_name()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def _user_cache() -> str:

@@ -130,10 +130,11 @@ class Observed:
         """Whether a pair is observed anywhere, shape (pair,)."""
         if not self.exact:
             used = self.seen[np.unique(self.pattern)].astype(np.float32)
-            together: NDArray[np.float32] = np.matmul(used.T, used)
-            found = together[np.triu_indices(self.n_units, 1)]
-            return np.tile(found > 0, self.channels)
-        return np.asarray(self._together.any(axis=0)[self.pair_kind], dtype=bool)
+            first, second = np.triu_indices(self.n_units, 1)
+            together = np.einsum("pi,pi->i", used[:, first], used[:, second])
+            return np.tile(together > 0, self.channels)
+        anywhere: NDArray[np.bool_] = np.logical_or.reduce(self._together, axis=0)
+        return anywhere[self.pair_kind]
 
     def pair_sums(self, pair: NDArray[np.float64]) -> NDArray[np.float64]:
         """``S``: sums of outer products over each group's pairs, (group, component, component)."""
