@@ -211,7 +211,7 @@ def _look(row: SheetRow) -> RecordingOutlook:
     from pipeline.io.nwb.inspect import inspect_file
 
     try:
-        contents = inspect_file(row.nwb)
+        contents = inspect_file(row.nwb, allow_external=row.options.allow_external)
     except PipelineError as error:
         known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)
         return RecordingOutlook(id=row.recording, kind="", problem=known)

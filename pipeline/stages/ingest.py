@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,15 @@ def _stored(
         settings={**dataclasses.asdict(chosen), "subject": subject}, inputs={}
     )
     grades = Grades()
-    with open_recording(
-        nwb, recording=run.recording, options=chosen, provenance=provenance
-    ) as reading:
+    with (
+        open_recording(
+            nwb, recording=run.recording, options=chosen, provenance=provenance
+        ) as reading,
+        ThreadPoolExecutor(max_workers=1) as beside,
+    ):
+        before = _state(nwb)
+        # Hashed beside the reading, once the file is known to be one that can be read.
+        checksum = beside.submit(sha256_of, nwb)
 
         def finish(copied: Recording) -> Recording:
             """What can be said once all samples were read."""
@@ -110,10 +117,23 @@ def _stored(
             about = graded.about
             if subject:
                 about = dataclasses.replace(about, subject=subject)
-            known = dataclasses.replace(provenance, inputs={nwb.name: sha256_of(nwb)})
+            known = dataclasses.replace(provenance, inputs={nwb.name: checksum.result()})
+            if _state(nwb) != before:
+                raise DataError(
+                    code="IN-F28",
+                    place="/",
+                    found="the file was changed while it was read",
+                    fix="wait until the recording is complete, then run again",
+                )
             return dataclasses.replace(graded, about=about, provenance=known)
 
         return write_record(output, reading.recording, finish=finish), grades
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What shows that a file is another one or was written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def refuse_remarks(notes: Sequence[Note]) -> None:

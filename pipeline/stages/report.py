@@ -71,6 +71,8 @@ def report(
         }
         found = [record for record in records.values() if isinstance(record, Recording)]
         failures = {name: one for name, one in records.items() if isinstance(one, Outcome)}
+        for name, note in repeated(found).items():
+            notes[name] = (*notes.get(name, ()), note)
         page = Page(
             experiment=run.experiment,
             version=pipeline.__version__,
@@ -100,6 +102,28 @@ def left_out_note(reason: str) -> Note:
     return Note(
         code="CF-K17", kind="info", place="sheet, column exclude", text=f"Left out: {reason}"
     )
+
+
+def repeated(recordings: Sequence[Recording]) -> dict[str, Note]:
+    """A warning for each recording that has the same activity as one before it.
+
+    The same file may hold several recordings, such as planes; the same series of files with the
+    same content is one recording that counts twice.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    notes: dict[str, Note] = {}
+    for recording in recordings:
+        contents = sorted(recording.provenance.inputs.values())
+        known = first.setdefault((recording.about.source_series, *contents), recording.id)
+        if contents and known != recording.id:
+            text = (
+                f"The same activity as recording {known}, from a file with the same content: it "
+                "counts twice, as if two experiments had agreed."
+            )
+            notes[recording.id] = Note(
+                code="IN-F29", kind="warn", place="sheet, column nwb", text=text
+            )
+    return notes
 
 
 def recordings_shown(

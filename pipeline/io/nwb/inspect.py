@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,15 +103,20 @@ class FileContents:
     """Entries for the recording sheet."""
 
 
-def inspect_file(path: Path) -> FileContents:
+def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileContents:
     """What a file offers, read from its structure and its tables, not from its traces.
+
+    Parameters
+    ----------
+    allow_external
+        Folders, besides the file's own, into which its links may lead.
 
     Raises
     ------
     DataError, EnvironmentFault
         If the file cannot be opened as NWB 2.
     """
-    with open_nwb(path) as file:
+    with open_nwb(path, allow_external=allow_external) as file:
         contents = survey(file)
         offered = candidates(contents)
         units = units_object(contents)

@@ -10,9 +10,12 @@ import h5py
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
+from pipeline.io.nwb.outside import linked_file
 
 MAX_DEPTH = 64
 """Deeper nesting than any schema has; the walk stops there."""
+MAX_STEPS = 50_000
+"""More steps than the links of a file need; links of links can make them grow without end."""
 
 CORE_PARENTS: Mapping[str, str] = {
     "RoiResponseSeries": "TimeSeries",
@@ -125,15 +128,16 @@ class Survey:
 def survey(file: h5py.File) -> Survey:
     """Every typed group of the file, each once, whatever links lead to it.
 
-    Links that leave the file are named and never followed. Soft links inside the file are not
-    followed either: what they lead to is met at its own place.
+    Links to groups of other files are followed where that is allowed, and named where it is not.
+    Soft links inside the file are not followed: what they lead to is met at its own place.
     """
     parents = dict(CORE_PARENTS) | _extension_parents(file)
     objects: list[NwbObject] = []
     unfollowed: list[str] = []
     unknown: list[NwbObject] = []
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     stack: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
+    budget = iter(range(MAX_STEPS))
     while stack:
         path, group, depth = stack.pop()
         address = _address(group)
@@ -150,11 +154,16 @@ def survey(file: h5py.File) -> Survey:
                 continue
             link = group.get(name, getlink=True)
             where = f"{path}/{name}"
-            if isinstance(link, h5py.ExternalLink):
-                unfollowed.append(f"{where} -> {link.filename}:{link.path}")
-            elif isinstance(link, h5py.SoftLink):
-                if not _leads_somewhere(file, where, link=link):
-                    unfollowed.append(f"{where} -> {link.path}")
+            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
+                outside = isinstance(link, h5py.ExternalLink)
+                try:
+                    found = child(group, name, budget=budget)
+                except DataError:
+                    target = f"{link.filename}:{link.path}" if outside else link.path
+                    unfollowed.append(f"{where} -> {target}")
+                    continue
+                if outside and isinstance(found, h5py.Group):
+                    stack.append((where, found, depth + 1))
             elif group.get(name, getclass=True) is h5py.Group:
                 stack.append((where, group[name], depth + 1))
     objects.sort(key=lambda item: item.path)
@@ -163,8 +172,10 @@ def survey(file: h5py.File) -> Survey:
     )
 
 
-def _address(item: h5py.Group | h5py.Dataset) -> int:
-    return int(h5py.h5o.get_info(item.id).addr)
+def _address(item: h5py.Group | h5py.Dataset) -> tuple[int, int]:
+    """File and place in it, by which an object is known whatever its path."""
+    info = h5py.h5o.get_info(item.id)
+    return int(info.fileno), int(info.addr)
 
 
 def text_attribute(item: h5py.Group | h5py.Dataset, name: str, default: str = "") -> str:
@@ -175,31 +186,30 @@ def text_attribute(item: h5py.Group | h5py.Dataset, name: str, default: str = ""
     return value if isinstance(value, str) else default
 
 
-def child(group: h5py.Group, name: str, *, hops: int = 0) -> h5py.Group | h5py.Dataset | None:
-    """What stands under a name, following links inside the file only; None where nothing does.
+def child(
+    group: h5py.Group, name: str, *, hops: int = 0, budget: Iterator[int] | None = None
+) -> h5py.Group | h5py.Dataset | None:
+    """What stands under a name, following links as far as that is allowed; None for nothing.
 
     Raises
     ------
     DataError
-        If the name leads out of the file, nowhere or in a circle, or if the values of a dataset
-        lie outside the file.
+        If the name leads to a file where that is not allowed, nowhere or in a circle, or if the
+        values of a dataset lie in such a file.
     """
     link = group.get(name, getlink=True)
     where = f"{group.name.rstrip('/')}/{name}"
     if link is None:
         return None
+    steps = iter(range(MAX_STEPS)) if budget is None else budget
     if isinstance(link, h5py.ExternalLink):
-        raise DataError(
-            code="IN-F14",
-            place=where,
-            found=f"an external link leads to '{link.path}' in another file, '{link.filename}'",
-            fix="store the data in this file: copy it with pynwb's export, which resolves links",
-        )
+        file = linked_file(link.filename, named_in=group.file, where=where)
+        return _follow(file["/"], link.path, where=where, hops=hops, budget=steps)
     if isinstance(link, h5py.SoftLink):
-        return _follow(group, link.path, where=where, hops=hops)
+        return _follow(group, link.path, where=where, hops=hops, budget=steps)
     found = group[name]
     if isinstance(found, h5py.Dataset):
-        _refuse_outside_values(found, where=where)
+        _refuse_outside_values(found, where=where, hops=hops, budget=steps)
     return found
 
 
@@ -237,16 +247,9 @@ def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dataset
 
 
 def _follow(
-    group: h5py.Group, target: str, *, where: str, hops: int
-) -> h5py.Group | h5py.Dataset | None:
-    """Walk a soft link's path step by step, so that no step can leave the file unseen."""
-    if hops >= MAX_DEPTH:
-        raise DataError(
-            code="IN-F19",
-            place=where,
-            found="soft links lead in a circle",
-            fix="store the data itself under this name",
-        )
+    group: h5py.Group, target: str, *, where: str, hops: int, budget: Iterator[int]
+) -> h5py.Group | h5py.Dataset:
+    """Walk a link's path step by step, so that no step can leave the file unseen."""
     current: h5py.Group | h5py.Dataset | None = group.file["/"] if target.startswith("/") else group
     for part in target.split("/"):
         if part in ("", "."):
@@ -254,28 +257,27 @@ def _follow(
         if not isinstance(current, h5py.Group):
             current = None
             break
-        current = child(current, part, hops=hops + 1)
+        if hops >= MAX_DEPTH or next(budget, None) is None:
+            raise DataError(
+                code="IN-F19",
+                place=where,
+                found="links lead in a circle",
+                fix="store the data itself under this name",
+            )
+        current = child(current, part, hops=hops + 1, budget=budget)
     if current is None:
         raise DataError(
             code="IN-F19",
             place=where,
-            found=f"a soft link leads to '{target}', where nothing is",
+            found=f"a link leads to '{target}', where nothing is",
             fix="store the data itself under this name, or write the missing object",
         )
     return current
 
 
-def _leads_somewhere(file: h5py.File, where: str, *, link: h5py.SoftLink) -> bool:
-    try:
-        return (
-            _follow(file[where.rsplit("/", 1)[0] or "/"], link.path, where=where, hops=0)
-            is not None
-        )
-    except DataError:
-        return False
-
-
-def _refuse_outside_values(dataset: h5py.Dataset, *, where: str) -> None:
+def _refuse_outside_values(
+    dataset: h5py.Dataset, *, where: str, hops: int, budget: Iterator[int]
+) -> None:
     if dataset.external:
         raise DataError(
             code="IN-F16",
@@ -283,13 +285,23 @@ def _refuse_outside_values(dataset: h5py.Dataset, *, where: str) -> None:
             found=f"the values lie in an external raw file, '{dataset.external[0][0]}'",
             fix="store the values in this file",
         )
-    if dataset.is_virtual:
-        raise DataError(
-            code="IN-F17",
-            place=where,
-            found="this is a virtual dataset, whose values lie in other files",
-            fix="store the values in this file",
-        )
+    for source in dataset.virtual_sources() if dataset.is_virtual else ():
+        file, name = dataset.file, source.file_name
+        reason = "names of many files at once are not followed" if "%" in name else ""
+        try:
+            if name != "." and not reason:
+                file = linked_file(name, named_in=dataset.file, where=where)
+            if not reason:
+                _follow(file["/"], source.dset_name, where=where, hops=hops + 1, budget=budget)
+        except DataError as error:
+            reason = error.found
+        if reason:
+            raise DataError(
+                code="IN-F17",
+                place=where,
+                found=f"this is a virtual dataset, whose values lie in '{name}': {reason}",
+                fix="store the values in this file",
+            )
 
 
 def _object(path: str, group: h5py.Group, *, parents: Mapping[str, str]) -> NwbObject:

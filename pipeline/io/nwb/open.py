@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
-import os
 import re
-import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,19 +13,34 @@ import h5py
 
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
 from pipeline.core.notes import Note
+from pipeline.io.nwb.files import check_signature, regular_file_size
+from pipeline.io.nwb.outside import outside_of
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 NEWEST_KNOWN = (2, 11)
 """Newest NWB version this reader was tried on."""
-_HEAD_BYTES = 4096
+
+
+LOCK_WAITS_S = (10.0, 10.0, 10.0)
+"""How long to wait, again and again, for another process to let go of a file."""
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 524)
+"""What file systems say that cannot lock; 524 is the kernel's own "not supported"."""
 
 
 @contextmanager
-def open_nwb(path: Path) -> Iterator[h5py.File]:
+def open_nwb(
+    path: Path, *, allow_external: Sequence[str] = (), waits_s: Sequence[float] = ()
+) -> Iterator[h5py.File]:
     """An NWB 2 file open for reading, closed again at the end.
 
     The file system is asked what the path is before anything is opened, so that a pipe or a device
     never blocks, and only the first bytes are read before HDF5 may see the file.
+
+    Parameters
+    ----------
+    allow_external
+        Folders, besides the file's own, into which its links may lead.
+    waits_s
+        Seconds to wait before each further try while another process writes the file.
 
     Raises
     ------
@@ -38,15 +51,41 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
     """
     import hdf5plugin  # noqa: F401  registers the compression filters labs use beside gzip
 
-    size = _regular_file_size(path)
-    _check_signature(path, size)
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise _not_opened(error, size) from error
-    with file, _damage_named(size):
+    size = regular_file_size(path)
+    check_signature(path, size)
+    with (
+        _opened(path, size, waits_s=waits_s) as file,
+        outside_of(path, allow_external=allow_external),
+        _damage_named(size),
+    ):
         check_version(file)
         yield file
+
+
+def _opened(path: Path, size: int, *, waits_s: Sequence[float]) -> h5py.File:
+    for wait_s in (*waits_s, None):
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return h5py.File(path, "r", locking=False)
+            fault = _not_opened(error, size)
+            if fault.code != "IN-F24" or wait_s is None:
+                raise fault from error
+        time.sleep(wait_s)
+    raise AssertionError("the last try returns or raises")
+
+
+def locking_note(file: h5py.File) -> tuple[Note, ...]:
+    """A warning when the file system cannot keep others from writing meanwhile."""
+    locked, _ = file.id.get_access_plist().get_file_locking()
+    if locked:
+        return ()
+    text = (
+        "The file system cannot lock files; the file was read without a lock. See that no program "
+        "writes it meanwhile."
+    )
+    return (Note(code="IN-F25", kind="warn", place="/", text=text),)
 
 
 @contextmanager
@@ -122,124 +161,6 @@ def _too_old(version: str, *, place: str) -> DataError:
         fix="convert it to NWB 2, for example by reading it with the laboratory's own code and "
         "writing it with pynwb",
     )
-
-
-def _regular_file_size(path: Path) -> int:
-    try:
-        state = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _missing(path) from error
-    except PermissionError as error:
-        raise EnvironmentFault(
-            code="IN-F08",
-            found=f"permission denied on the way to {path}",
-            fix="ask the owner of the folders for the right to enter them",
-        ) from error
-    except OSError as error:
-        reason = "a loop of links" if error.errno == errno.ELOOP else str(error.strerror)
-        raise DataError(
-            code="IN-F07",
-            found=f"the path leads to no regular file ({reason})",
-            fix="name the recording file itself in the sheet (column nwb)",
-        ) from error
-    if stat.S_ISDIR(state.st_mode):
-        zarr = any((path / name).exists() for name in (".zgroup", ".zmetadata", "zarr.json"))
-        raise DataError(
-            code="IN-F06",
-            found="this is a folder"
-            + (" of Zarr-based NWB" if zarr else "")
-            + ", not an HDF5 file",
-            fix="name an NWB file in HDF5; Zarr-based NWB is not supported, export it with "
-            "hdmf-zarr to HDF5",
-        )
-    if not stat.S_ISREG(state.st_mode):
-        raise DataError(
-            code="IN-F07",
-            found=f"not a regular file but {_kind_of(state.st_mode)}",
-            fix="name the recording file itself in the sheet (column nwb)",
-        )
-    if state.st_size == 0:
-        raise DataError(
-            code="IN-F02",
-            found="the file is empty (0 bytes); was the transfer incomplete?",
-            fix="copy the file again",
-        )
-    if not os.access(path, os.R_OK):
-        raise EnvironmentFault(
-            code="IN-F08",
-            found=f"permission denied: mode {stat.filemode(state.st_mode)}, owner uid "
-            f"{state.st_uid}",
-            fix="ask the owner for the right to read the file",
-        )
-    return int(state.st_size)
-
-
-def _kind_of(mode: int) -> str:
-    names = {
-        stat.S_IFIFO: "a named pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-    }
-    return names.get(stat.S_IFMT(mode), "something else")
-
-
-def _missing(path: Path) -> DataError:
-    try:
-        names = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
-        found = f"not found, and neither is the folder {path.parent}"
-    else:
-        close = difflib.get_close_matches(path.name, names, n=1)
-        found = "not found" + (f"; the folder has '{close[0]}'" if close else " in its folder")
-    return DataError(code="IN-F01", found=found, fix="correct the path in the sheet (column nwb)")
-
-
-def _check_signature(path: Path, size: int) -> None:
-    """HDF5 puts its signature at 0, 512, 1024, 2048, ...; before it a user block may stand."""
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
-        if head.startswith(SIGNATURE):
-            return
-        offset = 512
-        while offset < size:
-            stream.seek(offset)
-            if stream.read(len(SIGNATURE)) == SIGNATURE:
-                return
-            offset *= 2
-    looks, fix = _looks_like(head)
-    raise DataError(
-        code="IN-F05", found=f"not an HDF5 file ({size} bytes); it looks like {looks}", fix=fix
-    )
-
-
-def _looks_like(head: bytes) -> tuple[str, str]:
-    again = "download or export the recording again"
-    text = head[:512].lstrip().lower()
-    if head.startswith(b"\x1f\x8b"):
-        return "a gzip archive", "unpack it with gunzip and name the unpacked file"
-    if head.startswith(b"PK\x03\x04"):
-        return "a zip archive", "unpack it and name the unpacked file"
-    if text.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer", "fetch the content with: git lfs pull"
-    if b"/annex/objects/" in head[:512]:
-        return "a git-annex pointer", "fetch the content with: datalad get, or git annex get"
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page, perhaps a login page", "sign in and download the recording again"
-    if not any(head):
-        return "a block of zeros", again
-    if _is_text(head):
-        return "a text file", "export the recording as NWB; text tables are not read"
-    return "another binary format", again
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # a letter cut at the end of the sample is no fault
-            return False
-    return b"\0" not in head
 
 
 def _not_opened(error: OSError, size: int) -> PipelineError:

@@ -19,7 +19,7 @@ from pipeline.io.nwb.calcium import candidates, read_calcium
 from pipeline.io.nwb.invalid_times import without_invalid_times
 from pipeline.io.nwb.objects import NwbObject, Survey, survey
 from pipeline.io.nwb.observation import firing_span, tells_observation
-from pipeline.io.nwb.open import open_nwb, version_note
+from pipeline.io.nwb.open import LOCK_WAITS_S, locking_note, open_nwb, version_note
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
@@ -79,9 +79,11 @@ def open_recording(
     EnvironmentFault
         If it may not be read now.
     """
-    with open_nwb(path) as file:
+    with open_nwb(path, allow_external=options.allow_external, waits_s=LOCK_WAITS_S) as file:
         contents = survey(file)
-        notes = version_note(file) + session_start_note(file) + contents.notes()
+        notes = (
+            version_note(file) + locking_note(file) + session_start_note(file) + contents.notes()
+        )
         kind, kind_notes = activity_kind(contents, options=options)
         intervals = read_intervals(contents, options=options)
         activity: SampledActivity | SpikeTrains

@@ -1,4 +1,7 @@
 import json
+import os
+import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,6 +17,7 @@ from tests.support.nwb_factory import (
     read,
     refusal_of,
     texts,
+    transients,
 )
 
 
@@ -22,22 +26,128 @@ def path(tmp_path):
     return imaging_file(tmp_path / "day1.nwb")
 
 
-def test_a_link_to_another_file_is_refused_and_never_opened(path, tmp_path):
-    other = tmp_path / "other.h5"
-    with h5py.File(other, "w") as file:
-        file["data"] = np.zeros((N_FRAMES, N_CELLS))
+@pytest.fixture
+def elsewhere(tmp_path, path):
+    """Samples in a file of another folder."""
+    (tmp_path / "elsewhere").mkdir()
+    with h5py.File(tmp_path / "elsewhere" / "other.h5", "w") as file:
+        file["data"] = 2 * transients()
+        file["data"].attrs["unit"] = "dF/F"
+        file["deeper"] = h5py.SoftLink("/data")
+        file["away"] = h5py.ExternalLink("../day1.nwb", "/acquisition")
+    return tmp_path / "elsewhere"
+
+
+def link_samples(path, link):
     with edited(path) as file:
         del file[f"{DFF}/data"]
-        file[f"{DFF}/data"] = h5py.ExternalLink("other.h5", "/data")
+        file[f"{DFF}/data"] = link
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Names of the files that HDF5 was asked to open."""
+    names = []
+    real = h5py.File.__init__
+
+    def watched(self, name, *arguments, **options):
+        if isinstance(name, Path):
+            names.append(str(name))
+        real(self, name, *arguments, **options)
+
+    monkeypatch.setattr(h5py.File, "__init__", watched)
+    return names
+
+
+def test_a_link_out_of_the_folder_is_refused_and_never_opened(path, elsewhere, opened):
+    link_samples(path, h5py.ExternalLink("elsewhere/../elsewhere/other.h5", "/data"))
+    path = path.rename(path.parent / "inner.nwb")
+    (path.parent / "data").mkdir()
+    path = path.rename(path.parent / "data" / "day1.nwb")
+    link_samples(path, h5py.ExternalLink(str(elsewhere / "other.h5"), "/data"))
+    opened.clear()
+
     error = refusal_of(path)
+
     assert (error.code, error.place) == ("IN-F14", f"{DFF}/data")
     assert "other.h5" in error.found
+    assert opened == [str(path)]
+
+
+@pytest.mark.parametrize("name", ["data", "deeper"])
+def test_a_link_into_the_folder_or_an_allowed_one_is_followed(path, elsewhere, name):
+    link_samples(path, h5py.ExternalLink("elsewhere/other.h5", f"/{name}"))
+    beside, _ = read(path)
+    (path.parent / "data").mkdir()
+    moved = path.rename(path.parent / "data" / "day1.nwb")
+    link_samples(moved, h5py.ExternalLink("../elsewhere/other.h5", f"/{name}"))
+    allowed, _ = read(moved, allow_external=(str(elsewhere),))
+
+    for recording in (beside, allowed):
+        np.testing.assert_allclose(recording.activity.values, 2 * transients(), rtol=1e-6)
+    assert refusal_of(moved).code == "IN-F14"
+
+
+def test_a_link_of_the_file_system_does_not_lead_out(path, elsewhere, tmp_path):
+    (tmp_path / "data").mkdir()
+    path = path.rename(tmp_path / "data" / "day1.nwb")
+    (tmp_path / "data" / "near.h5").symlink_to(elsewhere / "other.h5")
+    link_samples(path, h5py.ExternalLink("near.h5", "/data"))
+
+    assert refusal_of(path).code == "IN-F14"
+
+
+def test_a_link_to_a_missing_file_is_refused_with_its_name(path):
+    link_samples(path, h5py.ExternalLink("gone.h5", "/data"))
+    error = refusal_of(path)
+    assert (error.code, error.place) == ("IN-F15", f"{DFF}/data")
+    assert "gone.h5" in error.found
+
+
+def test_a_link_to_a_pipe_or_to_a_text_is_refused_without_waiting(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    link_samples(path, h5py.ExternalLink("pipe.h5", "/data"))
+    assert refusal_of(path).code == "IN-F07"
+    (tmp_path / "text.h5").write_text("id,name\n")
+    link_samples(path, h5py.ExternalLink("text.h5", "/data"))
+    assert refusal_of(path).code == "IN-F05"
+
+
+def test_files_that_link_to_each_other_are_a_circle(path, elsewhere):
+    link_samples(path, h5py.ExternalLink("elsewhere/other.h5", "/away/data"))
+    with edited(path) as file:
+        file["/acquisition/data"] = h5py.ExternalLink("elsewhere/other.h5", "/away/data")
+    assert refusal_of(path).code == "IN-F19"
+
+
+def test_a_linked_group_is_met_with_all_that_is_in_it(path, tmp_path):
+    other = imaging_file(tmp_path / "other.nwb")
+    with edited(path) as file:
+        del file["/processing/ophys"]
+        file["/processing/ophys"] = h5py.ExternalLink(other.name, "/processing/ophys")
+    recording, notes = read(path)
+    assert recording.activity.n_units == N_CELLS
+    assert "IN-F15" not in texts(notes, "warn")
+
+
+def test_links_of_links_that_grow_without_end_are_decided_in_time(path):
+    with edited(path) as file:
+        trap = file.create_group("/scratch/trap")
+        for level in range(60):
+            trap[f"l{level}"] = h5py.SoftLink(f"/scratch/trap/l{level + 1}/l{level + 1}")
+        trap["l60"] = h5py.SoftLink("/scratch/trap")
+    started = time.monotonic()
+    _, notes = read(path)
+    assert time.monotonic() - started < 30
+    assert "/scratch/trap/l0" in texts(notes, "warn")
+    link_samples(path, h5py.SoftLink("/scratch/trap/l0"))
+    assert refusal_of(path).code == "IN-F19"
 
 
 def test_a_soft_link_that_leaves_the_file_on_its_way_is_refused(path):
     with edited(path) as file:
         del file[f"{DFF}/data"]
-        file["/scratch_link"] = h5py.ExternalLink("other.h5", "/")
+        file["/scratch_link"] = h5py.ExternalLink("/other.h5", "/")
         file[f"{DFF}/data"] = h5py.SoftLink("/scratch_link/data")
     assert refusal_of(path).code == "IN-F14"
 
@@ -53,13 +163,70 @@ def test_values_in_a_raw_file_are_refused(path, tmp_path):
     assert refusal_of(path).code == "IN-F16"
 
 
-def test_a_virtual_dataset_is_refused(path):
+def virtual_samples(path, *sources):
+    """Samples put together from stretches of datasets of other files."""
+    step = N_FRAMES // len(sources)
     layout = h5py.VirtualLayout(shape=(N_FRAMES, N_CELLS), dtype="f8")
-    layout[:] = h5py.VirtualSource("gone.h5", "data", shape=(N_FRAMES, N_CELLS))
+    for index, (name, dataset) in enumerate(sources):
+        source = h5py.VirtualSource(name, dataset, shape=(N_FRAMES, N_CELLS))
+        rows = slice(index * step, (index + 1) * step)
+        layout[rows] = source[rows]
+    with edited(path) as file:
+        attributes = dict(file[f"{DFF}/data"].attrs)
+        del file[f"{DFF}/data"]
+        file.create_virtual_dataset(f"{DFF}/data", layout)
+        file[f"{DFF}/data"].attrs.update(attributes)
+
+
+def test_a_virtual_dataset_is_read_where_all_sources_are_beside_it(path, elsewhere):
+    with edited(path) as file:
+        file["/acquisition/part"] = np.ones((N_FRAMES, N_CELLS))
+    virtual_samples(path, ("elsewhere/other.h5", "data"), (".", "/acquisition/part"))
+    values = read(path)[0].activity.values
+    np.testing.assert_allclose(values[:20], 2 * transients()[:20], rtol=1e-6)
+    np.testing.assert_array_equal(values[20:], 1.0)
+
+
+@pytest.mark.parametrize(
+    "source", [("gone.h5", "data"), ("elsewhere/other.h5", "gone"), ("/etc/hostname", "data")]
+)
+def test_a_virtual_dataset_without_one_of_its_sources_is_refused(path, elsewhere, source):
+    virtual_samples(path, ("elsewhere/other.h5", "data"), source)
+    error = refusal_of(path)
+    assert (error.code, error.place) == ("IN-F17", f"{DFF}/data")
+    assert source[0] in error.found
+
+
+def test_a_virtual_dataset_over_raw_files_is_refused(path, elsewhere):
+    with h5py.File(elsewhere / "other.h5", "r+") as file:
+        file.create_dataset(
+            "raw", shape=(N_FRAMES, N_CELLS), dtype="u1", external=[("/etc/hostname", 0, 160)]
+        )
+    virtual_samples(path, ("elsewhere/other.h5", "raw"))
+    assert refusal_of(path).code == "IN-F17"
+
+
+def test_a_virtual_dataset_of_file_names_in_a_row_is_refused(path):
+    layout = h5py.VirtualLayout(shape=(N_FRAMES, N_CELLS), dtype="f8", maxshape=(None, N_CELLS))
+    source = h5py.VirtualSource("part%b.h5", "data", shape=(1, N_CELLS))
+    layout[: h5py.h5s.UNLIMITED] = source
     with edited(path) as file:
         del file[f"{DFF}/data"]
         file.create_virtual_dataset(f"{DFF}/data", layout)
     assert refusal_of(path).code == "IN-F17"
+
+
+def test_tens_of_thousands_of_objects_are_walked_in_time(path):
+    with edited(path) as file:
+        many = file.create_group("/scratch/many")
+        for index in range(20_000):
+            many.create_group(str(index)).attrs["neurodata_type"] = "TimeSeries"
+        deep = file["/scratch"]
+        for _ in range(2_000):
+            deep = deep.create_group("deeper")
+    started = time.monotonic()
+    assert read(path)[0].activity.n_units == N_CELLS
+    assert time.monotonic() - started < 60
 
 
 def test_a_soft_link_to_nothing_is_refused(path):

@@ -1,8 +1,10 @@
+import errno
 import gzip
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -139,7 +141,7 @@ def test_a_circle_of_links_in_the_file_system_is_refused(tmp_path):
 
 
 def test_a_file_that_may_not_be_read_is_a_fault_of_the_environment(recording_file, monkeypatch):
-    monkeypatch.setattr("pipeline.io.nwb.open.os.access", lambda *_: False)
+    monkeypatch.setattr("pipeline.io.nwb.files.os.access", lambda *_: False)
     error = refusal_of(recording_file)
     assert error.code == "IN-F08"
     assert isinstance(error, EnvironmentFault)
@@ -193,7 +195,9 @@ def test_a_file_its_writer_left_open_is_refused_with_the_remedy(tmp_path):
     assert "h5clear" in error.fix
 
 
-def test_a_file_that_is_being_written_is_a_fault_of_the_environment(recording_file):
+def test_a_file_that_is_being_written_is_a_fault_of_the_environment(recording_file, monkeypatch):
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
     code = (
         "import sys, h5py\n"
         "file = h5py.File(sys.argv[1], 'r+')\n"
@@ -210,6 +214,36 @@ def test_a_file_that_is_being_written_is_a_fault_of_the_environment(recording_fi
         writer.stdin.close()
     assert error.code == "IN-F24"
     assert isinstance(error, EnvironmentFault)
+    assert waited == [10.0, 10.0, 10.0]
+
+
+def test_a_file_that_is_let_go_in_time_is_read(recording_file, monkeypatch):
+    real = h5py.File.__init__
+    refusals = ["unable to lock file, errno = 11"] * 2
+
+    def busy(self, name, *arguments, **options):
+        if isinstance(name, Path) and refusals:
+            raise BlockingIOError(errno.EAGAIN, refusals.pop())
+        real(self, name, *arguments, **options)
+
+    monkeypatch.setattr(h5py.File, "__init__", busy)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert read(recording_file)[0].activity.n_units == 4
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, 524])
+def test_a_file_system_without_locks_is_read_with_a_warning(recording_file, monkeypatch, number):
+    real = h5py.File.__init__
+
+    def without_locks(self, name, *arguments, **options):
+        if isinstance(name, Path) and options.get("locking") is not False:
+            raise OSError(number, f"unable to lock file, errno = {number}")
+        real(self, name, *arguments, **options)
+
+    monkeypatch.setattr(h5py.File, "__init__", without_locks)
+    recording, notes = read(recording_file)
+    assert recording.activity.n_units == 4
+    assert texts(notes, "warn").count("IN-F25") == 1
 
 
 def test_reading_leaves_the_file_as_it_was(recording_file):

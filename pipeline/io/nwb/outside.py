@@ -1,0 +1,92 @@
+"""Files that links of a recording lead to: opened only where that is allowed.
+
+A recording may come from anybody, and a link in it may name any file of the user. So the link's
+text is looked at before HDF5 may follow it: its target has to be a regular file in the folder of
+the recording, or in one that the settings allow, once all links of the file system are resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import h5py
+
+from pipeline.core.errors import DataError
+from pipeline.io.nwb.files import check_signature, regular_file_size
+
+
+class _Outside:
+    """Folders in which files may be opened, and the files opened there."""
+
+    def __init__(self, folders: Sequence[Path], opened: ExitStack) -> None:
+        self._folders = tuple(folder.resolve() for folder in folders)
+        self._opened = opened
+        self._files: dict[Path, h5py.File] = {}
+
+    def file(self, name: str, *, named_in: h5py.File, where: str) -> h5py.File:
+        target = (Path(named_in.filename).parent / name).resolve()
+        if not any(target.is_relative_to(folder) for folder in self._folders):
+            raise DataError(
+                code="IN-F14",
+                place=where,
+                found=f"a link leads to another file, '{name}', outside the folder of the "
+                "recording",
+                fix="store the data in this file (pynwb's export resolves links), or, if you "
+                "trust it, name that folder in the setting 'prepare.allow_external'",
+            )
+        if target not in self._files:
+            if not target.exists():
+                raise DataError(
+                    code="IN-F15",
+                    place=where,
+                    found=f"a link leads to '{name}', and there is no such file",
+                    fix="copy that file beside the recording too",
+                )
+            check_signature(target, regular_file_size(target))
+            self._files[target] = self._opened.enter_context(h5py.File(target, "r"))
+        return self._files[target]
+
+
+_CURRENT: ContextVar[_Outside | None] = ContextVar("files outside a recording", default=None)
+
+
+@contextmanager
+def outside_of(path: Path, *, allow_external: Sequence[str]) -> Iterator[None]:
+    """Let links be followed from a recording while the block lasts.
+
+    Parameters
+    ----------
+    path
+        The recording's file; links may lead to files in its folder.
+    allow_external
+        Further folders.
+    """
+    with ExitStack() as opened:
+        folders = [path.resolve().parent, *map(Path, allow_external)]
+        token = _CURRENT.set(_Outside(folders, opened))
+        try:
+            yield
+        finally:
+            _CURRENT.reset(token)
+
+
+def linked_file(name: str, *, named_in: h5py.File, where: str) -> h5py.File:
+    """A file that a link names, open for reading as long as the recording.
+
+    Parameters
+    ----------
+    name
+        Its name as the link has it; a relative one starts in the folder of ``named_in``.
+    where
+        HDF5 path of the link.
+
+    Raises
+    ------
+    DataError
+        If it lies elsewhere than allowed (IN-F14), is missing (IN-F15) or is no regular HDF5 file.
+    """
+    current = _CURRENT.get()
+    return (current or _Outside((), ExitStack())).file(name, named_in=named_in, where=where)
