@@ -20,13 +20,7 @@ def recording(name: str, *, checksum: str, series: str = "/processing/ophys/a") 
 
 def test_the_same_content_under_two_ids_is_told_at_the_second():
     pairs = (("r1", "a"), ("r2", "b"), ("r3", "a"))
-    found = repeated(
-        [
-            recording("r1", checksum="a"),
-            recording("r2", checksum="b"),
-            recording("r3", checksum="a"),
-        ]
-    )
+    found = repeated([recording(name, checksum=checksum) for name, checksum in pairs])
     assert list(found) == ["r3"]
     assert (found["r3"].code, found["r3"].kind) == ("IN-F29", "warn")
     assert "r1" in found["r3"].text

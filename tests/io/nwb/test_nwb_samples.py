@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -164,3 +165,29 @@ def test_a_limit_on_the_size_of_series_is_kept(path, limit, refused):
         assert "max_series_gb" in error.fix
     else:
         assert read(path, max_series_gb=limit)[0].activity.values.shape == (40, 4)
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        hdf5plugin.Zstd(),
+        hdf5plugin.LZ4(),
+        hdf5plugin.Blosc(cname="lz4"),
+        hdf5plugin.Blosc2(cname="zstd"),
+        hdf5plugin.Bitshuffle(),
+        hdf5plugin.BZip2(),
+        {"compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"compression": "lzf"},
+        {"compression": "szip"},
+    ],
+    ids=["zstd", "lz4", "blosc", "blosc2", "bitshuffle", "bzip2", "gzip", "lzf", "szip"],
+)
+def test_samples_packed_by_any_usual_codec_are_read(path, codec):
+    imaging_file(path)
+    with edited(path) as file:
+        attributes = dict(file[f"{DFF}/data"].attrs)
+        values = file[f"{DFF}/data"][...]
+        del file[f"{DFF}/data"]
+        made = file.create_dataset(f"{DFF}/data", data=values, chunks=(16, 2), **codec)
+        made.attrs.update(attributes)
+    np.testing.assert_array_equal(read(path)[0].activity.values, values.astype(np.float32))
