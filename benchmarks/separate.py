@@ -52,7 +52,7 @@ def cost_of_ingest(nwb: Path, folder: Path) -> Cost:
         f"""
         ingest(
             StageRun(stage="ingest", experiment="e", recording="r"),
-            nwb=Path({str(nwb)!r}), options={{}}, subject="", strict=False,
+            nwb=Path({str(nwb)!r}), options={{}}, subject="", strict=False, limits={{}},
             output=Path({str(folder / "recording.h5")!r}),
             quality=Path({str(folder / "quality.json")!r}),
         )
