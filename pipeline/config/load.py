@@ -14,7 +14,15 @@ from pydantic import ValidationError
 from pipeline.config.fields import Block, Setting, entries
 from pipeline.config.model import Settings, settings_model
 from pipeline.config.names import nearest
-from pipeline.config.text import KeyPath, Plain, SettingsText, parse_value, read_text, shown_path
+from pipeline.config.text import (
+    KeyPath,
+    Plain,
+    SettingsText,
+    parse_value,
+    read_text,
+    shown_path,
+    user_path,
+)
 from pipeline.core.errors import ConfigError, ConfigErrors
 
 NONE: Mapping[str, object] = MappingProxyType({})
@@ -56,7 +64,7 @@ def load_config(path: Path, overrides: Mapping[str, object] = NONE) -> Settings:
         raise ConfigErrors(problems)
     return Settings(
         recordings=model.recordings,
-        out=str(Path(model.out).expanduser()),
+        out=str(user_path(model.out)),
         seed=model.seed,
         methods=model.methods,
         prepare=model.prepare,

@@ -349,6 +349,14 @@ def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
 
 
+def user_path(text: str) -> Path:
+    """A path as a user writes it; ``~`` is their folder, unless there is nobody of that name."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def shown_path(path: Path) -> str:
     """A path as messages show it: short where it lies below the working folder."""
     try:

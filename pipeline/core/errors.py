@@ -175,7 +175,7 @@ class PipelineError(Exception):
         )
 
     def __str__(self) -> str:
-        return (
+        return printable(
             f"ERROR {self.code} {self.experiment}: {self.file}: {self.place}: {self.found}. "
             f"Fix: {self.fix}; see docs/errors.md#{self.code.lower()}"
         )
@@ -193,6 +193,18 @@ class PipelineError(Exception):
             "found": self.found,
             "fix": self.fix,
         }
+
+
+def printable(text: str) -> str:
+    """The text with characters that are not printed written out.
+
+    Names come from files of strangers: a line break would end the message, and an escape sequence
+    would reach the terminal.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 def _rebuild(kind: type[PipelineError], parts: dict[str, str]) -> PipelineError:

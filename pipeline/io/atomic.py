@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -55,6 +56,16 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
     finally:
         # After the rename there is nothing left of this name.
         _remove(temporary)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Delete the temporaries that killed writers of ``path`` left beside it.
+
+    For whoever is about to write it: a writer that lives on unseen then fails at its end, instead
+    of replacing what was written meanwhile.
+    """
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp*"):
+        _remove(leftover)
 
 
 def write_fault(path: Path, error: Exception) -> EnvironmentFault:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal, cast, get_args
 
 from pipeline.config.names import nearest
-from pipeline.config.text import shown_path
+from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors
 from pipeline.core.recording import ID_PATTERN
 from pipeline.io.nwb.options import ReadOptions
@@ -281,16 +281,19 @@ def _text(path: Path, *, shown: str) -> str:
             fix=f"a sheet has less than {MAX_BYTES}; is this the right file",
         )
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    kind = "a workbook" if content.startswith(b"PK\x03\x04") else "no text"
     try:
-        return content.decode("utf-16" if wide else "utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        kind = "a workbook" if content.startswith(b"PK") else f"not UTF-8 at byte {error.start}"
+        text, kind = "\0", kind if kind == "a workbook" else f"not UTF-8 at byte {error.start}"
+    if "\0" in text.partition("\n")[0]:
         raise _problem(
             "CF-K02",
             shown,
             found=f"the sheet is {kind}, but tab-separated text is needed",
             fix="save it as tab-separated text in UTF-8",
-        ) from None
+        )
+    return text
 
 
 def _header_problems(header: Sequence[str], *, shown: str) -> Iterator[ConfigError]:
@@ -351,8 +354,8 @@ def _entry_problems(
                 shown,
                 place=f"line {line}, column {column}",
                 found=f"the id '{entry.get(column, '')[:80]}' {reason}",
-                fix="use letters, digits, '_' and '-', beginning with a letter or digit, at most "
-                "64 characters",
+                fix="choose another name: letters, digits, '_' and '-', beginning with a letter or "
+                "digit, at most 64 characters",
             )
     activity = entry.get("activity", "")
     if activity and activity not in get_args(Activity):
@@ -533,4 +536,4 @@ def _condition(text: str) -> tuple[str, ...]:
 
 
 def _resolved(text: str, folder: Path) -> Path:
-    return folder / Path(text).expanduser()
+    return folder / user_path(text)

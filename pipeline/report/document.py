@@ -16,12 +16,14 @@ Json = dict[str, Any]  # Any: JSON
 
 
 def report_document(page: Page) -> Json:
-    """Experiment, recordings, and per method status, reason and every number of its words."""
+    """Experiment, recordings, per method status, reason and numbers, and the settings in effect."""
     shown = redacted(page) if page.redact else page
     return {
         "experiment": shown.experiment,
         "recordings": [plain(row) for row in shown.recordings],
         "methods": {section.id: _section(section) for section in shown.methods},
+        "settings": plain(shown.settings),
+        "changed_settings": list(shown.changed),
         "provenance": plain(shown.provenance),
     }
 

@@ -18,7 +18,7 @@ SENSITIVE = frozenset(
         "subject", "subject_id", "animal", "session_id", "session_start", "recorded", "identifier",
         "nwb_identifier", "description", "institution", "lab", "genotype", "strain", "age", "sex",
         "host", "hostname", "user", "username", "path", "folder", "cwd", "log", "log_path",
-        "command", "job_id",
+        "command", "job_id", "allow_external",
     }
 )  # fmt: skip
 """Names of fields and table columns, in lower case with ``_``, whose values are hidden."""

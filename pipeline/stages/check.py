@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline import registry
 from pipeline.config import Settings, load_config, place_of, view_name
 from pipeline.config.load import NONE
-from pipeline.config.text import shown_path
+from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
@@ -102,7 +102,7 @@ def _with_settings(options: ReadOptions, settings: Settings) -> ReadOptions:
 
 def _beside(source: Path, name: str) -> Path:
     """A path that settings name; a relative one starts at their file."""
-    return source.parent / Path(name).expanduser()
+    return source.parent / user_path(name)
 
 
 def _missing_folders(settings: Settings, overrides: Mapping[str, object]) -> Iterator[ConfigError]:

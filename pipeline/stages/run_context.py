@@ -19,11 +19,17 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 import pipeline
-from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable, PipelineError
+from pipeline.core.errors import (
+    DataError,
+    EnvironmentFault,
+    NotApplicable,
+    PipelineError,
+    printable,
+)
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
-from pipeline.io.atomic import replacing
+from pipeline.io.atomic import remove_leftovers, replacing
 from pipeline.io.hashing import code_digest
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -86,9 +92,7 @@ class StageRun:
     def tell(self, note: Note, *, file: str) -> None:
         """Say a remark on an input in one line, in the log and beside the job."""
         word = {"info": "NOTE", "warn": "WARNING", "repair": "REPAIR"}[note.kind]
-        line = " ".join(
-            f"{word} {note.code} {self.subject}: {file}: {note.place}: {note.text}".split()
-        )
+        line = printable(f"{word} {note.code} {self.subject}: {file}: {note.place}: {note.text}")
         logger.warning("%s", line)
         print(line, file=sys.stderr)  # noqa: T201 - shown by the workflow beside the job
 
@@ -174,8 +178,9 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     log
         Log file; console only when ``None``.
     outputs
-        Files the stage makes; facts of the run are written beside the first one, since they do
-        not belong into a file that is to be the same for the same result.
+        Files the stage makes; what killed writers of them left is removed. Facts of the run are
+        written beside the first one, since they do not belong into a file that is to be the same
+        for the same result.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()] if log is None else []
     if log is not None:
@@ -185,6 +190,8 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     logging.captureWarnings(capture=True)
     logger.info("%s: %s starts, %d threads", run.subject, run.stage, run.threads)
     try:
+        for output in outputs:
+            remove_leftovers(output)
         with threadpool_limits(limits=run.threads):
             yield run
     except (PipelineError, MemoryError, OSError) as error:

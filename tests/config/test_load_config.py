@@ -58,6 +58,10 @@ def test_the_results_folder_is_brought_into_plain_form(load, monkeypatch):
     assert load("recordings: r.tsv\nout: ~/results\n").out == "/home/someone/results"
 
 
+def test_a_folder_of_nobody_is_a_folder_of_that_name(load):
+    assert load("recordings: r.tsv\nout: '~nobody-here/x'\n").out == "~nobody-here/x"
+
+
 def test_settings_cannot_be_changed(load):
     settings = load("recordings: r.tsv\n")
     with pytest.raises(dataclasses.FrozenInstanceError):

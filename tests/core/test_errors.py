@@ -72,3 +72,10 @@ def test_many_problems_are_told_line_by_line() -> None:
 
     assert str(problems).splitlines() == [str(problem) for problem in problems.problems]
     assert problems.exit_code == 2
+
+
+def test_a_message_is_one_line_whatever_the_names_in_it():
+    error = DataError(code="IN-F02", file="a\nb\x1b[31m\u202e\udcff.nwb", found="é 🧠 'x'", fix="y")
+    assert "a\\nb\\x1b[31m\\u202e\\udcff.nwb" in str(error)
+    assert "é 🧠 'x'" in str(error)
+    assert error.parts()["file"] == "a\nb\x1b[31m\u202e\udcff.nwb"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.io.atomic import replacing
+from pipeline.io.atomic import remove_leftovers, replacing
 
 
 def test_the_file_appears_when_the_block_ends_and_not_before(tmp_path: Path) -> None:
@@ -117,3 +117,13 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(
         temporary.write_text("x")
 
     assert seen == [(False, False), (True, True)]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    mine = [tmp_path / f".a[1].h5.{number}.tmp{suffix}" for number, suffix in ((1, ""), (2, ".h5"))]
+    others = [tmp_path / name for name in ("a[1].h5", ".a1.h5.3.tmp", ".b.h5.4.tmp", ".a[1].h5")]
+    for path in (*mine, *others):
+        path.write_text("x")
+    remove_leftovers(tmp_path / "a[1].h5")
+    assert sorted(tmp_path.iterdir()) == sorted(others)
+    remove_leftovers(tmp_path / "no folder" / "a.h5")

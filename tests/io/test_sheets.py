@@ -161,6 +161,8 @@ def test_a_folder_is_no_sheet(folder):
         ("experiment\trecording\tfile\ne1\tr1\ta.nwb\n", "'nwb' is missing"),
         (f"{HEADER}\ne1\tr1\ta.nwb\tmore\n", "4 entries under 3 columns"),
         (b"PK\x03\x04\xff\xff", "workbook"),
+        (b"PK\x03\x04\0\0abc", "workbook"),
+        (b"experiment\0\trecording\n", "no text"),
         (b"experiment\xff\n", "not UTF-8 at byte 10"),
     ],
 )

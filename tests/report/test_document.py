@@ -8,7 +8,14 @@ from tests.support.fake_page import fake_page
 
 def test_the_document_has_the_methods_with_status_reason_and_numbers():
     document = report_document(fake_page())
-    assert set(document) == {"experiment", "recordings", "methods", "provenance"}
+    assert set(document) == {
+        "experiment",
+        "recordings",
+        "methods",
+        "settings",
+        "changed_settings",
+        "provenance",
+    }
     assert list(document["methods"]) == ["connectome", "biclustering", "trsa", "celltypes"]
     connectome = document["methods"]["connectome"]
     assert connectome["status"] == "warn"

@@ -69,7 +69,8 @@ def test_a_sound_experiment_has_a_result_that_the_others_do_not_harm(finished):
     assert found["methods"]["connectome"]["status"] in ("ok", "warn")
     assert found["methods"]["connectome"]["numbers"]
     assert [row["status"] for row in found["recordings"]] == ["ok", "ok"]
-    assert list(found) == ["experiment", "recordings", "methods", "provenance"]
+    assert "methods.connectome.rank" in found["changed_settings"]
+    assert found["settings"]["methods"]["connectome"]["rank"] == 2
 
 
 def test_methods_of_later_versions_say_so(finished):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -153,6 +154,11 @@ def test_another_run_gives_the_same_bytes_whatever_shares_a_job(finished):
 def test_a_run_in_another_directory_finds_its_reports(finished):
     elsewhere = finished / "else where"
     elsewhere.mkdir()
-    done = run(finished, "--directory", "else where", "--cores", "2", out="results")
+    words = ("--directory", "else where", "--cores", "2", "--config", "seed=3")
+    done = run(finished, *words, out="results")
     assert "Report: else where/results/e/report.html" in done.stdout
     assert (elsewhere / "results" / "e" / "report.html").exists()
+    # The command line contradicts the file: what was in effect is stored.
+    stored = json.loads((elsewhere / "results" / "e" / "report.json").read_text())
+    assert stored["settings"]["seed"] == 3
+    assert "seed" in stored["changed_settings"]
