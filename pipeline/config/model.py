@@ -30,7 +30,7 @@ class RunConfig(SettingsBlock):
         ),
     )
     parts_per_job: int = Field(
-        default=4,
+        default=20,
         description=(
             "Parts of a fit (restarts, surrogates, chains) that share one job. Each job starts "
             "Python once, so few large jobs suit a laptop and many small ones a cluster."

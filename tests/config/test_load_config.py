@@ -45,7 +45,7 @@ def test_everything_but_the_sheet_has_a_default(load, tmp_path):
     assert (settings.out, settings.seed) == ("results", 20240)
     assert settings.methods.connectome == registry.methods()["connectome"].config()
     assert settings.run.on_method_error == "record"
-    assert settings.run.parts_per_job == 4
+    assert settings.run.parts_per_job == 20
     assert settings.run.page_limit_mb == 3.0
     assert settings.run.redact is False
     assert settings.source == tmp_path / "config.yaml"

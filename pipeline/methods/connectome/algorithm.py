@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +11,28 @@ from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import TraceEnsemble
-from pipeline.methods.connectome.alignment import Alignment, affinity_table, align
+from pipeline.methods.connectome.alignment import (
+    Alignment,
+    affinity_problem,
+    affinity_table,
+    align,
+    rows_of_pairs,
+)
 from pipeline.methods.connectome.communities import Communities, find_communities, graph
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
 from pipeline.methods.connectome.model import (
     component_gains,
-    modes_of,
     recording_explained,
     recording_shares,
     reproducibility,
     static_explained,
-    three_modes,
 )
 from pipeline.methods.connectome.result import ConnectomeResult, PartResult
-from pipeline.methods.connectome.tensorly_engine import Fit, fit_nonnegative
 from pipeline.numerics.cp import match_score
 
-SURROGATE = "surrogate-"
-"""How names of parts begin that fit shifted data."""
+SURROGATE = "surrogate"
+"""What stands in the names of parts that fit shifted data."""
 
 
 def fit_part(
@@ -39,8 +43,10 @@ def fit_part(
     progress: Progress = silent,
     *,
     provenance: Provenance,
+    checkpoint: Callable[[Snapshot], None] | None = None,
+    resume: Snapshot | None = None,
 ) -> PartResult:
-    """One fit of the data, or of one surrogate, from one random start.
+    """One fit of the data, or of one surrogate, from starts of its own.
 
     Parameters
     ----------
@@ -49,51 +55,66 @@ def fit_part(
     config
         The method's settings.
     part
-        ``restart-NN`` or ``surrogate-NN``, as planned by the settings.
+        ``restart-NN`` or ``surrogate-NNN``, as planned by the settings; ``rank-NN-`` before it
+        sets the number of components.
     rng
         The random stream of this part.
     progress
-        Told after every five iterations.
+        Told after every iteration.
     provenance
-        Put into the result.
+        Put into the result; its number of threads is used, which changes no digit.
+    checkpoint, resume
+        Given snapshots of the fit now and then; one to go on from. Not for ``tensorly``.
 
     Raises
     ------
     NotApplicable
         If the data cannot serve, with what was found and what is needed.
     """
-    is_surrogate = part.name.startswith(SURROGATE)
+    config = config.of_part(part)
+    is_surrogate = SURROGATE in part.name
     alignment = align(views, config, shift_with=rng if is_surrogate else None)
-    table = affinity_table(alignment, config)
-    values, observed = modes_of(table)
-    fit = fit_nonnegative(
-        values,
-        observed,
-        rank=config.rank,
-        rng=rng,
-        max_iterations=config.max_iterations,
-        tolerance=config.tolerance,
-        progress=progress,
-    )
-    time, slot, pair = three_modes(fit.factors)
+    problem = affinity_problem(alignment, config, threads=provenance.threads)
+    if config.engine == "tensorly":
+        fit = _fit_of_table(alignment, config, rng, progress)
+    else:
+        fit = factorise(
+            problem,
+            rank=config.rank,
+            search=Search(
+                start=config.start,
+                n_starts=config.n_starts,
+                burn_in=config.burn_in,
+                n_kept=config.n_kept,
+                max_iterations=config.max_iterations,
+                tolerance=config.tolerance,
+            ),
+            rng=rng,
+            progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
+        )[0]
+    pair = fit.pair[rows_of_pairs(alignment)]
     found = _communities(pair, alignment, config, rng=rng)
     return PartResult(
         name=part.name,
         surrogate=is_surrogate,
         weight=fit.weight,
-        component_time=None if is_surrogate else time,
-        component_slot=None if is_surrogate else slot,
+        component_time=None if is_surrogate else fit.time,
+        component_slot=None if is_surrogate else fit.slot,
         component_pair=None if is_surrogate else pair,
         relative_error=fit.relative_error,
         error_trace=fit.errors,
         converged=fit.converged,
-        static_explained=static_explained(table, alignment, rng),
-        component_gain=component_gains(table, fit),
-        reproducibility=reproducibility(table, alignment, fit, rng=rng),
+        kkt=fit.kkt,
+        effective_rank=fit.effective_rank,
+        static_explained=static_explained(problem, alignment, rng),
+        component_gain=component_gains(problem, fit),
+        reproducibility=reproducibility(problem, alignment, fit),
         n_communities=np.array([one.count for one in found], dtype=np.int64),
         modularity=np.array([one.modularity for one in found]),
         concentration=np.array([one.concentration for one in found]),
-        recording_explained=recording_explained(table, alignment, fit),
+        recording_explained=recording_explained(problem, alignment, fit),
         provenance=provenance,
     )
 
@@ -125,7 +146,7 @@ def combine(
     fits = [_fit_of(part) for part in restarts]
     best_fit = _fit_of(best)
     alignment = align(views, config)
-    found = _communities(best_fit.factors[2], alignment, config, rng=rng)
+    found = _communities(best_fit.pair, alignment, config, rng=rng)
     return ConnectomeResult(
         recording=alignment.recording,
         baseline=np.array([view.baseline for view in views], dtype=str),
@@ -140,9 +161,9 @@ def combine(
         alignment=alignment.mode,
         coarse_grain=alignment.coarse_grain,
         bin_s=alignment.bin_s,
-        component_time=best_fit.factors[0],
+        component_time=best_fit.time,
         component_recording=recording_shares(alignment, best_fit),
-        component_pair=best_fit.factors[2],
+        component_pair=best_fit.pair,
         weight=best_fit.weight,
         relative_error=best.relative_error,
         static_explained=best.static_explained,
@@ -164,6 +185,8 @@ def combine(
             ]
         ),
         restart_converged=np.array([part.converged for part in restarts]),
+        restart_kkt=np.array([part.kkt for part in restarts]),
+        effective_rank=best.effective_rank,
         restart_explained=np.array([part.explained for part in restarts]),
         restart_reproducibility=_means(restarts, "reproducibility"),
         restart_communities=_means(restarts, "n_communities"),
@@ -199,16 +222,53 @@ def _communities(
     ]
 
 
+def _fit_of_table(
+    alignment: Alignment,
+    config: ConnectomeConfig,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Fit:
+    """The fit by TensorLy, whose table has the observed pairs only and may lack the slots."""
+    from pipeline.methods.connectome.tensorly_engine import fit_nonnegative
+
+    table = affinity_table(alignment, config)
+    one_slot = table.values.shape[1] == 1
+    found = fit_nonnegative(
+        table.values[:, 0] if one_slot else table.values,
+        table.observed[:, 0] if one_slot else table.observed,
+        rank=config.rank,
+        rng=rng,
+        max_iterations=config.max_iterations,
+        tolerance=config.tolerance,
+        progress=progress,
+    )
+    n_units = alignment.unit.size
+    pair = np.zeros((n_units * (n_units - 1) // 2, config.rank))
+    pair[rows_of_pairs(alignment)] = found.factors[-1]
+    return Fit(
+        weight=found.weight,
+        time=found.factors[0],
+        slot=np.ones((1, config.rank)) if one_slot else found.factors[1],
+        pair=pair,
+        relative_error=found.relative_error,
+        errors=found.errors,
+        stopped=found.converged,
+    )
+
+
 def _fit_of(part: PartResult) -> Fit:
     """The factors of a stored restart."""
     if part.component_time is None or part.component_slot is None or part.component_pair is None:
         raise ValueError(f"Part {part.name} holds no factors.")
     return Fit(
         weight=part.weight,
-        factors=(part.component_time, part.component_slot, part.component_pair),
+        time=part.component_time,
+        slot=part.component_slot,
+        pair=part.component_pair,
         relative_error=part.relative_error,
         errors=part.error_trace,
-        converged=part.converged,
+        stopped=part.converged,
+        kkt=part.kkt,
     )
 
 

@@ -14,6 +14,9 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.affinity import Speeds, geometric_affinity, shifted, speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.contraction import UnitColumns, UnitProducts
+from pipeline.methods.connectome.hals import Penalty, Problem
+from pipeline.methods.connectome.masks import Observed
 from pipeline.methods.connectome.windows import (
     EPOCH_COLUMNS,
     Stretch,
@@ -41,11 +44,15 @@ class Alignment:
     presence: NDArray[np.bool_] = axes("recording", "unit")
     """Whether the unit was found and measurable in the recording."""
     speed: NDArray[np.float32] = axes("frame", "slot", "unit")
-    """One slot a recording under ``by_epoch``, one for all under ``concatenate``."""
-    observed: NDArray[np.bool_] = axes("frame", "slot", "unit")
+    """One slot a recording under ``by_epoch``, one for all under ``concatenate``; 0 where the
+    unit is not observed in the frame's bin."""
+    observed: NDArray[np.bool_] = axes("bin", "slot", "unit")
+    """A unit is observed in a bin if it is in all of the bin's frames."""
     frame_bin: NDArray[np.int64] = axes("frame")
     bin_time_s: NDArray[np.float64] = axes("bin", unit="s")
     bin_recording: NDArray[np.int64] = axes("bin")
+    bin_linked: NDArray[np.bool_] = axes("step")
+    """Whether a bin follows the one before it in time, for all but the first."""
     source_time_s: NDArray[np.float64] = axes("bin", "recording", unit="s")
     pairs: NDArray[np.int64] = axes("pair", "end")
     """Units of each pair that is observed together anywhere."""
@@ -176,36 +183,100 @@ def affinity_table(alignment: Alignment, config: ConnectomeConfig) -> AffinityTa
     """
     n_bins, n_slots = alignment.bin_time_s.size, alignment.speed.shape[1]
     n_pairs = len(alignment.pairs)
-    if config.rank > min(n_bins, n_pairs):
-        raise NotApplicable(
-            f"{config.rank} components were asked for, but there are only {n_bins} frames and "
-            f"{n_pairs} pairs; set methods.connectome.rank to at most {min(n_bins, n_pairs)}."
-        )
+    _refuse_rank(alignment, config)
     values = np.zeros((n_bins, n_slots, n_pairs), dtype=np.float32)
-    observed = np.zeros(values.shape, dtype=bool)
     starts = np.searchsorted(alignment.frame_bin, np.arange(n_bins + 1))
     step = max(1, 4_000_000 // n_pairs // alignment.coarse_grain)
     for slot in range(n_slots):
         for first in range(0, n_bins, step):
             bins = slice(first, min(first + step, n_bins))
             frames = slice(starts[bins.start], starts[bins.stop])
-            seen = alignment.observed[frames, slot]
-            both = seen[:, alignment.pairs[:, 0]] & seen[:, alignment.pairs[:, 1]]
-            affinity = geometric_affinity(
-                np.where(seen, alignment.speed[frames, slot], np.float32(0)), alignment.pairs
-            )
-            edges = starts[bins] - starts[bins.start]
-            count = np.add.reduceat(both, edges, axis=0, dtype=np.float32)
-            total = np.add.reduceat(affinity, edges, axis=0)
-            values[bins, slot] = total / np.maximum(count, 1)
-            observed[bins, slot] = count > 0
+            affinity = geometric_affinity(alignment.speed[frames, slot], alignment.pairs)
+            sizes = np.diff(starts[bins.start : bins.stop + 1])
+            total = np.add.reduceat(affinity, starts[bins] - starts[bins.start], axis=0)
+            values[bins, slot] = total / sizes[:, None]
+    one, other = alignment.pairs.T
+    observed = alignment.observed[:, :, one] & alignment.observed[:, :, other]
     if not values.any():
-        raise NotApplicable(
-            f"No two of the {alignment.unit.size} units are active at the same time; there is no "
-            "affinity to factorise."
-        )
+        raise _no_affinity(alignment)
     scale = _recording_scale(values, alignment, normed=config.animal_norm)
     return AffinityTable(values=values, observed=observed, recording_scale=scale)
+
+
+def affinity_problem(alignment: Alignment, config: ConnectomeConfig, *, threads: int) -> Problem:
+    """The same affinities as the solver sees them, of all pairs of units and without a table.
+
+    Pairs stand in the order of ``numpy.triu_indices``; :func:`rows_of_pairs` finds those that
+    are observed.
+
+    Raises
+    ------
+    NotApplicable
+        If no two units are ever active together, or there are fewer entries than components.
+    """
+    _refuse_rank(alignment, config)
+    _, n_slots, n_units = alignment.speed.shape
+    n_bins = alignment.bin_time_s.size
+    sizes = np.bincount(alignment.frame_bin)[alignment.frame_bin]
+    # Columns of a cell stand together: bin by bin, slot by slot.
+    cell = alignment.frame_bin[:, None] * n_slots + np.arange(n_slots)
+    order = np.argsort(cell.reshape(-1), kind="stable")
+    # A mean over the frames of a bin: each affinity is divided by their number, each of its two
+    # values by the root of that.
+    share = np.sqrt(alignment.speed) / np.sqrt(sizes).astype(np.float32)[:, None, None]
+    columns = UnitColumns.of(
+        share.reshape(-1, n_units)[order],
+        cell=cell.reshape(-1)[order],
+        n_cells=n_bins * n_slots,
+    )
+    products = UnitProducts(columns, threads=threads)
+    if not products.energy.any():
+        raise _no_affinity(alignment)
+    if config.animal_norm:
+        scale = _cell_scale(products.energy.reshape(n_bins, n_slots), alignment)
+        products = UnitProducts(columns.scaled(scale.reshape(-1)), threads=threads)
+    return Problem(
+        products=products,
+        observed=Observed.of(alignment.observed, max_groups=config.max_patterns),
+        penalty=Penalty(sparse=config.sparse, smooth=config.smooth, ridge=config.ridge),
+        linked=alignment.bin_linked,
+    )
+
+
+def rows_of_pairs(alignment: Alignment) -> NDArray[np.int64]:
+    """Where the pairs that are observed stand among all pairs."""
+    n_units = alignment.unit.size
+    first, second = alignment.pairs.T
+    return np.asarray(first * (2 * n_units - first - 1) // 2 + second - first - 1, dtype=np.int64)
+
+
+def _refuse_rank(alignment: Alignment, config: ConnectomeConfig) -> None:
+    """More components than frames or pairs are never of use."""
+    n_bins, n_pairs = alignment.bin_time_s.size, len(alignment.pairs)
+    if config.rank > min(n_bins, n_pairs):
+        raise NotApplicable(
+            f"{config.rank} components were asked for, but there are only {n_bins} frames and "
+            f"{n_pairs} pairs; set methods.connectome.rank to at most {min(n_bins, n_pairs)}."
+        )
+
+
+def _no_affinity(alignment: Alignment) -> NotApplicable:
+    """What to say of units that are never active together."""
+    return NotApplicable(
+        f"No two of the {alignment.unit.size} units are active at the same time; there is no "
+        "affinity to factorise."
+    )
+
+
+def _cell_scale(energy: NDArray[np.float64], alignment: Alignment) -> NDArray[np.float64]:
+    """What brings the recordings to one common norm, for each cell (bin, slot)."""
+    scale = np.ones(energy.shape)
+    places = [recording_rows(alignment, index) for index in range(alignment.recording.size)]
+    norms = np.sqrt([energy[place].sum() for place in places])
+    for place, norm in zip(places, norms, strict=True):
+        if norm > 0:
+            scale[place] = norms[norms > 0].mean() / norm
+    return scale
 
 
 def _refuse_repeated_names(views: Sequence[TraceEnsemble]) -> None:
@@ -295,34 +366,47 @@ def _frames(
     config: ConnectomeConfig,
 ) -> Alignment:
     """Stretches joined, with the bins that frames are averaged in."""
-    observed = np.concatenate([stretch.observed for stretch in stretches])
-    presence_pairs = _pairs_seen_together(observed)
-    step: int = _frames_a_bin(stretches, n_pairs=len(presence_pairs), config=config)
+    step = _frames_a_bin(stretches, n_units=len(names), config=config)
     bins, count = [], 0
     for stretch in stretches:
         bins.append(count + np.arange(len(stretch.time_s)) // step)
         count = int(bins[-1][-1]) + 1
     frame_bin = np.concatenate(bins)
-    kept = _frames_with_pairs(observed, frame_bin)
-    speed = np.concatenate([stretch.speed for stretch in stretches])[kept]
+    of_frame = np.concatenate([stretch.observed for stretch in stretches])
+    first_frames = np.searchsorted(frame_bin, np.arange(count))
+    observed = np.logical_and.reduceat(of_frame, first_frames, axis=0)
+    has_pair = (observed.sum(axis=2) >= 2).any(axis=1)
+    kept = has_pair[frame_bin]
+    pairs = _pairs_seen_together(observed)
+    if not len(pairs):
+        raise NotApplicable(
+            f"No two of the {len(names)} units are observed together for {step} frames in a row."
+        )
+    speed = np.where(
+        observed[frame_bin], np.concatenate([stretch.speed for stretch in stretches]), 0
+    )[kept]
     time = np.concatenate([stretch.time_s for stretch in stretches])[kept]
     source = np.concatenate([stretch.source_time_s for stretch in stretches])[kept]
     owner = np.concatenate(
         [np.full(len(stretch.time_s), stretch.recording) for stretch in stretches]
     )[kept]
-    _, frame_bin, first = _renumbered(frame_bin[kept])
+    number = np.concatenate(
+        [np.full(len(stretch.time_s), index) for index, stretch in enumerate(stretches)]
+    )[kept]
+    old, frame_bin, first = _renumbered(frame_bin[kept])
     sizes = np.bincount(frame_bin)
     return Alignment(
         recording=np.array(recordings, dtype=str),
         unit=names,
         presence=presence,
         speed=speed.astype(np.float32),
-        observed=observed[kept],
+        observed=observed[has_pair],
         frame_bin=frame_bin,
+        bin_linked=(np.diff(old) == 1) & (np.diff(number[first]) == 0),
         bin_time_s=np.bincount(frame_bin, time) / sizes,
         bin_recording=owner[first].astype(np.int64),
         source_time_s=np.add.reduceat(source, first, axis=0) / sizes[:, None],
-        pairs=presence_pairs,
+        pairs=pairs,
         epochs=epochs,
         selection=selection,
         mode=mode,
@@ -347,31 +431,26 @@ def _pairs_seen_together(observed: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.argwhere(np.triu(together, k=1)).astype(np.int64)
 
 
-def _frames_with_pairs(
-    observed: NDArray[np.bool_], frame_bin: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Frames of bins in which at least one pair is observed."""
-    has_pair = (observed.sum(axis=2) >= 2).any(axis=1)
-    return (np.bincount(frame_bin, has_pair) > 0)[frame_bin]
-
-
-def _frames_a_bin(stretches: Sequence[Stretch], *, n_pairs: int, config: ConnectomeConfig) -> int:
-    """Frames to average, within what memory and the filter allow."""
-    n_entries = sum(stretch.speed.shape[0] * stretch.speed.shape[1] for stretch in stretches)
-    megabytes = n_entries * n_pairs * 4 / 1e6
+def _frames_a_bin(stretches: Sequence[Stretch], *, n_units: int, config: ConnectomeConfig) -> int:
+    """Frames to average, within what the filter and, where a table is made, memory allow."""
     rate_hz = 1 / float(np.median([stretch.interval_s for stretch in stretches]))
+    fitting = max(1, int(config.sigma_s * rate_hz / 2))
+    step = fitting if config.coarse_grain == "auto" else config.coarse_grain
+    if config.engine != "tensorly":
+        return step
+    n_entries = sum(stretch.speed.shape[0] * stretch.speed.shape[1] for stretch in stretches)
+    n_pairs = n_units * (n_units - 1) // 2
+    megabytes = n_entries * n_pairs * 4 / 1e6
     needed = int(np.ceil(megabytes / config.max_tensor_mb))
-    if config.coarse_grain != "auto":
-        step, most = config.coarse_grain, config.coarse_grain
-    else:
-        most = max(1, int(4 * config.sigma_s * rate_hz))
-        step = max(1, int(config.sigma_s * rate_hz / 2), min(needed, most))
+    if config.coarse_grain == "auto":
+        step = max(step, min(needed, max(1, int(4 * config.sigma_s * rate_hz))))
     if needed > step:
         raise NotApplicable(
             f"The table of affinities would take {megabytes / step:.0f} MB with {n_pairs} pairs "
             f"and {n_entries // step} frames of {step / rate_hz:.2g} s; the limit is "
             f"{config.max_tensor_mb} MB. Raise methods.connectome.max_tensor_mb (a fit needs four "
-            "times as much memory) or methods.connectome.coarse_grain, or select fewer units."
+            "times as much memory) or methods.connectome.coarse_grain, select fewer units, or "
+            "take methods.connectome.engine: compiled, which makes no table."
         )
     return step
 

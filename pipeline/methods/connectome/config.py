@@ -6,9 +6,9 @@ description says "paper: not stated", the default is ours.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.method import MethodConfig, Part
 
@@ -25,14 +25,14 @@ class ConnectomeConfig(MethodConfig):
     n_restarts: int = Field(
         default=6,
         description=(
-            "Random starts of the factorisation, 1 to 99; the one with the lowest error is the "
-            "result and the others show how stable the optimiser is. Paper: not stated."
+            "Fits of the data, each from starts of its own, 1 to 99; the one with the lowest error "
+            "is the result and the others show how stable the optimiser is. Paper: not stated."
         ),
         ge=1,
         le=99,
     )
     n_surrogates: int = Field(
-        default=19,
+        default=199,
         description=(
             "Surrogate data sets (each unit's activity shifted in time by itself), 0 to 999. Fewer "
             "than 199 are a first look: the report then gives no verdict on chance. Paper: none."
@@ -129,32 +129,96 @@ class ConnectomeConfig(MethodConfig):
         default="auto",
         description=(
             "Frames whose affinities are averaged to one, 1 to 1000; 'auto' averages over at most "
-            "half of sigma_s, and over more, up to 4 times sigma_s, where memory asks for it."
+            "half of sigma_s, and over more, up to 4 times sigma_s, where a table would not fit."
         ),
     )
     max_tensor_mb: int = Field(
         default=500,
         description=(
-            "Largest table of affinities in megabytes, 1 to 100000; a fit needs about four times "
-            "as much memory."
+            "Largest table of affinities in megabytes, 1 to 100000, where one is made (engine "
+            "'tensorly', which needs about four times as much memory)."
         ),
         ge=1,
         le=100_000,
     )
+    engine: Literal["compiled", "tensorly"] = Field(
+        default="compiled",
+        description=(
+            "Solver of the factorisation: 'compiled' works on the units' activity and never makes "
+            "the table of affinities; 'tensorly' is slower, needs the table, and serves to check."
+        ),
+    )
+    start: Literal["random", "nndsvd", "deflation"] = Field(
+        default="random",
+        description=(
+            "Starts of the factorisation: 'random', 'nndsvd' (from singular vectors) or "
+            "'deflation' (one component after another from what is left). Paper: not stated."
+        ),
+    )
+    n_starts: int = Field(
+        default=4,
+        description=(
+            "Starts of each fit, 1 to 100; after the burn-in only the best go on. Paper: not "
+            "stated."
+        ),
+        ge=1,
+        le=100,
+    )
+    burn_in: int = Field(
+        default=20,
+        description="Iterations of all starts of a fit before the best are chosen, 1 to 1000.",
+        ge=1,
+        le=1000,
+    )
+    n_kept: int = Field(
+        default=1,
+        description="Starts of a fit that go on after the burn-in, 1 to 100.",
+        ge=1,
+        le=100,
+    )
     max_iterations: int = Field(
-        default=400,
+        default=500,
         description="Most iterations of one fit, 1 to 100000. Paper: not stated.",
         ge=1,
         le=100_000,
     )
     tolerance: float = Field(
-        default=5e-5,
+        default=1e-6,
         description=(
             "A fit ends when its relative error falls by less than this share over five "
             "iterations, above 0 to 0.1. Paper: not stated."
         ),
         gt=0,
         le=0.1,
+    )
+    max_patterns: int = Field(
+        default=256,
+        description=(
+            "Most sets of units observed together (in one recording or slot) that are treated "
+            "exactly, 1 to 100000; beyond, missing affinities are filled with the model."
+        ),
+        ge=1,
+        le=100_000,
+    )
+    sparse: float = Field(
+        default=0.0,
+        description="Penalty on the sum of pair strengths, 0 to 1e6; needs 'ridge'. Paper: none.",
+        ge=0,
+        le=1e6,
+    )
+    smooth: float = Field(
+        default=0.0,
+        description=(
+            "Penalty on squared steps of the time courses, 0 to 1e6; needs 'ridge'. Paper: none."
+        ),
+        ge=0,
+        le=1e6,
+    )
+    ridge: float = Field(
+        default=0.0,
+        description="Penalty on the squares of all factors, 0 to 1e6. Paper: none.",
+        ge=0,
+        le=1e6,
     )
     resolution: float = Field(
         default=1.0,
@@ -181,9 +245,22 @@ class ConnectomeConfig(MethodConfig):
         le=1000,
     )
 
+    @model_validator(mode="after")
+    def _penalties_mean_something(self) -> Self:
+        if (self.sparse > 0 or self.smooth > 0) and self.ridge == 0:
+            raise ValueError("'sparse' and 'smooth' do nothing without 'ridge' above 0")
+        return self
+
     def plan(self) -> tuple[Part, ...]:
         """One part a random start of the data's fit, and one a surrogate."""
         return (
             *(Part(f"restart-{index:02d}") for index in range(self.n_restarts)),
-            *(Part(f"surrogate-{index:02d}") for index in range(self.n_surrogates)),
+            *(Part(f"surrogate-{index:03d}") for index in range(self.n_surrogates)),
         )
+
+    def of_part(self, part: Part) -> Self:
+        """The settings of one part: names that begin with ``rank-NN-`` bring their own rank."""
+        head, _, rest = part.name.partition("-")
+        if head != "rank":
+            return self
+        return self.model_copy(update={"rank": int(rest.partition("-")[0])})

@@ -13,11 +13,12 @@ table is never made (:class:`UnitProducts`). Other tables are read in blocks alo
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,9 @@ class Products(Protocol):
 
     def over_cells(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transposed table times weights of cells, (cell, column) to (pair, column)."""
+
+    def of_cells(self, cells: NDArray[np.int64]) -> Products:
+        """The same of some cells only, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,6 +99,29 @@ class UnitColumns:
             n_cells=n_columns if n_cells is None else n_cells,
             n_units=n_units,
         )
+
+    def of_cells(self, cells: NDArray[np.int64]) -> UnitColumns:
+        """The columns of some cells, in their order."""
+        order = np.full(self.n_cells, -1, dtype=np.int64)
+        order[cells] = np.arange(cells.size)
+        kept = np.flatnonzero(order[self.cell] >= 0)
+        kept = kept[np.argsort(order[self.cell[kept]], kind="stable")]
+        size = np.diff(self.start)[kept]
+        start = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+        entries = np.repeat(self.start[kept] - start[:-1], size) + np.arange(start[-1])
+        return UnitColumns(
+            start=start,
+            unit=self.unit[entries],
+            value=self.value[entries],
+            cell=order[self.cell[kept]],
+            n_cells=cells.size,
+            n_units=self.n_units,
+        )
+
+    def scaled(self, factor: NDArray[np.float64]) -> UnitColumns:
+        """With the affinities of each cell multiplied by a factor, (cell,)."""
+        root = np.sqrt(factor)[self.cell].astype(np.float32)
+        return dataclasses.replace(self, value=self.value * np.repeat(root, np.diff(self.start)))
 
 
 class UnitProducts:
@@ -175,6 +202,10 @@ class UnitProducts:
         bounds = [(int(first), int(stop)) for first, stop in itertools.pairwise(tiles)]
         _run(work, [(group, *one) for group in range(len(lanes)) for one in bounds], self.threads)
         return _from_lanes(found, weight.shape[1])
+
+    def of_cells(self, cells: NDArray[np.int64]) -> UnitProducts:
+        """The same of some cells only, in their order."""
+        return UnitProducts(self.columns.of_cells(cells), threads=self.threads)
 
     def _to_cells(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the columns of each cell."""
@@ -276,6 +307,39 @@ class TableProducts:
                 self._threads,
             )
         return _from_lanes(found, weight.shape[1])
+
+    def of_cells(self, cells: NDArray[np.int64]) -> TableProducts:
+        """The same of some cells only, in their order."""
+        return TableProducts(
+            _Rows(self._source, cells), threads=self._threads, max_bytes=self._max_bytes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of a source, as a source."""
+
+    source: ArraySource
+    rows: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
+        return self.rows.size, *self.source.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        return self.source.dtype
+
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        """The entries in a rectangle."""
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        rows = self.rows[first]
+        if not rows.size:
+            return np.empty((0, *self.source.shape[1:]), dtype=self.dtype)[:, *rest]
+        low, high = int(rows.min()), int(rows.max()) + 1
+        return self.source[(slice(low, high), *rest)][rows - low]
 
 
 def _run(work: Callable[[Job], None], jobs: Iterable[Job], threads: int) -> None:

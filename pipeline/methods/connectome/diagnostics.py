@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.core.parts import Check
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.factorisation import KKT_LIMIT
 from pipeline.methods.connectome.recovery import recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
@@ -201,7 +202,8 @@ def _converged(result: ConnectomeResult, config: ConnectomeConfig) -> Check:
         threshold=f"the best one, within {config.max_iterations} iterations",
         meaning=(
             f"A fit has converged when five iterations lower its relative error by less than "
-            f"{100 * config.tolerance:.2g} %."
+            f"{100 * config.tolerance:.2g} % and what is left of the conditions of a minimum is "
+            f"below {KKT_LIMIT:g}."
             + (
                 ""
                 if best

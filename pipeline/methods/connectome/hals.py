@@ -160,25 +160,35 @@ def kkt_residual(problem: Problem, model: Model) -> float:
 
 
 def refit_pairs(
-    problem: Problem, model: Model, *, rows: NDArray[np.bool_], sweeps: int
+    problem: Problem,
+    time: NDArray[np.float64],
+    slot: NDArray[np.float64],
+    *,
+    sweeps: int,
 ) -> NDArray[np.float64]:
-    """Pair factors that fit some cells best with the model's time and slot factors as they are.
+    """Pair factors that fit best with time and slot factors as they are, (pair, component).
 
-    Parameters
-    ----------
-    rows
-        Cells to fit, (row of time, slot).
-    sweeps
-        Passes of HALS; they need the data once for all.
+    They are found from zero by passes of HALS, which need the data once for all.
     """
-    weight = cell_weights(model.time, model.slot) * rows.reshape(-1)[:, None]
-    product = problem.products.over_cells(weight)
-    sums = problem.observed.weight_sums(weight)
-    pair = model.pair.copy()
-    for pairs, kind, grams in problem.observed.pair_grams(sums):
-        for _ in range(sweeps):
-            _sweep(pair, product, grams, pairs, kind)
+    observed = problem.observed
+    product = problem.products.over_cells(cell_weights(time, slot))
+    sums = observed.cell_sums(time, slot)
+    pair = np.zeros_like(product)
+    for _ in range(sweeps):
+        fill = observed.fill(time, slot, pair)
+        target = product if fill is None else product + fill.to_pairs
+        for rows, kind, grams in observed.pair_grams(sums):
+            _sweep(pair, target, grams, rows, kind)
     return pair
+
+
+def part_of(problem: Problem, rows: NDArray[np.int64], slot: int) -> Problem:
+    """The problem of some rows of time in one slot, without penalties."""
+    cells = rows * problem.observed.n_slots + slot
+    return Problem(
+        products=problem.products.of_cells(cells),
+        observed=problem.observed.of_rows(rows, slot),
+    )
 
 
 def _update_cells(problem: Problem, model: Model, product: NDArray[np.float64]) -> None:
@@ -279,33 +289,37 @@ def _seed_again(problem: Problem, model: Model, product: NDArray[np.float64]) ->
     if problem.penalty.any or model.n_seeds >= MOST_SEEDS or not model.empty.any():
         return
     model.n_seeds += 1
-    weight = cell_weights(model.time, model.slot)
-    for column in np.flatnonzero(model.empty):
-        model.time[:, column] = weight[:, column] = 0
-        energy = residual_energy(problem, weight, model.pair, product)
-        cell = np.zeros((energy.size, 1))
+    taken: list[int] = []
+    empty = np.flatnonzero(model.empty)
+    model.time[:, empty] = 0
+    energy = residual_energy(problem, model.time, model.slot, model.pair, product)
+    for column in empty:
+        energy[taken] = 0
         largest = int(energy.argmax())
-        cell[largest] = 1
-        residual = problem.products.over_cells(cell)[:, 0] - model.pair @ weight[largest]
-        seed = np.maximum(residual, 0)
+        taken.append(largest)
+        chosen = np.zeros((energy.size, 1))
+        chosen[largest] = 1
+        model_there = model.pair @ cell_weights(model.time, model.slot)[largest]
+        seed = np.maximum(problem.products.over_cells(chosen)[:, 0] - model_there, 0)
         model.slot[:, column] = 1
         model.pair[:, column] = seed / max(float(np.linalg.norm(seed)), np.finfo(float).tiny)
         product[:, column] = problem.products.over_pairs(model.pair[:, [column]])[:, 0]
-        # The next empty column goes elsewhere: this one is taken to explain its cell.
-        weight[:, column] = 0
-        weight[largest, column] = float(np.linalg.norm(seed))
 
 
 def residual_energy(
     problem: Problem,
-    weight: NDArray[np.float64],
+    time: NDArray[np.float64],
+    slot: NDArray[np.float64],
     pair: NDArray[np.float64],
     product: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Sum of squared residuals of each cell over its observed pairs, shape (cell,)."""
-    sums = problem.observed.pair_sums(pair)
-    model = problem.observed.cell_energy(weight, sums)
-    return np.asarray(problem.products.energy - 2 * (weight * product).sum(axis=1) + model)
+    """Sum of squared residuals of each cell over its observed pairs, shape (cell,).
+
+    ``product`` is the data times the pair factor, (cell, component).
+    """
+    crossing = (cell_weights(time, slot) * product).sum(axis=1)
+    model = problem.observed.cell_energy(time, slot, pair)
+    return np.asarray(problem.products.energy - 2 * crossing + model)
 
 
 def _sweeps(

@@ -67,6 +67,7 @@ class Observed:
         channels: int = 1,
     ) -> None:
         self.channels = channels
+        self.max_groups = max_groups
         self.n_rows, self.n_slots = pattern.shape
         self.n_units = seen.shape[1]
         self.seen = seen
@@ -157,24 +158,49 @@ class Observed:
         of_slot = slot[self._slot]
         return self._time_sums(time) * of_slot[:, :, None] * of_slot[:, None, :]
 
-    def weight_sums(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``H`` of any weights of the cells, (cell, component)."""
-        from pipeline.methods.connectome.kernels import grams_by_kind
-
-        found = np.zeros((self.n_groups, weight.shape[1], weight.shape[1]))
-        grams_by_kind(weight, np.arange(len(weight)), self._group.reshape(-1), found)
-        return found
-
     def cell_energy(
-        self, weight: NDArray[np.float64], pair_sums: NDArray[np.float64]
+        self,
+        time: NDArray[np.float64],
+        slot: NDArray[np.float64],
+        pair: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """The model's sum of squares in each cell, (cell,); of all pairs where masks are filled."""
+        """The model's sum of squares over the observed pairs of each cell, shape (cell,)."""
+        weight, sums = cell_weights(time, slot), self.pair_sums(pair)
         group = self._group.reshape(-1)
         energy = np.empty(len(weight))
         for index in range(self.n_groups):
             cells = np.flatnonzero(group == index)
-            energy[cells] = ((weight[cells] @ pair_sums[index]) * weight[cells]).sum(axis=1)
+            energy[cells] = ((weight[cells] @ sums[index]) * weight[cells]).sum(axis=1)
+        fill = self.fill(time, slot, pair)
+        if fill is not None:
+            energy -= (weight * fill.to_cells).sum(axis=1)
         return energy
+
+    def component_products(
+        self,
+        time: NDArray[np.float64],
+        slot: NDArray[np.float64],
+        pair: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Inner products of components over observed entries, (component, component)."""
+        found = (self.cell_sums(time, slot) * self.pair_sums(pair)).sum(axis=0)
+        weight = cell_weights(time, slot)
+        for component in range(pair.shape[1]):
+            alone = np.zeros(pair.shape[1])
+            alone[component] = 1
+            fill = self.fill(time * alone, slot, pair)
+            if fill is not None:
+                found[component] -= (weight * fill.to_cells).sum(axis=0)
+        return np.asarray(found)
+
+    def of_rows(self, rows: NDArray[np.int64], slot: int) -> Observed:
+        """Of some rows of time and one slot only."""
+        return Observed(
+            self.seen,
+            self.pattern[rows][:, [slot]],
+            max_groups=self.max_groups,
+            channels=self.channels,
+        )
 
     def time_grams(
         self, slot: NDArray[np.float64], pair_sums: NDArray[np.float64]

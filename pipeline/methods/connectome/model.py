@@ -2,86 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.methods.connectome.alignment import AffinityTable, Alignment, recording_rows
-from pipeline.methods.connectome.tensorly_engine import (
-    Fit,
-    fit_nonnegative,
-    residual_sum_of_squares,
-)
+from pipeline.methods.connectome.alignment import Alignment, recording_rows
+from pipeline.methods.connectome.factorisation import Fit, Search, factorise
+from pipeline.methods.connectome.hals import Problem, part_of, refit_pairs, residual_energy
+from pipeline.methods.connectome.masks import cell_weights
 
-STATIC_ITERATIONS = 100
-REFIT_ITERATIONS = 25
-"""HALS iterations that are ample for one component, and for one mode with the others fixed."""
+STATIC = Search(n_starts=1, n_kept=1, burn_in=0, max_iterations=100, tolerance=1e-5)
+"""One component needs one start, and few iterations."""
 
-
-def three_modes(factors: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], ...]:
-    """Factors with the mode of slots, which a fit of one slot does not have."""
-    if len(factors) == 3:
-        return tuple(factors)
-    return factors[0], np.ones((1, factors[0].shape[1])), factors[1]
+REFIT_SWEEPS = 50
+"""Passes of HALS that are ample for one mode with the others fixed."""
 
 
-def modes_of(
-    table: AffinityTable,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Values and mask to factorise: time x slot x pair, or time x pair for a single slot.
-
-    One slot would be a mode of one entry, which says nothing and costs copies of the table.
-    """
-    if table.values.shape[1] == 1:
-        return table.values[:, 0], table.observed[:, 0]
-    return table.values, table.observed
-
-
-def component_gains(table: AffinityTable, fit: Fit) -> NDArray[np.float64]:
+def component_gains(problem: Problem, fit: Fit) -> NDArray[np.float64]:
     """Explained share that is lost without each component, shape (component,)."""
-    values, observed = modes_of(table)
-    total = residual_sum_of_squares(
-        values, observed, weight=np.zeros_like(fit.weight), factors=fit.factors
-    )
-    gains = np.empty(fit.weight.size)
-    for component in range(fit.weight.size):
-        weight = fit.weight.copy()
-        weight[component] = 0
-        rest = residual_sum_of_squares(values, observed, weight=weight, factors=fit.factors)
-        gains[component] = rest / total - fit.relative_error**2
-    return gains
+    time = fit.time * fit.weight
+    product = problem.products.over_pairs(fit.pair)
+    crossing = (cell_weights(time, fit.slot) * product).sum(axis=0)
+    together = problem.observed.component_products(time, fit.slot, fit.pair)
+    # |residual + component|^2 - |residual|^2 = 2 <data, c> - 2 <model, c> + <c, c>
+    lost = 2 * crossing - 2 * together.sum(axis=0) + np.diag(together)
+    return np.asarray(lost / problem.size**2)
 
 
-def recording_explained(
-    table: AffinityTable, alignment: Alignment, fit: Fit
-) -> NDArray[np.float64]:
+def recording_explained(problem: Problem, alignment: Alignment, fit: Fit) -> NDArray[np.float64]:
     """Explained share within each recording, shape (recording,)."""
-    time, slot, pair = three_modes(fit.factors)
+    shape = problem.shape[:2]
+    product = problem.products.over_pairs(fit.pair)
+    rest = residual_energy(problem, fit.time * fit.weight, fit.slot, fit.pair, product)
     explained = np.empty(alignment.recording.size)
     for index in range(alignment.recording.size):
-        rows, column = recording_rows(alignment, index)
-        values, observed = table.values[rows, column], table.observed[rows, column]
-        weight = fit.weight * slot[column]
-        factors = (time[rows], pair)
-        rest = residual_sum_of_squares(values, observed, weight=weight, factors=factors)
-        total = residual_sum_of_squares(values, observed, weight=0 * weight, factors=factors)
-        explained[index] = 1 - rest / total if total else np.nan
+        place = recording_rows(alignment, index)
+        total = problem.products.energy.reshape(shape)[place].sum()
+        explained[index] = 1 - rest.reshape(shape)[place].sum() / total if total else np.nan
     return explained
 
 
-def static_explained(table: AffinityTable, alignment: Alignment, rng: np.random.Generator) -> float:
+def static_explained(problem: Problem, alignment: Alignment, rng: np.random.Generator) -> float:
     """Explained share of one fixed graph of changing strength in each recording by itself."""
     rest, total = 0.0, 0.0
     for index in range(alignment.recording.size):
-        rows, column = recording_rows(alignment, index)
-        values, observed = table.values[rows, column], table.observed[rows, column]
-        size = float(np.linalg.norm(values.ravel())) ** 2
+        alone = part_of(problem, *_rows(alignment, index))
+        size = alone.size**2
         if size == 0:
             continue
-        fit = fit_nonnegative(
-            values, observed, rank=1, rng=rng, max_iterations=STATIC_ITERATIONS, tolerance=1e-5
-        )
+        fit = factorise(alone, rank=1, search=STATIC, rng=rng)[0]
         total += size
         rest += size * fit.relative_error**2
     return 1 - rest / total
@@ -93,18 +61,15 @@ def recording_shares(alignment: Alignment, fit: Fit) -> NDArray[np.float64]:
     The size is the sum of the time factor over the recording's frames, times the recording
     factor where recordings share frames. Components without any size give equal shares.
     """
-    time, slot, _ = three_modes(fit.factors)
     size = np.empty((fit.weight.size, alignment.recording.size))
     for index in range(alignment.recording.size):
         rows, column = recording_rows(alignment, index)
-        size[:, index] = time[rows].sum(axis=0) * slot[column]
+        size[:, index] = fit.time[rows].sum(axis=0) * fit.slot[column]
     total = size.sum(axis=1, keepdims=True)
     return np.where(total > 0, size / np.where(total > 0, total, 1), 1 / size.shape[1])
 
 
-def reproducibility(
-    table: AffinityTable, alignment: Alignment, fit: Fit, *, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def reproducibility(problem: Problem, alignment: Alignment, fit: Fit) -> NDArray[np.float64]:
     """Agreement of pair factors refitted in each recording by itself, shape (component,).
 
     With one recording its two time halves take the place of recordings. The time factors stay as
@@ -117,9 +82,8 @@ def reproducibility(
     pairs observed in both; NaN for a component that is in one recording only.
     """
     pieces = _pieces(alignment)
-    refits = [_refit(table, fit, rows, column, rng) for rows, column in pieces]
-    time, slot, _ = three_modes(fit.factors)
-    sizes = np.stack([time[rows].sum(axis=0) * slot[column] for rows, column in pieces])
+    refits = [_refit(problem, fit, rows, column) for rows, column in pieces]
+    sizes = np.stack([fit.time[rows].sum(axis=0) * fit.slot[column] for rows, column in pieces])
     agreement = np.zeros(fit.weight.size)
     total = np.zeros(fit.weight.size)
     for first in range(len(pieces)):
@@ -134,36 +98,25 @@ def reproducibility(
     return np.where(total > 0, agreement / np.where(total > 0, total, 1), np.nan)
 
 
-def _pieces(alignment: Alignment) -> list[tuple[slice | NDArray[np.int64], int]]:
+def _rows(alignment: Alignment, index: int) -> tuple[NDArray[np.int64], int]:
+    """Bins of one recording, as indices, and its slot."""
+    rows, column = recording_rows(alignment, index)
+    return np.arange(alignment.bin_time_s.size)[rows], column
+
+
+def _pieces(alignment: Alignment) -> list[tuple[NDArray[np.int64], int]]:
     """Recordings as (bins, slot), or the halves of the only one."""
     if alignment.recording.size > 1:
-        return [recording_rows(alignment, index) for index in range(alignment.recording.size)]
-    half = alignment.bin_time_s.size // 2
-    return [(slice(0, half), 0), (slice(half, None), 0)]
+        return [_rows(alignment, index) for index in range(alignment.recording.size)]
+    bins = np.arange(alignment.bin_time_s.size)
+    return [(bins[: bins.size // 2], 0), (bins[bins.size // 2 :], 0)]
 
 
 def _refit(
-    table: AffinityTable,
-    fit: Fit,
-    rows: slice | NDArray[np.int64],
-    column: int,
-    rng: np.random.Generator,
+    problem: Problem, fit: Fit, rows: NDArray[np.int64], column: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Pair factors of some frames given their time factors, and the pairs observed there."""
-    time, slot, _ = three_modes(fit.factors)
-    observed = table.observed[rows, column]
-    seen = np.asarray(observed.any(axis=0), dtype=bool)
-    pair = np.zeros((seen.size, fit.weight.size))
-    values = table.values[rows, column][:, seen]
-    if values.any():
-        refit = fit_nonnegative(
-            values,
-            observed[:, seen],
-            rank=fit.weight.size,
-            rng=rng,
-            max_iterations=REFIT_ITERATIONS,
-            tolerance=1e-6,
-            fixed_first=time[rows] * (fit.weight * slot[column]),
-        )
-        pair[seen] = refit.factors[1]
-    return pair, seen
+    alone = part_of(problem, rows, column)
+    time = fit.time[rows] * (fit.weight * fit.slot[column])
+    pair = refit_pairs(alone, time, np.ones((1, fit.weight.size)), sweeps=REFIT_SWEEPS)
+    return pair, alone.observed.pair_observed

@@ -28,8 +28,12 @@ class PartResult:
     component_pair: NDArray[np.float64] | None = axes("pair", "component", optional=True)
     relative_error: float
     error_trace: NDArray[np.float64] = axes("round")
-    """Relative error before the first and after each five iterations."""
+    """Relative error after each iteration (before the first and after each five by TensorLy)."""
     converged: bool
+    kkt: float
+    """Residual of the conditions of a minimum; NaN where it was not computed."""
+    effective_rank: int
+    """Components that are not all zero."""
     static_explained: float
     """Explained share of one fixed graph of changing strength per recording."""
     component_gain: NDArray[np.float64] = axes("component")
@@ -106,6 +110,10 @@ class ConnectomeResult:
     restart_similarity: NDArray[np.float64] = axes("restart")
     """Factor match score with the best restart (1 for itself)."""
     restart_converged: NDArray[np.bool_] = axes("restart")
+    restart_kkt: NDArray[np.float64] = axes("restart")
+    """Residual of the conditions of a minimum."""
+    effective_rank: int
+    """Components of the best restart that are not all zero."""
     restart_explained: NDArray[np.float64] = axes("restart")
     restart_reproducibility: NDArray[np.float64] = axes("restart")
     restart_communities: NDArray[np.float64] = axes("restart")

@@ -101,7 +101,7 @@ def _deflated(problem: Problem, rank: int, rng: np.random.Generator) -> Model:
     for _ in range(rank):
         weight = cell_weights(time, slot)
         product = problem.products.over_pairs(pair) if pair.shape[1] else np.zeros_like(weight)
-        energy = np.maximum(residual_energy(problem, weight, pair, product), 0)
+        energy = np.maximum(residual_energy(problem, time, slot, pair, product), 0)
         share = energy / energy.sum() if energy.sum() > 0 else np.full(energy.size, 1 / energy.size)
         cell = int(rng.choice(energy.size, p=share))
         chosen = np.zeros((energy.size, 1))

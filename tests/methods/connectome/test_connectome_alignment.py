@@ -185,7 +185,7 @@ def test_surrogates_keep_names_and_frames_and_change_the_affinities():
         ([view_of("a", ["AVA", "AVB", "AVE"])], {"min_snr": 100.0}, "not above noise: 3"),
         (
             [view_of("a", [f"N{index}" for index in range(100)], n_frames=600)],
-            {"max_tensor_mb": 1, "coarse_grain": 1},
+            {"max_tensor_mb": 1, "coarse_grain": 1, "engine": "tensorly"},
             "would take 12 MB with 4950 pairs",
         ),
     ],

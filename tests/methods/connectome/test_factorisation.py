@@ -14,7 +14,9 @@ from pipeline.methods.connectome.hals import (
     Problem,
     iterate,
     kkt_residual,
+    part_of,
     refit_pairs,
+    residual_energy,
 )
 from pipeline.methods.connectome.masks import Observed, cell_weights
 from pipeline.methods.connectome.starts import start_models
@@ -258,14 +260,56 @@ def test_components_beyond_what_is_there_are_dropped_and_counted():
     assert dropped.effective_rank == 1
 
 
-def test_pairs_refitted_to_all_cells_stay_where_a_fit_ended():
+def test_pairs_refitted_to_all_cells_are_those_a_fit_ended_with():
     problem = problem_of(*case("gaps")[:2])
-    model = model_of(problem)
-    for _ in range(300):
+    model = model_of(problem, rank=2)
+    for _ in range(500):
         iterate(problem, [model])
-    rows = np.ones((17, 3), dtype=bool)
+    refitted = refit_pairs(problem, model.time, model.slot, sweeps=300)
+    np.testing.assert_allclose(refitted, model.pair, atol=2e-3)
+
+
+def test_pairs_refitted_with_filled_masks_explain_as_much():
+    values, observed, table, both = case("gaps")
+    exact, filled = (problem_of(values, observed, max_groups=most) for most in (256, 2))
+    model = model_of(exact, rank=2)
+    sizes = []
+    for problem in (exact, filled):
+        pair = refit_pairs(problem, model.time, model.slot, sweeps=3000)
+        gap = table - np.einsum("tr,ar,pr->tap", model.time, model.slot, pair)
+        sizes.append(np.linalg.norm(gap[both]))
+    assert sizes[1] == pytest.approx(sizes[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("max_groups", [2, 256])
+def test_energies_of_cells_and_components_are_those_of_the_table(max_groups):
+    values, observed, table, both = case("gaps")
+    problem = problem_of(values, observed, max_groups=max_groups)
+    model = model_of(problem)
+    parts = np.einsum("tr,ar,pr->tapr", *factors_of(model)) * both[..., None]
+    gap = (np.where(both, table, 0) - parts.sum(axis=3)) ** 2
+    product = problem.products.over_pairs(model.pair)
     np.testing.assert_allclose(
-        refit_pairs(problem, model, rows=rows, sweeps=30), model.pair, atol=2e-3
+        residual_energy(problem, *factors_of(model), product), gap.sum(axis=2).ravel(), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        problem.observed.component_products(*factors_of(model)),
+        np.einsum("tapr,taps->rs", parts, parts),
+        rtol=1e-9,
+    )
+
+
+def test_a_part_of_a_problem_has_the_cells_asked_for():
+    values, observed, table, _ = case("gaps")
+    rows = np.array([2, 5, 3, 11])
+    part = part_of(problem_of(values, observed), rows, 1)
+    pair = stream(0, "pair").random((table.shape[2], 2))
+    np.testing.assert_allclose(
+        part.products.over_pairs(pair), table[rows, 1] @ pair, rtol=1e-5, atol=1e-6
+    )
+    whole = TableProducts(table.reshape(-1, table.shape[2]).astype(np.float32))
+    np.testing.assert_allclose(
+        whole.of_cells(rows * 3 + 1).over_pairs(pair), table[rows, 1] @ pair, rtol=1e-5, atol=1e-6
     )
 
 

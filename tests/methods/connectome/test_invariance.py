@@ -10,15 +10,15 @@ import pytest
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
-from pipeline.methods.connectome import tensorly_engine
 from pipeline.methods.connectome.algorithm import combine, fit_part
-from pipeline.methods.connectome.alignment import affinity_table, align
+from pipeline.methods.connectome.alignment import affinity_problem, align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.diagnostics import assess
-from pipeline.methods.connectome.model import modes_of, recording_explained, reproducibility
+from pipeline.methods.connectome.factorisation import Search, factorise
+from pipeline.methods.connectome.model import recording_explained, reproducibility
 from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
-from pipeline.methods.connectome.tensorly_engine import fit_nonnegative
+from pipeline.methods.connectome.starts import start_models
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 CONFIG = ConnectomeConfig(
@@ -74,63 +74,85 @@ def test_the_order_of_units_in_the_files_does_not_matter(worms):
     assert_same_fit(part_of(worms), part_of(tuple(mixed)))
 
 
-def fitted(table, start, monkeypatch):
-    """A fit of a table from a given start."""
-    values, observed = modes_of(table)
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            tensorly_engine, "_random_start", lambda *_, **__: [np.array(one) for one in start]
-        )
-        return fit_nonnegative(
-            values, observed, rank=4, rng=stream(0, "fit"), max_iterations=10, tolerance=1e-9
-        )
+def fitted(problem, start):
+    """A fit of a problem from a given start."""
+    search = Search(n_starts=1, max_iterations=10)
+    return factorise(problem, rank=4, search=search, rng=stream(0, "fit"), starts=[start])[0]
 
 
-def start_of(table):
-    return [
-        stream(0, "start", str(mode)).random((size, 4), dtype=np.float32)
-        for mode, size in enumerate(modes_of(table)[0].shape)
-    ]
+def start_of(problem):
+    return start_models(problem, kind="random", rank=4, count=1, rng=stream(0, "start"))[0]
 
 
-def test_names_of_units_decide_nothing_but_the_order_of_pairs(worms, monkeypatch):
-    table = affinity_table(align(worms, CONFIG), CONFIG)
-    order = stream(0, "pairs").permutation(table.values.shape[2])
+def test_names_of_units_decide_nothing_but_the_order_of_pairs(worms):
+    aligned = align(worms, CONFIG)
+    n_units = aligned.unit.size
+    order = stream(0, "pairs").permutation(n_units)
+    place = np.zeros((n_units, n_units), dtype=int)
+    first, second = np.triu_indices(n_units, 1)
+    place[first, second] = place[second, first] = np.arange(first.size)
+    moved = place[order[first], order[second]]
     mixed = dataclasses.replace(
-        table, values=table.values[:, :, order], observed=table.observed[:, :, order]
+        aligned,
+        unit=aligned.unit[order],
+        presence=aligned.presence[:, order],
+        speed=aligned.speed[:, :, order],
+        observed=aligned.observed[:, :, order],
     )
-    time, slot, pair = start_of(table)
-    one = fitted(table, [time, slot, pair], monkeypatch)
-    other = fitted(mixed, [time, slot, pair[order]], monkeypatch)
-    np.testing.assert_allclose(other.factors[2], one.factors[2][order], atol=1e-3)
-    np.testing.assert_allclose(other.factors[0], one.factors[0], atol=1e-3)
+    problem, turned = (affinity_problem(one, CONFIG, threads=1) for one in (aligned, mixed))
+    start = start_of(problem)
+    one = fitted(problem, start)
+    other = fitted(turned, dataclasses.replace(start, pair=start.pair[moved]))
+    np.testing.assert_allclose(other.pair, one.pair[moved], atol=1e-4)
+    np.testing.assert_allclose(other.time, one.time, atol=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["by_epoch", "concatenate"])
-def test_the_order_of_animals_changes_only_their_order(worms, monkeypatch, mode):
+def test_the_order_of_animals_changes_only_their_order(worms, mode):
     config = CONFIG.model_copy(update={"alignment": mode})
     aligned, turned = align(worms, config), align(worms[::-1], config)
-    table, turned_table = affinity_table(aligned, config), affinity_table(turned, config)
-    start = start_of(table)
-    one = fitted(table, start, monkeypatch)
+    problem, turned_problem = (affinity_problem(of, config, threads=1) for of in (aligned, turned))
+    start = start_of(problem)
+    one = fitted(problem, start)
     rows = np.argsort(-aligned.bin_recording, kind="stable")  # the last recording's come first
     turned_start = (
-        [start[0], start[1][::-1], start[2]] if mode == "by_epoch" else [start[0][rows], start[1]]
+        dataclasses.replace(start, slot=start.slot[::-1].copy())
+        if mode == "by_epoch"
+        else dataclasses.replace(start, time=start.time[rows])
     )
-    other = fitted(turned_table, turned_start, monkeypatch)
+    other = fitted(turned_problem, turned_start)
     assert other.relative_error == pytest.approx(one.relative_error, abs=1e-5)
-    np.testing.assert_allclose(other.factors[0], one.factors[0][rows], atol=1e-3)
-    np.testing.assert_allclose(other.factors[-1], one.factors[-1], atol=1e-3)
+    np.testing.assert_allclose(other.time, one.time[rows], atol=1e-3)
+    np.testing.assert_allclose(other.pair, one.pair, atol=1e-3)
     np.testing.assert_allclose(
-        recording_explained(turned_table, turned, other)[::-1],
-        recording_explained(table, aligned, one),
+        recording_explained(turned_problem, turned, other)[::-1],
+        recording_explained(problem, aligned, one),
         atol=1e-4,
     )
     np.testing.assert_allclose(
-        reproducibility(turned_table, turned, other, rng=stream(0, "refit")),
-        reproducibility(table, aligned, one, rng=stream(0, "refit")),
-        atol=5e-3,
+        reproducibility(turned_problem, turned, other),
+        reproducibility(problem, aligned, one),
+        atol=1e-3,
     )
+
+
+def test_both_engines_end_in_the_same_minimum(worms):
+    ends = {
+        engine: part_of(
+            worms,
+            CONFIG.model_copy(
+                update={"engine": engine, "max_iterations": 1500, "tolerance": 1e-6, "rank": 3}
+            ),
+        )
+        for engine in ("compiled", "tensorly")
+    }
+    one, other = ends["compiled"], ends["tensorly"]
+    assert one.relative_error == pytest.approx(other.relative_error, abs=1e-4)
+    for name in ("component_gain", "recording_explained", "reproducibility"):
+        # Sorted, as components of nearly equal weight may change places.
+        np.testing.assert_allclose(
+            np.sort(getattr(one, name)), np.sort(getattr(other, name)), atol=5e-3
+        )
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(0.01, 0.0), (64.0, -3.0)])
