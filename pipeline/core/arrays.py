@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -109,3 +110,44 @@ def bands(
         places = np.flatnonzero((columns >= stretch.start) & (columns < stretch.stop))
         if places.size:
             yield places, stretch
+
+
+def side_by_side(sources: Sequence[ArraySource]) -> ArraySource:
+    """Sources of shape (time, column) as one; rows that only some of them have are left out."""
+    return sources[0] if len(sources) == 1 else _SideBySide(tuple(sources))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SideBySide:
+    """Columns of several sources, one after another."""
+
+    sources: tuple[ArraySource, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        n_rows = min(source.shape[0] for source in self.sources)
+        return n_rows, sum(source.shape[1] for source in self.sources)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.sources[0].dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The largest pieces in which one of the sources is stored."""
+        rows, columns = zip(*(_chunk(source) for source in self.sources), strict=True)
+        return max(rows), max(columns)
+
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        parts = (*key, slice(None))[:2] if isinstance(key, tuple) else (key, slice(None))
+        rows, columns = (
+            slice(*part.indices(size)) for part, size in zip(parts, self.shape, strict=True)
+        )
+        found, first = [], 0
+        for source in self.sources:
+            start = max(0, columns.start - first)
+            stop = min(source.shape[1], columns.stop - first)
+            if start < stop:
+                found.append(source[rows, start:stop])
+            first += source.shape[1]
+        return np.hstack(found) if found else np.empty((rows.stop - rows.start, 0), self.dtype)

@@ -52,7 +52,11 @@ COLUMNS = (
         "them, else spikes.",
         options=get_args(Activity),
     ),
-    SheetColumn("series", "Name or HDF5 path of the trace series, where several could be meant."),
+    SheetColumn(
+        "series",
+        "Name or HDF5 path of the trace series, where several could be meant; several joined by "
+        "`+` are read as planes of one population.",
+    ),
     SheetColumn(
         "intervals",
         "Table of intervals that becomes the trials: `trials` (default), `epochs`, or any other "
@@ -66,6 +70,12 @@ COLUMNS = (
     SheetColumn("region", "Column of the unit or ROI table with the brain region."),
     SheetColumn(
         "identity", "Column of the unit or ROI table with the name of an identified neuron."
+    ),
+    SheetColumn(
+        "accepted",
+        "Column of the unit or ROI table that tells which units are used (`iscell`, `Accepted`, "
+        "..., of truth values, 0 and 1, or words such as yes and no; a column called `rejected` "
+        "counts the other way round). Without it all units are used.",
     ),
     SheetColumn("exclude", "A reason; the line is then left out, and the report says so."),
     SheetColumn("truth", "Folder with planted truth, written by the simulation."),
@@ -521,6 +531,7 @@ def _row(entry: Mapping[str, str], *, folder: Path, line: int) -> SheetRow:
             condition=_condition(entry.get("condition", "")),
             region=entry.get("region", ""),
             identity=entry.get("identity", ""),
+            accepted=entry.get("accepted", ""),
         ),
         exclude=entry.get("exclude", ""),
         truth=_resolved(truth, folder) if truth else None,

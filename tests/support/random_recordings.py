@@ -7,6 +7,8 @@ that a reader of files should remark on.
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
@@ -91,9 +93,13 @@ def units(draw, n_units: int, *, benign: bool) -> pd.DataFrame:
     else:
         ids = draw(st.lists(st.integers(0, 2**40), min_size=n_units, max_size=n_units, unique=True))
     regions = draw(st.sampled_from([["", "V1"], ["CA1"], [""], ["VISp", "LP", "µ 神"]]))
-    identity = draw(st.lists(TEXT, min_size=n_units, max_size=n_units, unique=benign))
+    identity = draw(st.lists(TEXT, min_size=n_units, max_size=n_units))
+    identity = [unicodedata.normalize("NFC", name).strip() for name in identity]
     identity = ["" if name.lower() == "nan" else name for name in identity]
-    alone = [bool(name) and identity.count(name) == 1 for name in identity]
+    identity = [  # units of a recording have names of their own
+        "" if name in identity[:place] else name for place, name in enumerate(identity)
+    ]
+    alone = [bool(name) for name in identity]
     doubted = draw(st.lists(st.booleans(), min_size=n_units, max_size=n_units))
     table = {
         "unit_id": pd.Series([str(one) for one in ids], dtype="str"),

@@ -14,16 +14,19 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.recording import About
 from pipeline.io.nwb.about import read_about
-from pipeline.io.nwb.calcium import Candidate, candidates
+from pipeline.io.nwb.accepted import accepted_column
+from pipeline.io.nwb.choice import joined_entry
 from pipeline.io.nwb.electrodes import electrode_regions
 from pipeline.io.nwb.interval_series import interval_table
 from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, survey, text_attribute
 from pipeline.io.nwb.open import open_nwb
+from pipeline.io.nwb.planes import why_apart
 from pipeline.io.nwb.series import covariate_objects, image_objects
 from pipeline.io.nwb.spikes import units_object
 from pipeline.io.nwb.tables import as_label, is_text_column, row_ids, scalar_columns
+from pipeline.io.nwb.traces import BACKGROUND, Candidate, all_traces, best_of, series_rate_hz
 from pipeline.io.nwb.trials import interval_columns, interval_objects
-from pipeline.io.nwb.units import REGION_COLUMNS
+from pipeline.io.nwb.units import IDENTITY_COLUMNS, REGION_COLUMNS
 
 SHEET_COLUMNS = (
     "experiment",
@@ -36,9 +39,8 @@ SHEET_COLUMNS = (
     "condition",
     "region",
     "identity",
+    "accepted",
 )
-IDENTITY_WORDS = ("identity", "neuron", "neuron_name", "neuron_id", "cell_name", "name")
-"""Columns that often hold names of identified neurons."""
 CONDITION_WORDS = ("condition", "stimulus", "stim", "block", "orientation", "direction", "type")
 """Parts of names of columns that often hold conditions."""
 _COUNTERS = ("repeat", "repetition", "trial", "index", "number", "id")
@@ -55,7 +57,9 @@ class SeriesOffer:
     rate_hz: float
     unit: str
     kind: str
-    """``dff``, ``fluorescence`` or ``events`` for traces, else the NWB type."""
+    """``dff``, ``fluorescence``, ``events`` or ``background`` for traces, else the NWB type."""
+    where: str = ""
+    """Container, plane, indicator and channel of traces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,8 @@ class TableOffer:
     path: str
     n_rows: int
     columns: tuple[ColumnOffer, ...]
+    accepted: str = ""
+    """The column that tells which units are accepted; empty where none does."""
 
     @property
     def name(self) -> str:
@@ -89,7 +95,11 @@ class FileContents:
     path: Path
     about: About
     traces: tuple[SeriesOffer, ...]
-    """Candidates for the activity, best kind first."""
+    """Traces of cells, best kind first, then neuropil and other background."""
+    together: str
+    """Entry of column ``series`` that reads the best traces as planes of one population."""
+    apart: str
+    """Why they cannot be; empty where there is one, or none."""
     cells: TableOffer | None
     """The table of units, or of the ROIs of the best traces."""
     has_units: bool
@@ -118,7 +128,8 @@ def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileConte
     """
     with open_nwb(path, allow_external=allow_external) as file:
         contents = survey(file)
-        offered = candidates(contents)
+        offered = all_traces(contents)
+        best = best_of(offered)
         units = units_object(contents)
         traces = tuple(_trace_offer(one) for one in offered)
         cells = _cells(contents, offered, units=units)
@@ -132,6 +143,8 @@ def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileConte
             path=path,
             about=about,
             traces=traces,
+            together=joined_entry(contents, best),
+            apart=why_apart(contents, best) if len(best) > 1 else "",
             cells=cells,
             has_units=units is not None,
             regions=_regions(units),
@@ -139,7 +152,7 @@ def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileConte
             stimuli=tuple(_series_offer(item) for item in image_objects(contents)),
             behaviour=tuple(_series_offer(item) for item in covariate_objects(contents)),
             remarks=tuple(f"{note.place}: {note.text}" for note in contents.notes()),
-            suggestion=_suggest(traces, cells, intervals, has_units=units is not None, about=about),
+            suggestion=_suggest(best, cells, intervals, has_units=units is not None, about=about),
         )
 
 
@@ -186,15 +199,18 @@ def _one_cell(text: str) -> str:
 
 
 def _trace_offer(one: Candidate) -> SeriesOffer:
-    data = one.item.group.get("data", getclass=True)
-    unit = text_attribute(one.item.group["data"], "unit") if data is h5py.Dataset else ""
+    facts = (f"in {one.container}" if one.container else "", one.plane.words())
     return SeriesOffer(
-        path=one.item.path, shape=one.shape, rate_hz=one.rate_hz, unit=unit, kind=one.signal
+        path=one.item.path,
+        shape=one.shape,
+        rate_hz=one.rate_hz,
+        unit=one.unit,
+        kind=one.signal,
+        where=", ".join(fact for fact in facts if fact),
     )
 
 
 def _series_offer(item: NwbObject) -> SeriesOffer:
-    one = Candidate(item=item, signal=item.type)
     try:
         data = child(item.group, "data")
     except DataError:
@@ -204,7 +220,7 @@ def _series_offer(item: NwbObject) -> SeriesOffer:
     return SeriesOffer(
         path=item.path,
         shape=tuple(data.shape),
-        rate_hz=one.rate_hz,
+        rate_hz=series_rate_hz(item),
         unit=text_attribute(data, "unit"),
         kind=item.type,
     )
@@ -252,7 +268,9 @@ def _interval_offer(item: NwbObject) -> TableOffer | None:
 
 def _offer_of(item: NwbObject, columns: pd.DataFrame) -> TableOffer:
     offers = tuple(_column_offer(str(name), columns[name]) for name in columns)
-    return TableOffer(path=item.path, n_rows=len(columns), columns=offers)
+    return TableOffer(
+        path=item.path, n_rows=len(columns), columns=offers, accepted=accepted_column(columns)
+    )
 
 
 def _column_offer(name: str, column: pd.Series[Any]) -> ColumnOffer:  # Any: columns differ
@@ -267,7 +285,7 @@ def _column_offer(name: str, column: pd.Series[Any]) -> ColumnOffer:  # Any: col
 
 
 def _suggest(
-    traces: tuple[SeriesOffer, ...],
+    best: tuple[Candidate, ...],
     cells: TableOffer | None,
     intervals: tuple[TableOffer, ...],
     *,
@@ -279,19 +297,24 @@ def _suggest(
     text_columns = [column.name for column in columns if column.is_text]
     return {
         "subject": about.subject,
-        "activity": "calcium" if traces else "spikes" if has_units else "",
-        "series": _series_entry(traces),
+        "activity": "calcium" if best else "spikes" if has_units else "",
+        "series": _series_entry(best),
         "intervals": chosen.name if chosen else "",
         "condition": _condition_column(chosen) if chosen else "",
         "region": next((name for name in REGION_COLUMNS if name in text_columns), ""),
-        "identity": next((name for name in IDENTITY_WORDS if name in text_columns), ""),
+        "accepted": "",
+        "identity": next((name for name in IDENTITY_COLUMNS if name in text_columns), ""),
     }
 
 
-def _series_entry(traces: tuple[SeriesOffer, ...]) -> str:
+def _readable(traces: tuple[SeriesOffer, ...]) -> tuple[SeriesOffer, ...]:
+    """Traces without neuropil and other background."""
+    return tuple(one for one in traces if one.kind != BACKGROUND)
+
+
+def _series_entry(best: tuple[Candidate, ...]) -> str:
     """Path of the first series where the reader could not choose by itself, else empty."""
-    best = [one for one in traces if traces and one.kind == traces[0].kind]
-    return best[0].path if len(best) > 1 or (best and best[0].kind == "events") else ""
+    return best[0].item.path if len(best) > 1 or (best and best[0].signal == "events") else ""
 
 
 def _trial_table(intervals: tuple[TableOffer, ...]) -> TableOffer | None:
@@ -332,7 +355,9 @@ def _paragraph(title: str, lines: list[str], *, when_empty: bool = True) -> list
 
 def _series_line(one: SeriesOffer) -> str:
     shape = " x ".join(map(str, one.shape)) or "no data in the file"
-    return f"{one.path}  {one.kind}, {shape}, {one.rate_hz:.4g} Hz, unit '{one.unit}'"
+    rate = f"{one.rate_hz:.4g} Hz" if one.rate_hz == one.rate_hz else "no rate"
+    where = f", {one.where}" if one.where else ""
+    return f"{one.path}  {one.kind}, {shape}, {rate}, unit '{one.unit}'{where}"
 
 
 def _units_lines(contents: FileContents) -> list[str]:
@@ -367,11 +392,34 @@ def _interval_lines(contents: FileContents) -> list[str]:
 
 
 def _choice_lines(contents: FileContents) -> list[str]:
-    if not contents.traces and not contents.has_units:
+    """What to decide before the line is pasted."""
+    readable = _readable(contents.traces)
+    if not readable and not contents.has_units:
         return ["There is no activity here that this pipeline can read.", ""]
-    if contents.suggestion["series"]:
-        text = (
-            "Several series could be the activity, or only inferred events; choose column 'series'."
-        )
-        return [text, ""]
-    return []
+    lines = []
+    if contents.suggestion["series"] and readable[0].kind == "events":
+        lines.append("There are only inferred events; column 'series' says that they are wanted.")
+    if contents.apart or contents.together:
+        lines += [
+            "Several series could be the activity; column 'series' chooses. The line names the "
+            "first."
+        ]
+    if contents.together:
+        lines += [
+            "To read all as planes of one population, write into column 'series':",
+            f"  {contents.together}",
+        ]
+    if contents.apart:
+        lines.append(f"They are no planes of one population: {contents.apart}.")
+    lines += _accepted_lines(contents.cells)
+    return [*lines, ""] if lines else []
+
+
+def _accepted_lines(cells: TableOffer | None) -> list[str]:
+    """That a column tells accepted units, and what to do with it."""
+    if cells is None or not cells.accepted:
+        return []
+    return [
+        f"Column '{cells.accepted}' tells which units are accepted. To use these alone, write it "
+        "into column 'accepted'."
+    ]

@@ -12,7 +12,7 @@ class ReadOptions:
 
     activity: Literal["auto", "calcium", "spikes"] = "auto"
     series: str = ""
-    """Name or HDF5 path of the series that is the activity."""
+    """Name or HDF5 path of the series that is the activity; those of planes joined by ``+``."""
     intervals: str = ""
     """Table of intervals that becomes the trials; ``trials`` where the file has them."""
     condition: tuple[str, ...] = ()
@@ -21,6 +21,8 @@ class ReadOptions:
     """Column of the unit or ROI table with the region."""
     identity: str = ""
     """Column of the unit or ROI table with the name of an identified neuron."""
+    accepted: str = ""
+    """Column of the unit or ROI table that tells which units are used; empty: all."""
     allow_external: tuple[str, ...] = ()
     """Folders, besides the file's own, into which its links may lead."""
     max_series_gb: float | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
@@ -12,17 +14,29 @@ from numpy.typing import NDArray
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child, text_attribute
 from pipeline.io.nwb.tables import ragged_ends
+from pipeline.io.nwb.values import MAX_CHUNK_BYTES, check_filters, is_numeric, read_piece
 
 AXES = ("x", "y", "z")
+MASK_BYTES = 64 * 2**20
+"""How much of the masks is in memory at once, as float64."""
+MAX_MASK_BYTES = 16 * 2**30
+"""Dense masks beyond this size are not read: positions are not worth the time."""
 _MICROMETRES = re.compile(r"(?<![a-z])(um|µm|μm|micron|micrometer|micrometre)s?(?![a-z])", re.I)
 
 
-def positions(table: h5py.Group, columns: pd.DataFrame, *, rows: NDArray[np.int64]) -> pd.DataFrame:
+def positions(
+    table: h5py.Group,
+    columns: pd.DataFrame,
+    *,
+    rows: NDArray[np.int64],
+    spacing_um: Sequence[float] = (),
+) -> pd.DataFrame:
     """The columns with positions named by their unit, or taken from the masks.
 
     Columns ``x``, ``y``, ``z`` whose description says micrometres become ``x_um`` and so on. A
-    table without such columns gets the centroid of its pixel or voxel masks, in pixels, unless
-    the masks are empty placeholders.
+    table without such columns gets the centroids of its masks, unless these are empty
+    placeholders: ``x_um``, ``y_um`` where the size of a pixel is known, else ``x``, ``y`` in
+    pixels.
 
     Parameters
     ----------
@@ -32,6 +46,8 @@ def positions(table: h5py.Group, columns: pd.DataFrame, *, rows: NDArray[np.int6
         Its scalar columns, one row a unit.
     rows
         Row of the table of each unit, shape (unit,).
+    spacing_um
+        Size of a pixel along x, y and perhaps z; empty where it is not known.
     """
     named = {
         axis: f"{axis}_um"
@@ -40,11 +56,14 @@ def positions(table: h5py.Group, columns: pd.DataFrame, *, rows: NDArray[np.int6
     }
     if any(axis in columns or f"{axis}_um" in columns for axis in AXES):
         return columns.rename(columns=named)
-    for mask in ("pixel_mask", "voxel_mask"):
-        centroids = _centroids(table, mask)
-        if centroids is not None:
-            return pd.concat([columns, centroids.iloc[rows].reset_index(drop=True)], axis=1)
-    return columns
+    centres = _centroids(table)
+    if centres is None:
+        return columns
+    centres = centres.iloc[rows].reset_index(drop=True)
+    if len(spacing_um) >= len(centres.columns):
+        pairs = zip(centres, spacing_um, strict=False)
+        centres = pd.DataFrame({f"{axis}_um": centres[axis] * size for axis, size in pairs})
+    return pd.concat([columns, centres], axis=1)
 
 
 def _in_micrometres(table: h5py.Group, column: str) -> bool:
@@ -55,29 +74,84 @@ def _in_micrometres(table: h5py.Group, column: str) -> bool:
     return _MICROMETRES.search(words) is not None
 
 
-def _centroids(table: h5py.Group, name: str) -> pd.DataFrame | None:
-    """Weighted mean position of each row's mask; None where masks tell nothing."""
-    try:
-        mask = child(table, name)
-    except DataError:
-        return None
-    if not isinstance(mask, h5py.Dataset) or mask.dtype.names is None:
-        return None
-    points = mask[...]
-    ends = ragged_ends(table, name, n_values=points.shape[0])
-    if ends is None or "weight" not in mask.dtype.names:
-        return None
-    row = np.repeat(np.arange(ends.size), np.diff(ends, prepend=0))
-    points = points[: row.size]
-    weight = points["weight"].astype(np.float64)
-    total = np.bincount(row, weights=weight, minlength=ends.size)
-    if not np.any(total > 0):
-        return None
-    divisor = np.where(total > 0, total, np.nan)
+def _centroids(table: h5py.Group) -> pd.DataFrame | None:
+    """Weighted mean position of each row's mask in pixels; None where no mask tells it.
+
+    Masks that are damaged, too large or of another form than the schema's are passed over:
+    positions are no reason to refuse a recording.
+    """
+    for name, of_mask in (
+        ("pixel_mask", _of_points),
+        ("voxel_mask", _of_points),
+        ("image_mask", _of_images),
+    ):
+        try:
+            mask = child(table, name)
+            moments = of_mask(table, name, mask) if isinstance(mask, h5py.Dataset) else None
+        except DataError:
+            continue
+        if moments is not None and np.any(moments[:, 0] > 0):
+            return _means(moments)
+    return None
+
+
+def _means(moments: NDArray[np.float64]) -> pd.DataFrame:
+    """Centroids from sums of weights and of weighted coordinates, shape (row, 1 + axis)."""
+    total = np.where(moments[:, 0] > 0, moments[:, 0], np.nan)
     return pd.DataFrame(
         {
-            axis: np.bincount(row, weights=weight * points[axis], minlength=ends.size) / divisor
-            for axis in AXES
-            if axis in mask.dtype.names
+            axis: moments[:, 1 + place] / total
+            for place, axis in enumerate(AXES[: moments.shape[1] - 1])
         }
     )
+
+
+def _of_points(table: h5py.Group, name: str, mask: h5py.Dataset) -> NDArray[np.float64] | None:
+    """Sums over lists of pixels or voxels with weights."""
+    if mask.dtype.names is None or "weight" not in mask.dtype.names or len(mask.shape) != 1:
+        return None
+    ends = ragged_ends(table, name, n_values=mask.shape[0])
+    if ends is None:
+        return None
+    axes = [axis for axis in AXES if axis in mask.dtype.names]
+    row = np.repeat(np.arange(ends.size), np.diff(ends, prepend=0))
+    moments = np.zeros((ends.size, 1 + len(axes)))
+    step = max(1, MASK_BYTES // mask.dtype.itemsize)
+    check_filters(mask)
+    for start in range(0, row.size, step):
+        points, owner = mask[start : start + step][: row.size - start], row[start : start + step]
+        weight = points["weight"].astype(np.float64)
+        weight[~np.isfinite(weight)] = 0.0
+        sums = [weight, *(weight * points[axis] for axis in axes)]
+        for place, values in enumerate(sums):
+            moments[:, place] += np.bincount(owner, weights=values, minlength=ends.size)
+    return moments
+
+
+def _of_images(_: h5py.Group, __: str, mask: h5py.Dataset) -> NDArray[np.float64] | None:
+    """Sums over images of weights, one a row: shape (row, x, y) or (row, x, y, z)."""
+    if len(mask.shape) not in (3, 4) or not is_numeric(mask) or 0 in mask.shape:
+        return None
+    chunk_bytes = math.prod(mask.chunks or ()) * mask.dtype.itemsize
+    if 8 * mask.size > MAX_MASK_BYTES or chunk_bytes > MAX_CHUNK_BYTES:
+        return None
+    moments = np.zeros((mask.shape[0], len(mask.shape)))
+    for rows, images in _image_blocks(mask):
+        weight = np.where(np.isfinite(images), images, 0.0)
+        moments[rows, 0] += weight.reshape(len(weight), -1).sum(axis=1)
+        for axis in range(1, len(mask.shape)):
+            others = tuple(other for other in range(1, len(mask.shape)) if other != axis)
+            along = weight.sum(axis=others)
+            moments[rows, axis] += along @ np.arange(mask.shape[axis])
+    return moments
+
+
+def _image_blocks(mask: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Some images at a time; whole chunks, so that nothing is unpacked twice."""
+    image_bytes = 8 * int(np.prod(mask.shape[1:]))
+    step = max(1, MASK_BYTES // image_bytes)
+    if mask.chunks and step > mask.chunks[0]:
+        step -= step % mask.chunks[0]
+    for start in range(0, mask.shape[0], step):
+        rows = slice(start, min(start + step, mask.shape[0]))
+        yield rows, read_piece(mask, (rows,)).astype(np.float64)

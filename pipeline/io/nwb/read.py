@@ -15,7 +15,8 @@ from pipeline.core.notes import Note
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains, in_memory
 from pipeline.io.nwb.about import read_about, session_start_note
-from pipeline.io.nwb.calcium import candidates, read_calcium
+from pipeline.io.nwb.calcium import read_calcium
+from pipeline.io.nwb.choice import JOIN
 from pipeline.io.nwb.invalid_times import without_invalid_times
 from pipeline.io.nwb.objects import NwbObject, Survey, survey
 from pipeline.io.nwb.observation import firing_span, tells_observation
@@ -24,6 +25,7 @@ from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
 from pipeline.io.nwb.spikes import read_spikes, units_object
+from pipeline.io.nwb.traces import all_traces
 from pipeline.io.nwb.trial_checks import odd_trials, placed_trials
 from pipeline.io.nwb.trials import missing_trials, read_intervals
 
@@ -34,7 +36,7 @@ class Reading:
 
     recording: Recording
     told: tuple[Note, ...]
-    samples: Samples | None
+    samples: tuple[Samples, ...]
 
     def notes(self) -> tuple[Note, ...]:
         """What a reader should know about how the file was read, once its samples were.
@@ -45,9 +47,10 @@ class Reading:
             If no sample is a number.
         """
         activity = self.recording.activity
-        if self.samples is None or not isinstance(activity, SampledActivity):
+        if not isinstance(activity, SampledActivity):
             return self.told
-        return self.told + self.samples.notes(signal=activity.signal)
+        met = (note for one in self.samples for note in one.notes(signal=activity.signal))
+        return (*self.told, *met)
 
 
 @contextmanager
@@ -87,15 +90,17 @@ def open_recording(
         kind, kind_notes = activity_kind(contents, options=options)
         intervals = read_intervals(contents, options=options)
         activity: SampledActivity | SpikeTrains
-        samples: Samples | None = None
+        samples: tuple[Samples, ...] = ()
         if kind == "calcium":
-            activity, units, source, activity_notes, samples = read_calcium(
-                contents, options=options
+            activity, units, sources, activity_notes, samples = read_calcium(
+                contents, options=options, trials=intervals.trials
             )
         else:
-            activity, units, source, activity_notes = read_spikes(
+            activity, units, table, activity_notes = read_spikes(
                 contents, options=options, intervals=intervals
             )
+            sources = (table,)
+        source, source_series = sources[0], JOIN.join(one.path for one in sources)
         recorded, told = _recorded(activity, source)
         place = intervals.trials_place
         trials, place_notes = placed_trials(intervals.trials, recorded, told=told, place=place)
@@ -115,7 +120,7 @@ def open_recording(
                 intervals=intervals.tables,
                 stimuli=stimuli,
                 behaviour=behaviour,
-                about=read_about(file, contents, source_series=source.path),
+                about=read_about(file, contents, source_series=source_series),
                 provenance=provenance,
             ),
             told=notes,
@@ -155,8 +160,9 @@ def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple
     """
     if options.activity != "auto":
         return options.activity, ()
-    traces = candidates(contents)
+    offered = all_traces(contents)
     units = units_object(contents)
+    traces = [one for one in offered if one.signal in ("dff", "fluorescence")]
     if traces and units is not None:
         text = (
             "The file has calcium traces and units; the traces were read. Column 'activity' of "
@@ -167,8 +173,8 @@ def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple
         return "calcium", ()
     if units is not None:
         return "spikes", ()
-    if any("rois" in item.group for item in contents.unknown):
-        return "calcium", ()  # its reader knows how to name the missing extension
+    if offered or any("rois" in item.group for item in contents.unknown):
+        return "calcium", ()  # its reader knows how to name what is missing
     types = sorted({item.type for item in contents.objects})
     raise DataError(
         code="IN-C01",

@@ -17,6 +17,9 @@ from pipeline.io.nwb.values import check_filters, is_numeric, read_all
 LABEL_DIGITS = 7
 """Digits of a fraction in a label: as many as single precision keeps."""
 
+FLAGS = ("iscell", "is_cell")
+"""Columns that may hold a flag and a probability a row, as Suite2p writes them."""
+
 
 def row_ids(table: h5py.Group) -> list[str]:
     """Ids of a table's rows as text; row numbers where the table has none."""
@@ -59,6 +62,7 @@ def scalar_columns(
     for name in column_names(table):
         values = None if name in leave_out else _scalar_column(table, name)
         if values is None:
+            columns |= _flag_and_probability(table, name, n_rows=n_rows)
             continue
         if len(values) != n_rows:
             raise DataError(
@@ -168,6 +172,19 @@ def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # An
     if data.dtype.kind in "iu":
         return pd.Series(data[...].astype(np.int64))
     return pd.Series(read_all(data))
+
+
+def _flag_and_probability(
+    table: h5py.Group, name: str, *, n_rows: int
+) -> dict[str, pd.Series[Any]]:  # Any: columns differ in type
+    """An ``iscell`` of two numbers a row, whether and how surely, as two columns."""
+    if name.lower() not in FLAGS:
+        return {}
+    data = child(table, name)
+    if not isinstance(data, h5py.Dataset) or data.shape != (n_rows, 2) or not is_numeric(data):
+        return {}
+    flag, probability = read_all(data).T
+    return {name: pd.Series(flag), f"{name}_probability": pd.Series(probability)}
 
 
 def _index_of(table: h5py.Group, name: str) -> h5py.Dataset | None:

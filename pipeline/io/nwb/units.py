@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,12 +11,16 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import UNIT_COLUMNS
+from pipeline.io.nwb.accepted import accepted_units
 from pipeline.io.nwb.labels import counted, names_region, oddities, told_region
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.tables import as_label, is_text_column
 
 REGION_COLUMNS = ("brain_area", "brain_region", "region", "location")
 """Columns that name a region when the sheet names none; only columns of text count."""
+
+IDENTITY_COLUMNS = ("identity", "neuron", "neuron_name", "neuron_id", "cell_name", "name")
+"""Columns that often hold names of identified neurons; they count only if the sheet names them."""
 
 
 def unit_table(
@@ -49,14 +54,15 @@ def unit_table(
     regions, region_notes = _regions(
         columns, place=place, fallback=fallback_region, options=options
     )
+    used, reason, used_notes = accepted_units(columns, place=place, options=options)
     core = pd.DataFrame(
         {
             "unit_id": pd.Series(unit_ids, dtype="str"),
             "region": pd.Series(regions, dtype="str"),
             "identity": pd.Series(identity, dtype="str"),
             "identity_certain": pd.Series(certain, dtype=bool),
-            "good": pd.Series([True] * len(unit_ids), dtype=bool),
-            "reason": pd.Series([""] * len(unit_ids), dtype="str"),
+            "good": pd.Series(used, dtype=bool),
+            "reason": pd.Series(["" if good else reason for good in used], dtype="str"),
         }
     )
     source = _region_source(columns, options=options)
@@ -66,7 +72,8 @@ def unit_table(
         there.remove("region")  # what it says in words is more than the region
     further = columns.drop(columns=there)
     further = further.rename(columns=_own_name).reset_index(drop=True)
-    return pd.concat([core, further], axis=1), notes + region_notes + name_notes
+    notes += region_notes + name_notes + used_notes
+    return pd.concat([core, further], axis=1), notes
 
 
 def named_column(columns: pd.DataFrame, name: str, *, place: str, sheet_column: str) -> list[str]:
@@ -97,17 +104,12 @@ def _unique_ids(ids: Sequence[str], *, place: str) -> tuple[list[str], tuple[Not
     counts = Counter(ids)
     if len(counts) == len(ids):
         return list(ids), ()
-    seen: Counter[str] = Counter()
-    unique: list[str] = []
-    for one in ids:
-        seen[one] += 1
-        unique.append(one if seen[one] == 1 else f"{one}#{seen[one]}")
     repeated = sorted(one for one, count in counts.items() if count > 1)
     text = (
         f"Duplicate ids: {len(repeated)} ({', '.join(repeated[:5])}); later units with such an id "
         "are called id#2 and so on."
     )
-    return unique, (Note(code="IN-S12", kind="warn", place=f"{place}/id", text=text),)
+    return _numbered(ids), (Note(code="IN-S12", kind="warn", place=f"{place}/id", text=text),)
 
 
 def _region_source(columns: pd.DataFrame, *, options: ReadOptions) -> str:
@@ -157,9 +159,11 @@ def _identities(
     columns: pd.DataFrame, *, place: str, options: ReadOptions
 ) -> tuple[list[str], list[bool], tuple[Note, ...]]:
     if not options.identity:
-        return [""] * len(columns), [False] * len(columns), ()
-    raw = named_column(columns, options.identity, place=place, sheet_column="identity")
-    raw = ["" if name.lower() == "nan" else name for name in raw]
+        return [""] * len(columns), [False] * len(columns), _unused_names(columns, place=place)
+    raw = [
+        _as_name(name)
+        for name in named_column(columns, options.identity, place=place, sheet_column="identity")
+    ]
     names = [name.rstrip("? ") for name in raw]
     counts = Counter(name for name in names if name)
     certain = [
@@ -170,8 +174,46 @@ def _identities(
     if not twice:
         return names, certain, ()
     text = (
-        f"Names that stand twice or more: {len(twice)} ({', '.join(twice[:5])}); none of these "
-        "units counts as identified for certain."
+        f"Duplicate names: {len(twice)} stand twice or more ({', '.join(twice[:5])}); later ones "
+        "are called name#2 and so on, and none of these units counts as identified for certain."
     )
-    note = Note(code="IN-C23", kind="warn", place=f"{place}/{options.identity}", text=text)
-    return names, certain, (note,)
+    note = Note(code="IN-C23", kind="repair", place=f"{place}/{options.identity}", text=text)
+    return _numbered(names), certain, (note,)
+
+
+def _unused_names(columns: pd.DataFrame, *, place: str) -> tuple[Note, ...]:
+    """A warning about duplicates in a column that seems to name neurons, though it is not used."""
+    source = next((name for name in IDENTITY_COLUMNS if name in columns), "")
+    if not source or not is_text_column(columns[source]):
+        return ()
+    counts = Counter(filter(None, (_as_name(as_label(name)) for name in columns[source])))
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    if not twice or 2 * len(twice) > len(counts):  # rather kinds than names
+        return ()
+    text = (
+        f"Duplicate names: {len(twice)} stand twice or more in column '{source}' "
+        f"({', '.join(twice[:5])}); it is not used, as column 'identity' of the sheet does not "
+        "name it."
+    )
+    return (Note(code="IN-C23", kind="warn", place=f"{place}/{source}", text=text),)
+
+
+def _as_name(text: str) -> str:
+    """A name as it is compared: accents written in one way, empty for ``nan``."""
+    name = unicodedata.normalize("NFC", text).strip()
+    return "" if name.lower() == "nan" else name
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names of which later equal ones get ``#2``, ``#3``; empty ones stay empty."""
+    taken = set(names)
+    seen: Counter[str] = Counter()
+    unique: list[str] = []
+    for name in names:
+        seen[name] += 1
+        number, called = seen[name], name
+        while name and number > 1 and (called := f"{name}#{number}") in taken:
+            number += 1  # the file has such a name of its own
+        taken.add(called)
+        unique.append(called)
+    return unique

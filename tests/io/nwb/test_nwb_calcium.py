@@ -34,7 +34,7 @@ def test_traces_are_read_as_they_are(path):
     np.testing.assert_array_equal(activity.time, np.arange(N_FRAMES) / RATE_HZ)
     assert (activity.signal, activity.value_unit) == ("dff", "dF/F")
     assert recording.about.source_series == DFF
-    assert notes == ()
+    assert [(note.code, note.kind) for note in notes] == [("IN-C34", "info")]
 
 
 def test_facts_about_the_session_are_kept(path):
@@ -100,7 +100,7 @@ def test_fluorescence_is_taken_where_there_is_no_df_over_f(path):
 
 
 def test_a_bare_series_in_acquisition_is_found(path):
-    recording, _ = read(imaging_file(path, series={"acquisition": ["traces"]}))
+    recording, _ = read(imaging_file(path, series={"acquisition": ["traces"]}, unit="a.u."))
     assert recording.about.source_series == "/acquisition/traces"
     assert recording.activity.signal == "fluorescence"
 
@@ -120,8 +120,10 @@ def test_several_equal_series_are_refused_with_a_list_to_choose_from(path):
     imaging_file(path, series={"DfOverF": ["plane0", "plane1"]})
     error = refusal_of(path)
     assert error.code == "IN-C02"
-    assert "(1) /processing/ophys/DfOverF/plane0 (40 x 4, 5 Hz)" in error.found
-    assert "(2) /processing/ophys/DfOverF/plane1 (40 x 4, 5 Hz)" in error.found
+    facts = "(40 x 4, 5 Hz, in DfOverF, Plane, GCaMP6f, green 510 nm)"
+    assert f"(1) /processing/ophys/DfOverF/plane0 {facts}" in error.found
+    assert f"(2) /processing/ophys/DfOverF/plane1 {facts}" in error.found
+    assert "show the same ROIs" in error.found
     assert "'series' of the sheet" in error.fix
 
 
@@ -159,14 +161,31 @@ def test_traces_are_not_turned_when_timestamps_contradict(path):
     assert refusal_of(path).code == "IN-C09"
 
 
-def test_neither_axis_matching_the_rois_is_refused(path):
+def test_another_number_of_references_than_traces_is_refused(path):
     imaging_file(path)
     with edited(path) as file:
         replace_values(file, f"{DFF}/rois", np.arange(3))
     error = refusal_of(path)
-    assert error.code == "IN-C09"
+    assert (error.code, error.place) == ("IN-C21", f"{DFF}/rois")
     assert "40 x 4" in error.found
     assert "3" in error.found
+
+
+def test_one_trace_with_many_references_is_refused(path):
+    imaging_file(path)
+    with edited(path) as file:
+        replace_values(file, f"{DFF}/data", transients()[:, 0])
+    assert refusal_of(path).code == "IN-C21"
+
+
+def test_timestamps_alone_do_not_turn_traces(path):
+    imaging_file(path, timestamps=np.arange(N_FRAMES) / RATE_HZ)
+    with edited(path) as file:
+        replace_values(file, f"{DFF}/data", transients().T.copy())
+        del file[f"{DFF}/rois"]
+    error = refusal_of(path)
+    assert error.code == "IN-C09"
+    assert "no rois tell" in error.found
 
 
 def test_a_square_table_is_read_as_the_format_says_with_a_warning(path):
@@ -175,6 +194,13 @@ def test_a_square_table_is_read_as_the_format_says_with_a_warning(path):
     np.testing.assert_array_equal(recording.activity.values, square)
     assert "orientation" in texts(notes, "warn")
     assert "IN-C10" in texts(notes, "warn")
+
+
+def test_a_square_table_that_trials_contradict_is_refused(path):
+    error = refusal_of(imaging_file(path, np.arange(16.0).reshape(4, 4)))
+    assert error.code == "IN-C10"
+    assert "orientation is ambiguous" in error.found
+    assert "of the 4 trials lie inside" in error.found
 
 
 def test_rois_beyond_the_table_are_refused(path):
@@ -326,6 +352,61 @@ def test_a_starting_time_is_added(path):
     with edited(path) as file:
         file[f"{DFF}/starting_time"][()] = 2.5
     assert read(path)[0].activity.time[0] == 2.5
+
+
+def milliseconds(n_frames=N_FRAMES, rate_hz=RATE_HZ):
+    return 1000 * np.arange(n_frames) / rate_hz
+
+
+def test_times_in_milliseconds_are_refused_by_their_rate(path):
+    error = refusal_of(imaging_file(path, timestamps=milliseconds()))
+    assert (error.code, error.place) == ("IN-C15", f"{DFF}/timestamps")
+    assert "0.005 Hz" in error.found
+    assert "divided by 1000 they would give 5 Hz" in error.fix
+    assert "prepare.limits.rate_hz" in error.fix
+
+
+def test_times_in_milliseconds_at_a_believable_rate_are_refused_by_the_trials(path):
+    trials = [(60 + 0.01 * i, 60.005 + 0.01 * i, {"grating": "left"}) for i in range(9)]
+    time = 60_000 + milliseconds(rate_hz=400.0)  # 0.4 Hz, were they seconds
+    error = refusal_of(imaging_file(path, timestamps=time, trials=trials))
+    assert error.code == "IN-C15"
+    assert "only 0% of the 9 trials lie inside" in error.found
+    assert "milliseconds" in error.found
+
+
+def test_an_interval_in_place_of_the_rate_is_refused(path):
+    imaging_file(path)
+    with edited(path) as file:
+        file[f"{DFF}/starting_time"].attrs["rate"] = 0.033
+    error = refusal_of(path)
+    assert (error.code, error.place) == ("IN-C15", f"{DFF}/starting_time@rate")
+    assert "interval between frames, of 30.3 Hz" in error.fix
+
+
+def test_settings_widen_the_believable_rates(path):
+    imaging_file(path)
+    with edited(path) as file:
+        file[f"{DFF}/starting_time"].attrs["rate"] = 0.05
+    assert refusal_of(path).code == "IN-C15"
+    assert read(path, rate_hz=(0.01, 1000.0))[0].activity.rate_hz == pytest.approx(0.05)
+
+
+def test_gaps_in_the_timestamps_are_counted_and_the_longest_is_placed(path):
+    time = np.arange(N_FRAMES) / RATE_HZ
+    time[10:] += 0.2
+    time[30:] += 15.0
+    recording, notes = read(imaging_file(path, timestamps=time))
+    np.testing.assert_array_equal(recording.activity.time, time)
+    told = texts(notes, "warn")
+    assert "IN-C12" in told
+    assert "2 gaps in the timestamps, 15.2 s in all" in told
+    assert "the longest lasts 15.2 s, from 6 s on (index 29)" in told
+
+
+def test_jitter_of_the_clock_is_no_gap(path):
+    time = np.cumsum(np.linspace(0.17, 0.25, N_FRAMES))
+    assert "IN-C12" not in texts(read(imaging_file(path, timestamps=time))[1], "warn")
 
 
 def test_a_ratio_that_is_called_df_over_f_is_told(path):

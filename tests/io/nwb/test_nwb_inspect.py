@@ -60,6 +60,7 @@ def test_the_sheet_line_reads_the_file(path):
         "condition": "grating",
         "region": "",
         "identity": "neuron",
+        "accepted": "",
     }
     recording, _ = read(
         path,
@@ -84,6 +85,23 @@ def test_several_equal_series_are_listed_and_one_is_proposed(path):
     contents = inspect_file(imaging_file(path, series={"Fluorescence": ["red", "green"]}))
     assert entries(contents)["series"] == "/processing/ophys/Fluorescence/green"
     assert "Several series could be" in describe(contents, experiment="mice", recording="day1")
+
+
+def test_a_column_of_accepted_units_is_told_and_left_to_the_user(path):
+    contents = inspect_file(imaging_file(path, columns={"Accepted": [True, False, True, True]}))
+    assert entries(contents)["accepted"] == ""
+    text = describe(contents, experiment="mice", recording="day1")
+    assert "Column 'Accepted' tells which units are accepted" in text
+
+
+def test_neuropil_is_listed_and_never_proposed(path):
+    imaging_file(path, series={"Fluorescence": ["F", "Fneu"]}, unit="a.u.")
+    contents = inspect_file(path)
+    assert [(one.path, one.kind) for one in contents.traces] == [
+        ("/processing/ophys/Fluorescence/F", "fluorescence"),
+        ("/processing/ophys/Fluorescence/Fneu", "background"),
+    ]
+    assert entries(contents)["series"] == ""
 
 
 def test_conditions_are_proposed_by_name_and_never_counters(path):

@@ -55,8 +55,73 @@ def test_a_name_that_stands_twice_is_certain_nowhere(path):
     imaging_file(path, columns={"neuron": ["URADL", "AVAR", "URADL", ""]})
     recording, notes = read(path, identity="neuron")
     assert list(recording.units["identity_certain"]) == [False, True, False, False]
-    assert "URADL" in texts(notes, "warn")
+    assert list(recording.units["identity"]) == ["URADL", "AVAR", "URADL#2", ""]
+    assert "URADL" in texts(notes, "repair")
+    assert "IN-C23" in texts(notes, "repair")
+
+
+def test_duplicates_in_a_column_that_seems_to_name_neurons_are_told_though_it_is_not_used(path):
+    imaging_file(path, columns={"neuron": ["URADL", "AVAR", "URADL", ""]})
+    recording, notes = read(path)
     assert "IN-C23" in texts(notes, "warn")
+    assert (recording.units["identity"] == "").all()
+    assert list(recording.units["neuron"]) == ["URADL", "AVAR", "URADL", ""]
+    imaging_file(path, columns={"cell_name": ["cell", "cell", "glia", "glia"]})
+    assert "IN-C23" not in texts(read(path)[1], "warn")
+
+
+def test_names_are_alike_whatever_the_blanks_around_and_the_ways_of_accents(path):
+    composed, apart = "Zo\u00eb", "Zoe\u0308"
+    imaging_file(path, columns={"neuron": [composed, f" {apart} ", "nan", f"{composed}#2"]})
+    units = read(path, identity="neuron")[0].units
+    assert list(units["identity"]) == [composed, f"{composed}#3", "", f"{composed}#2"]
+    assert list(units["identity_certain"]) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"),
+    [
+        ("Accepted", [True, False, True, True]),
+        ("is_cell", [1, 0, 1, 1]),
+        ("iscell", [1.0, 0.0, 1.0, 1.0]),
+        ("Rejected", [0, 1, 0, 0]),
+        ("curated", ["yes", "No", "cell", "TRUE"]),
+    ],
+)
+def test_units_are_accepted_by_the_column_that_the_sheet_names(path, name, entries):
+    imaging_file(path, columns={name: entries})
+    recording, notes = read(path, accepted=name)
+    assert list(recording.units["good"]) == [True, False, True, True]
+    assert list(recording.units["reason"]) == ["", f"not accepted in column '{name}'", "", ""]
+    assert "accepts 3 of 4 units; the others are not used" in texts(notes, "info")
+
+
+def test_accepted_units_are_only_counted_where_the_sheet_names_no_column(path):
+    imaging_file(path, columns={"Accepted": [True, False, True, True]})
+    recording, notes = read(path)
+    assert recording.units["good"].all()
+    assert "IN-C30" in texts(notes, "info")
+    assert "accepts 3 of 4 units; all are used" in texts(notes, "info")
+
+
+def test_a_flag_with_its_probability_is_read_as_two_columns(path):
+    pairs = [[1.0, 0.9], [0.0, 0.2], [1.0, 0.8], [1.0, 0.7]]
+    units = read(imaging_file(path, columns={"iscell": pairs}), accepted="iscell")[0].units
+    assert list(units["good"]) == [True, False, True, True]
+    assert list(units["iscell_probability"]) == [0.9, 0.2, 0.8, 0.7]
+
+
+def test_a_column_that_says_neither_yes_nor_no_accepts_nobody(path):
+    imaging_file(path, columns={"quality": [0.1, 0.7, 0.9, 1.0]})
+    error = refusal_of(path, accepted="quality")
+    assert (error.code, error.place) == ("IN-C30", f"{ROIS}/quality")
+    assert "0.1, 0.7" in error.found
+    assert refusal_of(path, accepted="iscell").code == "IN-T02"
+
+
+def test_spike_sorted_units_are_accepted_alike(path):
+    probe_file(path, columns={"accepted": [True, True, False]})
+    assert list(read(path, accepted="accepted")[0].units["good"]) == [True, True, False]
 
 
 def test_without_a_column_named_there_are_no_identities(path):

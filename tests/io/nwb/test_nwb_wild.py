@@ -93,15 +93,26 @@ def test_suite2p_traces_stored_roi_by_time_are_turned():
     assert dict(recording.stimuli) == {}
 
 
+def test_suite2p_tells_which_rois_are_cells():
+    flags = stored(SUITE2P, "/processing/ophys/ImageSegmentation/PlaneSegmentation/iscell")
+    recording, notes = read(WILD / SUITE2P, accepted="iscell")
+    np.testing.assert_array_equal(recording.units["good"], flags[:, 0] == 1)
+    np.testing.assert_array_equal(recording.units["iscell_probability"], flags[:, 1])
+    assert "accepts 20 of 219 units" in texts(notes, "info")
+    assert recording_of(SUITE2P)[0].units["good"].all()
+
+
 def test_suite2p_cells_lie_where_their_masks_do():
     units = recording_of(SUITE2P)[0].units
     table = "/processing/ophys/ImageSegmentation/PlaneSegmentation"
     pixels, ends = (stored(SUITE2P, f"{table}/pixel_mask{end}") for end in ("", "_index"))
+    grid = stored(SUITE2P, "/general/optophysiology/ImagingPlane/grid_spacing")  # in microns
     for cell in (0, 1, 218):  # ends go past what the type of the index could count twice
         start = int(ends[cell - 1]) if cell else 0
         mask = pixels[start : int(ends[cell])]
         centre = [np.average(mask[axis], weights=mask["weight"]) for axis in ("x", "y")]
-        np.testing.assert_allclose(units.loc[cell, ["x", "y"]].tolist(), centre)
+        placed = units.loc[cell, ["x_um", "y_um"]].tolist()
+        np.testing.assert_allclose(placed, np.multiply(centre, grid))
     assert len(units) == 219
     assert list(units["unit_id"]) == [str(one) for one in stored(SUITE2P, f"{table}/id")]
 

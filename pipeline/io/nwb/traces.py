@@ -1,0 +1,198 @@
+"""Which series of a file could be the activity, and what kind of signal each is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import h5py
+import numpy as np
+
+from pipeline.core.errors import DataError
+from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, text_attribute
+from pipeline.io.nwb.rois import Plane, plane_of
+from pipeline.io.nwb.values import is_numeric
+
+TIERS = ("dff", "fluorescence", "events")
+"""Kinds of signal in the order in which they are preferred."""
+BACKGROUND = "background"
+"""Kind of a series that is no activity of cells: neuropil, other background, a baseline."""
+
+_DFF = re.compile(
+    r"(?<![a-z])(d|delta|[Δ∆δ])_?f_?0?_?(over|/|by|div)?_?f_?0?(?![a-z0-9])|dff|deltaf", re.I
+)
+_EVENTS = re.compile(r"deconv|inferred|event|spike|spks", re.I)
+_AROUND = r"(neuro_?pil|npil|background|(?<![a-z])f?_?(neu|bg|bkg|bkgd|bckg)(?![a-z]))"
+_BACKGROUND = re.compile(_AROUND, re.I)
+_BASELINE = re.compile(r"(?<![a-z])f_?0(?![a-z0-9])", re.I)
+_REMOVED = re.compile(
+    rf"{_AROUND}_?(and_?)?(corr|sub|remov|free|decontam|demix|clean)[a-z]*|"
+    rf"(minus|without|no|less|sans)_?{_AROUND}",
+    re.I,
+)
+_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^0-9A-Za-zΔ∆δ/]+")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidate:
+    """A series that could be the activity."""
+
+    item: NwbObject
+    signal: str
+    """One of :data:`TIERS`, or :data:`BACKGROUND`."""
+    by_unit_only: bool = False
+    """Whether nothing but the unit of its samples says that it is dF/F."""
+    container: str = ""
+    """Type of what it lies in; empty for a bare series."""
+    plane: Plane = Plane(name="")
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the samples as stored."""
+        try:
+            data = child(self.item.group, "data")
+        except DataError:
+            return ()
+        return tuple(data.shape) if isinstance(data, h5py.Dataset) else ()
+
+    @cached_property
+    def unit(self) -> str:
+        """Unit of the samples as the file tells it."""
+        return _unit(self.item)
+
+    @cached_property
+    def rate_hz(self) -> float:
+        """Samples a second, from the rate or the first timestamps; NaN where not known."""
+        return series_rate_hz(self.item)
+
+    def line(self) -> str:
+        """Path, shape, rate and surroundings in one line."""
+        shape = " x ".join(map(str, self.shape)) or "no data"
+        where = f"in {self.container}" if self.container else "in no container"
+        facts = (shape, f"{self.rate_hz:.4g} Hz", where, self.plane.words())
+        return f"{self.item.path} ({', '.join(fact for fact in facts if fact)})"
+
+
+def candidates(contents: Survey) -> tuple[Candidate, ...]:
+    """Series that could be the activity, best kind first; neuropil is never among them."""
+    return tuple(one for one in all_traces(contents) if one.signal != BACKGROUND)
+
+
+def best_of(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates of the best kind that there is; what a name or container says counts more."""
+    cells = [one for one in found if one.signal != BACKGROUND]
+    best = [one for one in cells if one.signal == cells[0].signal]
+    return tuple([one for one in best if not one.by_unit_only] or best)
+
+
+def all_traces(contents: Survey) -> tuple[Candidate, ...]:
+    """All series of ROIs, best kind first, neuropil and other background last."""
+    found = [_candidate(contents, item) for item in contents.of_type("RoiResponseSeries")]
+    order = (*TIERS, BACKGROUND)
+    return tuple(
+        sorted(found, key=lambda one: (order.index(one.signal), one.by_unit_only, one.item.path))
+    )
+
+
+def plain_series(contents: Survey, path: str) -> Candidate | None:
+    """A plain time series at a path, which is read as traces when the sheet names it."""
+    item = contents.at(path)
+    if item is None or item.type != "TimeSeries":
+        return None
+    return Candidate(item=item, signal=signal_of(item.path, container="", unit=_unit(item)))
+
+
+def signal_of(path: str, *, container: str, unit: str) -> str:
+    """Kind of signal by names, container and unit.
+
+    Parameters
+    ----------
+    path
+        HDF5 path of the series.
+    container
+        Type of what it lies in; empty for a bare series.
+    unit
+        Unit of its samples.
+    """
+    names = [_words(name) for name in path.split("/")[2:]]
+    near = names[-2:] if container else names[-1:]
+    if any(_about(_BACKGROUND, words) for words in names):
+        return BACKGROUND
+    if container != "DfOverF" and any(_BASELINE.search(_DFF.sub("", words)) for words in near):
+        return BACKGROUND
+    if any(_EVENTS.search(words) for words in near):
+        return "events"
+    if container == "DfOverF" or any(_DFF.search(words) for words in (*near, _words(unit))):
+        return "dff"
+    return "fluorescence"
+
+
+def series_rate_hz(item: NwbObject) -> float:
+    """Samples a second, from the rate or the first timestamps; NaN where not known."""
+    try:
+        timestamps = child(item.group, "timestamps")
+        starting_time = child(item.group, "starting_time")
+    except DataError:
+        return float("nan")
+    if isinstance(timestamps, h5py.Dataset) and is_numeric(timestamps):
+        times = np.asarray(timestamps[:100], dtype=np.float64)
+        steps = np.diff(times) if times.size > 1 else np.array([np.nan])
+        middle = float(np.median(steps))
+        return 1.0 / middle if middle > 0 else float("nan")
+    if isinstance(starting_time, h5py.Dataset):
+        rate = starting_time.attrs.get("rate", float("nan"))
+        try:
+            return float(np.asarray(rate, dtype=np.float64).reshape(-1)[0])
+        except (TypeError, ValueError, IndexError):
+            return float("nan")
+    return float("nan")
+
+
+def listed(offered: Sequence[Candidate]) -> str:
+    """Candidates as a numbered list in one line."""
+    return "; ".join(f"({number}) {one.line()}" for number, one in enumerate(offered, start=1))
+
+
+def _candidate(contents: Survey, item: NwbObject) -> Candidate:
+    container = contents.type_at(item.parent_path).replace("ProcessingModule", "")
+    table = _table_of(contents, item)
+    signal = signal_of(item.path, container=container, unit=_unit(item))
+    if table is not None and _about(_BACKGROUND, _words(table.name)):
+        signal = BACKGROUND
+    named = signal_of(item.path, container=container, unit="")
+    return Candidate(
+        item=item,
+        signal=signal,
+        by_unit_only=signal == "dff" != named,
+        container=container,
+        plane=plane_of(table) if table is not None else Plane(name=""),
+    )
+
+
+def _table_of(contents: Survey, item: NwbObject) -> NwbObject | None:
+    try:
+        rois = child(item.group, "rois")
+    except DataError:
+        return None
+    target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
+    return contents.same_as(target) if target is not None else None
+
+
+def _unit(item: NwbObject) -> str:
+    try:
+        data = child(item.group, "data")
+    except DataError:
+        return ""
+    return text_attribute(data, "unit") if isinstance(data, h5py.Dataset) else ""
+
+
+def _words(name: str) -> str:
+    """A name in parts that are joined by ``_``: ``rawNeuropil`` becomes ``raw_neuropil``."""
+    return _BOUNDARY.sub("_", name).strip("_").lower()
+
+
+def _about(kind: re.Pattern[str], words: str) -> bool:
+    """Whether words name this kind of thing, and not that it was taken away."""
+    return kind.search(_REMOVED.sub("", words)) is not None

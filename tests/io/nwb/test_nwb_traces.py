@@ -1,0 +1,99 @@
+"""Kinds of signal by the names that labs and programs give."""
+
+import numpy as np
+import pytest
+
+from pipeline.io.nwb.traces import signal_of
+from tests.support.nwb_factory import edited, imaging_file, read, refusal_of
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "day1.nwb"
+
+
+@pytest.mark.parametrize(
+    ("where", "container", "unit", "kind"),
+    [
+        ("ophys/DfOverF/RoiResponseSeries", "DfOverF", "n.a.", "dff"),
+        ("ophys/DfOverF/Traces1", "DfOverF", "", "dff"),
+        ("ophys/Fluorescence/dff", "Fluorescence", "a.u.", "dff"),
+        ("ophys/Fluorescence/DeltaFOverF", "Fluorescence", "a.u.", "dff"),
+        ("ophys/Fluorescence/df_f0", "Fluorescence", "a.u.", "dff"),
+        ("ophys/dF-F", "", "a.u.", "dff"),
+        ("ophys/ΔF_F", "", "a.u.", "dff"),
+        ("brain_observatory/traces", "", "dF/F", "dff"),
+        ("ophys/Fluorescence/RoiResponseSeries", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/Denoised", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/diff_stim", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/neuropil_corrected", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/FMinusNeuropil", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/BackgroundSubtracted", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/Deconvolved", "Fluorescence", "lumens", "events"),
+        ("ophys/Deconvolved/RoiResponseSeries", "Fluorescence", "lumens", "events"),
+        ("ophys/spks", "", "a.u.", "events"),
+        ("ophys/event_amplitude", "", "a.u.", "events"),
+        ("ophys/Fluorescence/Neuropil", "Fluorescence", "lumens", "background"),
+        ("ophys/Neuropil/RoiResponseSeries", "Fluorescence", "lumens", "background"),
+        ("neuropil/Fluorescence/RoiResponseSeries", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/F_neu", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/FNeuChan2", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/neuropilDff", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/background", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/roi_bg", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/F0", "Fluorescence", "lumens", "background"),
+    ],
+)
+def test_names_containers_and_units_tell_the_kind(where, container, unit, kind):
+    assert signal_of(f"/processing/{where}", container=container, unit=unit) == kind
+
+
+def test_a_container_counts_more_than_a_unit(path):
+    imaging_file(path, series={"DfOverF": ["a"], "Fluorescence": ["b"]}, unit="dF/F")
+    assert read(path)[0].about.source_series == "/processing/ophys/DfOverF/a"
+
+
+def test_traces_of_background_regions_are_no_candidates(path):
+    imaging_file(path, series={"Fluorescence": ["C", "T"]}, unit="a.u.")
+    with edited(path) as file:
+        table = "/processing/ophys/ImageSegmentation/PlaneSegmentation"
+        file.copy(table, "/processing/ophys/ImageSegmentation/BackgroundSegmentation")
+        other = file["/processing/ophys/ImageSegmentation/BackgroundSegmentation"]
+        file["/processing/ophys/Fluorescence/T/rois"].attrs["table"] = other.ref
+    assert read(path)[0].about.source_series == "/processing/ophys/Fluorescence/C"
+
+
+def test_neuropil_is_refused_even_when_it_is_named(path):
+    imaging_file(path, series={"Fluorescence": ["F", "Fneu"]}, unit="a.u.")
+    error = refusal_of(path, series="Fneu")
+    assert error.code == "IN-C01"
+    assert "neuropil" in error.found
+
+
+def test_a_file_of_nothing_but_neuropil_says_so(path):
+    imaging_file(path, series={"Fluorescence": ["Neuropil"]}, unit="a.u.")
+    error = refusal_of(path)
+    assert error.code == "IN-C01"
+    assert "only neuropil or background: (1) /processing/ophys/Fluorescence/Neuropil" in error.found
+
+
+def test_traces_in_any_module_are_found(path):
+    imaging_file(path)
+    with edited(path) as file:
+        file["/processing"].move("ophys", "suite2p_2024")
+    assert read(path)[0].about.source_series == (
+        "/processing/suite2p_2024/DfOverF/RoiResponseSeries"
+    )
+
+
+def test_a_plain_series_is_read_when_its_path_is_named(path):
+    imaging_file(path)
+    where = "/processing/ophys/DfOverF/RoiResponseSeries"
+    with edited(path) as file:
+        file[where].attrs["neurodata_type"] = "TimeSeries"
+        del file[f"{where}/rois"]
+    assert refusal_of(path).code == "IN-C01"
+    recording, _ = read(path, series=where)
+    assert recording.activity.values.shape == (40, 4)
+    assert list(recording.units["unit_id"]) == ["0", "1", "2", "3"]
+    assert np.isfinite(recording.activity.values).all()
