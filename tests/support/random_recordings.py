@@ -92,7 +92,9 @@ def units(draw, n_units: int, *, benign: bool) -> pd.DataFrame:
         ids = list(range(n_units))
     else:
         ids = draw(st.lists(st.integers(0, 2**40), min_size=n_units, max_size=n_units, unique=True))
-    regions = draw(st.sampled_from([["", "V1"], ["CA1"], [""], ["VISp", "LP", "µ 神"]]))
+    regions = draw(
+        st.sampled_from([["CA1"], [""], ["VISp", "LP", "µ 神"], ["", "V1"]][: 3 + (not benign)])
+    )
     identity = draw(st.lists(TEXT, min_size=n_units, max_size=n_units))
     identity = [unicodedata.normalize("NFC", name).strip() for name in identity]
     identity = ["" if name.lower() == "nan" else name for name in identity]
@@ -143,6 +145,25 @@ def intervals(draw, name: str | None, *, inside_s, benign: bool) -> pd.DataFrame
     reserved = {*table, "start_s", "stop_s", "condition", "label"}
     further = {} if benign else draw(columns(n_rows, reserved=reserved))
     return pd.DataFrame(table | further)
+
+
+@st.composite
+def even_trials(draw, *, inside_s) -> pd.DataFrame:
+    """Trials of equal length, one after another, each condition as often as the others."""
+    n_conditions, n_repeats = draw(st.integers(1, 3)), draw(st.integers(2, 4))
+    n_trials = n_conditions * n_repeats
+    first, last = inside_s
+    step = (last - first) / n_trials
+    start = first + step * np.arange(n_trials)
+    names = draw(st.sampled_from([("left", "right", "up"), ("0", "1", "2"), ("a b", "ü", "0.5")]))
+    labels = [names[trial % n_conditions] for trial in range(n_trials)]
+    return pd.DataFrame(
+        {
+            "start_s": start,
+            "stop_s": start + 0.75 * step,
+            "condition": pd.Series(labels, dtype="str"),
+        }
+    )
 
 
 @st.composite
@@ -246,6 +267,8 @@ def recordings(draw, *, kind: str | None = None, benign: bool = False) -> Record
         for name, column in (("trials", "condition"), ("epochs", "label"))
         if draw(st.booleans())
     }
+    if benign:
+        tables["trials"] = draw(even_trials(inside_s=inside_s))
     others = draw(st.lists(NAMES, max_size=2, unique_by=str.lower))
     for name in others:
         if name not in ("trials", "epochs"):

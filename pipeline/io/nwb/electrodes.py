@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.labels import is_blank, names_region, told_region
 from pipeline.io.nwb.objects import NwbObject, child, child_text, dereference, text_attribute
-from pipeline.io.nwb.tables import as_label, ragged_ends, row_ids, scalar_columns
+from pipeline.io.nwb.tables import as_label, ragged_ends, row_ids, scalar_columns, whole_numbers
 
 
 def electrode_regions(table: NwbObject, *, n_units: int) -> list[str]:
@@ -20,7 +20,7 @@ def electrode_regions(table: NwbObject, *, n_units: int) -> list[str]:
     labels = _labels(electrodes)
     if len(data.shape) != 1:
         return [""] * n_units
-    rows = data[...].astype(np.int64)
+    rows = whole_numbers(data)
     ends = ragged_ends(table.group, "electrodes", n_values=rows.size)
     ends = np.arange(1, rows.size + 1) if ends is None else ends
     if ends.size != n_units or np.any((rows < 0) | (rows >= len(labels))):

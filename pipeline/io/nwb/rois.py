@@ -19,7 +19,7 @@ from pipeline.io.nwb.objects import (
     dereference,
     text_attribute,
 )
-from pipeline.io.nwb.tables import row_ids
+from pipeline.io.nwb.tables import row_ids, whole_numbers
 from pipeline.io.nwb.values import is_numeric, read_all
 
 _MICROMETRES = {
@@ -76,7 +76,7 @@ def roi_table(
             found=f"the ROIs refer to {target.name}, which is not a table of cells",
             fix="let rois refer to a PlaneSegmentation",
         )
-    rows = np.atleast_1d(rois[()]).astype(np.int64)
+    rows = whole_numbers(rois)
     n_rows = len(row_ids(table.group))
     outside = np.flatnonzero((rows < 0) | (rows >= n_rows))
     if outside.size:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child, dereference, text_attribute
-from pipeline.io.nwb.values import check_filters, is_numeric, read_all
+from pipeline.io.nwb.values import check_filters, check_size, is_numeric, read_all, read_piece
 
 LABEL_DIGITS = 7
 """Digits of a fraction in a label: as many as single precision keeps."""
@@ -27,7 +27,32 @@ def row_ids(table: h5py.Group) -> list[str]:
     if not isinstance(ids, h5py.Dataset):
         columns = column_names(table)
         return [str(row) for row in range(_length_of_first(table, columns))]
-    return [str(int(value)) for value in ids[...]]
+    return [str(value) for value in whole_numbers(ids).tolist()]
+
+
+def whole_numbers(data: h5py.Dataset) -> NDArray[np.int64]:
+    """A column of whole numbers: ids, ends of rows, references to rows.
+
+    Raises
+    ------
+    DataError
+        If it holds anything else, or declares a size that would fill the memory.
+    """
+    found = f"entries are {data.dtype} of shape {data.shape}"
+    if data.dtype.kind in "iuf" and len(data.shape) <= 1:
+        check_size(data)
+        # A table of one row may have been written without an axis.
+        entries = read_piece(data, (slice(None),)) if data.shape else np.atleast_1d(data[()])
+        if _are_whole(entries):
+            whole: NDArray[np.int64] = entries.astype(np.int64)
+            return whole
+        found = "entries are not whole numbers, or too large ones"
+    raise DataError(
+        code="IN-F13",
+        place=data.name,
+        found=f"{found}; one whole number a row is needed",
+        fix="write the table again with pynwb",
+    )
 
 
 def column_names(table: h5py.Group) -> tuple[str, ...]:
@@ -86,7 +111,7 @@ def ragged_ends(table: h5py.Group, name: str, *, n_values: int) -> NDArray[np.in
     index = _index_of(table, name)
     if index is None:
         return None
-    ends: NDArray[np.int64] = index[...].astype(np.int64)
+    ends = whole_numbers(index)
     back = np.flatnonzero(np.diff(ends, prepend=0) < 0)
     if back.size:
         row = int(back[0])
@@ -114,11 +139,9 @@ def joined_text(table: h5py.Group, name: str, *, n_rows: int) -> list[str]:
     data = child(table, name)
     if not isinstance(data, h5py.Dataset):
         return [""] * n_rows
-    words = (
-        [as_label(value) for value in _texts(data)]
-        if _is_text(data)
-        else [as_label(value) for value in data[...]]
-    )
+    check_size(data)
+    entries = _texts(data) if _is_text(data) else read_piece(data, (slice(None),))
+    words = [as_label(value) for value in entries]
     ends = ragged_ends(table, name, n_values=len(words))
     if ends is None:
         return words
@@ -160,17 +183,19 @@ def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # An
     if not isinstance(data, h5py.Dataset) or len(data.shape) != 1:
         return None
     check_filters(data)
+    check_size(data)
     if _is_text(data):
         return pd.Series(_texts(data), dtype="str")
     elements = dereference(data, "elements")
     if isinstance(elements, h5py.Dataset) and _is_text(elements):
         return _enumerated(data, _texts(elements))
     if h5py.check_enum_dtype(data.dtype) == {"FALSE": 0, "TRUE": 1} or data.dtype.kind == "b":
-        return pd.Series(np.asarray(data[...], dtype=bool))
+        return pd.Series(read_piece(data, (slice(None),)).astype(bool))
     if not is_numeric(data) or dereference(data, "table") is not None:
         return None
     if data.dtype.kind in "iu":
-        return pd.Series(data[...].astype(np.int64))
+        entries = read_piece(data, (slice(None),))
+        return pd.Series(entries.astype(np.int64 if _are_whole(entries) else np.float64))
     return pd.Series(read_all(data))
 
 
@@ -195,8 +220,15 @@ def _index_of(table: h5py.Group, name: str) -> h5py.Dataset | None:
     return None if text_attribute(index, "neurodata_type") == "VectorData" else index
 
 
+def _are_whole(entries: NDArray[Any]) -> bool:
+    """Whether numbers of any type are whole and can be told apart as 64 bits with a sign."""
+    if entries.dtype.kind in "iu":
+        return bool(np.all(entries <= np.iinfo(np.int64).max))
+    return bool(np.all((entries == np.rint(entries)) & (np.abs(entries) < 2.0**63)))
+
+
 def _enumerated(data: h5py.Dataset, elements: list[str]) -> pd.Series[Any]:
-    numbers = data[...].astype(np.int64)
+    numbers = whole_numbers(data)
     names = [elements[number] if 0 <= number < len(elements) else "" for number in numbers]
     return pd.Series(names, dtype="str")
 

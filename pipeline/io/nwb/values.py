@@ -190,7 +190,7 @@ def time_base(series: h5py.Group, *, n_samples: int) -> NDArray[np.float64]:
             fix="write the sampling rate, or one timestamp a sample",
         )
     rate = _number(starting_time, "rate", float("nan"))
-    start = float(read_all(starting_time).reshape(-1)[0]) if is_numeric(starting_time) else 0.0
+    start = _first_number(starting_time)
     if not np.isfinite(rate) or rate <= 0 or not np.isfinite(start):
         raise DataError(
             code="IN-C16",
@@ -208,6 +208,13 @@ def time_base(series: h5py.Group, *, n_samples: int) -> NDArray[np.float64]:
             fix="write the true sampling rate and starting time in seconds",
         )
     return grid
+
+
+def _first_number(data: h5py.Dataset) -> float:
+    """The number of a dataset that should hold one; NaN where it holds none."""
+    if not is_numeric(data) or data.size != 1:
+        return float("nan")
+    return float(read_all(data).reshape(-1)[0])
 
 
 def checked_timestamps(timestamps: h5py.Dataset) -> NDArray[np.float64]:

@@ -6,10 +6,13 @@ from pipeline.core.recording import Recording, StimulusImages, in_memory
 from pipeline.io.nwb.write import write_recording
 from pipeline.io.records import read_record, write_record
 from tests.support.nwb_factory import (
+    DFF,
     add_units,
     edited,
+    imaging_file,
     new_session,
     read,
+    refusal_of,
     replace_values,
     save,
     texts,
@@ -322,3 +325,12 @@ def test_two_series_of_one_name_are_both_kept(path):
     behaviour = read(save(nwb, path))[0].behaviour
     assert sorted(behaviour) == ["Position.place", "place"]
     assert behaviour["Position.place"].values.shape == (6, 2)
+
+
+def test_a_clock_that_starts_at_no_number_is_not_used(tmp_path):
+    path = imaging_file(tmp_path / "day1.nwb")
+    with edited(path) as file:
+        replace_values(file, f"{DFF}/starting_time", np.zeros(0))
+    error = refusal_of(path)
+    assert error.code == "IN-C16"
+    assert "starting time nan" in error.found

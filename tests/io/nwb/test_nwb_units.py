@@ -222,3 +222,40 @@ def test_a_table_that_declares_no_columns_is_read_by_its_datasets(path):
     with edited(path) as file:
         file[ROIS].attrs["colnames"] = np.array([], dtype=h5py.string_dtype())
     assert list(read(path, identity="neuron")[0].units["identity"]) == ["AVAL", "AVAR", "RIML", ""]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (np.array(["a", "b", "c", "d"], dtype="S1"), "entries are |S1 of shape (4,)"),
+        (np.zeros((4, 2), dtype=int), "entries are int64 of shape (4, 2)"),
+        (np.array([0, 1, 2, 2**63], dtype=np.uint64), "not whole numbers, or too large ones"),
+        (np.array([0.0, 1.0, 2.5, 3.0]), "not whole numbers"),
+        (np.array([0.0, 1.0, np.nan, 3.0]), "not whole numbers"),
+    ],
+)
+def test_ids_that_are_no_whole_numbers_are_refused(path, entries, words):
+    with edited(imaging_file(path)) as file:
+        replace_values(file, f"{ROIS}/id", entries)
+    error = refusal_of(path)
+    assert (error.code, error.place) == ("IN-F13", f"{ROIS}/id")
+    assert words in error.found
+
+
+def test_whole_numbers_may_be_stored_as_any_type(path):
+    with edited(imaging_file(path)) as file:
+        replace_values(file, f"{ROIS}/id", np.array([7.0, 8.0, 9.0, 2.0**40], dtype=">f8"))
+    assert list(read(path)[0].units["unit_id"]) == ["7", "8", "9", str(2**40)]
+
+
+def test_a_column_of_numbers_too_large_for_a_sign_is_kept_as_fractions(path):
+    with edited(imaging_file(path, columns={"mark": [1, 2, 3, 4]})) as file:
+        replace_values(file, f"{ROIS}/mark", np.array([1, 2, 3, 2**64 - 1], dtype=np.uint64))
+    assert read(path)[0].units["mark"].tolist() == [1.0, 2.0, 3.0, 2.0**64]
+
+
+def test_ids_that_declare_more_than_they_store_are_refused_before_they_are_read(path):
+    with edited(imaging_file(path)) as file:
+        del file[f"{ROIS}/id"]
+        file.create_dataset(f"{ROIS}/id", shape=(2**40,), dtype="i8", chunks=True)
+    assert refusal_of(path).code == "IN-F20"
