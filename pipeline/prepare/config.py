@@ -83,8 +83,9 @@ class LimitsConfig(SettingsBlock):
         default="auto",
         description=(
             "Largest series that is read, in gigabytes (10^9 bytes) in memory as its file declares "
-            "them; a larger one is refused before memory is asked for. 'auto' suits the memory of "
-            "the machine."
+            "them; a larger one is refused before anything of it is read. 'auto' is half of the "
+            "machine's memory for what must lie in memory, such as spike times, and no limit for "
+            "traces and movies, which are read piece by piece."
         ),
     )
     rate_hz: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
