@@ -124,6 +124,7 @@ CODES: Mapping[str, str] = {
     "RN-R10": "An intermediate file is damaged.",
     "RN-R11": "An intermediate file was written by another stage or version.",
     "RN-R12": "Something failed, and the run says so at its end.",
+    "RN-R17": "A package is missing.",
     "RN-R26": "A result could not be written.",
     "RN-R27": "An intermediate file is missing.",
 }

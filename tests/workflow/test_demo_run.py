@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import registry
 from pipeline.stages.demo import write_demo
+from tests.support.notebooks import run_notebook
 from tests.support.tiny_project import pipeline_run
 
 pytestmark = pytest.mark.slow
@@ -63,3 +64,12 @@ def test_methods_of_later_versions_say_so(finished, experiment):
             "not_applicable",
             "not yet part of this version",
         )
+
+
+def test_the_notebook_runs_on_what_the_demo_made(finished, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    names = run_notebook("first_look.ipynb", folder=finished.parent, monkeypatch=monkeypatch)
+    assert set(names["means"]) == set(names["recording"].epochs["label"])
+    assert names["result"].sizes["recording"] == 6
+    plt.close("all")
