@@ -137,7 +137,7 @@ def ragged_ends(table: h5py.Group, name: str, *, n_values: int) -> NDArray[np.in
 def joined_text(table: h5py.Group, name: str, *, n_rows: int) -> list[str]:
     """Entries of a text column, those of a ragged one joined by ``+``."""
     data = child(table, name)
-    if not isinstance(data, h5py.Dataset):
+    if not isinstance(data, h5py.Dataset) or len(data.shape) != 1:
         return [""] * n_rows
     check_size(data)
     entries = _texts(data) if _is_text(data) else read_piece(data, (slice(None),))
