@@ -28,7 +28,7 @@ SHORT = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-LONG = settings(SHORT, max_examples=100)
+LONG = settings(SHORT, max_examples=300)
 
 
 def check_accepted(recording):
