@@ -19,6 +19,7 @@ from pipeline.core.recording import (
     Recording,
     SampledActivity,
     SpikeTrains,
+    StimulusImages,
     StimulusMovie,
 )
 from tests.support.nwb_factory import PROVENANCE
@@ -228,7 +229,23 @@ def spiking(draw, *, benign: bool) -> SpikeTrains:
         times=np.concatenate(trains),
         starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         observed=observed,
+        **({} if benign or n_units < 2 else draw(own_stretches(observed, n_units))),
     )
+
+
+@st.composite
+def own_stretches(draw, observed: np.ndarray, n_units: int) -> dict[str, np.ndarray]:
+    """Nothing, or stretches of each unit: the first saw all, the others some of it."""
+    if len(observed) < 2 or draw(st.booleans()):
+        return {}
+    some = st.lists(st.integers(0, len(observed) - 1), min_size=1, unique=True).map(sorted)
+    own = [observed, *(observed[draw(some)] for _ in range(n_units - 1))]
+    if all(len(one) == len(observed) for one in own):
+        return {}  # all saw the same, which is said once
+    return {
+        "unit_observed": np.concatenate(own),
+        "unit_observed_starts": np.cumsum([0, *map(len, own)]),
+    }
 
 
 @st.composite
@@ -238,6 +255,26 @@ def movies(draw, stop_s: float) -> StimulusMovie:
     frames = numbers(draw(SEEDS)).normal(size=shape).astype(np.float32)
     time = np.arange(shape[0]) * (stop_s / 10)
     return StimulusMovie(values=frames, time=time, value_unit=draw(WORDS))
+
+
+@st.composite
+def images(draw, stop_s: float) -> StimulusImages:
+    """A few images of one size, shown in any order, some more than once and some never.
+
+    Only frames in colour one after another, which NWB stores as a movie, have a unit.
+    """
+    n_images, n_shown = draw(st.integers(1, 3)), draw(st.integers(2, 6))
+    shape = (n_images, draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    rng = numbers(draw(SEEDS))
+    frames = rng.integers(0, 256, (*shape, draw(st.sampled_from([1, 3, 4])))).astype(np.float32)
+    shown = rng.integers(n_images, size=n_shown)
+    is_movie = frames.shape[-1] > 1 and np.array_equal(shown, np.arange(n_images))
+    return StimulusImages(
+        values=frames,
+        shown=shown,
+        time=np.arange(n_shown) * (stop_s / 10),
+        value_unit="lux" if is_movie else "",
+    )
 
 
 @st.composite
@@ -295,7 +332,10 @@ def recordings(draw, *, kind: str | None = None, benign: bool = False) -> Record
         trials=tables.get("trials", empty("condition")),
         epochs=tables.get("epochs", empty("label")),
         intervals=tables,
-        stimuli={name: draw(movies(last_s)) for name in draw(series)},
+        stimuli={
+            name: draw(movies(last_s) if benign else st.one_of(movies(last_s), images(last_s)))
+            for name in draw(series)
+        },
         behaviour={name: draw(behaviours(benign=benign)) for name in draw(series)},
         about=About(
             **told,

@@ -59,8 +59,8 @@ def write_recording(
     - Tables and movies without rows, and a table called ``trials`` or ``epochs`` that is not the
       recording's trials or epochs.
     - An empty identifier, description, start or unit of a series: the format demands something.
-    - The version of NWB and the path of the series, which are the new file's, and the indicator of
-      a recording of spikes.
+    - The version of NWB and the path of the series, which are the new file's; the indicator of a
+      recording of spikes, and the unit of images shown by number.
 
     Parameters
     ----------

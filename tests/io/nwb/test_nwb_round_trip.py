@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
-from pipeline.core.recording import UNIT_COLUMNS, SampledActivity, StimulusMovie
+from pipeline.core.recording import UNIT_COLUMNS, SampledActivity, StimulusImages, StimulusMovie
 from pipeline.io.nwb.units import REGION_COLUMNS
 from pipeline.io.nwb.write import write_recording
 from tests.support import small_recordings
@@ -108,6 +108,16 @@ def without_frames(recording):
     return dataclasses.replace(recording, stimuli={"noise": nothing})
 
 
+def with_images(recording, *, value_unit):
+    images = StimulusImages(
+        values=np.arange(12, dtype=np.float32).reshape(3, 2, 2, 1),
+        shown=np.array([2, 0, 2]),
+        time=np.arange(3.0),
+        value_unit=value_unit,
+    )
+    return dataclasses.replace(recording, stimuli={"scenes": images})
+
+
 def with_other_trials(recording):
     """Licks are the trials, though the file had trials of its own."""
     licks = pd.DataFrame({"start_s": [1.0], "stop_s": [2.0], "condition": ["lick"]})
@@ -169,6 +179,10 @@ LOSSES = {
     "an empty unit": (
         lambda one: activity_with(one, value_unit=""),
         lambda one: activity_with(one, value_unit="n.a."),
+    ),
+    "the unit of images shown by number": (
+        lambda one: with_images(one, value_unit="lux"),
+        lambda one: with_images(one, value_unit=""),
     ),
     "the indicator of spikes": (
         lambda one: probed(indicator="GCaMP6f"),

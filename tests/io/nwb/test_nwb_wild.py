@@ -31,8 +31,14 @@ REFUSED = {
     "pynwb_backcompat_1.1.2_nwbfile.nwb": ("IN-C01", ("no typed objects",)),
     "pynwb_backcompat_2.1.0_nwbfile_with_extension.nwb": ("IN-C01", ("TimeSeriesWithID",)),
 }
-NOT_USED = ("IN-F12", "IN-F15", "IN-T11", "IN-T12", "IN-T13")
-"""Remarks on things that were left out; none of these files has such a thing."""
+REMARKS = {
+    SUITE2P: {"IN-C09", "IN-C30", "IN-T01"},
+    INSCOPIX: {"IN-C34", "IN-T01"},
+    EXPLORER: {"IN-C34", "IN-T01"},
+    PHY: {"IN-S16", "IN-T01"},
+    THALAMUS: {"IN-S16", "IN-T02", "IN-T05", "IN-T09"},
+}
+"""All that is remarked on each file."""
 
 
 @cache
@@ -67,11 +73,11 @@ def test_a_file_without_activity_is_refused_in_words(name):
 
 
 @pytest.mark.parametrize("name", sorted(READ))
-def test_nothing_is_left_out_or_repaired_unseen(name):
+def test_what_is_remarked_is_what_is_odd_about_the_file(name):
     _, notes = recording_of(name)
-    assert [note for note in notes if note.code in NOT_USED] == []
-    repaired = {note.code for note in notes if note.kind == "repair"}
-    assert repaired == ({"IN-C09"} if name == SUITE2P else set())
+    assert {note.code for note in notes} == REMARKS[name]
+    worse = {note.code: note.kind for note in notes if note.kind != "info"}
+    assert worse == {SUITE2P: {"IN-C09": "repair"}, THALAMUS: {"IN-T05": "warn"}}.get(name, {})
 
 
 def test_suite2p_traces_stored_roi_by_time_are_turned():
