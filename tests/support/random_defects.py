@@ -35,6 +35,7 @@ OF_BYTES = ("flip_bytes", "truncate", "zero_block")
 """Damage below the structure: what a bad disk or a broken transfer does."""
 LIMIT_S = 10.0
 """Longer is a hang: a sound file of these takes a tenth of a second."""
+NOT_DAMAGED = "HDF5 died of the damage"
 HANG_OF_HDF5 = "HDF5 runs in a circle"
 """Its library never comes back from a heap of texts that was overwritten with zeros."""
 LIMIT_BYTES = 4 * 2**30
@@ -267,34 +268,47 @@ KINDS: dict[str, Callable[..., None]] = {
 }
 
 
-def verdict(path: Path, **options: object) -> str:
+def verdict(path: Path, defect: Defect | None = None, **options: object) -> str:
     """``read``, the code of the refusal, or what went wrong: a traceback, a signal or a hang.
 
-    The whole way of a file is gone: it is inspected, read, graded and stored.
+    The whole way of a file is gone: it is damaged, inspected, read, graded and stored. Where HDF5
+    dies of the damage itself, the answer is :data:`NOT_DAMAGED`.
     """
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     stack = path.with_suffix(".stack")
-    process = context.Process(target=_judge, args=(path, options, theirs, stack), daemon=True)
+    arguments = (path, defect, options, theirs, stack)
+    process = context.Process(target=_judge, args=arguments, daemon=True)
     process.start()
     theirs.close()
+    found = NOT_DAMAGED
     try:
-        return str(ours.recv())
+        found = str(ours.recv())
+        found = str(ours.recv())
     except EOFError:
         process.join()
+        died = f"the process died with {process.exitcode}"
+        if found == NOT_DAMAGED:
+            return found if (process.exitcode or 0) < 0 else f"{died} before there was damage"
         frames = stack.read_text(encoding="utf-8").splitlines()[2:3]
-        return _hang(frames[0]) if frames else f"the process died with {process.exitcode}"
+        return _hang(frames[0]) if frames else died
     finally:
         process.join()
         ours.close()
+    return found
 
 
 def _hang(frame: str) -> str:
     return HANG_OF_HDF5 if "/h5py/" in frame else f"hangs for more than {LIMIT_S:.0f} s: {frame}"
 
 
-def _judge(path: Path, options: dict[str, object], answer: Any, stack: Path) -> None:
+def _judge(
+    path: Path, defect: Defect | None, options: dict[str, object], answer: Any, stack: Path
+) -> None:
     faulthandler.disable()
+    if defect is not None:
+        damage(path, defect)
+    answer.send("damaged")
     with stack.open("w", encoding="utf-8") as stream:
         faulthandler.dump_traceback_later(LIMIT_S, exit=True, file=stream)
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

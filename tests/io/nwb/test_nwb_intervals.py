@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 
@@ -323,3 +324,12 @@ def test_a_start_of_the_session_that_is_no_date_is_unknown_and_told(path):
     assert recording.about.session_start == ""
     assert "IN-T10" in texts(notes, "warn")
     assert "'last Tuesday'" in texts(notes, "warn")
+
+
+def test_tags_without_rows_are_no_tags(tmp_path):
+    with edited(probe_file(tmp_path / "day1.nwb")) as file:
+        trials = file["/intervals/trials"]
+        trials.create_dataset("tags", data="all", dtype=h5py.string_dtype())
+        trials.attrs["colnames"] = [*trials.attrs["colnames"], "tags"]
+    recording, _ = read(tmp_path / "day1.nwb", condition=("grating",))
+    assert list(recording.trials["tags"]) == [""] * 4
