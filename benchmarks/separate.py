@@ -12,14 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 _FRAME = """
-import json, os, resource, sys, time
+import json, os, sys, time
 sys.path.insert(0, {root!r})
 {imports}
 began = time.monotonic()
 {work}
 seconds = time.monotonic() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps([seconds, peak]))
+from pipeline.stages.run_context import peak_memory_mb
+print(json.dumps([seconds, peak_memory_mb() * 2**20]))
 """
 
 

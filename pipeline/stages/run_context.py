@@ -130,7 +130,7 @@ def shortage(error: MemoryError | OSError) -> PipelineError:
     if isinstance(error, MemoryError):
         return EnvironmentFault(
             code="RN-R03",
-            found=f"memory ran out ({_peak_memory_mb()} MB were in use at most)",
+            found=f"memory ran out ({peak_memory_mb()} MB were in use at most)",
             fix="give the job more memory (--set-resources RULE:mem_mb=...), or run fewer at once",
         )
     return EnvironmentFault(
@@ -221,11 +221,22 @@ def _write_sidecar(output: Path, *, run: StageRun, seconds: float) -> None:
         "python": platform.python_version(),
         "system": platform.platform(),
         "seconds": round(seconds, 3),
-        "peak_memory_mb": _peak_memory_mb(),
+        "peak_memory_mb": peak_memory_mb(),
     }
     with replacing(output.with_suffix(".run.json")) as temporary:
         temporary.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _peak_memory_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def peak_memory_mb() -> int:
+    """Most memory that this process was in so far, in MiB.
+
+    From Linux's own account of the process: what ``getrusage`` says there is never less than what
+    the process that started this one had in use, so a small job of a large parent looks large.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most // (2**20 if sys.platform == "darwin" else 1024)

@@ -68,8 +68,8 @@ def peak_mb(code: str) -> int:
 
 
 LAST_WORDS = """
-    import resource
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    from pipeline.stages.run_context import peak_memory_mb
+    print(peak_memory_mb())
 """
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable
-from pipeline.stages.run_context import ON_ERROR_VARIABLE, Progress, StageRun, stage_run
+from pipeline.stages.run_context import (
+    ON_ERROR_VARIABLE,
+    Progress,
+    StageRun,
+    peak_memory_mb,
+    stage_run,
+)
 
 
 @pytest.fixture
@@ -90,6 +99,28 @@ def test_facts_of_the_run_lie_beside_the_result(run, tmp_path):
     assert facts["stage"] == "fit"
     assert facts["seconds"] >= 0
     assert facts["peak_memory_mb"] > 1
+
+
+def test_peak_memory_counts_what_was_given_back():
+    before = peak_memory_mb()
+    np.ones(2**27).sum()  # 1 GiB
+    assert peak_memory_mb() >= max(before, 1000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands the parent's peak down")
+def test_peak_memory_of_a_job_is_not_that_of_the_process_that_started_it():
+    held = np.ones(2**27)  # 1 GiB
+    code = """
+import resource
+from pipeline.stages.run_context import peak_memory_mb
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, peak_memory_mb())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    handed_down, own = map(int, done.stdout.split())
+    assert held.nbytes >> 20 <= handed_down, "the trap is gone: getrusage would do"
+    assert own < 700
 
 
 def test_progress_is_told_seldom_but_always_at_the_end(caplog):
