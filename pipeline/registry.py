@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pipeline.methods
 from pipeline.core.method import MethodSpec
+from pipeline.prepare.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def methods() -> Mapping[str, MethodSpec]:
     Raises
     ------
     ValueError
-        If a folder's ``SPEC`` has another name than the folder.
+        If a folder's ``SPEC`` has another name than the folder, or needs a view that is not made.
     """
     found = dict(_specs())
     order = [*(name for name in ANNOUNCED if name in found), *sorted(found.keys() - ANNOUNCED)]
@@ -60,6 +61,8 @@ def _specs() -> Iterator[tuple[str, MethodSpec]]:
             continue
         if spec.name != module.name:
             raise ValueError(f"pipeline/methods/{module.name} declares the name {spec.name!r}.")
+        if spec.needs not in KINDS:
+            raise ValueError(f"{module.name} needs {spec.needs!r}, which is no kind of view.")
         yield spec.name, spec
 
 

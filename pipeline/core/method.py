@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,10 +49,14 @@ class MethodSpec:
     """Folder, settings block, rule file and results folder."""
     title: str
     citation: str
-    needs: Literal["ensemble"]
-    """The view it works on."""
+    needs: str
+    """The view it works on: a kind of ``pipeline.prepare.kinds``."""
     pools_recordings: bool
-    """Whether it takes the recordings of an experiment together."""
+    """Whether it takes the recordings of an experiment together.
+
+    Otherwise each is fitted alone, and ``assess``, ``figures`` and ``section`` get the results of
+    all as a mapping from the recordings' ids.
+    """
     results_version: int
     """Raised by hand in the change that moves numbers, so that results are made anew."""
     config: type[MethodConfig]

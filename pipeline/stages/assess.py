@@ -10,7 +10,7 @@ from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section
 from pipeline.io.documents import write_document
 from pipeline.io.records import read_record
-from pipeline.stages.fit import MethodJob, read_views, usable
+from pipeline.stages.fit import MethodJob, first_outcome, usable
 from pipeline.stages.run_context import StageRun
 
 
@@ -18,7 +18,7 @@ def assess(
     run: StageRun,
     job: MethodJob,
     *,
-    fit: Path,
+    fits: Sequence[Path],
     views: Sequence[Path],
     truth: Path | None,
     checks: Path,
@@ -28,21 +28,26 @@ def assess(
 
     Parameters
     ----------
-    fit
-        The method's result, or the record of why there is none.
+    fits
+        The method's result, or the record of why there is none; one a recording, in folders named
+        by the recordings' ids, of a method that does not pool them.
     truth
         What was planted, for simulated recordings.
     checks, section
         ``checks.json`` and ``section.json``.
     """
-    result = read_record(fit, job.spec.room("result").Result, Outcome)
-    if not isinstance(result, Outcome):
+    result_type = job.spec.room("result").Result
+    results = [read_record(path, result_type, Outcome) for path in fits]
+    lacking = all(isinstance(result, Outcome) for result in results)
+    outcome = first_outcome(results) if lacking else None
+    if outcome is None:
         try:
-            written = _section(job, result=result, views=views, truth=truth)
+            names = [path.parent.name for path in fits]
+            written = _section(job, names=names, results=results, views=views, truth=truth)
         except Exception as error:
-            result = run.outcome_of(error, file=fit.name)
-    if isinstance(result, Outcome):
-        written = section_without_result(job.spec.name, job.spec.title, result)
+            outcome = run.outcome_of(error, file=fits[0].name)
+    if outcome is not None:
+        written = section_without_result(job.spec.name, job.spec.title, outcome)
     written = dataclasses.replace(written, citation=job.spec.citation)
     write_document(checks, written.checks)
     write_document(section, written)
@@ -50,32 +55,47 @@ def assess(
 
 
 def _section(
-    job: MethodJob, *, result: object, views: Sequence[Path], truth: Path | None
+    job: MethodJob,
+    *,
+    names: Sequence[str],
+    results: Sequence[object],
+    views: Sequence[Path],
+    truth: Path | None,
 ) -> Section:
-    seen = read_views(views)
-    found = usable(seen)
+    seen = job.read_views(views)
     planted = read_record(truth, job.spec.room("simulate").Truth) if truth is not None else None
+    if job.spec.pools_recordings:
+        (result,) = results
+        found, missing = usable(seen), missing_recordings(seen)
+    else:
+        fitted = {
+            name: (one, view)
+            for name, one, view in zip(names, results, seen, strict=True)
+            if not isinstance(one, Outcome) and not isinstance(view, Outcome)
+        }
+        result = {name: one for name, (one, _) in fitted.items()}
+        found, missing = tuple(view for _, view in fitted.values()), missing_recordings(results)
     checks: tuple[Check, ...] = job.spec.room("diagnostics").assess(
         result, found, job.config, truth=planted
     )
-    checks = (*missing_recordings(seen), *checks)
+    checks = (*missing, *checks)
     figures = job.spec.room("figures").figures(result, found, job.config, truth=planted)
     section: Section = job.spec.room("section").section(result, checks, figures, job.config)
     return section
 
 
-def missing_recordings(views: Sequence[object]) -> tuple[Check, ...]:
+def missing_recordings(results: Sequence[object]) -> tuple[Check, ...]:
     """A warning when recordings of the experiment could not be used; nothing otherwise."""
-    missing = [view for view in views if isinstance(view, Outcome)]
+    missing = [result for result in results if isinstance(result, Outcome)]
     if not missing:
         return ()
     return (
         Check(
             name="Recordings used",
             status="warn",
-            value=f"{len(views) - len(missing)} of {len(views)}",
+            value=f"{len(results) - len(missing)} of {len(results)}",
             threshold="all",
-            meaning="; ".join(sorted({view.reason for view in missing})),
+            meaning="; ".join(sorted({result.reason for result in missing})),
             advice="Repair or exclude these recordings; the data section names them.",
         ),
     )

@@ -15,9 +15,7 @@ from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
-
-NEEDED_KIND: Mapping[str, str] = {"ensemble": "calcium"}
-"""View to the kind of activity that it is made from."""
+from pipeline.prepare.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +225,11 @@ def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutloo
         return "not yet part of this version"
     if not getattr(settings.methods, method).enabled:
         return f"switched off (methods.{method}.enabled)"
-    needed = NEEDED_KIND[registry.methods()[method].needs]
+    needed = KINDS[registry.methods()[method].needs].activity
     kinds = {recording.kind for recording in found if recording.kind}
     if not kinds:
         return "no recording can be read"
-    if needed not in kinds:
-        return f"it needs {needed} recordings, and these are {' and '.join(sorted(kinds))}"
+    if kinds.isdisjoint(needed):
+        wanted, given = " or ".join(needed), " and ".join(sorted(kinds))
+        return f"it needs {wanted} recordings, and these are {given}"
     return ""

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import registry
 from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.outcome import Outcome
 from pipeline.core.rng import stream
-from pipeline.core.views import TraceEnsemble, View
+from pipeline.core.views import View
 from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.prepare.kinds import KINDS
 from pipeline.stages.run_context import StageRun
 
 
@@ -32,6 +35,15 @@ class MethodJob:
         block = {key: value for key, value in settings.items() if key != "results_version"}
         return cls(spec=spec, config=spec.config.model_validate(block), settings=block, seed=seed)
 
+    def stream(self, run: StageRun, piece: str) -> np.random.Generator:
+        """The random stream of a piece of the fit; of its own for each recording fitted alone."""
+        subject = [run.experiment, run.recording] if run.recording else [run.experiment]
+        return stream(self.seed, *subject, self.spec.name, piece)
+
+    def read_views(self, paths: Sequence[Path]) -> tuple[View | Outcome, ...]:
+        """Views, or why there is none, in the order of the sheet."""
+        return tuple(read_record(path, KINDS[self.spec.needs].view, Outcome) for path in paths)
+
 
 def fit_parts(
     run: StageRun, job: MethodJob, *, views: Sequence[Path], outputs: Sequence[Path]
@@ -41,12 +53,12 @@ def fit_parts(
     The name of an output file is the name of its part, so that which parts share a job is not
     among the things a result depends on.
     """
-    loaded = read_views(views)
+    loaded = job.read_views(views)
     found = usable(loaded)
     provenance = _provenance(run, job, inputs=views)
     for output in outputs:
         part = Part(output.stem)
-        rng = stream(job.seed, run.experiment, job.spec.name, part.name)
+        rng = job.stream(run, part.name)
         result: object = None if found else first_outcome(loaded)
         if result is None:
             try:
@@ -74,19 +86,14 @@ def gather(
         try:
             result = job.spec.room("algorithm").combine(
                 loaded,
-                usable(read_views(views)),
+                usable(job.read_views(views)),
                 job.config,
-                stream(job.seed, run.experiment, job.spec.name, "combine"),
+                job.stream(run, "combine"),
                 provenance=_provenance(run, job, inputs=[*views, *parts]),
             )
         except Exception as error:
             result = run.outcome_of(error)
     write_record(output, result)
-
-
-def read_views(paths: Sequence[Path]) -> tuple[View | Outcome, ...]:
-    """Views, or why there is none, in the order of the sheet."""
-    return tuple(read_record(path, TraceEnsemble, Outcome) for path in paths)
 
 
 def usable(views: Sequence[View | Outcome]) -> tuple[View, ...]:

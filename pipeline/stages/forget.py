@@ -10,7 +10,7 @@ from pipeline.core.outcome import Outcome
 from pipeline.io.atomic import write_fault
 from pipeline.io.records import read_record, record_type
 
-RECORDS = ("recordings/*/recording.h5", "views/*/*.h5", "*/parts/*.h5", "*/**/fit.h5")
+RECORDS = ("recordings/*/recording.h5", "views/*/*.h5", "*/**/parts/*.h5", "*/**/fit.h5")
 """Where the workflow puts records, in the folder of an experiment."""
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.method import SettingsBlock
 from pipeline.core.outcome import Outcome
-from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording
 from pipeline.core.views import View
 from pipeline.io.records import open_record, read_digest, write_record
-from pipeline.prepare.config import EnsembleConfig
+from pipeline.prepare.kinds import KINDS
 from pipeline.stages.run_context import StageRun
 
 
@@ -40,19 +38,9 @@ def _view(
 ) -> View | Outcome:
     if isinstance(source, Outcome):
         return source
-    config_type, build = _builder(view)
+    kind = KINDS[view]
     provenance = run.provenance(settings=settings, inputs={recording.name: read_digest(recording)})
     try:
-        return build(source, config_type.model_validate(dict(settings)), provenance)
+        return kind.build(source, kind.settings.model_validate(dict(settings)), provenance)
     except Exception as error:
         return run.outcome_of(error, file=recording.name)
-
-
-def _builder(
-    view: str,
-) -> tuple[type[SettingsBlock], Callable[[Recording, Any, Provenance], View]]:
-    if view == "ensemble":
-        from pipeline.prepare.ensemble import trace_ensemble
-
-        return EnsembleConfig, trace_ensemble
-    raise ValueError(f"No view is called {view!r}.")

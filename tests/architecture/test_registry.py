@@ -11,6 +11,8 @@ import pytest
 
 import pipeline.methods
 from pipeline import registry
+from pipeline.prepare.config import PrepareConfig
+from pipeline.prepare.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,6 +81,20 @@ def test_a_folder_is_all_it_takes_to_add_a_method(folder):
         f"fifth fifth {list(registry.PLANNED)}",
         "['methods.fifth.enabled', 'methods.fifth.width_s']",
     ]
+
+
+def test_a_method_that_needs_an_unknown_view_is_refused(folder):
+    init = folder / "fifth" / "__init__.py"
+    init.write_text(init.read_text().replace('needs="ensemble"', 'needs="movies"'))
+    done = run(FIND.format(str(folder)) + "import pipeline.registry", ROOT)
+    assert done.returncode != 0
+    assert "fifth needs 'movies', which is no kind of view" in done.stderr
+
+
+def test_every_kind_of_view_has_its_block_of_settings_and_its_builder():
+    for name, kind in KINDS.items():
+        assert PrepareConfig.model_fields[name].annotation is kind.settings
+        assert callable(kind.build)
 
 
 def test_a_folder_whose_name_is_not_that_of_its_method_is_refused(folder):

@@ -68,10 +68,23 @@ def views_of(method):
     return per_recording(f"{OUT}/{{experiment}}/views/{view}/{{recording}}.h5")
 
 
+def view_of(method):
+    """File pattern: the one view of a method that does not pool recordings."""
+    view = view_name(SETTINGS, registry.methods()[method])
+    return f"{OUT}/{{experiment}}/views/{view}/{{recording}}.h5"
+
+
+def folder_of(method):
+    """Folder pattern of a fit: one an experiment, or one a recording."""
+    folder = f"{OUT}/{{experiment}}/{method}"
+    pools = registry.methods()[method].pools_recordings
+    return folder if pools else f"{folder}/{{recording}}"
+
+
 def parts_of(method):
     """File patterns of all parts of a method's fit."""
     parts = getattr(SETTINGS.methods, method).plan()
-    return [f"{OUT}/{{experiment}}/{method}/parts/{part.name}.h5" for part in parts]
+    return [f"{folder_of(method)}/parts/{part.name}.h5" for part in parts]
 
 
 def batches_of(method):

@@ -57,7 +57,7 @@ rule connectome_gather:
 
 rule connectome_assess:
     input:
-        fit=f"{OUT}/{{experiment}}/connectome/fit.h5",
+        fits=[f"{OUT}/{{experiment}}/connectome/fit.h5"],
         views=views_of("connectome"),
         truth=truth_of("connectome"),
     output:

@@ -18,7 +18,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
     assess(
         run,
         job,
-        fit=Path(snakemake.input.fit),
+        fits=[Path(path) for path in snakemake.input.fits],
         views=[Path(path) for path in snakemake.input.views],
         truth=next((Path(path) for path in snakemake.input.truth), None),
         checks=outputs[0],

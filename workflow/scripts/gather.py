@@ -8,6 +8,7 @@ from pipeline.stages.run_context import StageRun, stage_run
 run = StageRun(
     stage="gather",
     experiment=snakemake.wildcards.experiment,
+    recording=snakemake.wildcards.get("recording", ""),
     method=snakemake.params.method,
     threads=snakemake.threads,
 )

@@ -1,0 +1,49 @@
+"""The kinds of views: what each is, which settings make it, and who builds it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from pipeline.core.method import SettingsBlock
+from pipeline.core.views import TraceEnsemble, View
+from pipeline.prepare.config import EnsembleConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewKind:
+    """A kind of view that methods can ask for."""
+
+    view: type[View]
+    settings: type[SettingsBlock]
+    """The block of ``prepare`` that is named like the kind."""
+    builder: str
+    """``module:function`` below ``pipeline.prepare``, imported when a view is made. The function
+    takes a recording, the settings block and the provenance of the view."""
+    activity: tuple[Literal["calcium", "spikes"], ...]
+    """The kinds of recordings that it is made from."""
+
+    @property
+    def build(self) -> Callable[..., View]:
+        """What makes the view of a recording."""
+        module, _, function = self.builder.partition(":")
+        build: Callable[..., View] = getattr(
+            importlib.import_module(f"pipeline.prepare.{module}"), function
+        )
+        return build
+
+
+KINDS: Mapping[str, ViewKind] = MappingProxyType(
+    {
+        "ensemble": ViewKind(
+            view=TraceEnsemble,
+            settings=EnsembleConfig,
+            builder="ensemble:trace_ensemble",
+            activity=("calcium",),
+        ),
+    }
+)
+"""Name to kind; methods name theirs in ``MethodSpec.needs``."""
