@@ -42,5 +42,46 @@ class TraceEnsemble:
             raise ValueError("Times of the view do not increase.")
 
 
-View = TraceEnsemble
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpikeCounts:
+    """Spikes of one recording counted in bins of equal width.
+
+    Entries that are not ``observed`` hold 0 and say nothing.
+    """
+
+    recording: str
+    time_s: NDArray[np.float64] = axes("time_bin", unit="s")
+    """Start of each bin."""
+    counts: NDArray[np.int32] = axes("time_bin", "unit")
+    observed: NDArray[np.bool_] = axes("time_bin", "unit")
+    exposure_s: NDArray[np.float32] = axes("time_bin", "unit", unit="s")
+    """How much of the bin the unit was seen."""
+    segment: NDArray[np.int32] = axes("time_bin")
+    """Which stretch without a break a bin belongs to, from 0 on: nothing goes on across a join."""
+    unit: NDArray[np.str_] = axes("unit")
+    """Ids of the units used."""
+    region: NDArray[np.str_] = axes("unit")
+    epochs: pd.DataFrame = table("epoch", ("start_s", "stop_s", "label"))
+    trials: pd.DataFrame = table("trial", ("start_s", "stop_s", "condition"))
+    left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
+    bin_s: float
+    source: str
+    """``spikes`` or ``events`` (inferred from calcium)."""
+    conversion: str
+    """How events became counts, in words; empty for spikes."""
+    cut_at: str
+    """What ends a stretch: ``gaps`` of the recording, or ``epochs`` as well."""
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+        if not strictly_increasing(self.time_s):
+            raise ValueError("Times of the view do not increase.")
+        if np.any(self.counts < 0) or np.any(self.counts[~self.observed] != 0):
+            raise ValueError("Counts are below 0, or stand where nothing was observed.")
+        if np.any(np.diff(self.segment) < 0):
+            raise ValueError("Segments do not follow each other.")
+
+
+View = TraceEnsemble | SpikeCounts
 """Any view a method can ask for."""

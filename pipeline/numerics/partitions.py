@@ -23,12 +23,7 @@ def adjusted_rand_index(first: NDArray[np.integer], second: NDArray[np.integer])
     ValueError
         If the numbers of items differ.
     """
-    if first.shape != second.shape:
-        raise ValueError(f"{first.size} labels against {second.size}; they must be as many.")
-    rows = np.unique(first, return_inverse=True)[1]
-    columns = np.unique(second, return_inverse=True)[1]
-    counts = np.zeros((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1))
-    np.add.at(counts, (rows, columns), 1)
+    counts = contingency(first, second).astype(np.float64)
 
     def pairs(sizes: NDArray[np.float64]) -> float:
         return float((sizes * (sizes - 1) / 2).sum())
@@ -63,3 +58,59 @@ def mean_agreement(partitions: NDArray[np.integer]) -> float:
         for second in partitions[index + 1 :]
     ]
     return float(np.mean(scores)) if scores else 1.0
+
+
+def variation_of_information(
+    first: NDArray[np.integer], second: NDArray[np.integer], *, base: float = 2.0
+) -> float:
+    """Distance of two clusterings in bits (or to another base): 0 if equal.
+
+    Parameters
+    ----------
+    first, second
+        Labels, shape (item,).
+
+    Returns
+    -------
+    Entropy of each given the other, summed (Meila 2007, J Multivariate Analysis 98:873); at most
+    the logarithm of the number of items.
+    """
+    counts = contingency(first, second).astype(np.float64)
+    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
+
+    def entropy(sizes: NDArray[np.float64]) -> float:
+        present = sizes[sizes > 0]
+        return float(-(present * np.log(present / first.size)).sum()) / first.size
+
+    distance = 2 * entropy(counts.ravel()) - entropy(rows) - entropy(columns)
+    return max(0.0, distance) / float(np.log(base))
+
+
+def normalised_mutual_information(
+    first: NDArray[np.integer], second: NDArray[np.integer]
+) -> float:
+    """Mutual information over the mean of both entropies: 1 if equal, 0 if independent.
+
+    NaN where both put all items together, so that there is nothing to share.
+    """
+    both = np.stack([first, second])
+    own = [variation_of_information(labels, np.zeros_like(labels)) for labels in both]
+    if sum(own) == 0:
+        return float("nan")
+    return float(1 - variation_of_information(first, second) / sum(own))
+
+
+def contingency(
+    first: NDArray[np.integer], second: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Items by their label in both clusterings, shape (label of first, label of second).
+
+    Labels stand in ascending order.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"{first.size} labels against {second.size}; they must be as many.")
+    rows = np.unique(first, return_inverse=True)[1]
+    columns = np.unique(second, return_inverse=True)[1]
+    counts = np.zeros((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1), dtype=np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    return counts

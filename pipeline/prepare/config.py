@@ -76,6 +76,35 @@ class EnsembleConfig(SettingsBlock):
     )
 
 
+class CountsConfig(SettingsBlock):
+    """How spikes are counted in bins."""
+
+    bin_width_s: float = Field(
+        default=0.5,
+        description=(
+            "Width of the bins in seconds. Counts should not be nearly all 0 (a mean below 0.02 "
+            "is remarked on), and states last for several bins."
+        ),
+        gt=0,
+        le=60,
+    )
+    cut_at: Literal["auto", "gaps", "epochs"] = Field(
+        default="auto",
+        description=(
+            "Where a stretch of bins ends, across which nothing goes on: 'gaps' of the recording, "
+            "or where 'epochs' start and stop as well. 'auto' takes epochs, which may be repeats "
+            "laid end to end, unless they cut the recording into pieces of less than 20 bins."
+        ),
+    )
+    event_size: Literal["median"] | Annotated[float, Field(gt=0, le=1e9)] = Field(
+        default="median",
+        description=(
+            "What counts as one event of deconvolved calcium activity: each unit's 'median' of all "
+            "values above 0, or a size in the file's unit."
+        ),
+    )
+
+
 class LimitsConfig(SettingsBlock):
     """What a recording may be like at most."""
 
@@ -183,4 +212,7 @@ class PrepareConfig(SettingsBlock):
     )
     ensemble: EnsembleConfig = Field(
         default_factory=EnsembleConfig, description="Traces on a regular grid, with identities."
+    )
+    counts: CountsConfig = Field(
+        default_factory=CountsConfig, description="Spikes or inferred events counted in bins."
     )
