@@ -86,9 +86,7 @@ def variation_of_information(
     return max(0.0, distance) / float(np.log(base))
 
 
-def normalised_mutual_information(
-    first: NDArray[np.integer], second: NDArray[np.integer]
-) -> float:
+def normalised_mutual_information(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:
     """Mutual information over the mean of both entropies: 1 if equal, 0 if independent.
 
     NaN where both put all items together, so that there is nothing to share.
@@ -100,9 +98,7 @@ def normalised_mutual_information(
     return float(1 - variation_of_information(first, second) / sum(own))
 
 
-def contingency(
-    first: NDArray[np.integer], second: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def contingency(first: NDArray[np.integer], second: NDArray[np.integer]) -> NDArray[np.int64]:
     """Items by their label in both clusterings, shape (label of first, label of second).
 
     Labels stand in ascending order.

@@ -89,7 +89,7 @@ class _Bins:
 
     start_s: NDArray[np.float64] = axes("time_bin", unit="s")
     stop_s: NDArray[np.float64] = axes("time_bin", unit="s")
-    """The very number at which the next bin of the stretch starts, so that no spike counts twice."""
+    """The very number at which the next bin of a stretch starts: no spike counts twice."""
     segment: NDArray[np.int32] = axes("time_bin")
     width_s: float
     lost_s: float

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from pipeline.core.method import SettingsBlock
-from pipeline.core.views import TraceEnsemble, View
-from pipeline.prepare.config import EnsembleConfig
+from pipeline.core.views import SpikeCounts, TraceEnsemble, View
+from pipeline.prepare.config import CountsConfig, EnsembleConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,12 @@ KINDS: Mapping[str, ViewKind] = MappingProxyType(
             settings=EnsembleConfig,
             builder="ensemble:trace_ensemble",
             activity=("calcium",),
+        ),
+        "counts": ViewKind(
+            view=SpikeCounts,
+            settings=CountsConfig,
+            builder="counts:spike_counts",
+            activity=("spikes", "calcium"),  # calcium where events were inferred
         ),
     }
 )

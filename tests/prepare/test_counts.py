@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.small_recordings import intervals, recording, trains
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
@@ -15,6 +14,7 @@ from pipeline.core.recording import SampledActivity
 from pipeline.core.rng import stream
 from pipeline.prepare.config import CountsConfig
 from pipeline.prepare.counts import spike_counts
+from tests.support.small_recordings import intervals, recording, trains
 
 PROVENANCE = Provenance(stage="prepare", experiment="x", package_version="0", code_digest="")
 
