@@ -83,5 +83,66 @@ class SpikeCounts:
             raise ValueError("Segments do not follow each other.")
 
 
-View = TraceEnsemble | SpikeCounts
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResponsePatterns:
+    """Responses of one recording's units to trials of named conditions.
+
+    Entries that are not ``valid`` hold 0 and say nothing. Units of one region are a population.
+    """
+
+    recording: str
+    subject: str
+    """Empty where neither the sheet nor the file names it."""
+    kind: str
+    """``spikes``, or ``calcium`` for any sampled activity."""
+    unit: NDArray[np.str_] = axes("unit")
+    """Ids of the units used."""
+    region: NDArray[np.str_] = axes("unit")
+    """``all`` for units without a region."""
+    stratum: NDArray[np.str_] = axes("unit")
+    """Imaging plane or probe of a unit; empty where the file does not say."""
+    position_um: NDArray[np.float64] = axes("unit", "coordinate", unit="um")
+    """NaN where not known."""
+    condition: NDArray[np.str_] = axes("condition")
+    """Labels in the order of the numbers they begin with."""
+    condition_of_trial: NDArray[np.int64] = axes("trial")
+    fold: NDArray[np.int64] = axes("trial")
+    """Repeat or block: the partition for cross-validation."""
+    start_s: NDArray[np.float64] = axes("trial", unit="s")
+    responses: NDArray[np.float32] = axes("trial", "unit")
+    valid: NDArray[np.bool_] = axes("trial", "unit")
+    time_bin: NDArray[np.float64] | None = axes("time_bin", unit="s", optional=True)
+    """Middle of each bin from the start of the trial; none without courses."""
+    courses: NDArray[np.float32] | None = axes("trial", "unit", "time_bin", optional=True)
+    """Responses in successive bins."""
+    properties: pd.DataFrame = table("condition", ())
+    """Columns of the trials that have one value in all trials of a condition."""
+    pixels: NDArray[np.float32] | None = axes("condition", "pixel", optional=True)
+    """Frames shown in the condition, coarse in space and time."""
+    left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
+    window_s: NDArray[np.float64] = axes("bound", unit="s")
+    """Start and stop of the response window from the start of the trial."""
+    value_unit: str
+    stabilised: str
+    """``none``, ``sqrt`` or ``anscombe``."""
+    baseline: str
+    """What was subtracted, or why nothing, in words."""
+    fixed_order: bool
+    """Whether conditions followed each other in one order, so that time and condition are mixed."""
+    gapless: bool
+    """Whether a trial follows the one before it without a pause."""
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        sizes = check_axes(self)
+        codes = self.condition_of_trial
+        if np.any((codes < 0) | (codes >= sizes["condition"])):
+            raise ValueError("A trial has a condition that is not listed.")
+        if not np.all(np.isfinite(self.responses)):
+            raise ValueError("Responses are not finite.")
+        if (self.time_bin is None) != (self.courses is None):
+            raise ValueError("Courses and their time bins come together.")
+
+
+View = TraceEnsemble | SpikeCounts | ResponsePatterns
 """Any view a method can ask for."""

@@ -105,6 +105,102 @@ class CountsConfig(SettingsBlock):
     )
 
 
+Window = Annotated[
+    list[Annotated[float, Field(ge=-600, le=600)]], Field(min_length=2, max_length=2)
+]
+"""Start and stop in seconds."""
+
+
+class PatternsConfig(SettingsBlock):
+    """How trials become one response a unit."""
+
+    window_s: Literal["auto"] | Window = Field(
+        default="auto",
+        description=(
+            "Response window as [start, stop] in seconds from the start of a trial. 'auto' is the "
+            "median duration of the trials, and half a second more for calcium where no trial "
+            "follows before."
+        ),
+    )
+    baseline: Literal["auto", "none", "subtract", "zscore"] = Field(
+        default="auto",
+        description=(
+            "Whether the activity before a trial is subtracted from the response, or also divides "
+            "it ('zscore', by its spread over trials). 'auto' subtracts for traces of calcium "
+            "whose trials have pauses between them; without pauses it would bring in the trial "
+            "before."
+        ),
+    )
+    baseline_s: Window = Field(
+        default=[-0.5, 0.0],
+        description="Baseline window as [start, stop] in seconds from the start of a trial.",
+    )
+    stabilise: Literal["auto", "none", "sqrt", "anscombe"] = Field(
+        default="auto",
+        description=(
+            "What makes the variance of spike counts even: the square root of rates, or "
+            "'anscombe' of counts. 'auto' is 'sqrt' for spikes and 'none' for calcium; "
+            "Poisson dissimilarities need 'none'."
+        ),
+    )
+    time_bin_s: float = Field(
+        default=0.0,
+        description=(
+            "Width in seconds of the bins in which responses are also kept, for results along the "
+            "time of the trial; 0 keeps none."
+        ),
+        ge=0,
+        le=60,
+    )
+    smooth_s: float = Field(
+        default=0.0,
+        description="Width (sigma) in seconds of the smoothing over these bins; 0 for none.",
+        ge=0,
+        le=60,
+    )
+    min_events: int = Field(
+        default=10,
+        description=(
+            "Least number of spikes in all response windows together of a unit that is used."
+        ),
+        ge=0,
+        le=1_000_000,
+    )
+    min_reliability: float = Field(
+        default=-1.0,
+        description=(
+            "Least correlation of a unit's mean responses between odd and even repeats; -1 asks "
+            "for nothing. Choosing units by it makes populations look more reliable than they are."
+        ),
+        ge=-1,
+        le=1,
+    )
+    fold: str = Field(
+        default="",
+        description=(
+            "Column of the trials that numbers the blocks for cross-validation; empty counts the "
+            "repeats of each condition."
+        ),
+    )
+    normalise_labels: bool = Field(
+        default=False,
+        description=(
+            "Whether conditions whose labels differ only in case and blanks are the same."
+        ),
+    )
+    dff: BaselineConfig = Field(
+        default_factory=BaselineConfig,
+        description="dF/F of recordings that hold fluorescence, as for the ensemble.",
+    )
+
+    @field_validator("window_s", "baseline_s")
+    @classmethod
+    def _window(cls, value: Literal["auto"] | list[float]) -> Literal["auto"] | list[float]:
+        if value != "auto" and not value[0] < value[1]:
+            raise ValueError(f"the window starts at {value[0]} and stops at {value[1]}")
+        return value
+
+
 class LimitsConfig(SettingsBlock):
     """What a recording may be like at most."""
 
@@ -215,4 +311,8 @@ class PrepareConfig(SettingsBlock):
     )
     counts: CountsConfig = Field(
         default_factory=CountsConfig, description="Spikes or inferred events counted in bins."
+    )
+    patterns: PatternsConfig = Field(
+        default_factory=PatternsConfig,
+        description="Responses of units to trials of named conditions.",
     )

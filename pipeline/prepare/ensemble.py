@@ -64,7 +64,7 @@ def trace_ensemble(
         rate_hz=rate_hz,
         config=config,
     )
-    chosen = _chosen(recording.id, traces, config=config.dff)
+    chosen = choose_traces(recording.id, traces, config=config.dff)
     units = recording.units.loc[good].loc[chosen.kept]
     certain = units["identity_certain"].to_numpy(dtype=bool)
     names = units["identity"].astype(str).to_numpy(dtype=str)
@@ -109,8 +109,8 @@ def _without(kept: NDArray[np.bool_]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Chosen:
-    """Which traces the view has and what they are."""
+class ChosenTraces:
+    """Which traces a view has and what they are."""
 
     kept: NDArray[np.bool_]
     """Which of the good units these are."""
@@ -121,9 +121,24 @@ class _Chosen:
     baseline: str
 
 
-def _chosen(recording: str, traces: GridTraces, *, config: BaselineConfig) -> _Chosen:
-    """Traces divided by their baseline where the settings and the signal ask for it."""
-    as_recorded = _Chosen(
+def choose_traces(recording: str, traces: GridTraces, *, config: BaselineConfig) -> ChosenTraces:
+    """Traces divided by their baseline where the settings and the signal ask for it.
+
+    Parameters
+    ----------
+    recording
+        Its id, for messages.
+    traces
+        Traces of the good units.
+    config
+        When dF/F is computed, and from what.
+
+    Raises
+    ------
+    NotApplicable
+        If no unit has a baseline to be divided by.
+    """
+    as_recorded = ChosenTraces(
         kept=np.ones(traces.n_units, dtype=bool),
         relative=False,
         signal=traces.activity.signal,
@@ -151,7 +166,7 @@ def _chosen(recording: str, traces: GridTraces, *, config: BaselineConfig) -> _C
         f"dF/F computed here: change relative to the {config.percentile:g}th percentile of the "
         f"trace in {config.window_s:g} s" + _without(kept)
     )
-    return _Chosen(kept=kept, relative=True, signal="dff", value_unit="dF/F", baseline=words)
+    return ChosenTraces(kept=kept, relative=True, signal="dff", value_unit="dF/F", baseline=words)
 
 
 def _epochs(recording: Recording) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from pipeline.core.method import SettingsBlock
-from pipeline.core.views import SpikeCounts, TraceEnsemble, View
-from pipeline.prepare.config import CountsConfig, EnsembleConfig
+from pipeline.core.views import ResponsePatterns, SpikeCounts, TraceEnsemble, View
+from pipeline.prepare.config import CountsConfig, EnsembleConfig, PatternsConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,12 @@ KINDS: Mapping[str, ViewKind] = MappingProxyType(
             settings=CountsConfig,
             builder="counts:spike_counts",
             activity=("spikes", "calcium"),  # calcium where events were inferred
+        ),
+        "patterns": ViewKind(
+            view=ResponsePatterns,
+            settings=PatternsConfig,
+            builder="patterns:response_patterns",
+            activity=("calcium", "spikes"),
         ),
     }
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.core.labels import natural_order
 from pipeline.core.parts import Number, Table
 from pipeline.core.recording import Recording
 
@@ -23,7 +23,7 @@ def condition_table(recordings: Sequence[Recording]) -> list[Table]:
         names = trials["condition"].fillna("").astype(str)
         lengths = (trials["stop_s"] - trials["start_s"]).astype(float)
         groups = trials.assign(length=lengths).groupby(names, sort=False)
-        ordered = sorted(groups, key=lambda group: _natural(str(group[0])))
+        ordered = sorted(groups, key=lambda group: natural_order(str(group[0])))
         for name, group in ordered[:MOST_CONDITIONS]:
             rows.append(
                 (
@@ -126,9 +126,3 @@ def _table(
 
 def _rounded(value: float) -> float | None:
     return float(f"{value:.4g}") if np.isfinite(value) else None
-
-
-def _natural(name: str) -> tuple[float, str]:
-    """Names that begin with a number in the order of the numbers, then the others."""
-    found = re.match(r"[+-]?\d+(\.\d+)?", name)
-    return (float(found[0]), name) if found else (float("inf"), name)

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from pipeline.core.recording import RECORDING_VERSION, Recording
-from pipeline.core.views import VIEW_VERSION, SpikeCounts, TraceEnsemble
+from pipeline.core.views import VIEW_VERSION, ResponsePatterns, SpikeCounts, TraceEnsemble
 from pipeline.io.json_values import alternatives, hints_of, is_record_type, value_hint
 
 
@@ -31,6 +31,7 @@ def form(kind):
         (Recording, RECORDING_VERSION, (2, "fdde8a9d5aa0")),
         (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
         (SpikeCounts, VIEW_VERSION, (2, "de8fdd47c087")),
+        (ResponsePatterns, VIEW_VERSION, (2, "e970177d6fd1")),
     ],
 )
 def test_a_record_that_changes_its_form_raises_its_version(kind, version, known):
