@@ -18,7 +18,12 @@ from pipeline.methods.connectome.alignment import (
     align,
     rows_of_pairs,
 )
-from pipeline.methods.connectome.communities import Communities, find_communities, graph
+from pipeline.methods.connectome.communities import (
+    Communities,
+    find_communities,
+    graph,
+    second_opinion,
+)
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
 from pipeline.methods.connectome.model import (
@@ -30,6 +35,7 @@ from pipeline.methods.connectome.model import (
 )
 from pipeline.methods.connectome.result import ConnectomeResult, PartResult
 from pipeline.numerics.cp import match_score
+from pipeline.numerics.partitions import adjusted_rand_index
 
 SURROGATE = "surrogate"
 """What stands in the names of parts that fit shifted data."""
@@ -95,7 +101,7 @@ def fit_part(
             resume=resume,
         )[0]
     pair = fit.pair[rows_of_pairs(alignment)]
-    found = _communities(pair, alignment, config, rng=rng)
+    found = find_communities(_graphs(pair, alignment), config, rng=rng)
     return PartResult(
         name=part.name,
         surrogate=is_surrogate,
@@ -146,7 +152,9 @@ def combine(
     fits = [_fit_of(part) for part in restarts]
     best_fit = _fit_of(best)
     alignment = align(views, config)
-    found = _communities(best_fit.pair, alignment, config, rng=rng)
+    graphs = _graphs(best_fit.pair, alignment)
+    found = find_communities(graphs, config, rng=rng)
+    second = second_opinion(graphs, config, rng=rng)
     return ConnectomeResult(
         recording=alignment.recording,
         baseline=np.array([view.baseline for view in views], dtype=str),
@@ -170,9 +178,20 @@ def combine(
         component_gain=best.component_gain,
         reproducibility=best.reproducibility,
         recording_explained=best.recording_explained,
-        community=np.stack([one.label for one in found])[:, None, :],
+        group=_levels(found),
+        community=np.stack([one.label for one in found]),
         membership=np.stack([one.membership for one in found]),
         community_agreement=np.array([one.agreement for one in found]),
+        structured=np.array([one.structured for one in found]),
+        saved_nats=np.array([one.saved_nats for one in found]),
+        block_variant=np.array([one.variant for one in found], dtype=np.str_),
+        second_opinion=np.stack([one.label for one in second]),
+        second_agreement=np.array(
+            [
+                adjusted_rand_index(one.label, other.label)
+                for one, other in zip(found, second, strict=True)
+            ]
+        ),
         modularity=np.array([one.modularity for one in found]),
         concentration=np.array([one.concentration for one in found]),
         restart=_names(restarts),
@@ -202,24 +221,19 @@ def combine(
     )
 
 
-def _communities(
-    pair: NDArray[np.float64],
-    alignment: Alignment,
-    config: ConnectomeConfig,
-    *,
-    rng: np.random.Generator,
-) -> list[Communities]:
-    """Communities of each component."""
-    return [
-        find_communities(
-            graph(strength, alignment.pairs, alignment.unit.size),
-            resolution=config.resolution,
-            min_strength=config.min_strength,
-            n_partitions=config.n_partitions,
-            rng=rng,
-        )
-        for strength in pair.T
-    ]
+def _graphs(pair: NDArray[np.float64], alignment: Alignment) -> list[NDArray[np.float64]]:
+    """The graph of each component."""
+    return [graph(strength, alignment.pairs, alignment.unit.size) for strength in pair.T]
+
+
+def _levels(found: list[Communities]) -> NDArray[np.int64]:
+    """Groups of all components (component, level, unit); one group above a component's last."""
+    n_levels = max(len(one.levels) for one in found)
+    group = np.zeros((len(found), n_levels, found[0].label.size), dtype=np.int64)
+    for component, one in enumerate(found):
+        group[component, : len(one.levels)] = one.levels
+        group[component, :, one.levels[0] < 0] = -1
+    return group
 
 
 def _fit_of_table(

@@ -70,7 +70,7 @@ def fit_block_model(
     weights: NDArray[np.float64],
     *,
     rng: np.random.Generator,
-    n_starts: int = 2,
+    n_starts: int = 1,
     n_samples: int = 100,
 ) -> BlockModel:
     """Minimise the description length of a weighted graph over partitions and variants.
@@ -117,7 +117,7 @@ def fit_block_model(
         if nats < length:
             length, levels, variant = nats, tried, (model, degrees)
     model, degrees = variant
-    finest = _by_size(levels[0])
+    finest = by_size(levels[0])
     graph = edges.graph(WeightPrior.of(model, edges.weight), degrees)
     drawn = sample(graph, finest, BURN_IN, n_samples, THINNING, rng)
     return BlockModel(
@@ -126,7 +126,7 @@ def fit_block_model(
         one_group_length=alone,
         weights=model,
         degrees=degrees,
-        probability=_membership(finest, drawn),
+        probability=membership(finest, drawn),
         agreement=float(np.mean([adjusted_rand_index(finest, one) for one in drawn])),
     )
 
@@ -301,12 +301,13 @@ def _moved(
     return label
 
 
-def _by_size(label: NDArray[np.int64]) -> NDArray[np.int64]:
+def by_size(label: NDArray[np.integer]) -> NDArray[np.int64]:
     """Labels from 0 by decreasing size of groups."""
-    order = np.argsort(-np.bincount(label), kind="stable")
-    rank = np.empty_like(order)
+    _, label, sizes = np.unique(label, return_inverse=True, return_counts=True)
+    order = np.argsort(-sizes, kind="stable")
+    rank = np.empty(order.size, dtype=np.int64)
     rank[order] = np.arange(order.size)
-    return rank[label].astype(np.int64)
+    return np.asarray(rank[label])
 
 
 def _of_units(
@@ -318,12 +319,20 @@ def _of_units(
     for groups in levels[1:]:
         label = groups[label]
         if label.max() > 0:
-            found.append(_by_size(label))
+            found.append(by_size(label))
     return tuple(found)
 
 
-def _membership(label: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of partitions that put each unit into its group, groups matched by overlap."""
+def membership(label: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of partitions that put each unit into its group, groups matched by overlap.
+
+    Parameters
+    ----------
+    label
+        Groups from 0, shape (unit,).
+    drawn
+        Other partitions, shape (partition, unit).
+    """
     from scipy.optimize import linear_sum_assignment
 
     hits = np.zeros(label.size)

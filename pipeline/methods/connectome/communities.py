@@ -1,17 +1,24 @@
-"""Communities of a component: groups of units that its pair factor ties together.
+"""Communities of components: groups of units that a component's pair factor ties together.
 
-This form uses modularity (Leiden) in place of the paper's nested block model. Modularity finds
-groups in noise as well, so the number and strength found are always set beside surrogates.
+The groups are those of a nested weighted block model (the publication's notion), searched here or
+by graph-tool; Leiden's are the second opinion. Whatever finds groups, a community is one whose
+units are tied more than units of the graph are on average: a block model also groups what is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numerics.partitions import coassignment, mean_agreement
+from pipeline.methods.connectome.block_model import BlockModel, fit_block_model
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.leiden import leiden_consensus
+
+T = TypeVar("T", bound=np.generic)
 
 MIN_WEIGHT = 1e-3
 """Edges below this share of the strongest are absent."""
@@ -20,25 +27,31 @@ MIN_SIZE = 3
 """Fewer units than this are no community."""
 
 MIN_MEMBERSHIP = 0.5
-"""Units that share a group with their community less often than this belong to none."""
-
-MAX_ROUNDS = 10
-"""Rounds in which the consensus may be clustered again; two or three are usual."""
+"""Units that are in their group less often than this are in no community."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Communities:
-    """Consensus communities of one graph."""
+    """Groups of one graph, how firm they are, and which of them are communities."""
 
+    levels: tuple[NDArray[np.int64], ...]
+    """Groups of units, shape (unit,) each, finest first, by decreasing size; -1 without an edge."""
     label: NDArray[np.int64]
-    """Shape (unit,); from 0 by decreasing size, -1 for none."""
+    """Shape (unit,); communities of the finest level from 0 by decreasing size, -1 for none."""
     membership: NDArray[np.float64]
-    """Shape (unit,); mean share of runs that put a unit with the others of its community."""
+    """Shape (unit,); how often a unit is in its group when groups are drawn again, 0 to 1."""
     agreement: float
-    """Mean adjusted Rand index between runs."""
+    """Mean adjusted Rand index of partitions drawn again."""
+    structured: bool
+    """Whether groups describe the graph better than one group of all units."""
+    saved_nats: float
+    """Nats that groups save in describing the graph; NaN where that is not asked."""
+    variant: str
+    """Which model of weights and degrees described the graph best; empty where none was asked."""
     modularity: float
     concentration: float
-    """Share of the graph's weight inside communities, less their share of all pairs."""
+    """Share of the graph's weight inside communities less their share of all pairs; 0 where the
+    graph is not structured."""
 
     @property
     def count(self) -> int:
@@ -67,58 +80,65 @@ def graph(
     return weights
 
 
+def named(config: ConnectomeConfig) -> tuple[str, str]:
+    """What finds communities and what gives the second opinion, in words."""
+    words = {
+        "block_model": "the nested weighted block model",
+        "graph_tool": "graph-tool's nested weighted block model",
+        "leiden": "modularity (Leiden)",
+    }
+    return words[config.communities], words[_other(config)]
+
+
 def find_communities(
-    weights: NDArray[np.float64],
-    *,
-    resolution: float,
-    min_strength: float,
-    n_partitions: int,
-    rng: np.random.Generator,
-) -> Communities:
-    """Consensus of several Leiden partitions of a weighted graph.
+    graphs: Sequence[NDArray[np.float64]], config: ConnectomeConfig, *, rng: np.random.Generator
+) -> list[Communities]:
+    """Communities of each graph by the method that the settings name.
 
     Parameters
     ----------
-    weights
-        Symmetric, not negative, zero diagonal, shape (unit, unit).
-    resolution
-        Of modularity.
-    min_strength
-        Units whose summed weight is below this share of the largest take no part.
-    n_partitions
-        Runs with their own order of units.
+    graphs
+        Symmetric weights, not negative, zero diagonal, shape (unit, unit) each.
 
-    Returns
-    -------
-    Labels and how firm they are, and the modularity among the units that take part.
-
-    Notes
-    -----
-    Consensus as in Lancichinetti & Fortunato (2012): the matrix of how often two units fall
-    together is itself clustered until all runs agree.
+    Raises
+    ------
+    EnvironmentFault
+        If graph-tool is asked for and not there.
     """
-    n_units = len(weights)
-    label = np.full(n_units, -1, dtype=np.int64)
-    membership = np.zeros(n_units)
-    strength = weights.sum(axis=1)
-    tied = np.flatnonzero((strength > 0) & (strength >= min_strength * strength.max()))
-    if tied.size < MIN_SIZE:
-        return Communities(
-            label=label, membership=membership, agreement=1.0, modularity=0.0, concentration=0.0
-        )
-    inner = weights[np.ix_(tied, tied)]
-    partitions = _partitions(inner, resolution=resolution, n_partitions=n_partitions, rng=rng)
-    together = coassignment(partitions)
-    consensus = _consensus(partitions, rng=rng)
-    of_tied, firmness = _firm(consensus, together)
-    label[tied], membership[tied] = of_tied, firmness
-    return Communities(
-        label=label,
-        membership=membership,
-        agreement=mean_agreement(partitions),
-        modularity=modularity(inner, of_tied),
-        concentration=concentration(weights, label),
-    )
+    if config.communities == "leiden":
+        return [_by_modularity(weights, config, rng) for weights in graphs]
+    tied = [np.flatnonzero(weights.any(axis=1)) for weights in graphs]
+    inner = [
+        weights[np.ix_(units, units)]
+        for weights, units in zip(graphs, tied, strict=True)
+        if units.size >= MIN_SIZE
+    ]
+    if config.communities == "graph_tool":
+        from pipeline.methods.connectome.graph_tool import fit_by_graph_tool
+
+        models = fit_by_graph_tool(inner, n_samples=config.n_partitions, rng=rng)
+    else:
+        models = [
+            fit_block_model(weights, rng=rng, n_samples=config.n_partitions) for weights in inner
+        ]
+    found = iter(models)
+    return [
+        _of_blocks(weights, units, next(found)) if units.size >= MIN_SIZE else _none(weights)
+        for weights, units in zip(graphs, tied, strict=True)
+    ]
+
+
+def second_opinion(
+    graphs: Sequence[NDArray[np.float64]], config: ConnectomeConfig, *, rng: np.random.Generator
+) -> list[Communities]:
+    """Communities by the other notion: Leiden's, or the block model's where Leiden is the first."""
+    other = config.model_copy(update={"communities": _other(config)})
+    return find_communities(graphs, other, rng=rng)
+
+
+def _other(config: ConnectomeConfig) -> Literal["block_model", "leiden"]:
+    """The notion of community that the settings do not name."""
+    return "block_model" if config.communities == "leiden" else "leiden"
 
 
 def modularity(weights: NDArray[np.float64], label: NDArray[np.integer]) -> float:
@@ -151,55 +171,92 @@ def concentration(weights: NDArray[np.float64], label: NDArray[np.integer]) -> f
     return float((weights * inside).sum() / total - inside.sum() / n_pairs)
 
 
-def _partitions(
-    weights: NDArray[np.float64], *, resolution: float, n_partitions: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Labels (partition, unit) of runs that look at the units in orders of their own."""
-    from scipy.sparse import csr_matrix
-    from sknetwork.clustering import Leiden
-
-    n_units = len(weights)
-    found = np.empty((n_partitions, n_units), dtype=np.int64)
-    for index in range(n_partitions):
-        order = rng.permutation(n_units)
-        leiden = Leiden(
-            resolution=resolution,
-            modularity="newman",
-            random_state=int(rng.integers(2**31)),
-            return_probs=False,
-            return_aggregate=False,
-        )
-        found[index, order] = leiden.fit_predict(csr_matrix(weights[np.ix_(order, order)]))
-    return found
+def _of_blocks(
+    weights: NDArray[np.float64], units: NDArray[np.int64], model: BlockModel
+) -> Communities:
+    """A block model of the units that have edges, as communities of all units."""
+    levels = tuple(_among(weights, units, level, -1) for level in model.levels)
+    membership = _among(weights, units, model.probability, 0.0)
+    label = _tied_together(weights, np.where(membership >= MIN_MEMBERSHIP, levels[0], -1))
+    return Communities(
+        levels=levels,
+        label=label,
+        membership=membership,
+        agreement=model.agreement,
+        structured=model.has_structure,
+        saved_nats=max(0.0, model.one_group_length - model.length),
+        variant=f"{model.weights} weights, {model.degrees} degrees",
+        modularity=modularity(weights, label),
+        concentration=concentration(weights, label) if model.has_structure else 0.0,
+    )
 
 
-def _consensus(partitions: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The partition that runs on their own coassignment agree on."""
-    for _ in range(MAX_ROUNDS):
-        together = coassignment(partitions)
-        if np.isin(together, (0.0, 1.0)).all():
-            break
-        votes = np.where(together >= MIN_MEMBERSHIP, together, 0.0)
-        np.fill_diagonal(votes, 0.0)
-        if not votes.any():
-            break
-        partitions = _partitions(votes, resolution=1.0, n_partitions=len(partitions), rng=rng)
-    return np.asarray(partitions[0], dtype=np.int64)
+def _by_modularity(
+    weights: NDArray[np.float64], config: ConnectomeConfig, rng: np.random.Generator
+) -> Communities:
+    """Leiden's consensus among the units that are strong enough."""
+    strength = weights.sum(axis=1)
+    weak = strength < config.min_strength * strength.max(initial=0.0)
+    units = np.flatnonzero((strength > 0) & ~weak)
+    if units.size < MIN_SIZE:
+        return _none(weights)
+    inner = weights[np.ix_(units, units)]
+    found = leiden_consensus(
+        inner, resolution=config.resolution, n_partitions=config.n_partitions, rng=rng
+    )
+    level = _among(weights, units, found.label, -1)
+    label = _tied_together(weights, level)
+    return Communities(
+        levels=(level,),
+        label=label,
+        membership=_among(weights, units, found.membership, 0.0),
+        agreement=found.agreement,
+        structured=bool((label >= 0).any()),
+        saved_nats=np.nan,
+        variant="",
+        modularity=modularity(inner, label[units]),
+        concentration=concentration(weights, label),
+    )
 
 
-def _firm(
-    label: NDArray[np.int64], together: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels by decreasing size without loose units and small groups, and memberships."""
-    same = label[:, None] == label[None, :]
-    np.fill_diagonal(same, False)
-    others = same.sum(axis=1)
-    membership = (together * same).sum(axis=1) / np.maximum(others, 1)
-    kept = np.where((membership >= MIN_MEMBERSHIP) & (others > 0), label, -1)
-    names, counts = np.unique(kept[kept >= 0], return_counts=True)
-    large = counts >= MIN_SIZE
-    names, counts = names[large], counts[large]
-    final = np.full(label.size, -1, dtype=np.int64)
-    for position, name in enumerate(names[np.argsort(-counts, kind="stable")]):
-        final[kept == name] = position
-    return final, np.where(final >= 0, membership, 0.0)
+def _none(weights: NDArray[np.float64]) -> Communities:
+    """A graph of too few units to speak of groups."""
+    nothing = np.full(len(weights), -1, dtype=np.int64)
+    return Communities(
+        levels=(nothing,),
+        label=nothing,
+        membership=np.zeros(len(weights)),
+        agreement=1.0,
+        structured=False,
+        saved_nats=0.0,
+        variant="",
+        modularity=0.0,
+        concentration=0.0,
+    )
+
+
+def _among(
+    weights: NDArray[np.float64], units: NDArray[np.int64], values: NDArray[T], other: float
+) -> NDArray[T]:
+    """Values of some units in a row of all, with another value elsewhere."""
+    row = np.full(len(weights), other, dtype=values.dtype)
+    row[units] = values
+    return row
+
+
+def _tied_together(weights: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Communities among groups: large enough, and tied inside at least as the graph on average."""
+    tied = np.count_nonzero(weights.any(axis=1))
+    average = weights.sum() / max(tied * (tied - 1), 1)
+    members = [np.flatnonzero(group == one) for one in range(int(group.max(initial=-1)) + 1)]
+    kept = []
+    for units in members:
+        if units.size < MIN_SIZE:
+            continue
+        inside = weights[np.ix_(units, units)].sum() / (units.size * (units.size - 1))
+        if inside >= average * (1 - 1e-9):
+            kept.append(units)
+    label = np.full(group.size, -1, dtype=np.int64)
+    for number, units in enumerate(sorted(kept, key=lambda units: -units.size)):
+        label[units] = number
+    return label

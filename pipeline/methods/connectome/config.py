@@ -220,11 +220,19 @@ class ConnectomeConfig(MethodConfig):
         ge=0,
         le=1e6,
     )
+    communities: Literal["block_model", "graph_tool", "leiden"] = Field(
+        default="block_model",
+        description=(
+            "What finds communities: 'block_model' (nested, weighted), 'graph_tool' (the same "
+            "kind of model by the program of that name, where Debian's python3-graph-tool is "
+            "installed) or 'leiden' (modularity). Paper: graph-tool."
+        ),
+    )
     resolution: float = Field(
         default=1.0,
         description=(
-            "Resolution of the Leiden communities, above 0 to 10; more gives more and smaller "
-            "ones. Paper: a nested block model instead."
+            "Resolution of Leiden, the second opinion on communities, above 0 to 10; more gives "
+            "more and smaller ones. Paper: none."
         ),
         gt=0,
         le=10,
@@ -233,14 +241,17 @@ class ConnectomeConfig(MethodConfig):
         default=0.25,
         description=(
             "Units whose summed pair strengths in a component are below this share of the "
-            "strongest unit's take no part in its communities, 0 to 1. Paper: 0."
+            "strongest unit's take no part in Leiden's communities, 0 to 1. Paper: none."
         ),
         ge=0,
         le=1,
     )
     n_partitions: int = Field(
-        default=20,
-        description="Runs of Leiden whose consensus is taken, 2 to 1000.",
+        default=100,
+        description=(
+            "Partitions from which the probabilities of membership are taken, 2 to 1000: drawn "
+            "around the best block model, or runs of Leiden. Paper: none."
+        ),
         ge=2,
         le=1000,
     )

@@ -6,6 +6,8 @@ import numpy as np
 
 from pipeline.core.parts import Check
 from pipeline.core.views import TraceEnsemble
+from pipeline.methods.connectome.block_model import NO_STRUCTURE_NATS
+from pipeline.methods.connectome.communities import named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import KKT_LIMIT
 from pipeline.methods.connectome.recovery import recovery
@@ -24,7 +26,10 @@ SIMILAR = 0.9
 """Restart similarity from which components are the same in the field's practice."""
 
 STABLE = 0.8
-"""Agreement of community runs from which their consensus describes most of them."""
+"""Agreement of partitions drawn again from which one of them describes most."""
+
+ALIKE = 0.5
+"""Adjusted Rand index from which two notions of community tell much the same."""
 
 MOST_UNITS = 0.5
 """Share of units that should be used."""
@@ -86,11 +91,14 @@ def assess(
             "Communities above chance",
             found["concentration"],
             "Whether communities hold more of the pair strengths, for their number of pairs, than "
-            "those that the same search finds in shifted data; if not they only order the matrix.",
+            "those that the same search finds in shifted data; if not they only order the matrix. "
+            "A component that one group describes as well counts as 0.",
         ),
         _restarts(result),
         _converged(result, config),
+        _groups(result),
         _communities(result),
+        _second_opinion(result, config),
         *_rotation(result),
         _units(result),
         *_names(result),
@@ -218,16 +226,74 @@ def _converged(result: ConnectomeResult, config: ConnectomeConfig) -> Check:
     )
 
 
-def _communities(result: ConnectomeResult) -> Check:
-    """Stability of the community search over its own random orders."""
-    agreement = float(np.median(result.community_agreement))
+def _groups(result: ConnectomeResult) -> Check:
+    """Whether groups describe the components better than one group each."""
+    n_structured = int(result.structured.sum())
+    asked = np.isfinite(result.saved_nats).any()
     return Check(
-        name="Community agreement",
+        name="Groups in components",
+        status="pass" if n_structured else "warn",
+        value=f"{n_structured} of {result.rank} components"
+        + (f", median {np.median(result.saved_nats):.0f} nats saved" if asked else ""),
+        threshold="at least one"
+        + (f", more than {NO_STRUCTURE_NATS:g} nats saved each" if asked else ""),
+        meaning=(
+            "In how many components groups describe the pair strengths more shortly than one "
+            "group of all their units; the others have one community, which is no finding. "
+            "Single units that are active at the same time by chance give groups too."
+            if asked
+            else "In how many components modularity finds a community."
+        ),
+        advice=""
+        if n_structured
+        else "Read components as lists of strong pairs; communities need more units.",
+    )
+
+
+def _communities(result: ConnectomeResult) -> Check:
+    """How firm groups are where there are any."""
+    name, threshold = "Community agreement", f">= {STABLE}"
+    meaning = "How alike the groups of a component are when they are drawn again."
+    if not result.structured.any():
+        return Check(
+            name=name,
+            status="not_tested",
+            value="no component has groups",
+            threshold=threshold,
+            meaning=meaning,
+        )
+    agreement = float(np.median(result.community_agreement[result.structured]))
+    n_firm = int((result.community >= 0).sum())
+    firm = result.membership[result.community >= 0]
+    sure = f"; {100 * (firm >= STABLE).mean():.0f} % of memberships >= {STABLE}" if n_firm else ""
+    return Check(
+        name=name,
         status="pass" if agreement >= STABLE else "warn",
-        value=f"median adjusted Rand index {agreement:.2f} over {result.rank} components",
-        threshold=f">= {STABLE}",
-        meaning="How alike the partitions of one component are when the search is run again.",
+        value=f"median adjusted Rand index {agreement:.2f} over {int(result.structured.sum())} "
+        f"components with groups{sure}",
+        threshold=threshold,
+        meaning=meaning,
         advice="" if agreement >= STABLE else "Read memberships, not labels.",
+    )
+
+
+def _second_opinion(result: ConnectomeResult, config: ConnectomeConfig) -> Check:
+    """Agreement with another notion of community."""
+    agreement = float(np.median(result.second_agreement))
+    return Check(
+        name="Second opinion on communities",
+        status="pass" if agreement >= ALIKE else "warn",
+        value=f"median adjusted Rand index {agreement:.2f} between {named(config)[0]} and "
+        f"{named(config)[1]}",
+        threshold=f">= {ALIKE}",
+        meaning=(
+            "A block model groups units that are alike in all their strengths, modularity units "
+            "that are tied more than their strengths suggest. Each is right on graphs where the "
+            "other is wrong, so what both find is safest."
+        ),
+        advice=""
+        if agreement >= ALIKE
+        else "Name the method beside every community, and compare both in the components' table.",
     )
 
 

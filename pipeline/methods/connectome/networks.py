@@ -19,7 +19,7 @@ def order_by_community(
     """The strongest units of a component, community by community, units in none at the end."""
     strength = np.nansum(result.pair_matrix(component), axis=0)
     strongest = np.argsort(-strength, kind="stable")[:limit]
-    label = result.community[component, 0, strongest]
+    label = result.community[component, strongest]
     label = np.where(label < 0, result.unit.size, label)
     return strongest[np.lexsort((-strength[strongest], label))]
 
@@ -40,16 +40,19 @@ def unit_names(result: ConnectomeResult) -> NDArray[np.object_]:
 def network_figure(result: ConnectomeResult) -> Figure:
     """The strongest edges of the first components."""
     n_drawn = min(DRAWN_COMPONENTS, result.rank)
-    sizes = [int(result.community[component, 0].max()) + 1 for component in range(result.rank)]
+    sizes = [int(result.community[component].max()) + 1 for component in range(result.rank)]
     return Figure(
         id="network",
         title="Strongest pairs",
-        finding=f"{_counted(sizes)} by an algorithm that finds some in any graph.",
+        finding=(
+            f"{_counted(sizes)}; in {int(result.structured.sum())} of {result.rank} components "
+            "groups are a better description than one group of all units."
+        ),
         caption=(
             f"The {DRAWN_EDGES} strongest pairs among the {DRAWN_UNITS} strongest units of the "
-            f"first {n_drawn} of {result.rank} components, on a circle by community (colour). "
-            f"{result.unit.size} units from {result.recording.size} recordings; edges have no "
-            "direction and are not synapses: two units are joined when both change at the same "
+            f"first {n_drawn} of {result.rank} components, on a circle by community (colour; grey: "
+            f"none). {result.unit.size} units from {result.recording.size} recordings; edges have "
+            "no direction and are not synapses: two units are joined when both change at the same "
             "times. Good: few units with many edges among them. Bad: one unit joined to all."
         ),
         alt=f"{n_drawn} networks of units on a circle.",
@@ -75,7 +78,7 @@ def _network(result: ConnectomeResult, component: int) -> Network:
     weights = matrix[first, second]
     kept = np.argsort(-weights, kind="stable")[:DRAWN_EDGES]
     kept = kept[weights[kept] > 0]
-    label = result.community[component, 0, units]
+    label = result.community[component, units]
     return Network(
         title=f"Component {component + 1}",
         labels=tuple(unit_names(result)[units]),

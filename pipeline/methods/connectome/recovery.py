@@ -52,7 +52,7 @@ def recovery(
     member[:, known] = truth.member[:, [columns[name] for name in result.unit[known]]]
     match = np.zeros((result.rank, truth.group.size))
     for component in range(result.rank):
-        labels = result.community[component, 0]
+        labels = result.community[component]
         for group in range(truth.group.size):
             scores = [
                 _f1(labels == community, member[group])
@@ -112,12 +112,10 @@ def _label_agreement(
         return np.nan
     strength = label_graph(result, str(truth.label[label]))
     found = find_communities(
-        graph(strength, result.pair_units, result.unit.size),
-        resolution=config.resolution,
-        min_strength=0.0,
-        n_partitions=config.n_partitions,
+        [graph(strength, result.pair_units, result.unit.size)],
+        config,
         rng=stream(0, "recovery", str(truth.label[label])),
-    )
+    )[0]
     return adjusted_rand_index(groups.argmax(axis=0)[grouped], found.label[grouped])
 
 

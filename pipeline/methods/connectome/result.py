@@ -95,15 +95,30 @@ class ConnectomeResult:
     component_gain: NDArray[np.float64] = axes("component")
     reproducibility: NDArray[np.float64] = axes("component")
     recording_explained: NDArray[np.float64] = axes("recording")
-    community: NDArray[np.int64] = axes("component", "level", "unit")
-    """Label from 0 by decreasing size; -1 for units in none."""
+    group: NDArray[np.int64] = axes("component", "level", "unit")
+    """Groups of units, finest level first, from 0 by decreasing size; -1 without an edge. Levels
+    above a component's last hold one group."""
+    community: NDArray[np.int64] = axes("component", "unit")
+    """Groups of the finest level that are tied more than the average, from 0 by decreasing size;
+    -1 for units in none."""
     membership: NDArray[np.float64] = axes("component", "unit")
-    """How often a unit shares a group with the others of its community, 0 to 1."""
+    """How often a unit is in its group when groups are drawn again, 0 to 1."""
     community_agreement: NDArray[np.float64] = axes("component")
-    """Mean adjusted Rand index between runs of the community search."""
+    """Mean adjusted Rand index of groups drawn again."""
+    structured: NDArray[np.bool_] = axes("component")
+    """Whether groups describe the component better than one group of all its units."""
+    saved_nats: NDArray[np.float64] = axes("component")
+    """What groups save in the description of the component; NaN where that is not asked."""
+    block_variant: NDArray[np.str_] = axes("component")
+    """Models of weights and degrees that described the component best."""
+    second_opinion: NDArray[np.int64] = axes("component", "unit")
+    """Communities by the other notion (Leiden's, unless that is the first)."""
+    second_agreement: NDArray[np.float64] = axes("component")
+    """Adjusted Rand index of both, units in none counting as one group."""
     modularity: NDArray[np.float64] = axes("component")
     concentration: NDArray[np.float64] = axes("component")
-    """Share of the pair strengths inside communities, less their share of all unit pairs."""
+    """Share of the pair strengths inside communities, less their share of all unit pairs; 0 for
+    components that are not structured."""
     restart: NDArray[np.str_] = axes("restart")
     best_restart: str
     restart_error: NDArray[np.float64] = axes("restart")

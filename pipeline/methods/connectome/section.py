@@ -13,6 +13,7 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import unit_names
 from pipeline.methods.connectome.result import ConnectomeResult
@@ -51,7 +52,7 @@ def section(
     body.append(_components_table(result))
     body.append(_reproducibility_words(result))
     body += [by_id[name] for name in ("surrogates",) if name in by_id]
-    body += [_communities_words(result), by_id["network"], by_id["restarts"]]
+    body += [_communities_words(result, config), by_id["network"], by_id["restarts"]]
     body += [by_id[name] for name in ("truth",) if name in by_id]
     body += [_selection_table(result), _limits(result)]
     return Section(
@@ -175,8 +176,8 @@ def _replication(result: ConnectomeResult) -> str:
     )
 
 
-def _communities_words(result: ConnectomeResult) -> str:
-    """How communities were made, and how often chance gives as many and as strong."""
+def _communities_words(result: ConnectomeResult, config: ConnectomeConfig) -> str:
+    """How communities were made, how sure they are, and how often chance gives as strong ones."""
     found = compare(result)
     m = result.surrogate.size
     number, strength = found["communities"], found["concentration"]
@@ -186,10 +187,27 @@ def _communities_words(result: ConnectomeResult) -> str:
         if m
         else "They were not compared with surrogates."
     )
-    return (
+    first, second = named(config)
+    n_structured = int(result.structured.sum())
+    how = (
         "Communities are the consensus of repeated modularity searches (Leiden) on each "
-        "component's pair strengths. They are algorithmic: such a search finds groups in any "
-        f"graph, in noise as well. {against}"
+        "component's pair strengths. Such a search finds groups in any graph, in noise as well."
+        if config.communities == "leiden"
+        else f"Each component's pair strengths were described by {first}: groups of units, groups "
+        "of groups, and log-normal or exponential strengths between them, with or without a "
+        "correction for how many pairs a unit has, whichever is shortest. A community is a group "
+        f"of {MIN_SIZE} or more units that are tied at least as strongly as the component's units "
+        "are on average, and that are in the group in at least half of "
+        f"{config.n_partitions} partitions drawn again; the rest is background. In "
+        f"{n_structured} of {result.rank} components groups are a shorter description than one "
+        "group of all units; the others are listed as one community and are no finding."
+    )
+    return (
+        f"{how} The second opinion is {second}; its communities agree with an adjusted Rand index "
+        f"of {np.median(result.second_agreement):.2f} (median over components; units in no "
+        "community count as one group). The model treats pairs as independent although they come "
+        f"from the traces of {result.unit.size} units, so it sees groups too easily, and only "
+        f"surrogates tell about chance. {against}"
     )
 
 
@@ -203,11 +221,11 @@ def _limits(result: ConnectomeResult) -> str:
         else ""
     )
     return (
-        "Not part of this version: choice of the rank (it is a setting), the nested block model "
-        "of the paper, statistical tests of components against epochs (shading is descriptive), "
-        "movement and other behaviour beside the time courses, refits without single animals, "
-        "and predictions. Affinity has no direction and can come from common drive such as "
-        f"stimuli or movement, and from drift that units share.{confounded}"
+        "Not part of this version: choice of the rank (it is a setting), statistical tests of "
+        "components against epochs (shading is descriptive), movement and other behaviour beside "
+        "the time courses, refits without single animals, and predictions. Affinity has no "
+        "direction and can come from common drive such as stimuli or movement, and from drift that "
+        f"units share.{confounded}"
     )
 
 
@@ -237,8 +255,13 @@ def _components_table(result: ConnectomeResult) -> Table:
             ("yes" if flag else "no") if tested else "not tested" for flag in supported
         ),
         "reproducibility (cosine)": _rounded(result.reproducibility, 2),
-        "communities": tuple(int(n) + 1 for n in result.community[:, 0].max(axis=1)),
+        "communities": tuple(
+            int(n) + 1 if groups else "no groups"
+            for n, groups in zip(result.community.max(axis=1), result.structured, strict=True)
+        ),
         "strength inside them": _rounded(result.concentration, 2),
+        "agreement when drawn again": _rounded(result.community_agreement, 2),
+        "agreement with second opinion": _rounded(result.second_agreement, 2),
         "strongest units": tuple(members),
     }
     if result.recording.size > 1:
@@ -252,8 +275,9 @@ def _components_table(result: ConnectomeResult) -> Table:
             f"in at least 95 % of {result.surrogate.size} surrogates (from {FOR_A_CLAIM} on more "
             "than a first look); being of the best restart favours components a little. "
             "Reproducibility as in the text below; it needs the comparison with surrogates to mean "
-            "anything. 'Strength inside them': share of the pair strengths inside communities less "
-            "their share of pairs."
+            "anything. 'No groups': one group describes the component as well. 'Strength inside "
+            "them': share of the pair strengths inside communities less their share of pairs. "
+            "Agreements are adjusted Rand indices (1 the same, 0 as by chance)."
         ),
         columns=columns,
     )
@@ -296,7 +320,11 @@ def _numbers(result: ConnectomeResult) -> Numbers:
         "component_reproducibility": _listed(result.reproducibility),
         "component_modularity": _listed(result.modularity),
         "component_concentration": _listed(result.concentration),
-        "n_communities": [int(n) + 1 for n in result.community[:, 0].max(axis=1)],
+        "n_communities": [int(n) + 1 for n in result.community.max(axis=1)],
+        "n_structured_components": int(result.structured.sum()),
+        "component_saved_nats": _listed(result.saved_nats),
+        "component_community_agreement": _listed(result.community_agreement),
+        "component_second_agreement": _listed(result.second_agreement),
         "restart_error": _listed(result.restart_error),
         "restart_similarity": _listed(result.restart_similarity),
         "recording_explained": _listed(result.recording_explained),

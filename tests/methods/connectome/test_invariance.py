@@ -216,7 +216,7 @@ def test_a_flat_unit_is_kept_and_belongs_to_no_community(worms):
     result = result_of(views)
     place = np.flatnonzero(result.unit == name)
     assert place.size == 1
-    assert (result.community[:, 0, place] == -1).all()
+    assert (result.community[:, place] == -1).all()
     assert np.isfinite(result.component_pair).all()
 
 
