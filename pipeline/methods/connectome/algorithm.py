@@ -37,6 +37,9 @@ from pipeline.methods.connectome.result import ConnectomeResult, PartResult
 from pipeline.numerics.cp import match_score
 from pipeline.numerics.partitions import adjusted_rand_index
 
+Checkpoint = Snapshot
+"""What a part leaves to go on from, by the name all methods use."""
+
 SURROGATE = "surrogate"
 """What stands in the names of parts that fit shifted data."""
 

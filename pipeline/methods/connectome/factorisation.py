@@ -182,16 +182,20 @@ def _begin(
     resume: Snapshot | None,
     starts: Sequence[Model],
 ) -> _Run:
-    """The models to begin or to go on with."""
+    """The models to begin or to go on with.
+
+    Starts are drawn in either case: what is drawn after the fit must not depend on whether it was
+    interrupted.
+    """
+    models = [_copy(model) for model in starts] or start_models(
+        problem, kind=search.start, rank=rank, count=search.n_starts, rng=rng
+    )
     if resume is not None:
         return _Run(
             models=[_copy(model) for model in resume.models],
             done=list(resume.done),
             iteration=resume.iteration,
         )
-    models = [_copy(model) for model in starts] or start_models(
-        problem, kind=search.start, rank=rank, count=search.n_starts, rng=rng
-    )
     return _Run(models=models, done=[False] * len(models))
 
 
