@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pipeline import registry
-from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.errors import PipelineError
+from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
