@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 _FRAME = """
 import json, os, sys, time
 sys.path.insert(0, {root!r})
+from pipeline.stages.run_context import peak_memory_mb
 {imports}
 began = time.monotonic()
 {work}
 seconds = time.monotonic() - began
-from pipeline.stages.run_context import peak_memory_mb
 print(json.dumps([seconds, peak_memory_mb() * 2**20]))
 """
 

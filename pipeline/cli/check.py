@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.cli.settings_arguments import add_settings_arguments, overrides
 from pipeline.config import changed_settings
+from pipeline.core.words import counted
 from pipeline.stages.check import load_project, outlook
 
 NAME = "check"
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Seed: {project.settings.seed}")
     seen = outlook(project)
     for experiment in seen.experiments:
-        print(f"{experiment.name}: {len(experiment.recordings)} recordings")
+        print(f"{experiment.name}: {counted(len(experiment.recordings), 'recording')}")
         for recording in experiment.recordings:
             print(f"  {recording.id}: {recording.kind or 'cannot be read'}")
             if recording.problem is not None:
@@ -39,7 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Jobs of a whole run: {seen.n_jobs}")
     problems = seen.problems
     if problems:
-        print(f"{len(problems)} recordings cannot be read; the others would be analysed.")
+        print(
+            f"{counted(len(problems), 'recording')} cannot be read; the others would be analysed."
+        )
         return problems[0].exit_code
     print("Settings and sheet are sound.")
     return 0

@@ -13,6 +13,7 @@ from pipeline.core.outcome import Outcome, Status
 from pipeline.core.parts import Check, Figure, Number, Section, Table, status_from_checks
 from pipeline.core.quality import Grades
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.core.words import counted
 from pipeline.report.contents import behaviour_table, condition_table, stimulus_table
 from pipeline.report.example_units import MOST_RECORDINGS, example_units
 from pipeline.report.overview import overview, signal_words
@@ -228,8 +229,8 @@ def _missing_check(recordings: Sequence[Recording]) -> list[Check]:
 def _note_check(notes: Mapping[str, Sequence[Note]]) -> Check:
     kinds = [note.kind for each in notes.values() for note in each]
     warned, repaired = kinds.count("warn"), kinds.count("repair")
-    counted = ((warned, "warning"), (repaired, "repair"))
-    told = ", ".join(_count(number, noun) for number, noun in counted if number)
+    kinds_told = ((warned, "warning"), (repaired, "repair"))
+    told = ", ".join(counted(number, noun) for number, noun in kinds_told if number)
     return Check(
         name="Files as expected",
         status="warn" if warned or repaired else "pass",
@@ -260,7 +261,7 @@ def remarks_in_short(notes: Mapping[str, Sequence[Note]]) -> str:
         short = text if len(text) <= LONGEST_REMARK else f"{text[:LONGEST_REMARK].rstrip()}…"
         told.append(f"{word} in {recording}{others}: {short}")
     more = len(alike) - len(told)
-    return " ".join([*told, *([f"And {_count(more, 'remark')} more."] if more else [])])
+    return " ".join([*told, *([f"And {counted(more, 'remark')} more."] if more else [])])
 
 
 def missing_share(recordings: Sequence[Recording]) -> float | None:
@@ -295,12 +296,12 @@ def _sentence(
         else f"lasting {min(durations):.4g} to {max(durations):.4g} s"
     )
     # Files of one animal may name it differently, and files of several may not name any.
-    animals = f" of {_count(len(subjects), 'animal')} by name" if subjects else ""
+    animals = f" of {counted(len(subjects), 'animal')} by name" if subjects else ""
     doubtful = sum(_n_doubtful(grades[recording.id]) for recording in recordings)
     doubted = f", {doubtful} of them doubtful" if doubtful else ""
-    missed = f" {_count(len(failures), 'recording')} could not be read." if failures else ""
+    missed = f" {counted(len(failures), 'recording')} could not be read." if failures else ""
     return (
-        f"{_count(len(recordings), 'recording')} ({kinds}){animals}, {lasting}; {used} of {units} "
+        f"{counted(len(recordings), 'recording')} ({kinds}){animals}, {lasting}; {used} of {units} "
         f"units are used{doubted}.{missed}"
     )
 
@@ -436,7 +437,3 @@ def _mean_spike_rate(recording: Recording) -> float | None:
 def _listed(names: Sequence[str], most: int) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

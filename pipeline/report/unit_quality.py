@@ -96,12 +96,18 @@ def unit_table(recordings: Sequence[Recording], graded: Graded) -> list[Table]:
         if any(cell not in (None, "") for cell in cells)
         and (title in ALWAYS_TOLD or len(set(cells) - {None}) > 1)
     }
+    alike = [
+        title
+        for title in (MEASURES[name].title for name in measures)
+        if title not in told and set(columns[title]) != {None}
+    ]
     return [
         Table(
             id="units",
             title="Units and their quality",
             caption="Units that are not used first, then doubtful ones, which are used. The table "
-            f"below tells what the numbers mean; each recording's quality.json has all.{more}",
+            f"below tells what the numbers mean; each recording's quality.json has all.{more}"
+            f"{_alike_words(alike)}",
             columns=told,
         )
     ]
@@ -143,6 +149,7 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
     panels: list[Lines] = []
     findings: list[str] = []
     drawn: list[str] = []
+    alike: list[str] = []
     for name in SHOWN:
         samples = {
             recording.id: values_of(graded[recording.id], name)
@@ -157,7 +164,8 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
         findings.append(f"{title} {_short(float(np.median(pooled)))}")
         low, high = np.quantile(pooled, (0.05, 0.95))
         if low == high:
-            continue  # a curve would be one step
+            alike.append(title)  # a curve would be one step
+            continue
         if len(samples) > MOST_CURVES:
             samples = {f"all {len(samples)} recordings": pooled}
         panels.append(_cumulative(samples, pooled, title=title))
@@ -178,6 +186,7 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
                 + (", and curves alike in all recordings" if several else "")
                 + ". Bad: a long tail on the other side"
                 + (", or one recording apart from the others." if several else ".")
+                + _alike_words(alike)
             ),
             alt="Cumulative distributions over units of "
             + ", ".join(panel.x_title for panel in panels)
@@ -186,6 +195,11 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
             columns=2,
         )
     ]
+
+
+def _alike_words(titles: Sequence[str]) -> str:
+    """Why measures are not shown that a reader may look for."""
+    return f" Not shown, as it is alike in all units: {', '.join(titles)}." if titles else ""
 
 
 def _short(value: float) -> str:

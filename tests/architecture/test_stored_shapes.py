@@ -28,7 +28,7 @@ def form(kind):
 @pytest.mark.parametrize(
     ("kind", "version", "known"),
     [
-        (Recording, RECORDING_VERSION, (2, "fdde8a9d5aa0")),
+        (Recording, RECORDING_VERSION, (3, "fdde8a9d5aa0")),
         (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
         (SpikeCounts, VIEW_VERSION, (2, "de8fdd47c087")),
         (ResponsePatterns, VIEW_VERSION, (2, "e970177d6fd1")),

@@ -117,6 +117,18 @@ def test_what_is_the_same_in_all_units_is_told_and_not_drawn(sorted_units):
     assert "Contamination (%) 0" in figure.finding
     assert "Contamination (%)" not in {panel.x_title for panel in figure.panels}
     assert "contamination" not in figure.caption
+    alike = "Not shown, as it is alike in all units: Contamination (%)"
+    assert alike in figure.caption
+    (table,) = unit_table([record], {"b": grades})
+    assert "Contamination (%)" not in table.columns
+    assert "Not shown, as it is alike in all units:" in table.caption
+    assert "Contamination (%)" in table.caption
+
+
+def test_what_was_not_assessed_is_not_called_alike(imaged):
+    record, grades = imaged
+    (table,) = unit_table([record], {"a": grades})
+    assert "Baseline lost (%)" not in table.caption
 
 
 def test_many_recordings_are_pooled(imaged):

@@ -135,7 +135,7 @@ def test_a_recording_that_cannot_be_read_is_told_with_its_line_and_class(project
     assert main(["check", "--configfile", str(path)]) == 3
     shown = capsys.readouterr().out
     assert "ERROR IN-F02 one/r1: a.nwb" in shown
-    assert "1 recordings cannot be read" in shown
+    assert "1 recording cannot be read" in shown
 
 
 def test_check_says_what_a_run_would_do(project, tmp_path, capsys):
@@ -146,7 +146,7 @@ def test_check_says_what_a_run_would_do(project, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "methods.connectome.n_restarts, methods.connectome.n_surrogates\n" in shown
     assert "Seed: 20240\n" in shown
-    assert "one: 1 recordings" in shown
+    assert "one: 1 recording" in shown
     assert "r1: calcium" in shown
     assert "r2: left out (moved too much)" in shown
     assert "connectome runs" in shown

@@ -79,19 +79,15 @@ def ingest() -> int:
     return 0
 
 
-def peak_mb() -> float:
-    """Most memory this process had; not inherited from the one that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
 def noted() -> dict[str, object]:
     """What was seen, with links followed."""
+    from pipeline.stages.run_context import peak_memory_mb
+
     return {
         "opened": sorted({os.path.realpath(path) for path in opened}),
         "written": sorted({os.path.realpath(path) for path in written}),
         "called": sorted(called),
-        "peak_mb": peak_mb(),
+        "peak_mb": peak_memory_mb(),
     }
 
 

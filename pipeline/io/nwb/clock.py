@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
+from pipeline.core.words import counted
 from pipeline.io.nwb.objects import NwbObject, child
 
 GAP = 1.5
@@ -112,11 +113,11 @@ def gap_notes(series: NwbObject, times: NDArray[np.float64]) -> tuple[Note, ...]
         return ()
     longest = int(gaps[steps[gaps].argmax()])
     lost = float((steps[gaps] - usual).sum())
-    count = "1 gap" if gaps.size == 1 else f"{gaps.size} gaps"
     text = (
-        f"{count} in the timestamps, {lost:.4g} s in all ({lost / (times[-1] - times[0]):.2g} of "
-        f"the recording); the longest lasts {steps[longest]:.4g} s, from {times[longest]:.6g} s on "
-        f"(index {longest}), where frames are {usual:.4g} s apart."
+        f"{counted(gaps.size, 'gap')} in the timestamps, {lost:.4g} s in all "
+        f"({lost / (times[-1] - times[0]):.2g} of the recording); the longest lasts "
+        f"{steps[longest]:.4g} s, from {times[longest]:.6g} s on (index {longest}), where frames "
+        f"are {usual:.4g} s apart."
     )
     return (Note(code="IN-C12", kind="warn", place=f"{series.path}/timestamps", text=text),)
 

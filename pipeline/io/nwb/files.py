@@ -60,7 +60,7 @@ def regular_file_size(path: Path) -> int:
     if state.st_size == 0:
         raise DataError(
             code="IN-F02",
-            found="the file is empty (0 bytes); was the transfer incomplete?",
+            found="the file is empty (0 bytes), as after a transfer that was incomplete",
             fix="copy the file again",
         )
     if not os.access(path, os.R_OK):

@@ -318,15 +318,30 @@ def _series_entry(best: tuple[Candidate, ...]) -> str:
 
 
 def _trial_table(intervals: tuple[TableOffer, ...]) -> TableOffer | None:
+    """``trials``, else a table that says what was shown, else the one with the most rows.
+
+    Epochs of several kinds say more than intervals of one kind, such as what the animal did.
+    """
     by_name = {table.name: table for table in intervals if table.n_rows}
     if "trials" in by_name:
         return by_name["trials"]
-    custom = [
+    others = [
         table
         for name, table in by_name.items()
-        if name not in ("epochs", "invalid_times") and table.path.startswith("/intervals/")
+        if name != "invalid_times" and table.path.startswith("/intervals/")
     ]
-    return max(custom, key=lambda table: table.n_rows, default=None)
+    custom = [table for table in others if table.name != "epochs"]
+    telling = [table for table in custom if _condition_column(table)]
+    epochs = [
+        table
+        for table in others
+        if table.name == "epochs" and any(column.n_distinct > 1 for column in _labels(table))
+    ]
+    return max(telling or epochs or custom, key=lambda table: table.n_rows, default=None)
+
+
+def _labels(table: TableOffer) -> list[ColumnOffer]:
+    return [column for column in table.columns if column.is_text]
 
 
 def _condition_column(table: TableOffer) -> str:

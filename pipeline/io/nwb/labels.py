@@ -20,7 +20,7 @@ def is_blank(label: str) -> bool:
     return label.strip().lower() in NOTHING
 
 
-def counted(labels: Sequence[str]) -> str:
+def with_counts(labels: Sequence[str]) -> str:
     """Labels with how often each stands, as they are written, in order of the alphabet."""
     counts = sorted(Counter(labels).items())
     listed = ", ".join(f"{label!r} {count}" for label, count in counts[:MAX_LISTED])

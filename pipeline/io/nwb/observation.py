@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import DataError
 from pipeline.core.intervals import union
 from pipeline.core.notes import Note
+from pipeline.core.words import for_number
 from pipeline.io.nwb.objects import NwbObject, child
 from pipeline.io.nwb.tables import ragged_ends
 from pipeline.io.nwb.values import is_numeric, read_all
@@ -57,7 +58,8 @@ def told_intervals(table: NwbObject, *, n_units: int) -> tuple[Ragged | None, tu
         raise DataError(
             code="IN-S14",
             place=data.name,
-            found=f"{bad.size} of {len(stretches)} observed intervals stop before they start "
+            found=f"{bad.size} of {len(stretches)} observed intervals "
+            f"{for_number(bad.size, '[stops before it starts|stop before they start]')} "
             f"or are not numbers, the first in row {bad[0]}",
             fix="correct start and stop of these intervals",
         )
@@ -101,12 +103,14 @@ def _in_order(
     whole = [one if len(one) else everybody for one in joined]
     notes: tuple[Note, ...] = ()
     if n_lost:
-        text = f"{n_lost} of {len(stretches)} observed intervals overlap and were joined."
+        verbs = for_number(n_lost, "[overlaps and was|overlap and were]")
+        text = f"{n_lost} of {len(stretches)} observed intervals {verbs} joined."
         notes += (Note(code="IN-S14", kind="repair", place=place, text=text),)
     if n_untold:
         text = (
-            f"{n_untold} of {len(joined)} units have no observed interval; the intervals of all "
-            "others were taken for them."
+            f"{n_untold} of {len(joined)} units {for_number(n_untold, '[has|have]')} no observed "
+            f"interval; the intervals of all others were taken for "
+            f"{for_number(n_untold, '[it|them]')}."
         )
         notes += (Note(code="IN-S16", kind="info", place=place, text=text),)
     lengths = np.array([len(one) for one in whole])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
+from pipeline.core.words import counted
 from pipeline.io.nwb.objects import (
     NwbObject,
     Survey,
@@ -83,8 +84,8 @@ def roi_table(
         raise DataError(
             code="IN-C20",
             place=rois.name,
-            found=f"{outside.size} rois are out of range: index {rows[outside[0]]} at position "
-            f"{outside[0]}, but {table.path} has {n_rows} rows",
+            found=f"{counted(outside.size, 'reference')} out of range: index {rows[outside[0]]} at "
+            f"position {outside[0]}, but {table.path} has {n_rows} rows",
             fix="write the series again with references to existing rows",
         )
     return table, rows, ()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
+from pipeline.core.words import for_number
 from pipeline.io.nwb.values import check_streamed, read_piece, scaling
 
 RATIO_TO_MEAN = 0.1
@@ -156,8 +157,8 @@ class Samples:
         if n_missing:
             text = (
                 f"{n_missing} of {total} samples in {np.count_nonzero(missing)} of {n_units} units "
-                f"are not finite ({n_missing - n_infinite} NaN, {n_infinite} infinite); they are "
-                "marked as missing."
+                f"{for_number(n_missing, '[is|are]')} not finite ({n_missing - n_infinite} NaN, "
+                f"{n_infinite} infinite) and marked as missing."
             )
             notes += (Note(code="IN-C04", kind="repair", place=data.name, text=text),)
         return notes + self._ratio_note(signal)

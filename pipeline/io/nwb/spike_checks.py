@@ -11,6 +11,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.intervals import count_inside, inside
 from pipeline.core.notes import Note
 from pipeline.core.recording import SpikeTrains
+from pipeline.core.words import for_number
 
 MAX_DUPLICATES = 0.001
 """Share of a unit's spikes that may stand twice."""
@@ -157,8 +158,8 @@ def _silent(trains: SpikeTrains, *, ids: Sequence[str], place: str) -> tuple[Not
     if not silent.size:
         return ()
     text = (
-        f"{silent.size} of {trains.n_units} units have no spikes "
-        f"({_named([ids[unit] for unit in silent.tolist()])})."
+        f"{silent.size} of {trains.n_units} units {for_number(silent.size, '[has|have]')} no "
+        f"spikes ({_named([ids[unit] for unit in silent.tolist()])})."
     )
     return (Note(code="IN-S03", kind="warn", place=place, text=text),)
 
@@ -168,7 +169,8 @@ def _negative(trains: SpikeTrains, *, place: str) -> tuple[Note, ...]:
     if not any(counts):
         return ()
     text = (
-        f"{sum(counts)} of {trains.times.size} spike times are negative; the least is "
+        f"{sum(counts)} of {trains.times.size} spike times "
+        f"{for_number(sum(counts), '[is|are]')} negative; the least is "
         f"{trains.times.min():.6g} s."
     )
     return (Note(code="IN-S05", kind="warn", place=place, text=text),)
@@ -184,9 +186,10 @@ def _outside(trains: SpikeTrains, *, place: str) -> tuple[Note, ...]:
             first = min(first, float(own[np.argmin(inside(own, observed))]))
     if not n_outside:
         return ()
+    begin, end = trains.observed[0, 0], trains.observed[-1, 1]
     text = (
-        f"{n_outside} of {trains.times.size} spikes lie outside the observed intervals; the first "
-        f"at {first:.6g} s."
+        f"{n_outside} of {trains.times.size} spikes {for_number(n_outside, '[lies|lie]')} outside "
+        f"the observed intervals ({begin:.6g} s to {end:.6g} s); the first at {first:.6g} s."
     )
     return (Note(code="IN-S07", kind="warn", place=place, text=text),)
 

@@ -11,6 +11,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.intervals import union
 from pipeline.core.notes import Note
 from pipeline.core.recording import SpikeTrains, steps_back
+from pipeline.core.words import counted, for_number
 from pipeline.io.nwb.electrodes import electrode_regions
 from pipeline.io.nwb.objects import NwbObject, Survey, child
 from pipeline.io.nwb.observation import Ragged, guessed_interval, shared, told_intervals
@@ -136,8 +137,8 @@ def _spike_times(
         raise DataError(
             code="IN-S09",
             place=place,
-            found=f"{bad.size} of {times.size} spike times are NaN or infinite, in {units.size} "
-            f"units, the first in row {units[0]}",
+            found=f"{bad.size} of {times.size} spike times {for_number(bad.size, '[is|are]')} NaN "
+            f"or infinite, in {counted(units.size, 'unit')}, the first in row {units[0]}",
             fix="leave these spikes out or correct their times",
         )
     return times, starts, data
@@ -156,7 +157,7 @@ def _sort(
     named = ", ".join(ids[unit] for unit in mixed[:5])
     text = (
         f"Spike times of {len(mixed)} of {len(ids)} units were not in ascending order and were "
-        f"sorted (units {named}{', ...' if len(mixed) > 5 else ''})."
+        f"sorted ({for_number(len(mixed), 'unit[|s]')} {named}{', ...' if len(mixed) > 5 else ''})."
     )
     return (Note(code="IN-S06", kind="repair", place=place, text=text),)
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
-from pipeline.io.nwb.labels import counted
+from pipeline.core.words import for_number
+from pipeline.io.nwb.labels import with_counts
 
 Kind = Literal["info", "warn"]
 
@@ -73,16 +74,19 @@ def placed_trials(
     outside = list(trials["condition"][~met])
     if outside and told:
         text = (
-            f"{len(outside)} of {met.size} trials lie outside the recording ({span}) and were left "
-            f"out; by condition: {counted(outside)}."
+            f"{len(outside)} of {met.size} trials "
+            f"{for_number(len(outside), '[lies|lie]')} outside the recording ({span}) and "
+            f"{for_number(len(outside), '[was|were]')} left out; by condition: "
+            f"{with_counts(outside)}."
         )
         notes += (Note(code="IN-T05", kind="repair", place=place, text=text),)
         trials, times = trials[met].reset_index(drop=True), times[met]
     elif outside:
         text = (
-            f"{len(outside)} of {met.size} trials lie where no unit fires, outside {span}; the "
-            "file does not say when units were observed, so they are kept. By condition: "
-            f"{counted(outside)}."
+            f"{len(outside)} of {met.size} trials {for_number(len(outside), '[lies|lie]')} where "
+            f"no unit fires, outside {span}; the file does not say when units were observed, so "
+            f"{for_number(len(outside), '[it is|they are]')} kept. By condition: "
+            f"{with_counts(outside)}."
         )
         notes += (Note(code="IN-T05", kind="warn", place=place, text=text),)
     if told:
@@ -130,8 +134,8 @@ def _partly(
     if not rows.size:
         return ()
     text = (
-        f"{rows.size} of {len(times)} trials lie partly outside what was recorded "
-        f"({_rows(rows)}); they are kept."
+        f"{rows.size} of {len(times)} trials {for_number(rows.size, '[lies|lie]')} partly outside "
+        f"what was recorded ({_rows(rows)}); {for_number(rows.size, '[it is|they are]')} kept."
     )
     return (Note(code="IN-T05", kind="warn", place=place, text=text),)
 
@@ -161,7 +165,8 @@ def _overlaps(trials: pd.DataFrame, *, place: str) -> tuple[Note, ...]:
     if not rows.size:
         return ()
     text = (
-        f"{rows.size} of {len(trials)} trials begin before another one stops ({_rows(rows)}): "
+        f"{rows.size} of {len(trials)} trials {for_number(rows.size, '[begins|begin]')} before "
+        f"another one stops ({_rows(rows)}): "
         f"trials overlap by up to {shared.max():.4g} s."
     )
     return (Note(code="IN-T06", kind="warn", place=place, text=text),)
@@ -175,7 +180,7 @@ def _repeats(conditions: Sequence[str], *, place: str) -> tuple[Note, ...]:
     kind: Kind = "warn" if least < max(MIN_REPEATS, most / 2) else "info"
     text = (
         f"Unequal repeats: {least} to {most} trials per condition. Conditions and trials: "
-        f"{counted(conditions)}."
+        f"{with_counts(conditions)}."
     )
     if least < MIN_REPEATS:
         text += (
@@ -201,4 +206,5 @@ def _durations(trials: pd.DataFrame, *, place: str) -> tuple[Note, ...]:
 
 def _rows(rows: NDArray[np.intp]) -> str:
     listed = ", ".join(map(str, sorted(rows.tolist())[:10]))
-    return f"rows {listed}{', ...' if rows.size > 10 else ''}"
+    more = f", and {rows.size - 10} more" if rows.size > 10 else ""
+    return f"{for_number(rows.size, 'row[|s]')} {listed}{more}"

@@ -12,8 +12,9 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import EPOCH_COLUMNS, TRIAL_COLUMNS
+from pipeline.core.words import counted, for_number
 from pipeline.io.nwb.interval_series import interval_table
-from pipeline.io.nwb.labels import counted, oddities
+from pipeline.io.nwb.labels import oddities, with_counts
 from pipeline.io.nwb.objects import NwbObject, Survey
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.series import stimulus_objects
@@ -163,7 +164,9 @@ def _interval_table(
     known = np.isfinite(start) & np.isfinite(stop)
     notes: tuple[Note, ...] = ()
     if not known.all():
-        text = f"{int((~known).sum())} of {known.size} intervals have no time and were left out."
+        n_lost = int((~known).sum())
+        verbs = for_number(n_lost, "[has no time and was|have no time and were]")
+        text = f"{n_lost} of {known.size} intervals {verbs} left out."
         notes += (Note(code="IN-T13", kind="repair", place=item.path, text=text),)
         table = table[known].reset_index(drop=True)
     return table, notes + _backward(item, table, needed=needed)
@@ -185,7 +188,11 @@ def _backward(item: NwbObject, table: pd.DataFrame, *, needed: bool) -> tuple[No
     if not rows.size:
         return ()
     listed = ", ".join(map(str, rows[:10])) + (", ..." if rows.size > 10 else "")
-    found = f"{rows.size} of {len(table)} intervals stop before they start (rows {listed})"
+    found = (
+        f"{rows.size} of {len(table)} intervals "
+        f"{for_number(rows.size, '[stops before it starts|stop before they start]')} "
+        f"({for_number(rows.size, 'row[|s]')} {listed})"
+    )
     if not needed:
         place = f"{item.path}/stop_time"
         return (Note(code="IN-T03", kind="warn", place=place, text=f"{found}."),)
@@ -214,7 +221,7 @@ def _trials(
     for name, labels in zip(names, parts, strict=True):
         notes += _label_notes(table[name], labels, place=f"{place}/{name}")
     condition = ["+".join(words) for words in zip(*parts, strict=True)] or [chosen] * len(table)
-    if not options.condition and found not in ("", "condition"):
+    if len(table) and not options.condition and found not in ("", "condition"):
         text = (
             f"Column '{found}' was taken as the condition; column 'condition' of the sheet decides."
         )
@@ -239,7 +246,7 @@ def _label_notes(
         return ()
     text = (
         f"Stimulus labels: {odd}. Only blanks around a label are taken away; all trials are kept. "
-        f"Labels and counts: {counted(written)}."
+        f"Labels and counts: {with_counts(written)}."
     )
     return (Note(code="IN-T08", kind="warn", place=place, text=text),)
 
@@ -277,7 +284,7 @@ def missing_trials(contents: Survey, intervals: Intervals, *, kind: str) -> tupl
     stimuli = [item.path for item in stimulus_objects(contents)]
     others = {name: table for name, table in intervals.tables.items() if len(table)}
     listed = "; ".join(
-        f"{name} ({len(table)} rows; columns: {columns_in_words(table)})"
+        f"{name} ({counted(len(table), 'row')}; columns: {columns_in_words(table)})"
         for name, table in others.items()
     )
     empty = bool(intervals.trials_place)

@@ -11,8 +11,9 @@ import pandas as pd
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import UNIT_COLUMNS
+from pipeline.core.words import counted, for_number
 from pipeline.io.nwb.accepted import accepted_units
-from pipeline.io.nwb.labels import counted, names_region, oddities, told_region
+from pipeline.io.nwb.labels import names_region, oddities, told_region, with_counts
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.tables import as_label, is_text_column
 
@@ -106,8 +107,8 @@ def _unique_ids(ids: Sequence[str], *, place: str) -> tuple[list[str], tuple[Not
         return list(ids), ()
     repeated = sorted(one for one, count in counts.items() if count > 1)
     text = (
-        f"Duplicate ids: {len(repeated)} ({', '.join(repeated[:5])}); later units with such an id "
-        "are called id#2 and so on."
+        f"Duplicate ids: {_twice(repeated, 'id')}; later units with such an id are called id#2 and "
+        "so on."
     )
     return _numbered(ids), (Note(code="IN-S12", kind="warn", place=f"{place}/id", text=text),)
 
@@ -138,7 +139,7 @@ def _regions(
     regions = [told_region(label) for label in labels]
     text = (
         f"The column describes places in words; the regions named there were taken: "
-        f"{counted(regions)}."
+        f"{with_counts(regions)}."
     )
     note = Note(code="IN-S17", kind="info", place=place, text=text)
     return regions, (note, *_region_notes(regions, place=place))
@@ -150,9 +151,16 @@ def _region_notes(labels: Sequence[str], *, place: str) -> tuple[Note, ...]:
         return ()
     text = (
         f"Region labels: {odd}. Only blanks around a label are taken away; labels are not made "
-        f"one. Labels and counts: {counted(labels)}."
+        f"one. Labels and counts: {with_counts(labels)}."
     )
     return (Note(code="IN-S13", kind="warn", place=place, text=text),)
+
+
+def _twice(names: Sequence[str], noun: str) -> str:
+    """How many names stand twice or more, and the first of them."""
+    listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    verb = for_number(len(names), "[stands|stand]")
+    return f"{counted(len(names), noun)} {verb} twice or more ({listed})"
 
 
 def _identities(
@@ -174,8 +182,8 @@ def _identities(
     if not twice:
         return names, certain, ()
     text = (
-        f"Duplicate names: {len(twice)} stand twice or more ({', '.join(twice[:5])}); later ones "
-        "are called name#2 and so on, and none of these units counts as identified for certain."
+        f"Duplicate names: {_twice(twice, 'name')}; later ones are called name#2 and so on, and "
+        "none of these units counts as identified for certain."
     )
     note = Note(code="IN-C23", kind="repair", place=f"{place}/{options.identity}", text=text)
     return _numbered(names), certain, (note,)
@@ -191,9 +199,8 @@ def _unused_names(columns: pd.DataFrame, *, place: str) -> tuple[Note, ...]:
     if not twice or 2 * len(twice) > len(counts):  # rather kinds than names
         return ()
     text = (
-        f"Duplicate names: {len(twice)} stand twice or more in column '{source}' "
-        f"({', '.join(twice[:5])}); it is not used, as column 'identity' of the sheet does not "
-        "name it."
+        f"Duplicate names: {_twice(twice, 'name')} in column '{source}'; it is not used, as "
+        "column 'identity' of the sheet does not name it."
     )
     return (Note(code="IN-C23", kind="warn", place=f"{place}/{source}", text=text),)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.arrays import pieces
 from pipeline.core.errors import DataError
+from pipeline.core.words import counted
 from pipeline.io.nwb.objects import child
 from pipeline.io.nwb.open import one_line
 
@@ -58,17 +59,17 @@ def check_streamed(dataset: h5py.Dataset, *, max_gb: float | None) -> None:
         Most bytes that its entries may have, in 10^9; no limit where None.
     """
     declared = dataset.size * dataset.dtype.itemsize
-    stored = max(1, int(dataset.id.get_storage_size()))
+    stored = int(dataset.id.get_storage_size())
     chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     fix = "check the shape of the data; export a shorter stretch or fewer units"
     code = "IN-F20"
     if max_gb is not None and declared > max_gb * 1e9:
         found = f"the size declared is {declared / 1e9:.4g} GB; the limit is {max_gb:.4g} GB"
         fix += ", or raise 'prepare: {limits: {max_series_gb: ...}}'"
-    elif declared > BOMB_FROM_BYTES and declared / stored > MAX_RATIO:
+    elif declared > BOMB_FROM_BYTES and declared > MAX_RATIO * stored:
         found = (
-            f"the size declared, {declared / 2**30:.1f} GiB, is {declared / stored:.0f} times what "
-            "is stored"
+            f"{declared / 2**30:.1f} GiB are declared, and {stored / 2**20:.3g} MiB of bytes are "
+            "stored"
         )
     elif chunk > MAX_CHUNK_BYTES:
         code = "IN-F21"
@@ -244,7 +245,7 @@ def checked_timestamps(timestamps: h5py.Dataset) -> NDArray[np.float64]:
             code="IN-C11",
             place=timestamps.name,
             found=f"timestamps are not increasing: a step of {steps[at - 1]:.6g} s at index {at} "
-            f"({back.size} such steps)",
+            f"({counted(back.size, 'such step')})",
             fix="split the recording there or correct the clock, or name another series in the "
             "sheet (column series)",
         )

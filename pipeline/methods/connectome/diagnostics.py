@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.core.parts import Check
 from pipeline.core.views import TraceEnsemble
+from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.block_model import NO_STRUCTURE_NATS
 from pipeline.methods.connectome.communities import named
 from pipeline.methods.connectome.config import ConnectomeConfig
@@ -115,7 +116,7 @@ def _enough_surrogates(result: ConnectomeResult) -> Check:
     return Check(
         name="Surrogates for a verdict",
         status="pass" if enough else "warn",
-        value=f"{m} surrogates",
+        value=counted(m, "surrogate"),
         threshold=f">= {FOR_A_CLAIM}",
         meaning=(
             f"{len(TESTED)} statistics are compared with data whose units were shifted in time "
@@ -123,8 +124,9 @@ def _enough_surrogates(result: ConnectomeResult) -> Check:
             + (
                 ""
                 if enough
-                else f" {m} surrogates allow p = {1 / (1 + m):.2g} at best, so what lies above "
-                "them is a first look and no finding."
+                else f" {counted(m, 'surrogate')} {for_number(m, '[allows|allow]')} p = "
+                f"{1 / (1 + m):.2g} at best, so what lies above "
+                f"{for_number(m, '[it|them]')} is a first look and no finding."
             )
         ),
         advice="" if enough else f"Set methods.connectome.n_surrogates to {FOR_A_CLAIM} or more.",
@@ -206,7 +208,7 @@ def _converged(result: ConnectomeResult, config: ConnectomeConfig) -> Check:
     return Check(
         name="Convergence",
         status="pass" if best else "warn",
-        value=f"{n_converged} of {result.restart.size} restarts",
+        value=f"{n_converged} of {counted(result.restart.size, 'restart')}",
         threshold=f"the best one, within {config.max_iterations} iterations",
         meaning=(
             f"A fit has converged when five iterations lower its relative error by less than "

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.views import TraceEnsemble
+from pipeline.core.words import counted
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
 from pipeline.methods.connectome.recovery import recovery
@@ -98,7 +99,7 @@ def _components(result: ConnectomeResult) -> Figure:
         f"{result.unit.size} units"
         + (
             f"; {n_supported} of them matter more than the largest component of at least 95 % of "
-            f"{result.surrogate.size} surrogates{first_look}."
+            f"{counted(result.surrogate.size, 'surrogate')}{first_look}."
             if tested
             else "."
         )
@@ -174,13 +175,13 @@ def _surrogates(result: ConnectomeResult) -> Figure:
             f"{compare(result)['explained'].said()}."
         ),
         caption=(
-            f"Each bar is one of {result.surrogate.size} surrogates, sorted: every unit's "
-            "activity was shifted in time by itself in every recording and everything was "
+            f"Each bar is one of {counted(result.surrogate.size, 'surrogate')}, sorted: every "
+            "unit's activity was shifted in time by itself in every recording and everything was "
             "fitted again from one random start, communities included. Dashed: the median over "
-            f"{result.restart.size} restarts of the data. Good: the dashed line lies above all "
-            "bars. Bad: it lies among them; then the statistic follows from the activity of "
-            "single units. Shifted data have communities too: their number has no good side, and "
-            "only the strength inside them counts."
+            f"{counted(result.restart.size, 'restart')} of the data. Good: the dashed line lies "
+            "above all bars. Bad: it lies among them; then the statistic follows from the activity "
+            "of single units. Shifted data have communities too: their number has no good side, "
+            "and only the strength inside them counts."
         ),
         alt=f"{len(comparisons)} bar charts of surrogate values with the data's value as a line.",
         panels=tuple(_surrogate_bars(one) for one in comparisons),

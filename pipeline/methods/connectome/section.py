@@ -13,6 +13,7 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import unit_names
@@ -79,7 +80,8 @@ def _sentence(result: ConnectomeResult) -> str:
     }[repeats.verdict]
     tested = "" if repeats.verdict == "untested" else f": {repeats.said()}"
     return (
-        f"{result.rank} components of {result.unit.size} units explain "
+        f"{counted(result.rank, 'component')} of {result.unit.size} units "
+        f"{for_number(result.rank, '[explains|explain]')} "
         f"{100 * result.explained:.0f} % of their time-varying affinities "
         f"({100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
         f"per recording). Their pair patterns agree across {across} with a cosine of "
@@ -90,7 +92,7 @@ def _sentence(result: ConnectomeResult) -> str:
 def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
     """Data, affinity and alignment in words."""
     n = result.recording.size
-    recordings = "1 recording" if n == 1 else f"{n} recordings"
+    recordings = counted(n, "recording")
     if result.alignment == "by_epoch":
         time = (
             "All recordings have the same epochs, so these were cut out and laid side by side; a "
@@ -146,7 +148,8 @@ def _reproducibility_words(result: ConnectomeResult) -> str:
         ""
         if m >= FOR_A_CLAIM
         else (
-            f" {m} surrogates allow p = {1 / (1 + m):.2g} at best and are a first look; use "
+            f" {counted(m, 'surrogate')} {for_number(m, '[allows|allow]')} p = {1 / (1 + m):.2g} "
+            f"at best and {for_number(m, '[is|are]')} a first look; use "
             f"{FOR_A_CLAIM} or more for a claim, which needs p <= {SHARED_LEVEL:.4g}, as "
             f"{len(TESTED)} statistics are compared."
         )
@@ -182,8 +185,9 @@ def _communities_words(result: ConnectomeResult, config: ConnectomeConfig) -> st
     m = result.surrogate.size
     number, strength = found["communities"], found["concentration"]
     against = (
-        f"In {number.n_as_large} of {m} surrogates components have as many communities as here "
-        f"(mean {number.observed:.1f}), in {strength.n_as_large} as much strength inside them."
+        f"In {number.n_as_large} of {counted(m, 'surrogate')} components have as many communities "
+        f"as here (mean {number.observed:.1f}), in {strength.n_as_large} as much strength inside "
+        "them."
         if m
         else "They were not compared with surrogates."
     )
@@ -272,12 +276,13 @@ def _components_table(result: ConnectomeResult) -> Table:
         title="Components",
         caption=(
             "'Above surrogates': the loss is larger than that of the most important component "
-            f"in at least 95 % of {result.surrogate.size} surrogates (from {FOR_A_CLAIM} on more "
-            "than a first look); being of the best restart favours components a little. "
-            "Reproducibility as in the text below; it needs the comparison with surrogates to mean "
-            "anything. 'No groups': one group describes the component as well. 'Strength inside "
-            "them': share of the pair strengths inside communities less their share of pairs. "
-            "Agreements are adjusted Rand indices (1 the same, 0 as by chance)."
+            f"in at least 95 % of {counted(result.surrogate.size, 'surrogate')} (from "
+            f"{FOR_A_CLAIM} on more than a first look); being of the best restart favours "
+            "components a little. Reproducibility as in the text below; it needs the comparison "
+            "with surrogates to mean anything. 'No groups': one group describes the component as "
+            "well. 'Strength inside them': share of the pair strengths inside communities less "
+            "their share of pairs. Agreements are adjusted Rand indices (1 the same, 0 as by "
+            "chance)."
         ),
         columns=columns,
     )

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.words import counted
 from pipeline.methods.connectome.result import ConnectomeResult
 
 FOR_A_CLAIM = 199
@@ -67,8 +68,8 @@ class Comparison:
         if not np.isfinite(self.p_value):
             return "not tested"
         return (
-            f"p = {self.p_value:.3g} ({self.n_as_large} of {self.surrogates.size} surrogates "
-            "as large)"
+            f"p = {self.p_value:.3g} ({self.n_as_large} of "
+            f"{counted(self.surrogates.size, 'surrogate')} as large)"
         )
 
 

@@ -14,6 +14,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.quality import Cell, Grades
 from pipeline.core.recording import Recording, SampledActivity
+from pipeline.core.words import for_number
 from pipeline.prepare.config import QualityConfig
 from pipeline.prepare.quality.measured import Measured
 from pipeline.prepare.quality.spikes import measure_spikes
@@ -41,31 +42,37 @@ DOUBTS: Mapping[str, Doubt] = {
         "cut off at the top",
         "IN-C19",
         "warn",
-        "have 1 % or more of their samples at the maximum and look saturated",
+        "[has|have] 1 % or more of [its|their] samples at the maximum and [looks|look] saturated",
     ),
     "bleached": Doubt(
-        "bleaching", "IN-C40", "warn", "lose 30 % or more of their baseline, as when dye bleaches"
+        "bleaching",
+        "IN-C40",
+        "warn",
+        "[loses|lose] 30 % or more of [its|their] baseline, as when dye bleaches",
     ),
     "drifted": Doubt(
         "slow drift",
         "IN-C41",
         "info",
-        "change steadily by more than 60 % of their range; what they share may be drift",
+        "[changes|change] steadily by more than 60 % of [its|their] range; what [it shares|they "
+        "share] may be drift",
     ),
-    "quiet": Doubt("no activity above the noise", "IN-C42", "info", "hold nothing but noise"),
+    "quiet": Doubt(
+        "no activity above the noise", "IN-C42", "info", "[holds|hold] nothing but noise"
+    ),
     "contaminated": Doubt(
         "spikes of other neurons",
         "IN-S18",
         "warn",
-        "have more spikes within 1.5 ms than 10 % of foreign spikes would explain; they are "
-        "probably several neurons each",
+        "[has|have] more spikes within 1.5 ms than 10 % of foreign spikes would explain; [it "
+        "is|they are] probably several neurons[| each]",
     ),
     "changed": Doubt(
         "rate changes nine-fold",
         "IN-S19",
         "info",
-        "change their rate at least nine-fold from the first to the last third of the recording; "
-        "they may have drifted out of reach",
+        "[changes its|change their] rate at least nine-fold from the first to the last third of "
+        "the recording; [it|they] may have drifted out of reach",
     ),
     "repeated": Doubt("spikes at the same time", "", "warn", ""),
 }
@@ -170,16 +177,20 @@ def _notes(
         if not units.any():
             return ()
         which = _listed([ids[unit] for unit in np.flatnonzero(units).tolist()])
-        text = f"{units.sum()} of {units.size} units {text} ({which})."
+        number = int(units.sum())
+        text = f"{number} of {units.size} units {for_number(number, text)} ({which})."
         return (Note(code=code, kind=kind, place=place, text=text),)
 
     notes: tuple[Note, ...] = ()
     if "missing" in measured.numbers:
         missing = measured.numbers["missing"] > config.max_missing
-        text = f"miss more than {config.max_missing:.0%} of their samples and are not used"
+        text = (
+            f"[misses|miss] more than {config.max_missing:.0%} of [its|their] samples and [is|are] "
+            "not used"
+        )
         notes += note("IN-C03", "repair", missing | measured.findings["empty"], text)
         constant = measured.findings["constant"] & ~missing
-        notes += note("IN-C06", "repair", constant, "are constant and are not used")
+        notes += note("IN-C06", "repair", constant, "[is|are] constant and [is|are] not used")
     for name, doubt in DOUBTS.items():
         if doubt.code and name in measured.findings:
             notes += note(doubt.code, doubt.kind, measured.findings[name], doubt.text)

@@ -430,7 +430,7 @@ def test_a_size_far_above_what_is_stored_is_refused(path):
         file.create_dataset(f"{DFF}/data", shape=(2**27, N_CELLS), dtype="f4", chunks=(2**16, 4))
     error = refusal_of(path)
     assert error.code == "IN-F20"
-    assert "times what is stored" in error.found
+    assert "GiB are declared, and " in error.found
 
 
 def test_a_filter_nobody_has_is_refused_by_its_number(path):

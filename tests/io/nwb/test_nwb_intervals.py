@@ -155,7 +155,7 @@ def test_trials_without_a_time_are_left_out_and_told(path):
     rows = [(0.0, 1.0, {"tone": 1}), (np.nan, 2.0, {"tone": 2}), (2.0, 3.0, {"tone": 3})]
     recording, notes = read(probe_file(path, trials=rows))
     assert recording.trials["tone"].tolist() == [1, 3]
-    assert "1 of 3 intervals have no time" in texts(notes, "repair")
+    assert "1 of 3 intervals has no time and was left out" in texts(notes, "repair")
     assert "IN-T13" in texts(notes, "repair")
 
 
@@ -170,7 +170,7 @@ def test_trials_that_stop_before_they_start_are_refused_with_their_rows(path):
 def test_a_fault_in_a_table_nobody_asked_for_is_only_told(path):
     recording, notes = read(session(path, custom={"licks": [(2.0, 1.0)]}))
     assert len(recording.intervals["licks"]) == 1
-    assert "stop before they start" in texts(notes, "warn")
+    assert "1 of 1 intervals stops before it starts (row 0)" in texts(notes, "warn")
     assert "IN-T03" in texts(notes, "warn")
 
 
@@ -298,7 +298,7 @@ def test_marks_without_a_partner_are_left_out_and_told(path):
 def test_a_recording_without_trials_says_what_there_is_instead(path):
     _, notes = read(session(path, custom={"licks": [(1.0, 2.0)]}))
     assert "IN-T01" in texts(notes, "info")
-    assert "licks (1 rows; columns: none but the times)" in texts(notes, "info")
+    assert "licks (1 row; columns: none but the times)" in texts(notes, "info")
     warned = texts(read(session(path))[1], "warn")
     assert "IN-T01" in warned
     assert "Tables of intervals: none. Stimuli: none." in warned

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.io.nwb.labels import counted, is_blank, oddities, told_region
+from pipeline.io.nwb.labels import is_blank, oddities, told_region, with_counts
 from pipeline.io.nwb.tables import as_label
 from tests.support.nwb_factory import new_session, probe_file, read, save, texts
 
@@ -36,8 +36,8 @@ def test_signs_of_numbers_are_no_fillers():
 
 
 def test_labels_are_listed_with_their_counts():
-    assert counted(["b", "a", "b"]) == "'a' 1, 'b' 2"
-    assert counted([str(number) for number in range(30)]).endswith("... (30 labels)")
+    assert with_counts(["b", "a", "b"]) == "'a' 1, 'b' 2"
+    assert with_counts([str(number) for number in range(30)]).endswith("... (30 labels)")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_overlapping_stretches_of_a_unit_are_joined_and_told(path):
     np.testing.assert_array_equal(recording.activity.observed_of(0), [[0, 8]])
     assert recording.activity.unit_observed is None
     assert "IN-S14" in texts(notes, "repair")
-    assert "1 of 4 observed intervals overlap" in texts(notes, "repair")
+    assert "1 of 4 observed intervals overlaps and was joined" in texts(notes, "repair")
 
 
 def test_a_unit_without_stretches_takes_those_of_the_others_and_says_so(path):
@@ -79,7 +79,7 @@ def test_a_unit_without_stretches_takes_those_of_the_others_and_says_so(path):
         replace_values(file, "/units/obs_intervals_index", np.array([1, 1, 2], dtype="u1"))
     recording, notes = read(path)
     np.testing.assert_array_equal(recording.activity.observed_of(1), [[0, 8]])
-    assert "1 of 3 units have no observed interval" in texts(notes, "info")
+    assert "1 of 3 units has no observed interval" in texts(notes, "info")
 
 
 @pytest.mark.parametrize(
@@ -144,4 +144,4 @@ def test_strays_are_told_although_the_file_tells_no_stretches(path):
     recording, notes = read(probe_file(path, spikes, observed=None))
     assert recording.activity.span_s[1] < 9
     assert "IN-S07" in texts(notes, "warn")
-    assert "1 of 137 spikes lie outside" in texts(notes, "warn")
+    assert "1 of 137 spikes lies outside" in texts(notes, "warn")

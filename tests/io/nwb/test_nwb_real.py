@@ -178,10 +178,18 @@ def test_silent_units_are_the_only_ones_graded_bad():
         assert reasons <= {"no spikes"}
 
 
-@pytest.mark.parametrize("name", ["w2022-07-26-31", "s719161530", "t00", "c000-117", "f20151104-1"])
+@pytest.mark.parametrize(
+    "name",
+    ["w2022-07-26-31", "s719161530", "t00", "c000-117", "f20151104-1"],
+)
 def test_the_proposed_sheet_line_reads_what_the_sheet_reads(name):
     row = sheet()[name]
     contents = inspect_file(DATA / row["nwb"])
     for column in ("activity", "intervals", "condition", "region", "identity"):
         assert contents.suggestion[column] == (row[column] or "")
     assert describe(contents, experiment="e", recording=name).count("\t") == 20
+
+
+def test_epochs_of_two_kinds_are_proposed_before_reversals_of_one():
+    suggestion = inspect_file(DATA / sheet()["w2022-01-16-01"]["nwb"]).suggestion
+    assert (suggestion["intervals"], suggestion["condition"]) == ("epochs", "tags")

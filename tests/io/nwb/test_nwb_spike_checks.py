@@ -133,7 +133,7 @@ def test_silent_units_are_told_by_name(path):
     spikes = (*theta_and_flashes()[:2], np.empty(0))
     _, notes = read(probe_file(path, spikes))
     assert "IN-S03" in texts(notes, "warn")
-    assert "1 of 3 units have no spikes (unit 2)" in texts(notes, "warn")
+    assert "1 of 3 units has no spikes (unit 2)" in texts(notes, "warn")
 
 
 def test_spikes_that_stand_twice_are_kept_and_told(path):

@@ -63,7 +63,7 @@ def test_trials_outside_are_left_out_and_counted_by_condition():
 def test_trials_where_nothing_fires_are_kept_and_told_when_nobody_knows():
     trials, notes = placed(rows((0, 1), (2, 3), (12, 13)), told=False)
     assert len(trials) == 3
-    assert "1 of 3 trials lie where no unit fires" in texts(notes, "warn")
+    assert "1 of 3 trials lies where no unit fires" in texts(notes, "warn")
 
 
 def test_trials_that_are_cut_are_kept_and_told():
@@ -91,7 +91,7 @@ def test_sound_trials_raise_no_remark():
 def test_overlap_is_told_with_rows_whatever_their_order():
     warned = odd(rows((4, 5), (0, 3), (2, 3), (5, 6)))
     assert "IN-T06" in warned
-    assert "1 of 4 trials begin before another one stops (rows 2)" in warned
+    assert "1 of 4 trials begins before another one stops (row 2)" in warned
     assert "by up to 1 s" in warned
 
 

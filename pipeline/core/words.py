@@ -1,0 +1,20 @@
+"""Numbers in sentences: nouns and verbs in the form that one or several take."""
+
+from __future__ import annotations
+
+import re
+
+_FORMS = re.compile(r"\[([^|\]]*)\|([^|\]]*)\]")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as ``1 unit`` and ``3 units``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def for_number(number: int, words: str) -> str:
+    """Words in which every ``[is|are]`` is the first for one and the second else.
+
+    Words of files must not stand in ``words``: they may have brackets.
+    """
+    return _FORMS.sub(r"\1" if number == 1 else r"\2", words)
