@@ -3,14 +3,18 @@
 Compiling takes seconds, so that machine code is kept in ``$NUMBA_CACHE_DIR``, else in the user's
 cache folder: never beside the sources, which may be read-only or shared by unlike machines. Each
 kind of processor has a folder of its own, and every function here is compiled for one set of
-argument types only; jobs that start at once then write the same bytes under the same name.
+argument types only; jobs that start at once then write the same bytes under the same name. A
+function's machine code holds that of the functions it calls, so that it is kept under a digest of
+all sources of its folder: a function may call those of its own folder, whichever file they are in.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +31,7 @@ def compiled(function: Function) -> Function:
     Sums are taken in the order written, so that results do not depend on the machine's width.
     Without a folder to write to, the function is compiled anew by each process.
     """
-    folder = _folder()
+    folder = _folder(Path(function.__code__.co_filename).parent)
     if folder is None:
         made: Function = numba.njit(nogil=True, error_model="numpy")(function)
         return made
@@ -40,16 +44,25 @@ def compiled(function: Function) -> Function:
     return made
 
 
-def _folder() -> Path | None:
-    """Where machine code of this kind of processor is kept; nowhere if that cannot be written."""
+def _folder(sources: Path) -> Path | None:
+    """Where machine code of these sources and this kind of processor is kept, if anywhere."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     cache = Path(chosen) if chosen else Path(_user_cache()) / "neuroptych"
-    folder = cache / f"{platform.machine()}-{binding.get_host_cpu_name()}"
+    folder = cache / f"{platform.machine()}-{binding.get_host_cpu_name()}" / _digest(sources)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None
+
+
+@lru_cache
+def _digest(sources: Path) -> str:
+    """Of the texts of all modules of a folder."""
+    text = hashlib.sha256()
+    for path in sorted(sources.glob("*.py")):
+        text.update(path.read_bytes())
+    return text.hexdigest()[:12]
 
 
 def _user_cache() -> str:

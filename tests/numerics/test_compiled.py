@@ -31,7 +31,7 @@ def hits_of(folder):
 def test_the_second_process_finds_what_the_first_compiled(tmp_path):
     assert hits_of(tmp_path) == 0
     assert hits_of(tmp_path) == 1
-    kept = [path.parent.parent.name for path in tmp_path.rglob("*.nbc")]
+    kept = [path.parents[2].name for path in tmp_path.rglob("*.nbc")]
     assert len(kept) == 1
     assert "-" in kept[0]  # a folder for each kind of processor
 

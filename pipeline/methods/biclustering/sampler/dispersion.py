@@ -1,0 +1,120 @@
+"""Slices of the log dispersion of each unit, given its log means."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.methods.biclustering.sampler.likelihood import Counts
+from pipeline.numerics.compiled import compiled
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+LOWEST, HIGHEST = np.log(1e-3), np.log(1e5)
+"""Bounds of the log dispersion."""
+
+STEPS = 8
+"""Most steps of width 1 that a slice is widened by, on both sides together."""
+
+
+@compiled
+def dispersion_density(
+    log_size: float,
+    count: Array,
+    mean: Array,
+    above: Array,
+    shape: float,
+    rate: float,
+) -> float:
+    """Log density of a unit's log dispersion.
+
+    ``above[v]`` is the number of bins with counts above ``v``, so that the ratio of gamma functions
+    is a sum over values and not over bins.
+    """
+    size = np.exp(log_size)
+    value = shape * log_size - rate * size
+    for v in range(above.size):
+        if above[v] == 0:
+            break
+        value += above[v] * np.log(size + v)
+    for t in range(count.size):
+        # (count + size) log(size + mean) - size log(size), without the loss of digits at the end.
+        value -= count[t] * np.log(size + mean[t]) + size * np.log1p(mean[t] / size)
+    return float(value)
+
+
+@compiled
+def dispersion_moves(
+    data: Counts,
+    x: Array,
+    cluster: Index,
+    beta: Array,
+    size: Array,
+    shape: float,
+    rate: float,
+    rng: np.random.Generator,
+) -> None:
+    """New dispersions of all units, in place; ``x`` is (cluster, bin, latent)."""
+    n_units, n = data.counts.shape
+    count, mean = np.empty(n), np.empty(n)
+    for i in range(n_units):
+        own = x[cluster[i]]
+        number = 0
+        most = 0
+        for t in range(n):
+            if data.counts[i, t] < 0:
+                continue
+            eta = data.exposure[i, t] + beta[i, 0] + own[t, 0]
+            for j in range(1, beta.shape[1]):
+                eta += beta[i, j] * own[t, j]
+            count[number] = data.counts[i, t]
+            mean[number] = np.exp(min(eta, 700.0))
+            most = max(most, int(data.counts[i, t]))
+            number += 1
+        above = np.zeros(most + 1)
+        for t in range(number):
+            above[int(count[t])] += 1
+        # Counts above v, from those equal to v.
+        behind = 0.0
+        for v in range(most, -1, -1):
+            equal = above[v]
+            above[v] = behind
+            behind += equal
+        size[i] = slice_dispersion(
+            np.log(size[i]), count[:number], mean[:number], above, shape, rate, rng
+        )
+
+
+@compiled
+def slice_dispersion(
+    now: float,
+    count: Array,
+    mean: Array,
+    above: Array,
+    shape: float,
+    rate: float,
+    rng: np.random.Generator,
+) -> float:
+    """A new dispersion of one unit."""
+    level = dispersion_density(now, count, mean, above, shape, rate)
+    level += np.log(rng.random())
+    low = now - rng.random()
+    high = low + 1.0
+    left = int(STEPS * rng.random())
+    right = STEPS - 1 - left
+    while left > 0 and dispersion_density(low, count, mean, above, shape, rate) > level:
+        low -= 1.0
+        left -= 1
+    while right > 0 and dispersion_density(high, count, mean, above, shape, rate) > level:
+        high += 1.0
+        right -= 1
+    low, high = max(low, LOWEST), min(high, HIGHEST)
+    while True:
+        value = low + (high - low) * rng.random()
+        if dispersion_density(value, count, mean, above, shape, rate) >= level:
+            return float(np.exp(value))
+        if value < now:
+            low = value
+        else:
+            high = value

@@ -1,0 +1,360 @@
+"""Where a chain starts: a search for a partition of high evidence under one smooth state.
+
+This chooses a starting point and does not define what is sampled. A cluster is scored by the
+evidence of its units' counts when its trajectory is a random walk, by Laplace's method over
+trajectory and loadings. The score is climbed from many clusters, few, or random ones: units move
+to the cluster that predicts them best, pairs of clusters merge, clusters are cut; then the climb
+begins again from many clusters or from all clusters cut, as long as that finds something better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.special import gammaln
+
+from pipeline.methods.biclustering.model import Start
+from pipeline.methods.biclustering.sampler.dispersion import dispersion_moves
+from pipeline.methods.biclustering.sampler.dynamics import (
+    DynamicsPrior,
+    complete,
+    draw_system,
+    empty_dynamics,
+    path_evidence,
+)
+from pipeline.methods.biclustering.sampler.gaussian import log_density, solve_transposed
+from pipeline.methods.biclustering.sampler.likelihood import Counts
+from pipeline.methods.biclustering.sampler.loadings import (
+    LoadingPrior,
+    laplace,
+    laplace_of_unit,
+)
+from pipeline.methods.biclustering.sampler.position import Problem
+from pipeline.methods.biclustering.sampler.trajectories import Members, smooth, window_prior
+from pipeline.numerics.compiled import compiled
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+FIRST_VARIANCE = 0.03
+"""Of the random walk that a trajectory is taken for before its dynamics are known."""
+
+ROUNDS = 8
+"""Alternations of trajectory, loadings and dynamics for one score."""
+
+WEIGHTS = 2
+"""Importance weights that a score is the mean of."""
+
+START_SIZE = 10.0
+"""Dispersion before any is known."""
+
+SMOOTH_BINS = 4.0
+MOST_CLUSTERS = 8
+"""That k-means begins with."""
+
+PIECES = 3
+"""That a cluster is cut into when the climb begins again."""
+
+PATIENCE = 4
+"""Climbs in a row that find nothing better, before the search ends."""
+
+MOST_CLIMBS = 12
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Found:
+    """A partition with trajectories and loadings, and its score."""
+
+    cluster: Index
+    x: Array
+    """(cluster, bin, latent)."""
+    beta: Array
+    size: Array
+    score: float
+
+
+@compiled
+def fit_cluster(
+    data: Counts,
+    units: Index,
+    size: Array,
+    prior: LoadingPrior,
+    dynamics_prior: DynamicsPrior,
+    x: Array,
+    beta: Array,
+    rounds: int,
+    rng: np.random.Generator,
+) -> float:
+    """Fits trajectory and loadings of some units, both in place; the log evidence.
+
+    Trajectories are drawn and not set to their mode: dynamics fitted to a mode have almost no
+    noise, and a mode that follows them has even less. The evidence is the mean importance weight
+    of the last draws, with loadings and dynamics integrated out.
+    """
+    n, q = x.shape
+    state = np.zeros(n, np.int64)
+    window = np.array([0, n - 1])
+    place = np.zeros(units.size, np.int64)
+    root = np.empty((q, q))
+    dynamics = empty_dynamics(1, 1, q)
+    for i in range(q):
+        dynamics.a[0, 0, i, i] = 1.0
+        dynamics.w[0, 0, i, i] = 1 / FIRST_VARIANCE
+    complete(dynamics, 0, 0)
+    log_weight = np.empty(WEIGHTS)
+    mode = x.copy()
+    for index in range(rounds + WEIGHTS):
+        evidence = 0.0
+        if index <= rounds:
+            for m in range(units.size):
+                laplace_of_unit(
+                    data,
+                    units[m],
+                    size[units[m]],
+                    x,
+                    prior.mean[units[m]],
+                    prior.precision,
+                    beta[m],
+                    root,
+                )
+            diagonal, below, linear = window_prior(x, dynamics, 0, state, data.linked, window)
+            members = Members(units, place, beta, size[units])
+            most = 3 if index < rounds else 10
+            mode, above, link, half = smooth(data, members, diagonal, below, linear, mode, 0, most)
+        noise = np.empty((n, q))
+        for t in range(n):
+            for i in range(q):
+                noise[t, i] = rng.standard_normal()
+        away = solve_transposed(above, link, noise)
+        x[:] = mode + away
+        if index < rounds:
+            draw_system(x, state, data.linked, dynamics_prior, rng, True, dynamics, 0)
+            continue
+        evidence = path_evidence(x, state, data.linked, 1, dynamics_prior)
+        evidence -= log_density(above, link, half, away)
+        trial = np.empty(q)
+        for m in range(units.size):
+            evidence += laplace_of_unit(
+                data,
+                units[m],
+                size[units[m]],
+                x,
+                prior.mean[units[m]],
+                prior.precision,
+                trial,
+                root,
+            )
+        log_weight[index - rounds] = evidence
+    top = log_weight.max()
+    return float(top + np.log(np.mean(np.exp(log_weight - top))))
+
+
+class Climb:
+    """The search over partitions of one data set; scores of clusters are kept."""
+
+    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+        self.problem, self.rng = problem, rng
+        self.size = np.where(problem.data.poisson, 1.0, START_SIZE) * np.ones(problem.n_units)
+        self.series = smoothed(problem.data)
+        self.known: dict[bytes, tuple[Array, Array, float]] = {}
+
+    def fit(self, units: Index) -> tuple[Array, Array, float]:
+        """Trajectory, loadings and evidence of some units as one cluster."""
+        key = units.tobytes()
+        if key not in self.known:
+            x = principal(self.series[units], self.problem.priors.n_latents)
+            beta = np.zeros((units.size, self.problem.priors.n_latents))
+            evidence = fit_cluster(
+                self.problem.data,
+                units,
+                self.size,
+                self.problem.loading,
+                self.problem.dynamics,
+                x,
+                beta,
+                ROUNDS,
+                self.rng,
+            )
+            self.known[key] = (x, beta, evidence)
+        return self.known[key]
+
+    def score(self, blocks: list[Index]) -> float:
+        """Evidence of all clusters and prior of the partition."""
+        weight = self.problem.priors.cluster_weight
+        total = self.problem.log_v[len(blocks)]
+        for units in blocks:
+            total += self.fit(units)[2] + gammaln(units.size + weight) - gammaln(weight)
+        return float(total)
+
+    def reassign(self, blocks: list[Index], most: int = 8) -> list[Index]:
+        """Units move to the cluster that predicts them best, until none does."""
+        for _ in range(most):
+            x = np.stack([self.fit(units)[0] for units in blocks])
+            found = laplace(
+                self.problem.data,
+                self.size,
+                x,
+                self.problem.loading,
+                np.arange(self.problem.n_units),
+            )
+            sizes = np.array([units.size for units in blocks])
+            cluster = (found.evidence + np.log(sizes)).argmax(axis=1)
+            fresh = [np.flatnonzero(cluster == k) for k in np.unique(cluster)]
+            if len(fresh) == len(blocks) and all(
+                np.array_equal(one, other) for one, other in zip(fresh, blocks, strict=True)
+            ):
+                break
+            blocks = fresh
+        return blocks
+
+    def merge(self, blocks: list[Index]) -> list[Index]:
+        """Merges the best pair as long as that raises the score."""
+        while len(blocks) > 1:
+            now = self.score(blocks)
+            best, best_score = blocks, now
+            for i in range(len(blocks)):
+                for j in range(i):
+                    rest = [units for k, units in enumerate(blocks) if k not in (i, j)]
+                    fresh = [*rest, np.sort(np.concatenate([blocks[i], blocks[j]]))]
+                    score = self.score(fresh)
+                    if score > best_score:
+                        best, best_score = fresh, score
+            if best_score <= now:
+                break
+            blocks = best
+        return blocks
+
+    def cut(self, blocks: list[Index], pieces: int) -> list[Index]:
+        """Cuts every cluster into some, by k-means on what its units' smooth counts share."""
+        out: list[Index] = []
+        for units in blocks:
+            n = min(pieces, units.size // 3)
+            if n < 2:
+                out.append(units)
+                continue
+            label = grouped(self.series[units], n, self.rng)
+            out += [units[label == k] for k in np.unique(label)]
+        return out
+
+    def climb(self, blocks: list[Index]) -> list[Index]:
+        """Reassign and merge until neither changes anything, then try to cut single clusters."""
+        blocks = self.merge(self.reassign(blocks))
+        blocks = self.reassign(blocks)
+        for _ in range(4):
+            now = self.score(blocks)
+            best, best_score = blocks, now
+            for index, units in enumerate(blocks):
+                halves = self.cut([units], 2)
+                if len(halves) < 2:
+                    continue
+                rest = [other for k, other in enumerate(blocks) if k != index]
+                fresh = self.reassign([*rest, *halves])
+                score = self.score(fresh)
+                if score > best_score:
+                    best, best_score = fresh, score
+            if best_score <= now:
+                break
+            blocks = self.merge(best)
+        return blocks
+
+    def learn(self, blocks: list[Index]) -> None:
+        """Learns dispersions by a few slices."""
+        if not self.problem.data.poisson:
+            found = self.found(blocks)
+            for _ in range(3):
+                dispersion_moves(
+                    self.problem.data,
+                    found.x,
+                    found.cluster,
+                    found.beta,
+                    self.size,
+                    self.problem.priors.dispersion_shape,
+                    self.problem.priors.dispersion_rate,
+                    self.rng,
+                )
+            self.known = {}
+
+    def found(self, blocks: list[Index]) -> Found:
+        """The partition as arrays."""
+        cluster = np.empty(self.problem.n_units, dtype=np.int64)
+        beta = np.empty((self.problem.n_units, self.problem.priors.n_latents))
+        for k, units in enumerate(blocks):
+            cluster[units] = k
+            beta[units] = self.fit(units)[1]
+        x = np.stack([self.fit(units)[0] for units in blocks])
+        return Found(
+            cluster=cluster, x=x, beta=beta, size=self.size.copy(), score=self.score(blocks)
+        )
+
+
+def search(problem: Problem, rng: np.random.Generator, start: Start) -> Found:
+    """The best partition that the climbs from one kind of start find."""
+    climb = Climb(problem, rng)
+    blocks = first_blocks(problem, climb.series, rng, start)
+    climb.learn(blocks)
+    blocks = climb.climb(climb.cut(blocks, MOST_CLUSTERS) if start == "one" else blocks)
+    climb.learn(blocks)
+    blocks = climb.climb(blocks)
+    best = climb.score(blocks)
+    waiting = 0
+    for index in range(MOST_CLIMBS):
+        if index % 2:
+            fresh = climb.climb(climb.cut(blocks, PIECES))
+        else:
+            fresh = climb.climb(first_blocks(problem, climb.series, rng, "many"))
+        score = climb.score(fresh)
+        waiting = 0 if score > best + 1e-6 else waiting + 1
+        if score > best:
+            blocks, best = fresh, score
+        if waiting == PATIENCE:
+            break
+    return climb.found(blocks)
+
+
+def first_blocks(
+    problem: Problem, series: Array, rng: np.random.Generator, start: Start
+) -> list[Index]:
+    """One cluster, k-means with many, or units thrown into clusters at random."""
+    n = problem.n_units
+    most = max(1, min(MOST_CLUSTERS, n // 3))
+    if start == "one" or most == 1:
+        label = np.zeros(n, dtype=np.int64)
+    elif start == "many":
+        label = grouped(series, most, rng)
+    else:
+        label = rng.integers(0, most, n)
+    return [np.flatnonzero(label == k) for k in np.unique(label)]
+
+
+def smoothed(data: Counts) -> Array:
+    """Smooth log rates of units, each of mean 0, (unit, bin); missing ones are the unit's mean."""
+    seen = data.counts >= 0
+    log_rate = np.log(np.where(seen, data.counts, 0) + 0.5) - data.exposure
+    number = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    mean = np.where(seen, log_rate, 0).sum(axis=1, keepdims=True) / number
+    out = np.where(seen, log_rate - mean, 0.0)
+    return np.asarray(gaussian_filter1d(out, SMOOTH_BINS, axis=1))
+
+
+def principal(series: Array, n_latents: int) -> Array:
+    """A trajectory (bin, latent) to begin with: the mean, then what varies most about it."""
+    out = np.zeros((series.shape[1], n_latents))
+    out[:, 0] = series.mean(axis=0)
+    _, size, row = np.linalg.svd(series - out[:, 0], full_matrices=False)
+    for j in range(min(n_latents - 1, size.size)):
+        out[:, 1 + j] = row[j] * size[j] / np.sqrt(series.shape[0])
+    return out
+
+
+def grouped(series: Array, number: int, rng: np.random.Generator) -> Index:
+    """Labels of series by k-means on their scores on the first principal components."""
+    from sklearn.cluster import KMeans
+
+    away = series / (series.std(axis=1, keepdims=True) + 1e-9)
+    left, size, _ = np.linalg.svd(away - away.mean(axis=0), full_matrices=False)
+    scores = left[:, :6] * size[:6]
+    seed = int(rng.integers(0, 2**31))
+    return np.asarray(KMeans(number, n_init=3, random_state=seed).fit_predict(scores), np.int64)
