@@ -127,7 +127,7 @@ def test_evidence_of_dynamics_is_the_product_of_one_step_predictions():
 
 def enumerated(emission, log_row, linked):
     """Marginal state probabilities of linked bins by enumeration."""
-    n, n_states = emission.shape
+    n_states = emission.shape[1]
     bins = np.flatnonzero(linked)
     weights, paths = [], []
     for path in itertools.product(range(n_states), repeat=bins.size):
