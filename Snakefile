@@ -8,6 +8,21 @@ min_version("9.27")
 include: "workflow/rules/common.smk"
 
 
+onstart:
+    try:
+        claim_results(Path(OUT))
+    except EnvironmentFault as error:
+        raise WorkflowError(str(error)) from None
+
+
+onsuccess:
+    release_results(Path(OUT))
+
+
+onerror:
+    release_results(Path(OUT))
+
+
 rule all:
     default_target: True
     input:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import pipeline
-from pipeline.cli import check, config, demo, figures, forget, inspect, methods, run
+from pipeline.cli import check, config, demo, figures, forget, inspect, methods, run, unlock
 from pipeline.core.errors import ConfigErrors, PipelineError
 
 
@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     demo,
     figures,
     forget,
+    unlock,
 )
 """A new command is a module in this folder and a line here."""
 

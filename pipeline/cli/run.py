@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 from pipeline.cli.settings_arguments import overrides
@@ -60,12 +62,28 @@ def run(arguments: argparse.Namespace) -> int:
     # Its own parser, so that words mean here what they mean there, and wrong ones end the run now.
     asked = get_argument_parser().parse_args(words)
     return run_workflow(
-        words,
+        [*words, *_further_words(words)],
         config_path=asked.configfile[-1] if asked.configfile else None,
         overrides=_nested_overrides(asked.config or []),
         folder=Path(asked.directory or "."),
         makes_results=not any(_is_given(asked, name) for name in WITHOUT_RESULTS),
     )
+
+
+def _further_words(words: list[str]) -> tuple[str, ...]:
+    """What a scheduler asks for besides, once the profiles named among the words are read."""
+    from snakemake.cli import parse_args
+
+    from pipeline.stages.schedulers import words_for_slurm
+
+    if not any(
+        word.startswith(("--profile", "--workflow-profile", "--executor", "-e")) for word in words
+    ):
+        return ()
+    with redirect_stderr(StringIO()):  # it announces the profiles, and will do so again
+        _, asked = parse_args(words)
+    chosen = isinstance(asked.slurm_status_command, str)
+    return words_for_slurm() if asked.executor == "slurm" and not chosen else ()
 
 
 def _is_given(asked: argparse.Namespace, name: str) -> bool:

@@ -121,10 +121,12 @@ CODES: Mapping[str, str] = {
     "RN-D01": "Our own code broke.",
     "RN-R03": "Memory ran out.",
     "RN-R04": "The system refused a file.",
+    "RN-R05": "Another run is at work on the results folder.",
     "RN-R10": "An intermediate file is damaged.",
     "RN-R11": "An intermediate file was written by another stage or version.",
     "RN-R12": "Something failed, and the run says so at its end.",
     "RN-R17": "A package is missing.",
+    "RN-R20": "The folder cannot be unlocked, since a job may still be at work.",
     "RN-R26": "A result could not be written.",
     "RN-R27": "An intermediate file is missing.",
 }

@@ -30,7 +30,9 @@ from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import remove_leftovers, replacing
+from pipeline.io.claims import drop_claim, write_claim
 from pipeline.io.hashing import code_digest
+from pipeline.stages.claims import AT_WORK
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 SECONDS_BETWEEN_PROGRESS = 10.0
@@ -189,7 +191,10 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
     logger.info("%s: %s starts, %d threads", run.subject, run.stage, run.threads)
+    claim = log.with_suffix(AT_WORK) if log is not None else None
     try:
+        if claim is not None:
+            write_claim(claim)
         for output in outputs:
             remove_leftovers(output)
         with threadpool_limits(limits=run.threads):
@@ -204,6 +209,9 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     except Exception:
         logger.exception("%s: %s failed", run.subject, run.stage)
         raise
+    finally:
+        if claim is not None:
+            drop_claim(claim)
     seconds = time.monotonic() - run.started
     logger.info("%s: %s done in %.1f s", run.subject, run.stage, seconds)
     if outputs:

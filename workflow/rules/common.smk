@@ -14,10 +14,11 @@ from pipeline.config import (
     view_name,
     view_settings,
 )
-from pipeline.core.errors import ConfigErrors
+from pipeline.core.errors import ConfigErrors, EnvironmentFault
 from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
 from pipeline.stages.check import load_project
+from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.run_context import ON_ERROR_VARIABLE
 
 # Not `configfile:`, which would merge a user's file over the demo's (settings have one source).

@@ -1,0 +1,144 @@
+"""Who is at work on which files: small claims on disk, and whether their writers still live."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.io.atomic import replacing
+
+SECONDS_TO_ANSWER = 30
+SLURM_JOB = "SLURM_JOB_ID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A process that is at work."""
+
+    host: str
+    pid: int
+    began: str
+    """The kernel's count of when the process began: a later process may have the same number."""
+    since: str
+    """Coordinated universal time, for people."""
+    slurm_job: str = ""
+
+    @classmethod
+    def mine(cls) -> Claim:
+        """The claim of this process."""
+        return cls(
+            host=platform.node(),
+            pid=os.getpid(),
+            began=process_start(os.getpid()),
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+            slurm_job=os.environ.get(SLURM_JOB, ""),
+        )
+
+    def __str__(self) -> str:
+        job = f" (Slurm job {self.slurm_job})" if self.slurm_job else ""
+        return f"process {self.pid} on {self.host}{job}, since {self.since}"
+
+    def is_mine(self) -> bool:
+        """Whether this very process made it."""
+        return (self.host, self.pid, self.began) == (
+            platform.node(),
+            os.getpid(),
+            process_start(os.getpid()),
+        )
+
+    def lives(self) -> bool | None:
+        """Whether its process is there still; ``None`` where that cannot be told from here."""
+        if self.host == platform.node():
+            return process_start(self.pid) == self.began != ""
+        return slurm_job_lives(self.slurm_job) if self.slurm_job else None
+
+
+def process_start(pid: int) -> str:
+    """When a process of this machine began, in the kernel's count; empty when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return _start_without_proc(pid)
+    except OSError:
+        return ""  # it ended while we looked
+    fields = text.rpartition(")")[2].split()  # a program's name may hold blanks and brackets
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _start_without_proc(pid: int) -> str:
+    """The same on systems without ``/proc``, such as macOS."""
+    if Path("/proc/self").exists():
+        return ""
+    asked = ["ps", "-o", "lstart=", "-p", str(pid)]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+
+
+def slurm_job_lives(job: str) -> bool | None:
+    """Whether Slurm knows a job as waiting or running; ``None`` if it does not answer."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["squeue", "--noheader", "--format=%T", f"--jobs={job}"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_TO_ANSWER,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode != 0:
+        return False if "Invalid job id" in done.stderr else None
+    return bool(done.stdout.strip())
+
+
+def write_claim(path: Path) -> None:
+    """Say that this process is at work; an older claim is replaced."""
+    with replacing(path) as temporary:
+        temporary.write_text(_text(), encoding="utf-8")
+
+
+def take_claim(path: Path) -> Claim | None:
+    """Say that this process is at work, unless another says so that lives, or may.
+
+    Returns
+    -------
+    The claim that stands in the way; ``None`` when ours was made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            other = read_claim(path)
+            if other is not None and other.lives() is not False:
+                return other
+            path.unlink(missing_ok=True)
+            continue
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(_text())
+        return None
+    return read_claim(path)  # somebody was faster
+
+
+def read_claim(path: Path) -> Claim | None:
+    """The claim in a file; ``None`` when there is none, or only the start of one."""
+    try:
+        return Claim(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def drop_claim(path: Path) -> None:
+    """Take back what this process said; claims of others stay."""
+    claim = read_claim(path)
+    if claim is not None and claim.is_mine():
+        path.unlink(missing_ok=True)
+
+
+def _text() -> str:
+    return json.dumps(dataclasses.asdict(Claim.mine())) + "\n"

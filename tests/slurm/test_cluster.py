@@ -1,0 +1,205 @@
+"""A small experiment on a real Slurm of one node: the same results, also after every fault."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.io.records import read_digest
+from tests.support.tiny_project import pipeline_run, write_tiny_recordings
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = Path(__file__).with_name("slurm_local.sh")
+SHEET = """\
+experiment\trecording\tnwb\tactivity\tidentity
+sound\tone\tone.nwb\tcalcium\tidentity
+sound\ttwo\ttwo.nwb\tcalcium\tidentity
+"""
+SETTINGS = """\
+recordings: recordings.tsv
+methods:
+  connectome:
+    {rank: 2, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}
+  biclustering: {enabled: false}
+  trsa: {enabled: false}
+  celltypes: {enabled: false}
+run: {parts_per_job: 2}
+"""
+PROFILE = (
+    *("--profile", str(ROOT / "profiles" / "slurm"), "--configfile", "settings.yaml"),
+    # For a test's patience; everything else is as it is shipped.
+    *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
+    *("--slurm-keep-successful-logs", "--jobs", "4"),
+)
+LIMIT_S = 420
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("slurmctld") is None or shutil.which("munged") is None or os.geteuid() != 0,
+        reason="needs root and Debian's slurm-wlm and munge",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A Slurm of its own, which ends with the tests."""
+    if Path("/etc/slurm/slurm.conf").exists():
+        pytest.skip("another Slurm is set up on this machine")
+    folder = tmp_path_factory.mktemp("slurm")
+    subprocess.run([LOCAL, "start", folder], check=True, timeout=60)
+    yield folder
+    subprocess.run(["scancel", "--user", "root"], check=False, timeout=30)
+    subprocess.run([LOCAL, "stop", folder], check=True, timeout=60)
+
+
+def project(folder):
+    folder.mkdir()
+    write_tiny_recordings(folder)
+    (folder / "recordings.tsv").write_text(SHEET)
+    (folder / "settings.yaml").write_text(SETTINGS)
+    return folder
+
+
+def digests(folder):
+    """Content digests of everything that is a result, by path below the results."""
+    results = folder / "results"
+    return {
+        str(path.relative_to(results)): read_digest(path) for path in sorted(results.rglob("*.h5"))
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Digests of the same experiment, computed without a scheduler."""
+    folder = project(tmp_path_factory.mktemp("local") / "project")
+    done = pipeline_run(folder, "--configfile", "settings.yaml", "--cores", "1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return digests(folder)
+
+
+def start(folder, *words, **environment):
+    """The driver, in the background; what it says goes to ``driver.log``."""
+    log = (folder / "driver.log").open("a")
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "run", "--", *PROFILE, *words],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def jobs(state):
+    """Ids of Slurm's jobs in a state, with the rules that they run."""
+    asked = ["squeue", "-a", "-h", "-t", state, "-o", "%A %k"]
+    lines = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {int(line.split()[0]): line.partition(" ")[2] for line in lines}
+
+
+def until(found, *, process, what):
+    """Wait until there is something to be found, while the driver lives."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        seen = found()
+        if seen:
+            return seen
+        assert process.poll() is None, f"the run ended before there was {what}"
+        time.sleep(0.3)
+    raise AssertionError(f"there was no {what}")
+
+
+def ended(process, folder):
+    try:
+        code = process.wait(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert code == 0, (folder / "driver.log").read_text()[-4000:]
+
+
+def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, tmp_path):
+    folder = project(tmp_path / "project")
+    before = set(jobs("all"))
+    ended(start(folder), folder)
+    assert digests(folder) == expected
+    text = (folder / "driver.log").read_text()
+    assert "This Slurm keeps no accounts: jobs are watched with squeue" in text
+    # One job reads and prepares both recordings, two fit, two join and question, one reports.
+    assert len(set(jobs("all")) - before) <= 6
+    assert not jobs("running,pending")
+
+
+def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, tmp_path):
+    folder = project(tmp_path / "project")
+    small = ("--set-resources", "connectome_fit_1:mem_mb=60*20**(attempt-1)")
+    process = start(folder, *small)
+
+    def fitting():
+        return [job for job, rule in jobs("running").items() if "connectome_fit_0" in rule]
+
+    cancelled = until(fitting, process=process, what="a fit to be cancelled")[0]
+    subprocess.run(["scancel", str(cancelled)], check=True)
+    ended(process, folder)
+    assert digests(folder) == expected
+    assert cancelled in jobs("cancelled")
+    assert [rule for rule in jobs("failed").values() if "connectome_fit_1" in rule]
+    killed = (slurm / "slurmd.log").read_text()
+    assert "exceeded memory limit" in killed
+
+
+def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expected, tmp_path):
+    folder = project(tmp_path / "project")
+    process = start(folder)
+    node = socket.gethostname().partition(".")[0]
+    control = ["scontrol", "update", f"nodename={node}"]
+    until(lambda: jobs("running"), process=process, what="a job on the node")
+    subprocess.run([*control, "state=down", "reason=test"], check=True)
+    time.sleep(3)
+    subprocess.run([*control, "state=resume"], check=True)
+    fit = folder / "results" / "sound" / "connectome"
+    until(lambda: list(fit.glob("parts/*.h5")), process=process, what="a finished part")
+    kept = {path: path.stat().st_mtime_ns for path in fit.glob("parts/*.h5")}
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + LIMIT_S
+    while jobs("running,pending") and time.monotonic() < deadline:
+        time.sleep(1)
+    unlocked = subprocess.run(
+        [sys.executable, "-m", "pipeline", "unlock", "--configfile", "settings.yaml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert unlocked.returncode == 0, unlocked.stderr
+    ended(start(folder), folder)
+    assert digests(folder) == expected
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert jobs("node_fail")
+
+
+def test_a_job_at_its_time_limit_is_given_more(slurm, expected, tmp_path):
+    folder = project(tmp_path / "project")
+    # Imported by every Python of the run: the first attempt at a fit outlasts its minute.
+    (folder / "sitecustomize.py").write_text(
+        "import os, sys, time\n"
+        "if sys.orig_argv[-1].endswith('fit.py') and not os.path.exists('slept'):\n"
+        "    open('slept', 'w').close()\n"
+        "    time.sleep(300)\n"
+    )
+    words = ("--set-resources", "connectome_fit_0:runtime=attempt")
+    ended(start(folder, *words, PYTHONPATH=str(folder)), folder)
+    assert (folder / "slept").exists()
+    assert jobs("timeout")
+    assert digests(folder) == expected

@@ -1,0 +1,149 @@
+"""The shipped profiles, as Snakemake reads them, and the commands of other schedulers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEDULER = ROOT / "profiles" / "generic" / "scheduler.sh"
+NAMES = ("default", "slurm", "generic")
+
+EFFECTIVE = """
+import json, sys
+from snakemake.cli import parse_args
+_, asked = parse_args(["--snakefile", sys.argv[1], "--profile", sys.argv[2]])
+resources = {name: asked.default_resources[name].value for name in ("mem_mb", "runtime")}
+print(json.dumps([asked.jobs, asked.retries, asked.latency_wait, resources["mem_mb"],
+    resources["runtime"], asked.executor, asked.keep_going, asked.rerun_incomplete]))
+"""
+
+
+def profile(name):
+    return yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize(("name", "executor"), [("slurm", "slurm"), ("generic", "cluster-generic")])
+def test_the_default_profile_takes_nothing_back_of_a_clusters(tmp_path, name, executor):
+    words = [str(ROOT / "Snakefile"), str(ROOT / "profiles" / name)]
+    done = subprocess.run(
+        [sys.executable, "-c", EFFECTIVE, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert yaml.safe_load(done.stdout) == [100, 2, 60, 4000, 120, executor, True, True]
+    assert f"and workflow specific profile {ROOT}/profiles/default" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_profiles_name_rules_that_are_there(name):
+    files = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    text = "\n".join(file.read_text() for file in files)
+    for line in profile(name).get("groups", []):
+        assert f"rule {line.partition('=')[0]}:" in text
+
+
+def test_only_profiles_of_clusters_try_again():
+    assert "retries" not in profile("default")
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        assert "retries" not in file.read_text()
+
+
+FAKES = {
+    "qsub": 'printf "%s " "$@" >asked; echo 4711',
+    "qstat": "cat alive 2>/dev/null",
+    "qacct": "cat ended 2>/dev/null",
+    "qdel": 'echo "$@" >cancelled',
+    "bsub": 'printf "%s " "$@" >asked; echo "Job <4711> is submitted to queue <normal>."',
+    "bjobs": "cat alive 2>/dev/null",
+    "bkill": 'echo "$@" >cancelled',
+}
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """Runs scheduler.sh beside commands that answer from files in the folder."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in FAKES.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+
+    def _scheduler(*words, **environment):
+        path = f"{programs}:{os.environ['PATH']}"
+        return subprocess.run(
+            [SCHEDULER, *words],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path, "STATUS_PAUSE": "0", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return _scheduler
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("sge", ["-pe smp 3", "h_vmem=1334M", "h_rt=7500", "-q long", "job.sh"]),
+        ("lsf", ["-n 3", "rusage[mem=4000]", "-W 125", "-q long", "sh job.sh"]),
+        ("pbs", ["select=1:ncpus=3:mem=4000mb", "walltime=02:05:00", "-q long", "job.sh"]),
+    ],
+)
+def test_a_job_is_submitted_with_what_its_rule_asks_for(scheduler, tmp_path, kind, words):
+    done = scheduler("submit", kind, "3", "4000", "125", "job.sh", SUBMIT_OPTIONS="-q long")
+    assert (done.returncode, done.stdout) == (0, "4711\n"), done.stderr
+    asked = (tmp_path / "asked").read_text()
+    for word in words:
+        assert word in asked
+
+
+ANSWERS = [
+    ("sge", "4711 0.5 job me r 11/24/2026\n", None, "running"),
+    ("sge", "4711 0.5 job me Eqw 11/24/2026\n", None, "failed"),
+    ("sge", "471 0.5 job me r 11/24/2026\n", "failed       0\nexit_status  0\n", "success"),
+    ("sge", None, "failed       0\nexit_status  137\n", "failed"),
+    ("sge", None, "failed       37 : qmaster enforced h_rt limit\nexit_status  0\n", "failed"),
+    ("lsf", "PEND\n", None, "running"),
+    ("lsf", "DONE\n", None, "success"),
+    ("lsf", "EXIT\n", None, "failed"),
+    ("pbs", "Job Id: 4711\n    job_state = R\n", None, "running"),
+    ("pbs", "    job_state = F\n    Exit_status = 0\n", None, "success"),
+    ("pbs", "    job_state = F\n    Exit_status = -29\n", None, "failed"),
+    ("pbs", "    job_state = F\n", None, "failed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "alive", "ended", "state"), ANSWERS)
+def test_the_state_of_a_job_is_told_in_one_word(scheduler, tmp_path, kind, alive, ended, state):
+    if alive is not None:
+        (tmp_path / "alive").write_text(alive)
+    if ended is not None:
+        (tmp_path / "ended").write_text(ended)
+    done = scheduler("status", kind, "4711")
+    assert (done.returncode, done.stdout) == (0, f"{state}\n"), done.stderr
+
+
+@pytest.mark.parametrize("kind", ["sge", "lsf", "pbs"])
+def test_a_job_that_nobody_knows_has_failed(scheduler, kind):
+    assert scheduler("status", kind, "4711").stdout == "failed\n"
+
+
+@pytest.mark.parametrize("kind", ["sge", "lsf", "pbs"])
+def test_a_job_is_cancelled(scheduler, tmp_path, kind):
+    assert scheduler("cancel", kind, "4711").returncode == 0
+    assert (tmp_path / "cancelled").read_text() == "4711\n"
+
+
+def test_an_unknown_scheduler_is_refused(scheduler):
+    done = scheduler("status", "moab", "4711")
+    assert done.returncode == 2
+    assert "not moab" in done.stderr
