@@ -18,6 +18,7 @@ from pipeline.methods.connectome.alignment import (
     align,
     rows_of_pairs,
 )
+from pipeline.methods.connectome.baselines import compare_with_baselines
 from pipeline.methods.connectome.communities import (
     Communities,
     find_communities,
@@ -158,6 +159,7 @@ def combine(
     graphs = _graphs(best_fit.pair, alignment)
     found = find_communities(graphs, config, rng=rng)
     second = second_opinion(graphs, config, rng=rng)
+    problem = affinity_problem(alignment, config, threads=provenance.threads)
     return ConnectomeResult(
         recording=alignment.recording,
         baseline=np.array([view.baseline for view in views], dtype=str),
@@ -220,6 +222,9 @@ def combine(
         surrogate_reproducibility=_means(surrogates, "reproducibility"),
         surrogate_communities=_means(surrogates, "n_communities"),
         surrogate_concentration=_means(surrogates, "concentration"),
+        baselines=compare_with_baselines(problem, alignment, views, config, rng=rng)
+        if config.baselines
+        else None,
         provenance=provenance,
     )
 

@@ -256,6 +256,20 @@ class ConnectomeConfig(MethodConfig):
         le=1000,
     )
 
+    baselines: bool = Field(
+        default=True,
+        description=(
+            "Whether simpler analyses (correlation, correlation in windows, one graph, matrix "
+            "factors) are fitted for comparison."
+        ),
+    )
+    window_s: float = Field(
+        default=8.0,
+        description="Length of the windows of the sliding correlation in seconds, 1 to 600.",
+        ge=1,
+        le=600,
+    )
+
     @model_validator(mode="after")
     def _penalties_mean_something(self) -> Self:
         if (self.sparse > 0 or self.smooth > 0) and self.ridge == 0:

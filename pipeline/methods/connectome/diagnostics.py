@@ -7,6 +7,8 @@ import numpy as np
 from pipeline.core.parts import Check
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted, for_number
+from pipeline.methods.connectome.baselines import LEVEL as BASELINE_LEVEL
+from pipeline.methods.connectome.baselines import REPLICATES, verdict
 from pipeline.methods.connectome.block_model import NO_STRUCTURE_NATS
 from pipeline.methods.connectome.communities import named
 from pipeline.methods.connectome.config import ConnectomeConfig
@@ -95,6 +97,7 @@ def assess(
             "those that the same search finds in shifted data; if not they only order the matrix. "
             "A component that one group describes as well counts as 0.",
         ),
+        *_simpler(result),
         _restarts(result),
         _converged(result, config),
         _groups(result),
@@ -169,6 +172,32 @@ def _against_surrogates(name: str, comparison: Comparison, meaning: str) -> Chec
         advice=""
         if verdict == "above"
         else "Do not interpret it as interaction of units; record longer or more animals.",
+    )
+
+
+def _simpler(result: ConnectomeResult) -> tuple[Check, ...]:
+    """Whether simpler analyses do as well."""
+    found = verdict(result.baselines) if result.baselines is not None else None
+    if found is None:
+        return ()
+    across = "recordings" if result.recording.size > 1 else "halves"
+    p = f", p = {found.p_value:.2g} by sign flips" if np.isfinite(found.p_value) else ""
+    return (
+        Check(
+            name="Gain over simpler analyses",
+            status="pass" if found.ahead else "warn",
+            value=f"{100 * found.components:.1f} % against {100 * found.other:.1f} % by "
+            f"{found.best}; ahead in {found.n_ahead} of {found.n_pieces} {across}{p}",
+            threshold=f"p <= {BASELINE_LEVEL} over {REPLICATES} recordings or more, else ahead "
+            "in all",
+            meaning=(
+                f"Share of affinities that patterns learned in half of the {across} explain in "
+                "the other half, by the components and by the best simpler analysis."
+            ),
+            advice=""
+            if found.ahead
+            else f"A simpler analysis ({found.best}) does as well here; prefer it, or say why not.",
+        ),
     )
 
 

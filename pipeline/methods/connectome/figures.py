@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted
+from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
 from pipeline.methods.connectome.recovery import recovery
-from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.result import Baselines, ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
@@ -50,6 +51,8 @@ def figures(
     found = [_components(result)]
     if result.surrogate.size:
         found.append(_surrogates(result))
+    if result.baselines is not None:
+        found.append(_baselines(result, result.baselines, config))
     found += [network_figure(result), _restarts(result, config)]
     if truth is not None:
         found.append(_truth(result, config, truth))
@@ -202,6 +205,56 @@ def _surrogate_bars(comparison: Comparison) -> Bars:
         y_title=comparison.title,
         reference=round(comparison.observed, 4),
         reference_label="data",
+    )
+
+
+def _baselines(result: ConnectomeResult, seen: Baselines, config: ConnectomeConfig) -> Figure:
+    """What simpler analyses explain where they were not learned."""
+    several = result.recording.size > 1
+    across = "recordings" if several else "halves"
+    shown = np.isfinite(seen.explained).all(axis=1)
+    share = 100 * seen.explained[shown]
+    found = verdict(seen)
+    finding = (
+        "No simpler analysis could be judged."
+        if found is None
+        else (
+            f"Components explain {100 * found.components:.1f} % of the affinities of {across} "
+            f"they were not learned in, {found.best} {100 * found.other:.1f} %: "
+            + (
+                "the components are ahead."
+                if found.ahead
+                else "a simpler analysis does as well here."
+            )
+        )
+    )
+    untried = [str(name) for name in seen.baseline[~shown]]
+    return Figure(
+        id="baselines",
+        title="Components beside simpler analyses",
+        finding=finding,
+        caption=(
+            f"Share of affinities explained in {across} that the patterns were not learned in "
+            f"(two folds of {seen.piece.size} {across}; bars: mean, whiskers: smallest and "
+            f"largest of the {across}). Components, matrix factors and correlation in windows "
+            f"({config.window_s:g} s, overlapping by half) have {result.rank} patterns each, the "
+            "others one. What is explained are affinities of speeds, which favours analyses made "
+            "from them over correlations. Good: components well above all others. Bad: another "
+            "analysis as high, which makes them superfluous."
+            + (f" Not made: {', '.join(untried)} (too large)." if untried else "")
+        ),
+        alt=f"Bars of the explained share of {int(shown.sum())} analyses.",
+        panels=(
+            Bars(
+                title="Explained where not learned",
+                labels=tuple(str(name) for name in seen.baseline[shown]),
+                values=share.mean(axis=1).round(2),
+                lower=share.min(axis=1, initial=100).round(2),
+                upper=share.max(axis=1, initial=0).round(2),
+                x_title="Analysis",
+                y_title="Explained share (%)",
+            ),
+        ),
     )
 
 

@@ -182,13 +182,41 @@ def refit_pairs(
     return pair
 
 
-def part_of(problem: Problem, rows: NDArray[np.int64], slot: int) -> Problem:
-    """The problem of some rows of time in one slot, without penalties."""
-    cells = rows * problem.observed.n_slots + slot
+def refit_times(problem: Problem, pair: NDArray[np.float64], *, sweeps: int) -> NDArray[np.float64]:
+    """Time factors that fit best with pair factors as they are, (row, component).
+
+    Raises
+    ------
+    ValueError
+        If the problem has several slots.
+    """
+    observed = problem.observed
+    if observed.n_slots != 1:
+        raise ValueError(f"{observed.n_slots} slots; time factors are refitted in one.")
+    product = problem.products.over_pairs(pair)
+    slot = np.ones((1, pair.shape[1]))
+    grams = observed.time_grams(slot, observed.pair_sums(pair))
+    time = np.zeros_like(product)
+    rows = np.arange(observed.n_rows)
+    for _ in range(sweeps):
+        fill = observed.fill(time, slot, pair)
+        target = product if fill is None else product + fill.to_cells
+        _sweep(time, target, grams, rows, observed.row_kind)
+    return time
+
+
+def part_of(problem: Problem, rows: NDArray[np.int64], slots: Sequence[int]) -> Problem:
+    """The problem of some rows of time in some slots, without penalties."""
+    cells = rows[:, None] * problem.observed.n_slots + np.asarray(slots)
     return Problem(
-        products=problem.products.of_cells(cells),
-        observed=problem.observed.of_rows(rows, slot),
+        products=problem.products.of_cells(cells.reshape(-1)),
+        observed=problem.observed.of_rows(rows, slots),
     )
+
+
+def unfolded(problem: Problem) -> Problem:
+    """The same cells one after another in one slot: what a matrix factorisation sees."""
+    return Problem(products=problem.products, observed=problem.observed.unfolded())
 
 
 def _update_cells(problem: Problem, model: Model, product: NDArray[np.float64]) -> None:

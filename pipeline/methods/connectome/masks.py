@@ -19,7 +19,7 @@ points and takes more iterations.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -193,14 +193,16 @@ class Observed:
                 found[component] -= (weight * fill.to_cells).sum(axis=0)
         return np.asarray(found)
 
-    def of_rows(self, rows: NDArray[np.int64], slot: int) -> Observed:
-        """Of some rows of time and one slot only."""
-        return Observed(
-            self.seen,
-            self.pattern[rows][:, [slot]],
-            max_groups=self.max_groups,
-            channels=self.channels,
-        )
+    def of_rows(self, rows: NDArray[np.int64], slots: Sequence[int]) -> Observed:
+        """Of some rows of time and some slots only."""
+        return self._of(self.pattern[rows][:, list(slots)])
+
+    def unfolded(self) -> Observed:
+        """Of the same cells in one slot."""
+        return self._of(self.pattern.reshape(-1, 1))
+
+    def _of(self, pattern: NDArray[np.int64]) -> Observed:
+        return Observed(self.seen, pattern, max_groups=self.max_groups, channels=self.channels)
 
     def time_grams(
         self, slot: NDArray[np.float64], pair_sums: NDArray[np.float64]

@@ -45,7 +45,7 @@ def static_explained(problem: Problem, alignment: Alignment, rng: np.random.Gene
     """Explained share of one fixed graph of changing strength in each recording by itself."""
     rest, total = 0.0, 0.0
     for index in range(alignment.recording.size):
-        alone = part_of(problem, *_rows(alignment, index))
+        alone = _alone(problem, *_rows(alignment, index))
         size = alone.size**2
         if size == 0:
             continue
@@ -98,6 +98,11 @@ def reproducibility(problem: Problem, alignment: Alignment, fit: Fit) -> NDArray
     return np.where(total > 0, agreement / np.where(total > 0, total, 1), np.nan)
 
 
+def _alone(problem: Problem, rows: NDArray[np.int64], slot: int) -> Problem:
+    """The problem of one recording, or of a stretch of it."""
+    return part_of(problem, rows, [slot])
+
+
 def _rows(alignment: Alignment, index: int) -> tuple[NDArray[np.int64], int]:
     """Bins of one recording, as indices, and its slot."""
     rows, column = recording_rows(alignment, index)
@@ -116,7 +121,7 @@ def _refit(
     problem: Problem, fit: Fit, rows: NDArray[np.int64], column: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Pair factors of some frames given their time factors, and the pairs observed there."""
-    alone = part_of(problem, rows, column)
+    alone = _alone(problem, rows, column)
     time = fit.time[rows] * (fit.weight * fit.slot[column])
     pair = refit_pairs(alone, time, np.ones((1, fit.weight.size)), sweeps=REFIT_SWEEPS)
     return pair, alone.observed.pair_observed

@@ -12,6 +12,9 @@ from pipeline.core.axes import axes, check_axes, table
 from pipeline.core.provenance import Provenance
 from pipeline.methods.connectome.windows import EPOCH_COLUMNS
 
+COMPONENTS = "components"
+"""The analysis that simpler ones are compared with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PartResult:
@@ -53,6 +56,29 @@ class PartResult:
     def explained(self) -> float:
         """Share of the sum of squares explained, over observed entries."""
         return 1.0 - self.relative_error**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Baselines:
+    """What each analysis explains where it was not learned, and its communities."""
+
+    baseline: NDArray[np.str_] = axes("baseline")
+    """Names; the components come first."""
+    piece: NDArray[np.str_] = axes("piece")
+    """Recordings, or halves of the only one."""
+    explained: NDArray[np.float64] = axes("baseline", "piece")
+    """Share of a piece's affinities that patterns of the other half of the pieces explain; NaN
+    where the analysis could not be made."""
+    n_patterns: NDArray[np.int64] = axes("baseline")
+    """Patterns of all the data whose communities are listed; 0 for the components, which have
+    their own."""
+    pattern_of: NDArray[np.int64] = axes("pattern")
+    """Index of the baseline that each pattern of all the data belongs to."""
+    community: NDArray[np.int64] = axes("pattern", "unit")
+    """Leiden's communities of each pattern, -1 for none."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,6 +168,8 @@ class ConnectomeResult:
     surrogate_communities: NDArray[np.float64] = axes("surrogate")
     """Mean number of communities of a component."""
     surrogate_concentration: NDArray[np.float64] = axes("surrogate")
+    baselines: Baselines | None = None
+    """Simpler analyses; nothing where they were switched off."""
     provenance: Provenance
 
     def __post_init__(self) -> None:

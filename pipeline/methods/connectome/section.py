@@ -14,10 +14,11 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.core.words import counted, for_number
+from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import unit_names
-from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.result import Baselines, ConnectomeResult
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
     SHARED_LEVEL,
@@ -25,6 +26,7 @@ from pipeline.methods.connectome.surrogates import (
     compare,
     supported_components,
 )
+from pipeline.numerics.partitions import adjusted_rand_index
 
 HEADLINE = ("explained", "reproducibility_observed")
 """The numbers that say most about a result in one line."""
@@ -53,6 +55,9 @@ def section(
     body.append(_components_table(result))
     body.append(_reproducibility_words(result))
     body += [by_id[name] for name in ("surrogates",) if name in by_id]
+    body += [by_id[name] for name in ("baselines",) if name in by_id]
+    if result.baselines is not None:
+        body.append(_baselines_table(result, result.baselines))
     body += [_communities_words(result, config), by_id["network"], by_id["restarts"]]
     body += [by_id[name] for name in ("truth",) if name in by_id]
     body += [_selection_table(result), _limits(result)]
@@ -288,6 +293,54 @@ def _components_table(result: ConnectomeResult) -> Table:
     )
 
 
+def _baselines_table(result: ConnectomeResult, seen: Baselines) -> Table:
+    """One row a simpler analysis."""
+    across = "recordings" if result.recording.size > 1 else "halves"
+    ahead = [int(n) for n in (seen.explained[:1] > seen.explained).sum(axis=1)]
+    rows = range(seen.baseline.size)
+    counts = seen.community.max(axis=1, initial=-1) + 1
+    own = float(np.mean(result.community.max(axis=1) + 1))
+    return Table(
+        id="baselines-table",
+        title="Components beside simpler analyses",
+        caption=(
+            f"Explained share in {across} that the patterns were not learned in; communities a "
+            "pattern (components: as above; others: modularity); and how well each pattern's "
+            "communities agree with those of the component most like them (mean of the largest "
+            "adjusted Rand indices)."
+        ),
+        columns={
+            "analysis": tuple(str(name) for name in seen.baseline),
+            "patterns": tuple(int(n) if n else result.rank for n in seen.n_patterns),
+            "explained, mean (%)": _rounded(100 * seen.explained.mean(axis=1), 1),
+            "smallest (%)": _rounded(100 * seen.explained.min(axis=1), 1),
+            "largest (%)": _rounded(100 * seen.explained.max(axis=1), 1),
+            f"components ahead in {across}": tuple(
+                f"{ahead[row]} of {seen.piece.size}" if row else "" for row in rows
+            ),
+            "communities a pattern": tuple(
+                round(float(counts[seen.pattern_of == row].mean()), 1)
+                if seen.n_patterns[row]
+                else (round(own, 1) if row == 0 else None)
+                for row in rows
+            ),
+            "like the components'": tuple(
+                round(_likeness(result, seen.community[seen.pattern_of == row]), 2)
+                if seen.n_patterns[row]
+                else None
+                for row in rows
+            ),
+        },
+    )
+
+
+def _likeness(result: ConnectomeResult, labels: np.ndarray) -> float:
+    """Mean over patterns of the largest agreement of their communities with a component's."""
+    return float(
+        np.mean([max(adjusted_rand_index(one, own) for own in result.community) for one in labels])
+    )
+
+
 def _selection_table(result: ConnectomeResult) -> Table:
     """Units used and left out."""
     return Table(
@@ -334,6 +387,16 @@ def _numbers(result: ConnectomeResult) -> Numbers:
         "restart_similarity": _listed(result.restart_similarity),
         "recording_explained": _listed(result.recording_explained),
     }
+    found = verdict(result.baselines) if result.baselines is not None else None
+    if found is not None:
+        numbers |= {
+            "explained_where_not_learned": found.components,
+            "best_simpler_analysis": found.best,
+            "explained_by_it_where_not_learned": found.other,
+            "pieces_ahead_of_it": found.n_ahead,
+            "n_pieces": found.n_pieces,
+            "ahead_of_it_p": _number(found.p_value),
+        }
     for name, one in compare(result).items():
         numbers[f"{name}_observed"] = _number(one.observed)
         numbers[f"{name}_p"] = _number(one.p_value)

@@ -302,7 +302,7 @@ def test_energies_of_cells_and_components_are_those_of_the_table(max_groups):
 def test_a_part_of_a_problem_has_the_cells_asked_for():
     values, observed, table, _ = case("gaps")
     rows = np.array([2, 5, 3, 11])
-    part = part_of(problem_of(values, observed), rows, 1)
+    part = part_of(problem_of(values, observed), rows, [1])
     pair = stream(0, "pair").random((table.shape[2], 2))
     np.testing.assert_allclose(
         part.products.over_pairs(pair), table[rows, 1] @ pair, rtol=1e-5, atol=1e-6

@@ -27,6 +27,7 @@ CONFIG = ConnectomeConfig(
     theta=0.1,
     min_snr=0.0,
     min_animals=1,
+    baselines=False,
 )
 
 

@@ -48,7 +48,7 @@ def result(worms):
 
 def few(**changes) -> ConnectomeConfig:
     return ConnectomeConfig.model_validate(
-        {**CONFIG.model_dump(), "n_restarts": 1, "n_surrogates": 0, **changes}
+        {**CONFIG.model_dump(), "n_restarts": 1, "n_surrogates": 0, "baselines": False, **changes}
     )
 
 
@@ -96,6 +96,26 @@ def test_components_without_groups_are_no_finding(worms, result):
     written = section(flat, checks, figures(flat, worms[0], CONFIG), CONFIG)
     table = next(part for part in written.body if getattr(part, "id", "") == "components-table")
     assert set(table.columns["communities"]) == {"no groups"}
+
+
+def test_the_report_says_whether_a_simpler_analysis_does_as_well(worms, result):
+    checks = assess(result, worms[0], CONFIG)
+    check = {check.name: check for check in checks}["Gain over simpler analyses"]
+    words = next(one for one in figures(result, worms[0], CONFIG) if one.id == "baselines").finding
+    assert ("the components are ahead" in words) == (check.status == "pass")
+    behind = dataclasses.replace(
+        result.baselines, explained=result.baselines.explained * [[0.1], [1], [1], [1], [1]]
+    )
+    worse = dataclasses.replace(result, baselines=behind)
+    check = {one.name: one for one in assess(worse, worms[0], CONFIG)}["Gain over simpler analyses"]
+    assert check.status == "warn"
+    assert "matrix factors" in check.advice
+    table = next(
+        part
+        for part in section(worse, checks, figures(worse, worms[0], CONFIG), CONFIG).body
+        if getattr(part, "id", "") == "baselines-table"
+    )
+    assert table.columns["components ahead in recordings"][1] == "0 of 3"
 
 
 def test_factors_explain_what_the_result_says(result):
@@ -219,6 +239,7 @@ def test_every_figure_has_its_words_and_stays_small(worms, result):
     assert [figure.id for figure in found] == [
         "components",
         "surrogates",
+        "baselines",
         "network",
         "restarts",
         "truth",
