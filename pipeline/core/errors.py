@@ -117,6 +117,7 @@ CODES: Mapping[str, str] = {
     "IN-T13": "Intervals have no time.",
     "IN-T14": "The file excludes stretches of time from analysis.",
     "IN-T15": "A column was taken as the condition by its name.",
+    "IN-T16": "A frame of a stimulus has pixels that are no numbers.",
     "ME-N01": "A method failed on its data.",
     "RN-D01": "Our own code broke.",
     "RN-R03": "Memory ran out.",

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import ArraySource
 from pipeline.core.axes import axes, check_axes, strictly_increasing, table
 from pipeline.core.provenance import Provenance
 
+ROLES = ("train", "validation", "test")
+"""What a stretch of a stimulus may be for: learning, choosing, judging."""
 VIEW_VERSION = 2
 """Raised by hand in the change that alters what views hold, so that they are made anew."""
 
@@ -144,5 +147,66 @@ class ResponsePatterns:
             raise ValueError("Courses and their time bins come together.")
 
 
-View = TraceEnsemble | SpikeCounts | ResponsePatterns
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StimulusResponses:
+    """Frames of a stimulus, and what the units of one recording answered in each."""
+
+    recording: str
+    time: NDArray[np.float64] = axes("frame", unit="s")
+    """When each frame appeared."""
+    stimulus: ArraySource = axes("frame", "channel", "y", "x")
+    """Of type float32, in ``stimulus_unit``."""
+    stimulus_unit: str
+    channel: NDArray[np.str_] = axes("channel")
+    """Names of the channels of the movie, such as colours."""
+    content: NDArray[np.int64] = axes("frame")
+    """A number for every frame, the same where frames are the same, also in other recordings."""
+    again: NDArray[np.int64] = axes("frame")
+    """Class of the frames that are shown again after the same frames; -1 where shown once."""
+    stretches: pd.DataFrame = table("stretch", ("first", "stop", "role"))
+    """Uninterrupted frames from ``first`` to before ``stop``: for ``train``, ``validation`` or
+    ``test``. A model never sees frames of one stretch when it answers to another."""
+    responses: NDArray[np.float32] = axes("frame", "unit")
+    """Spikes in each frame, or the mean trace; 0 where not valid."""
+    valid: NDArray[np.bool_] = axes("frame", "unit")
+    unit: NDArray[np.str_] = axes("unit")
+    """Ids of the units used."""
+    label: NDArray[np.str_] = axes("unit")
+    """Type of each unit where it is known already; else empty."""
+    position: NDArray[np.float64] = axes("unit", "axis", unit="um")
+    """Of the unit in the tissue, x and y; NaN where unknown."""
+    left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
+    rate_hz: float
+    presentations: bool
+    """Whether frames are images that stand by themselves, with no movement between."""
+    signal: str
+    """``spikes``, or as in :class:`~pipeline.core.recording.SampledActivity`."""
+    value_unit: str
+    baseline: str = ""
+    """How dF/F was computed here, or why not, in words; empty where that was not in question."""
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        sizes = check_axes(self)
+        if not strictly_increasing(self.time):
+            raise ValueError("Times of the frames do not increase.")
+        first, stop = (self.stretches[name].to_numpy(dtype=np.int64) for name in ("first", "stop"))
+        if np.any(first < 0) or np.any(stop > sizes["frame"]) or np.any(first >= stop):
+            raise ValueError("A stretch has no frames, or frames that are not there.")
+        order = np.argsort(first)
+        if np.any(first[order][1:] < stop[order][:-1]):
+            raise ValueError("A frame belongs to two stretches.")
+        unknown = set(self.stretches["role"]) - set(ROLES)
+        if unknown:
+            raise ValueError(f"Stretches have the unknown roles {sorted(unknown)}.")
+
+    def frames_of(self, role: str) -> NDArray[np.bool_]:
+        """Which frames have a role, shape (frame,)."""
+        found = np.zeros(self.time.size, dtype=bool)
+        for first, stop, name in self.stretches[["first", "stop", "role"]].itertuples(index=False):
+            found[first:stop] |= name == role
+        return found
+
+
+View = TraceEnsemble | SpikeCounts | ResponsePatterns | StimulusResponses
 """Any view a method can ask for."""

@@ -201,6 +201,102 @@ class PatternsConfig(SettingsBlock):
         return value
 
 
+class ResponsesConfig(SettingsBlock):
+    """How a stimulus and the answers to it are put on one grid of frames."""
+
+    stimulus: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description=(
+            "Names of the stimulus series that are used; all where empty. Series whose frames "
+            "appeared at the same times are channels of one movie, such as two colours; others "
+            "follow one another."
+        ),
+    )
+    rate_hz: Literal["auto"] | Annotated[float, Field(gt=0)] = Field(
+        default="auto",
+        description=(
+            "Frames a second of the view, above 0; 'auto' keeps the stimulus' own rate up to 30. "
+            "Frames of another rate are averages of those that were shown, each as long as it "
+            "stood."
+        ),
+    )
+    grid: Literal["auto"] | list[Annotated[int, Field(ge=1, le=1024)]] = Field(
+        default="auto",
+        description=(
+            "Pixels of a frame along y and x; frames are averaged over the area of each. 'auto' "
+            "keeps the file's pixels, or joins whole squares of them, up to 48 along each side. "
+            "Recordings with frames of different sizes need it to be told."
+        ),
+        min_length=2,
+        max_length=2,
+    )
+    image_window_s: list[Annotated[float, Field(ge=0, le=60)]] = Field(
+        default=[0.05, 0.25],
+        description=(
+            "Where the answer to a single image is looked for, in seconds from its onset. Frames "
+            "of movies are answered in their own bins."
+        ),
+        min_length=2,
+        max_length=2,
+    )
+    repeat_s: float = Field(
+        default=1.0,
+        description=(
+            "Least length in seconds of a stretch of frames that comes again to the bit, for it "
+            "to count as shown again. What is shown again is the test."
+        ),
+        ge=0.1,
+        le=60,
+    )
+    block_s: float = Field(
+        default=5.0,
+        description=(
+            "Length in seconds of the blocks into which frames that are shown once are cut; each "
+            "block is for learning, for choosing or for testing."
+        ),
+        ge=1,
+        le=600,
+    )
+    border_s: Literal["auto"] | Annotated[float, Field(ge=0, le=60)] = Field(
+        default="auto",
+        description=(
+            "How much is left out at the start of a block that follows on one of another kind, in "
+            "seconds; the frames that a model needs before its first answer come on top. 'auto' "
+            "is none for spikes and 2 for traces, whose indicator remembers."
+        ),
+    )
+    validation_share: float = Field(
+        default=0.1,
+        description="Share of the blocks by which models are chosen.",
+        gt=0,
+        le=0.4,
+    )
+    test_share: float = Field(
+        default=0.1,
+        description="Share of the blocks kept for the test where nothing is shown again.",
+        gt=0,
+        le=0.4,
+    )
+    label_column: str = Field(
+        default="cell_type",
+        description=(
+            "Column of the unit table with types that are known already; only ever compared with."
+        ),
+        min_length=1,
+    )
+    dff: BaselineConfig = Field(
+        default_factory=BaselineConfig,
+        description="dF/F of recordings that hold fluorescence.",
+    )
+
+    @field_validator("image_window_s")
+    @classmethod
+    def _window(cls, value: list[float]) -> list[float]:
+        if value[0] >= value[1]:
+            raise ValueError(f"the window starts at {value[0]:g} s and ends at {value[1]:g} s")
+        return value
+
+
 class LimitsConfig(SettingsBlock):
     """What a recording may be like at most."""
 
@@ -315,4 +411,8 @@ class PrepareConfig(SettingsBlock):
     patterns: PatternsConfig = Field(
         default_factory=PatternsConfig,
         description="Responses of units to trials of named conditions.",
+    )
+    responses: ResponsesConfig = Field(
+        default_factory=ResponsesConfig,
+        description="Frames of a stimulus, and the answers to them.",
     )

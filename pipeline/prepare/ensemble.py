@@ -15,6 +15,7 @@ from pipeline.core.recording import Recording, SampledActivity
 from pipeline.core.views import TraceEnsemble
 from pipeline.prepare.config import BaselineConfig, EnsembleConfig
 from pipeline.prepare.grid_traces import GridTraces
+from pipeline.prepare.left_out import in_words, units_left_out
 
 NO_BASELINE = "baseline not positive"
 """Why a unit has no dF/F."""
@@ -54,7 +55,7 @@ def trace_ensemble(
     if not good.any():
         raise NotApplicable(
             f"None of the {good.size} units of recording {recording.id} is usable: "
-            f"{_reasons(recording.units)}."
+            f"{in_words(recording.units)}."
         )
     rate_hz = activity.rate_hz if config.rate_hz == "auto" else float(config.rate_hz)
     traces = GridTraces(
@@ -77,7 +78,7 @@ def trace_ensemble(
         unit=units["unit_id"].astype(str).to_numpy(dtype=str),
         identity=np.where(certain, names, ""),
         epochs=_epochs(recording),
-        left_out=_left_out(recording.units, without_baseline=int((~chosen.kept).sum())),
+        left_out=units_left_out(recording.units, further=[NO_BASELINE] * int((~chosen.kept).sum())),
         rate_hz=rate_hz,
         signal=chosen.signal,
         value_unit=chosen.value_unit,
@@ -177,24 +178,3 @@ def _epochs(recording: Recording) -> pd.DataFrame:
         table = recording.epochs
     table = table[["start_s", "stop_s", "label"]].astype({"label": str})
     return table.sort_values(["start_s", "stop_s"], kind="stable").reset_index(drop=True)
-
-
-def _left_out(units: pd.DataFrame, *, without_baseline: int = 0) -> pd.DataFrame:
-    """How many units were not used, by reason."""
-    bad = units.loc[~units["good"].to_numpy(dtype=bool), "reason"].astype(str)
-    bad = pd.concat([bad, pd.Series([NO_BASELINE] * without_baseline, dtype="str")])
-    counts = bad.value_counts().sort_index()
-    return pd.DataFrame(
-        {
-            "what": pd.Series(["unit"] * len(counts), dtype="str"),
-            "count": counts.to_numpy(dtype=np.int64),
-            "reason": pd.Series(counts.index.astype(str), dtype="str"),
-        }
-    )
-
-
-def _reasons(units: pd.DataFrame) -> str:
-    """Reasons with counts, for a message."""
-    table = _left_out(units)
-    pairs = zip(table["count"], table["reason"], strict=True)
-    return ", ".join(f"{count} {reason or 'without reason'}" for count, reason in pairs)

@@ -9,8 +9,14 @@ from types import MappingProxyType
 from typing import Literal
 
 from pipeline.core.method import SettingsBlock
-from pipeline.core.views import ResponsePatterns, SpikeCounts, TraceEnsemble, View
-from pipeline.prepare.config import CountsConfig, EnsembleConfig, PatternsConfig
+from pipeline.core.views import (
+    ResponsePatterns,
+    SpikeCounts,
+    StimulusResponses,
+    TraceEnsemble,
+    View,
+)
+from pipeline.prepare.config import CountsConfig, EnsembleConfig, PatternsConfig, ResponsesConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,12 @@ KINDS: Mapping[str, ViewKind] = MappingProxyType(
             view=ResponsePatterns,
             settings=PatternsConfig,
             builder="patterns:response_patterns",
+            activity=("calcium", "spikes"),
+        ),
+        "responses": ViewKind(
+            view=StimulusResponses,
+            settings=ResponsesConfig,
+            builder="responses:stimulus_responses",
             activity=("calcium", "spikes"),
         ),
     }

@@ -1,0 +1,1 @@
+"""Encoding models: what each unit would answer to any stimulus, learned from what it did answer."""
