@@ -201,6 +201,10 @@ class PatternsConfig(SettingsBlock):
         return value
 
 
+Pixels = Annotated[list[Annotated[int, Field(ge=1, le=1024)]], Field(min_length=2, max_length=2)]
+"""Along y and x."""
+
+
 class ResponsesConfig(SettingsBlock):
     """How a stimulus and the answers to it are put on one grid of frames."""
 
@@ -220,15 +224,13 @@ class ResponsesConfig(SettingsBlock):
             "stood."
         ),
     )
-    grid: Literal["auto"] | list[Annotated[int, Field(ge=1, le=1024)]] = Field(
+    grid: Literal["auto"] | Pixels = Field(
         default="auto",
         description=(
             "Pixels of a frame along y and x; frames are averaged over the area of each. 'auto' "
             "keeps the file's pixels, or joins whole squares of them, up to 48 along each side. "
             "Recordings with frames of different sizes need it to be told."
         ),
-        min_length=2,
-        max_length=2,
     )
     image_window_s: list[Annotated[float, Field(ge=0, le=60)]] = Field(
         default=[0.05, 0.25],

@@ -8,7 +8,13 @@ import hashlib
 import pytest
 
 from pipeline.core.recording import RECORDING_VERSION, Recording
-from pipeline.core.views import VIEW_VERSION, ResponsePatterns, SpikeCounts, TraceEnsemble
+from pipeline.core.views import (
+    VIEW_VERSION,
+    ResponsePatterns,
+    SpikeCounts,
+    StimulusResponses,
+    TraceEnsemble,
+)
 from pipeline.io.json_values import alternatives, hints_of, is_record_type, value_hint
 
 
@@ -32,6 +38,7 @@ def form(kind):
         (TraceEnsemble, VIEW_VERSION, (2, "7d3225ef6243")),
         (SpikeCounts, VIEW_VERSION, (2, "de8fdd47c087")),
         (ResponsePatterns, VIEW_VERSION, (2, "e970177d6fd1")),
+        (StimulusResponses, VIEW_VERSION, (2, "3c91e8f2c788")),
     ],
 )
 def test_a_record_that_changes_its_form_raises_its_version(kind, version, known):
