@@ -1,8 +1,8 @@
 """One chain: where it starts, how its tune phase goes, and what of it is kept.
 
 The first part of the tune phase uses heuristics that are no part of the model: the search for a
-partition, sweeps under one state, and states that begin from the amplitude of trajectories. From
-then on, for at least half of the tune phase, all moves are those of the draws.
+partition, sweeps under one state, and a choice among first guesses of the states. From
+then on, for four fifths of the tune phase, all moves are those of the draws.
 """
 
 from __future__ import annotations
@@ -45,9 +45,6 @@ ONE_STATE = 20
 
 MANY_WINDOWS, WINDOWS = 25, 15
 """Joint moves a sweep: while states are found, and from then on."""
-
-HELD = 5
-"""Sweeps in which states keep their first guess."""
 
 
 def run_chain(
@@ -94,7 +91,7 @@ def run_chain(
     else:
         now, done = record.restore(resume, rng)
     for index in range(done, schedule.n_sweeps):
-        advance(problem, now, schedule, rng, record.tally, index)
+        now = advance(problem, now, schedule, rng, record.tally, index)
         if index == schedule.n_tune - 1:
             record.tally.moves.clear()
         drawn = index + 1 - schedule.n_tune
@@ -113,25 +110,16 @@ def advance(
     rng: np.random.Generator,
     tally: Tally,
     index: int,
-) -> None:
-    """One sweep of the schedule, in place."""
+) -> Position:
+    """Where the chain stands after one sweep of the schedule; ``now`` is not kept."""
+    several = problem.priors.n_states > 1
     settle = min(ONE_STATE, schedule.n_tune // 5)
-    if index == settle and problem.priors.n_states > 1:
-        now.state = start_states(problem, now, rng)
-        move_rows(problem, now, rng)
-        move_dynamics(problem, now, rng)
+    if several and index == settle:
+        now = start_states(problem, now, rng)
     early = index < schedule.n_tune // 2
-    sweep(
-        problem,
-        now,
-        Plan(
-            states=problem.priors.n_states > 1
-            and index >= min(settle + HELD, schedule.n_tune // 2),
-            n_windows=MANY_WINDOWS if early else WINDOWS,
-        ),
-        rng,
-        tally,
-    )
+    plan = Plan(states=several and index >= settle, n_windows=MANY_WINDOWS if early else WINDOWS)
+    sweep(problem, now, plan, rng, tally)
+    return now
 
 
 def first_position(problem: Problem, rng: np.random.Generator, start: Start) -> Position:

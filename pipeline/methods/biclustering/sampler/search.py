@@ -295,7 +295,7 @@ def search(problem: Problem, rng: np.random.Generator, start: Start) -> Found:
     climb = Climb(problem, rng)
     blocks = first_blocks(problem, climb.series, rng, start)
     climb.learn(blocks)
-    blocks = climb.climb(climb.cut(blocks, MOST_CLUSTERS) if start == "one" else blocks)
+    blocks = climb.climb(blocks)
     climb.learn(blocks)
     blocks = climb.climb(blocks)
     best = climb.score(blocks)

@@ -1,29 +1,134 @@
-"""A first guess of the states, from how far trajectories are from rest.
+"""A first guess of the states: several cuts of the recording, tried for some sweeps each.
 
-It chooses where the states of a chain begin and does not define what is sampled.
+This chooses where the states of a chain begin and does not define what is sampled. Bins are cut
+into classes by what trajectories do around them; each cut is scored by the evidence of the counts
+with trajectories, dynamics and transitions integrated out (one importance weight a sweep), which
+charges for every state that is used. One state for all bins is among the cuts.
 """
 
 from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from pipeline.methods.biclustering.sampler.joint import log_joint
 from pipeline.methods.biclustering.sampler.position import Position, Problem
+from pipeline.methods.biclustering.sampler.states import show_first
+from pipeline.methods.biclustering.sampler.sweep import (
+    Plan,
+    Tally,
+    move_dispersions,
+    move_dynamics,
+    move_rows,
+    move_trajectories,
+    move_units,
+    sweep,
+)
+from pipeline.methods.biclustering.sampler.trajectories import (
+    members_of,
+    weigh_window,
+    window_density,
+)
 
 SMOOTH_BINS = 6.0
+"""Over which trajectories are described."""
+
+MOST_CLASSES = 5
+
+HELD = 5
+"""Sweeps in which states keep the guess, so that trajectories adapt to it."""
+
+FINALISTS = 3
+TRIED = 12
+"""Sweeps of each finalist in which states move too; the last half of them is scored."""
+
+WINDOWS = 25
+"""Joint moves of each of these sweeps."""
 
 
-def start_states(problem: Problem, now: Position, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Two states by k-means on the local amplitude of all latents, shape (bin,)."""
-    from sklearn.cluster import KMeans
+def start_states(problem: Problem, now: Position, rng: np.random.Generator) -> Position:
+    """Where the chain stands after the best of some cuts has been tried."""
+    trials = []
+    for state in cuts(problem, now, rng):
+        trial = copy.deepcopy(now)
+        trial.state = state
+        scores = [held_sweep(problem, trial, rng) for _ in range(HELD)]
+        trials.append((float(np.mean(scores[HELD // 2 :])), trial))
+    finalists = sorted(trials, key=lambda one: -one[0])[:FINALISTS]
+    results = []
+    for _, trial in finalists:
+        scores = []
+        for _ in range(TRIED):
+            sweep(problem, trial, Plan(n_windows=WINDOWS), rng, Tally())
+            scores.append(score(problem, trial, rng))
+        results.append((float(np.mean(scores[TRIED // 2 :])), trial))
+    return max(results, key=lambda one: one[0])[1]
 
+
+def held_sweep(problem: Problem, now: Position, rng: np.random.Generator) -> float:
+    """A sweep in which the states stay, in place; the score after it."""
+    move_rows(problem, now, rng)
+    move_dynamics(problem, now, rng)
+    move_trajectories(problem, now, Plan(), rng, Tally())
+    move_units(problem, now, Plan(n_births=0), rng, Tally())
+    move_dispersions(problem, now, rng)
+    move_dynamics(problem, now, rng)
+    return score(problem, now, rng)
+
+
+def score(problem: Problem, now: Position, rng: np.random.Generator) -> float:
+    """Log importance weight of freshly drawn trajectories, dynamics and rows integrated out."""
+    trial = copy.copy(now)
+    trial.x = now.x.copy()
+    crew = now.crew(problem)
+    whole = np.array([0, problem.n_bins - 1])
+    log_proposal = 0.0
+    for g in range(trial.x.shape[0]):
+        of_system = (problem.data, members_of(crew, g), trial.x[g], now.dynamics, g, now.state)
+        weight = weigh_window(*of_system, whole, rng, True)
+        log_proposal += window_density(*of_system, whole) - weight
+    return log_joint(problem, trial) - log_proposal
+
+
+def cuts(problem: Problem, now: Position, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """One state for all bins, then classes by amplitude, by level, and by both."""
+    yield np.zeros(problem.n_bins, np.int64)
+    most = min(MOST_CLASSES, problem.priors.n_states, problem.n_bins // 4)
+    level, amplitude = described(problem, now)
+    for features in (amplitude, level, np.hstack([amplitude, level])):
+        for number in range(2, most + 1):
+            yield classes(features, number, problem.data.linked, rng)
+
+
+def described(problem: Problem, now: Position) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Local level and distance from rest of all latents, both (bin, latent of all clusters)."""
     x = now.by_cluster(problem)
     away = x - np.median(x, axis=1, keepdims=True)
     away = away / (away.std(axis=1, keepdims=True) + 1e-9)
+    level = gaussian_filter1d(away, SMOOTH_BINS / 2, axis=1)
     amplitude = np.sqrt(gaussian_filter1d(away**2, SMOOTH_BINS, axis=1))
-    features = amplitude.transpose(1, 0, 2).reshape(problem.n_bins, -1)
-    if problem.n_bins < 4 or problem.priors.n_states < 2:
-        return np.zeros(problem.n_bins, np.int64)
+
+    def flat(value: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.ascontiguousarray(value.transpose(1, 0, 2).reshape(problem.n_bins, -1))
+
+    return flat(level), flat(amplitude)
+
+
+def classes(
+    features: NDArray[np.float64],
+    number: int,
+    linked: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Classes of bins by k-means."""
+    from sklearn.cluster import KMeans
+
     seed = int(rng.integers(0, 2**31))
-    return np.asarray(KMeans(2, n_init=10, random_state=seed).fit_predict(features), np.int64)
+    label = KMeans(number, n_init=5, random_state=seed).fit_predict(features)
+    state = np.asarray(label, np.int64)
+    show_first(state, linked)
+    return state
