@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import pipeline
-from pipeline.cli import check, config, demo, figures, forget, inspect, methods, run, unlock
+from pipeline.cli import (
+    check,
+    config,
+    demo,
+    explain,
+    figures,
+    forget,
+    inspect,
+    methods,
+    run,
+    status,
+    unlock,
+)
 from pipeline.core.errors import ConfigErrors, PipelineError
 
 
@@ -34,6 +46,8 @@ COMMANDS: tuple[Command, ...] = (
     config,
     demo,
     figures,
+    status,
+    explain,
     forget,
     unlock,
 )

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import ArraySource
+from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import replacing, write_fault
 from pipeline.io.documents import damaged, foreign, missing, unreadable
 from pipeline.io.hdf5_trees import (
@@ -157,6 +158,21 @@ def record_type(path: Path) -> str:
     Raises as :func:`read_digest` does.
     """
     return str(_root_attributes(path)[RECORD])
+
+
+def read_provenance(path: Path) -> Provenance | None:
+    """What made the record in a file, without taking its large arrays into memory.
+
+    ``None`` for records that do not say, such as outcomes. Raises as :func:`open_record` does.
+    """
+    _root_attributes(path)
+    with ExitStack() as opened:
+        tree, _ = _guarded(
+            path,
+            lambda: opened.enter_context(stored_tree(path, load_up_to=IN_MEMORY_BYTES)),
+        )
+        branch = tree.children.get("provenance")
+        return _record(path, branch, [Provenance]) if isinstance(branch, Branch) else None
 
 
 @contextmanager

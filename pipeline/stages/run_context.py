@@ -30,7 +30,7 @@ from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import remove_leftovers, replacing
-from pipeline.io.claims import drop_claim, write_claim
+from pipeline.io.claims import SLURM_JOB, drop_claim, write_claim
 from pipeline.io.hashing import code_digest
 from pipeline.stages.claims import AT_WORK
 
@@ -226,6 +226,9 @@ def _write_sidecar(output: Path, *, run: StageRun, seconds: float) -> None:
         "method": run.method,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
+        "slurm_job": os.environ.get(SLURM_JOB, ""),
+        "threads": run.threads,
+        "cores_of_host": os.cpu_count(),
         "python": platform.python_version(),
         "system": platform.platform(),
         "seconds": round(seconds, 3),

@@ -42,7 +42,7 @@ SchedulerParameters=sched_interval=2,bf_interval=2
 MinJobAge=3600
 ReturnToService=2
 KillWait=2
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(slurmd -C | sed -n 's/.*RealMemory=\([0-9]*\).*/\1/p') State=UNKNOWN
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$(slurmd -C | sed -n 's/.*RealMemory=\([0-9]*\).*/\1/p') State=UNKNOWN
 PartitionName=main Nodes=$node Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP
 END
     } >"$folder/slurm.conf"

@@ -62,12 +62,20 @@ def slurm(tmp_path_factory):
     subprocess.run([LOCAL, "stop", folder], check=True, timeout=60)
 
 
-def project(folder):
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """The one set of files that every run reads: no two that are written are the same."""
+    folder = tmp_path_factory.mktemp("recordings")
     write_tiny_recordings(folder)
     (folder / "recordings.tsv").write_text(SHEET)
     (folder / "settings.yaml").write_text(SETTINGS)
     return folder
+
+
+@pytest.fixture
+def folder(recordings, tmp_path):
+    """A folder of the test's own with these recordings."""
+    return shutil.copytree(recordings, tmp_path / "project")
 
 
 def digests(folder):
@@ -79,9 +87,9 @@ def digests(folder):
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory):
+def expected(recordings, tmp_path_factory):
     """Digests of the same experiment, computed without a scheduler."""
-    folder = project(tmp_path_factory.mktemp("local") / "project")
+    folder = shutil.copytree(recordings, tmp_path_factory.mktemp("local") / "project")
     done = pipeline_run(folder, "--configfile", "settings.yaml", "--cores", "1")
     assert done.returncode == 0, done.stderr[-3000:]
     return digests(folder)
@@ -89,15 +97,15 @@ def expected(tmp_path_factory):
 
 def start(folder, *words, **environment):
     """The driver, in the background; what it says goes to ``driver.log``."""
-    log = (folder / "driver.log").open("a")
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "run", "--", *PROFILE, *words],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with (folder / "driver.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "run", "--", *PROFILE, *words],
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def jobs(state):
@@ -128,8 +136,7 @@ def ended(process, folder):
     assert code == 0, (folder / "driver.log").read_text()[-4000:]
 
 
-def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, tmp_path):
-    folder = project(tmp_path / "project")
+def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, folder):
     before = set(jobs("all"))
     ended(start(folder), folder)
     assert digests(folder) == expected
@@ -140,8 +147,7 @@ def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, t
     assert not jobs("running,pending")
 
 
-def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, tmp_path):
-    folder = project(tmp_path / "project")
+def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, folder):
     small = ("--set-resources", "connectome_fit_1:mem_mb=60*20**(attempt-1)")
     process = start(folder, *small)
 
@@ -158,8 +164,7 @@ def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, tmp_pa
     assert "exceeded memory limit" in killed
 
 
-def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expected, tmp_path):
-    folder = project(tmp_path / "project")
+def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expected, folder):
     process = start(folder)
     node = socket.gethostname().partition(".")[0]
     control = ["scontrol", "update", f"nodename={node}"]
@@ -189,8 +194,7 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
     assert jobs("node_fail")
 
 
-def test_a_job_at_its_time_limit_is_given_more(slurm, expected, tmp_path):
-    folder = project(tmp_path / "project")
+def test_a_job_at_its_time_limit_is_given_more(slurm, expected, folder):
     # Imported by every Python of the run: the first attempt at a fit outlasts its minute.
     (folder / "sitecustomize.py").write_text(
         "import os, sys, time\n"

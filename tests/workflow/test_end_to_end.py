@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from pipeline import registry
+from pipeline.cli.main import main
 from pipeline.core.outcome import Outcome
+from pipeline.io.hashing import sha256_of
 from pipeline.io.records import read_digest, read_record
+from pipeline.stages.lineage import lineage
 from tests.support.tiny_project import pipeline_run, write_tiny_recordings
 
 SHEET = """\
@@ -127,6 +132,56 @@ def test_a_repaired_file_is_tried_again_and_then_nothing_is_left_to_do(finished)
     assert read_digest(fit) == before
     again = pipeline_run(folder, "-n", "--configfile", "settings.yaml")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_a_result_is_explained_back_to_the_recordings(finished, monkeypatch, capsys):
+    folder, _ = finished
+    monkeypatch.chdir(folder)
+    fit = Path("results/sound/connectome/fit.h5")
+    assert main(["explain", str(fit), "--configfile", "settings.yaml"]) == 0
+    told = capsys.readouterr().out
+    recordings = fit.parents[1] / "recordings"
+    for path in (fit, fit.parent / "parts" / "surrogate-000.h5", recordings / "one/recording.h5"):
+        assert re.search(rf"^ *{re.escape(str(path))}$", told, re.MULTILINE)
+    assert f"SHA-256 {sha256_of(folder / 'one.nwb')}" in told
+    assert '"max_iterations": 20' in told
+    assert "MB at most" in told
+    assert f"--configfile settings.yaml --force {fit}" in told
+    assert "CHANGED" not in told
+    chain = lineage(fit)
+    assert [each.path.name for each in chain if each.depth == 3] == ["one.nwb", "two.nwb"]
+    assert all(each.facts for each in chain if each.provenance is not None and each.depth != 1)
+
+
+def test_a_result_whose_input_is_another_now_says_so(finished, tmp_path, monkeypatch, capsys):
+    folder, _ = finished
+    shutil.copytree(folder / "results" / "sound", tmp_path / "sound")
+    monkeypatch.chdir(tmp_path)
+    recordings = Path("sound/recordings")
+    shutil.copy(recordings / "two/recording.h5", recordings / "one/recording.h5")
+    assert main(["explain", "sound/connectome/fit.h5"]) == 1
+    assert f"{recordings / 'one/recording.h5'}\n" in capsys.readouterr().out
+    changed = [
+        each.path.parent.name for each in lineage(Path("sound/connectome/fit.h5")) if each.changed
+    ]
+    assert changed == ["one"]
+
+
+def test_results_of_other_settings_or_code_are_listed(finished, monkeypatch, capsys):
+    folder, _ = finished
+    monkeypatch.chdir(folder)
+    assert main(["status", "--configfile", "settings.yaml"]) == 0
+    assert capsys.readouterr().out == "All results are current.\n"
+    assert (
+        main(["status", "--configfile", "settings.yaml", "--config", "methods.connectome.rank=3"])
+        == 0
+    )
+    told = capsys.readouterr().out
+    assert "results/sound/connectome/fit.h5: rank 2, now 3" in told
+    assert "recording.h5" not in told
+    monkeypatch.setattr("pipeline.stages.lineage.code_digest", lambda: "0" * 64)
+    main(["status", "--configfile", "settings.yaml"])
+    assert "recordings/one/recording.h5: made by other code" in capsys.readouterr().out
 
 
 class Loads(HTMLParser):

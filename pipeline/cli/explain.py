@@ -1,0 +1,71 @@
+"""How a result came about, back to the recordings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.stages.lineage import Ancestor
+
+NAME = "explain"
+HELP = "how a result file came about, back to the NWB files, and the command that makes it again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("file", type=Path, help="for example results/E/connectome/fit.h5")
+    parser.add_argument(
+        "--configfile",
+        type=Path,
+        default=Path("config.yaml"),
+        metavar="FILE",
+        help="settings file named in the command that is printed (default: config.yaml)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the chain; 1 when a file on the way is no longer what was used."""
+    from pipeline.stages.lineage import lineage
+
+    chain = lineage(arguments.file)
+    for ancestor in chain:
+        print("\n".join(_lines(ancestor)))
+    print("\nMade again by (the settings file must say what is shown above):")
+    print(f"  ./run.sh --configfile {arguments.configfile} --force {arguments.file}")
+    return int(any(ancestor.changed for ancestor in chain))
+
+
+def _lines(ancestor: Ancestor) -> list[str]:
+    indent = "  " * ancestor.depth
+    lines = [f"{indent}{ancestor.path}"]
+
+    def tell(text: str) -> None:
+        lines.append(f"{indent}    {text}")
+
+    made = ancestor.provenance
+    if ancestor.changed:
+        tell(f"CHANGED since it was used: it was {ancestor.recorded}")
+    if ancestor.found:
+        tell(f"content {ancestor.found}")
+    elif ancestor.recorded:
+        tell(f"SHA-256 {ancestor.recorded}" if made is None else "GONE")
+    if made is not None:
+        numbers = f"results version {made.results_version}, " if made.results_version else ""
+        tell(
+            f"stage {made.stage}{f' of {made.method}' if made.method else ''}: {numbers}"
+            f"package {made.package_version}, code {made.code_digest[:12]}, seed {made.seed}, "
+            f"threads {made.threads}, {made.device}"
+        )
+        tell("libraries " + ", ".join(f"{name} {of}" for name, of in made.libraries.items()))
+        tell("settings " + json.dumps(dict(made.settings), sort_keys=True, default=list))
+    if ancestor.facts:
+        facts = ancestor.facts
+        job = f", Slurm job {facts['slurm_job']}" if facts.get("slurm_job") else ""
+        tell(
+            f"finished {facts['finished']} on {facts['host']}{job} after {facts['seconds']} s, "
+            f"{facts['peak_memory_mb']} MB at most"
+        )
+    return lines
