@@ -77,10 +77,17 @@ class LinearNonlinear(Network):
         """Lag 0, one frame back, and so on."""
         self.gain = nn.Parameter(torch.ones(design.n_units))
         self.bias = nn.Parameter(torch.zeros(design.n_units))
+        self.register_buffer("window", torch.ones(design.n_units, 1, 1, *design.grid))
+        self.window: Tensor
+        """How much of each pixel the filter may see."""
+
+    def seen(self) -> Tensor:
+        """The filters in space, within their windows; (unit, rank, channel, y, x)."""
+        return self.space * self.window
 
     def drive(self, movie: Tensor, units: slice) -> Tensor:
         """As in :class:`Network`."""
-        space, time = self.space[units].flatten(2), self.time[units]
+        space, time = self.seen()[units].flatten(2), self.time[units]
         n_units, rank, _ = space.shape
         seen = movie.flatten(2) @ space.flatten(0, 1).T
         kernel = time.flip(-1).reshape(n_units * rank, 1, -1)
@@ -95,11 +102,11 @@ class LinearNonlinear(Network):
 
     def where(self) -> tuple[Tensor, Tensor]:
         """As in :class:`Network`."""
-        energy = self.space.detach().square().sum((1, 2))
+        energy = self.seen().detach().square().sum((1, 2))
         # Far from the middle the filter is noise, which would pull the centre of mass.
         energy = torch.where(energy > 0.1 * energy.amax((1, 2), keepdim=True), energy, 0.0)
         total = energy.sum((1, 2)).clamp_min(1e-12)
-        at = [torch.arange(size, device=energy.device) * 1.0 for size in self.design.grid]
+        at = [torch.arange(size).to(energy) for size in self.design.grid]
         y, x = energy.sum(2) @ at[0] / total, energy.sum(1) @ at[1] / total
         spread = energy.sum(2) @ at[0] ** 2 / total - y**2 + energy.sum(1) @ at[1] ** 2 / total
         return torch.stack([y, x], 1), ((spread - x**2) / 2).clamp_min(0).sqrt()
@@ -109,7 +116,8 @@ class LinearNonlinear(Network):
         middle = torch.tensor([(size - 1) / 2 for size in self.design.grid])
         with torch.no_grad():
             shift = middle.to(self.space) - self.where()[0]
-            self.space.copy_(shifted(self.space.flatten(1, 2), shift).view_as(self.space))
+            self.space.copy_(shifted(self.seen().flatten(1, 2), shift).view_as(self.space))
+            self.window.fill_(1)
 
 
 class Convolution(nn.Module):

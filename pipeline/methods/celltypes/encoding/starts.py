@@ -24,6 +24,8 @@ RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 """Relative to the mean variance of a pixel; the best in the validation frames is taken."""
 REACHES = (2.0, 4.0, 8.0, np.inf)
 """Width in pixels of the envelope around the peak outside of which a filter is nothing."""
+LEAST_SEEN = 1e-3
+"""Pixels below this share of the envelope start from nothing."""
 PLACE_LAGS = slice(1, 8)
 """Frames back in which the place of a unit is looked for."""
 
@@ -128,24 +130,31 @@ def start_filters(network: LinearNonlinear, feed: Feed, found: Triggered) -> Non
     best = np.full(n_units, -np.inf)
     space = np.zeros((n_units, design.rank, raw.shape[2]), dtype=np.float32)
     time = np.zeros((n_units, design.rank, memory), dtype=np.float32)
+    window = np.ones((n_units, int(np.prod(design.grid))), dtype=np.float32)
     drives = np.ones(n_units, dtype=np.float32)
     seen = list(_validation(feed))
     for ridge in RIDGES:
         kept = (1 / (np.maximum(values, 0) + ridge * values.mean())).astype(np.float32)
         whole = in_time @ ((turned * kept) @ vectors.T.astype(np.float32))
         for reach in REACHES:
-            one_space, one_time = _products(
-                whole * _envelope(whole, reach, design.grid)[:, None], design.rank
-            )
+            envelope = _envelope(whole, reach, design.grid)
+            pixels = np.tile(envelope, design.n_channels)
+            one_space, one_time = _products(whole * pixels[:, None], design.rank)
             linear = [_drive(frames, one_space, one_time, units) for _, units, frames in seen]
             score = _scores(feed, seen, linear)
             better = score > best
             best[better] = score[better]
             space[better], time[better] = one_space[better], one_time[better]
+            window[better] = envelope[better]
             spread = _spreads(seen, linear, n_units)
             drives[better] = spread[better]
     with torch.no_grad():
-        network.space.copy_(torch.from_numpy(space).view_as(network.space))
+        network.space.copy_(
+            torch.from_numpy(
+                space / np.tile(np.maximum(window, LEAST_SEEN), design.n_channels)[:, None]
+            ).view_as(network.space)
+        )
+        network.window.copy_(torch.from_numpy(window).view_as(network.window))
         network.time.copy_(torch.from_numpy(time))
         # The drive's spread is about one, and the mean answer that of a silent stimulus.
         network.gain.copy_(torch.from_numpy(1 / np.maximum(drives, 1e-6)))
@@ -168,16 +177,14 @@ def _lag_inverse(lags: NDArray[np.float64]) -> Floats:
 
 
 def _envelope(filters: Floats, reach: float, grid: tuple[int, int]) -> Floats:
-    """Gaussian around each filter's peak, over all channels, shape (unit, pixel)."""
+    """Gaussian around each filter's peak, shape (unit, pixel)."""
     n_units = len(filters)
     energy = np.square(filters).sum(axis=1).reshape(n_units, -1, *grid)
     peak = energy.sum(axis=1).reshape(n_units, -1).argmax(axis=1)
     y, x = np.unravel_index(peak, grid)
     square = (np.arange(grid[0])[None, :, None] - y[:, None, None]) ** 2
     square = square + (np.arange(grid[1])[None, None, :] - x[:, None, None]) ** 2
-    bump = np.exp(-square / (2 * reach**2))
-    whole = np.broadcast_to(bump[:, None], energy.shape)
-    return np.asarray(whole.reshape(n_units, -1), dtype=np.float32)
+    return np.exp(-square / (2 * reach**2)).reshape(n_units, -1).astype(np.float32)
 
 
 def _products(filters: Floats, rank: int) -> tuple[Floats, Floats]:

@@ -36,7 +36,8 @@ def test_planted_filters_are_found(planted, fit):
     space, time, _ = planted[1]
     arrays = fit.model.members[0].arrays
     # The sign may stand with either of the two.
-    whole = np.einsum("ncyx,nl->nclyx", arrays["space"][:, 0], arrays["time"][:, 0])
+    seen = (arrays["space"] * arrays["window"])[:, 0]
+    whole = np.einsum("ncyx,nl->nclyx", seen, arrays["time"][:, 0])
     planted_whole = np.einsum("ncyx,nl->nclyx", space, time)
     assert cosine(whole, planted_whole).min() > 0.9
 
