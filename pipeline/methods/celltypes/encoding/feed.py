@@ -148,6 +148,8 @@ class Feed:
                 batch = self.batch(together)
                 with torch.no_grad():
                     rates = smeared(network(batch.movie, batch.units), smear)
+                    # Without an indicator there are answers to more frames than are asked for.
+                    rates = rates[:, rates.shape[1] - (batch.movie.shape[1] - self.lost + 1) :]
                     found = network.prediction(rates, batch.units) if predicted else rates
                 rows = found.cpu().numpy()
                 for place, clip in enumerate(together):

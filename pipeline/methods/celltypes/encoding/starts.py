@@ -140,7 +140,10 @@ def start_filters(network: LinearNonlinear, feed: Feed, found: Triggered) -> Non
             envelope = _envelope(whole, reach, design.grid)
             pixels = np.tile(envelope, design.n_channels)
             one_space, one_time = _products(whole * pixels[:, None], design.rank)
-            linear = [_drive(frames, one_space, one_time, units) for _, units, frames in seen]
+            linear = [
+                _drive(frames, one_space, one_time, units)[-len(rows) :]
+                for rows, units, frames in seen
+            ]
             score = _scores(feed, seen, linear)
             better = score > best
             best[better] = score[better]
@@ -184,7 +187,8 @@ def _envelope(filters: Floats, reach: float, grid: tuple[int, int]) -> Floats:
     y, x = np.unravel_index(peak, grid)
     square = (np.arange(grid[0])[None, :, None] - y[:, None, None]) ** 2
     square = square + (np.arange(grid[1])[None, None, :] - x[:, None, None]) ** 2
-    return np.exp(-square / (2 * reach**2)).reshape(n_units, -1).astype(np.float32)
+    envelope: Floats = np.exp(-square / (2 * reach**2)).reshape(n_units, -1).astype(np.float32)
+    return envelope
 
 
 def _products(filters: Floats, rank: int) -> tuple[Floats, Floats]:
@@ -232,8 +236,6 @@ def _scores(
         answers, known = feed.answers(index)
         rows = np.concatenate([seen[place][0] for place in own])
         drive = np.concatenate([linear[place] for place in own])
-        # The first frames of a clip have no drive when the indicator is slow; they are cut.
-        drive = drive[: len(rows)] if len(drive) != len(rows) else drive
         score = correlation(drive, answers[rows], known[rows])
         found[units] = np.where(np.isfinite(score), score, -np.inf)
     return found
