@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +11,15 @@ from typing import Any
 import numpy as np
 
 from pipeline import registry
-from pipeline.core.errors import PipelineError
 from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.outcome import Outcome
-from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import View
 from pipeline.io.records import read_digest, read_record, write_record
 from pipeline.prepare.kinds import KINDS
+from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.run_context import StageRun
-
-SECONDS_BETWEEN_CHECKPOINTS = 30.0
+from pipeline.stages.termination import deferred_termination, end_if_asked
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +56,9 @@ def fit_parts(
     """Compute and store the parts named by ``outputs``.
 
     The name of an output file is the name of its part, so that which parts share a job is not
-    among the things a result depends on. A method whose room ``algorithm`` has a record
-    ``Checkpoint`` leaves one now and then, and a part that was interrupted goes on from it.
+    among the things a result depends on. A job that is ended early goes on where it was: with the
+    parts that it had finished, and, of a method whose room ``algorithm`` has a record
+    ``Checkpoint``, in the midst of the one it was at.
     """
     loaded = job.read_views(views)
     found = usable(loaded)
@@ -72,78 +68,31 @@ def fit_parts(
         rng = job.stream(run, part.name)
         result: object = None if found else first_outcome(loaded)
         if result is None:
-            checkpoints = Checkpoints.of(job, output, provenance)
+            kind = getattr(job.spec.room("algorithm"), "Checkpoint", None)
+            checkpoints = Checkpoints.of(kind, output, provenance)
+            if checkpoints.take_over(output):
+                logger.info("%s was finished before its job was interrupted", part.name)
+                continue
             try:
-                result = job.spec.room("algorithm").fit_part(
-                    found,
-                    job.config,
-                    part,
-                    rng,
-                    run.progress(),
-                    provenance=provenance,
-                    **checkpoints.arguments(),
-                )
+                with deferred_termination(checkpoints.kind is not None):
+                    result = job.spec.room("algorithm").fit_part(
+                        found,
+                        job.config,
+                        part,
+                        rng,
+                        run.progress(),
+                        provenance=provenance,
+                        **checkpoints.arguments(),
+                    )
             except Exception as error:
                 result = run.outcome_of(error)
             write_record(output, result)
-            checkpoints.remove()
+            checkpoints.finish(output)
+            end_if_asked()
         else:
             write_record(output, result)
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Checkpoints:
-    """Where a part of a fit leaves what it needs to go on after an interruption.
-
-    The file's name tells all that the part depends on, so that no part goes on from what other
-    settings, data or code have left.
-    """
-
-    kind: type[Any] | None
-    """Record of a checkpoint; the method has none when ``None``."""
-    path: Path
-    written: float = dataclasses.field(default_factory=time.monotonic)
-
-    @classmethod
-    def of(cls, job: MethodJob, output: Path, provenance: Provenance) -> Checkpoints:
-        """The checkpoints of the part that ``output`` is for."""
-        facts = json.dumps(dataclasses.asdict(provenance), sort_keys=True, default=str)
-        digest = hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
-        return cls(
-            kind=getattr(job.spec.room("algorithm"), "Checkpoint", None),
-            path=output.parent.parent / "checkpoints" / f"{output.stem}.{digest}.h5",
-        )
-
-    def arguments(self) -> dict[str, Any]:
-        """``checkpoint`` and ``resume`` of ``fit_part``, for a method that knows them."""
-        if self.kind is None:
-            return {}
-        return {"checkpoint": self._keep, "resume": self._left()}
-
-    def _keep(self, state: object) -> None:
-        if time.monotonic() - self.written < SECONDS_BETWEEN_CHECKPOINTS:
-            return
-        write_record(self.path, state)
-        self.written = time.monotonic()
-
-    def _left(self) -> object | None:
-        """What an interrupted run of the same part left; nothing if that cannot be read."""
-        if self.kind is None or not self.path.exists():
-            return None
-        try:
-            state: object = read_record(self.path, self.kind)
-        except PipelineError as error:
-            logger.warning("starting anew, since the checkpoint cannot be used: %s", error)
-            return None
-        logger.info("going on from %s", self.path)
-        return state
-
-    def remove(self) -> None:
-        """Nothing is left to go on with: neither of this run of the part nor of older ones."""
-        for path in self.path.parent.glob(f"{self.path.name.partition('.')[0]}.*"):
-            path.unlink()
-        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()
+    for output in outputs:
+        remove_checkpoints(output)
 
 
 def gather(

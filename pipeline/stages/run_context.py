@@ -33,6 +33,7 @@ from pipeline.io.atomic import remove_leftovers, replacing
 from pipeline.io.claims import SLURM_JOB, drop_claim, write_claim
 from pipeline.io.hashing import code_digest
 from pipeline.stages.claims import AT_WORK
+from pipeline.stages.termination import termination_heard
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 SECONDS_BETWEEN_PROGRESS = 10.0
@@ -197,7 +198,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
             write_claim(claim)
         for output in outputs:
             remove_leftovers(output)
-        with threadpool_limits(limits=run.threads):
+        with threadpool_limits(limits=run.threads), termination_heard():
             yield run
     except (PipelineError, MemoryError, OSError) as error:
         known = error if isinstance(error, PipelineError) else shortage(error)

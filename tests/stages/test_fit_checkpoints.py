@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +16,12 @@ from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.io.records import read_digest, write_record
 from pipeline.methods.connectome.simulate import simulate
-from pipeline.stages import fit
-from pipeline.stages.fit import Checkpoints, MethodJob, fit_parts
+from pipeline.stages import checkpoints
+from pipeline.stages.checkpoints import Checkpoints
+from pipeline.stages.fit import MethodJob, fit_parts
 from pipeline.stages.run_context import StageRun
 
+ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {"rank": 8, "n_starts": 2, "n_kept": 1, "tolerance": 1e-12, "max_iterations": 120}
 
 
@@ -31,11 +39,15 @@ def views(tmp_path):
     return paths
 
 
-def fit_into(folder, views, job=None):
-    output = folder / "connectome" / "parts" / "restart-00.h5"
+def outputs_in(folder, *names):
+    return [folder / "connectome" / "parts" / f"{name}.h5" for name in names]
+
+
+def fit_into(folder, views, job=None, names=("restart-00",)):
+    outputs = outputs_in(folder, *names)
     run = StageRun(stage="fit", experiment="e", method="connectome", on_error="raise")
-    fit_parts(run, job or job_of(), views=views, outputs=[output])
-    return output
+    fit_parts(run, job or job_of(), views=views, outputs=outputs)
+    return outputs[0]
 
 
 class Killed(BaseException):
@@ -54,8 +66,8 @@ def interrupted(tmp_path, views, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-        patched.setattr(fit, "write_record", write)
+        patched.setattr(checkpoints, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patched.setattr(checkpoints, "write_record", write)
         with pytest.raises(Killed):
             fit_into(tmp_path / "broken", views)
     return tmp_path / "broken"
@@ -99,7 +111,7 @@ def test_a_damaged_checkpoint_is_no_reason_to_fail(tmp_path, views, interrupted,
 def test_the_name_of_a_checkpoint_tells_code_and_data_apart(tmp_path):
     known = Provenance(stage="fit", experiment="e", package_version="0", code_digest="a")
     names = {
-        Checkpoints.of(job_of(), tmp_path / "parts" / "x.h5", one).path
+        Checkpoints.of(None, tmp_path / "parts" / "x.h5", one).path
         for one in (
             known,
             dataclasses.replace(known, code_digest="b"),
@@ -108,3 +120,87 @@ def test_the_name_of_a_checkpoint_tells_code_and_data_apart(tmp_path):
         )
     }
     assert len(names) == 4
+
+
+def test_parts_that_were_finished_stay_when_their_job_is_ended(tmp_path, views, monkeypatch):
+    folder, names = tmp_path / "broken", ("surrogate-000", "surrogate-001")
+    write, written = checkpoints.Checkpoints.finish, []
+
+    def finish(self, output):
+        write(self, output)
+        written.append(output)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "finish", finish)
+        with pytest.raises(Killed):
+            fit_into(folder, views, names=names)
+    (first,) = written
+    digest = read_digest(first)
+    first.unlink()  # as Snakemake does with what a job left that was ended
+    (kept,) = left_in(folder)
+    taken = kept.stat().st_ino
+    fit_into(folder, views, names=names)
+    assert first.stat().st_ino == taken
+    assert read_digest(first) == digest
+    assert left_in(folder) == outputs_in(folder, *names)
+
+
+STAGE = """
+import sys
+from pathlib import Path
+from pipeline.stages.fit import MethodJob, fit_parts
+from pipeline.stages.run_context import StageRun, stage_run
+from tests.stages.test_fit_checkpoints import job_of, outputs_in
+
+folder, *views = map(Path, sys.argv[1:])
+run = StageRun(stage="fit", experiment="e", method="connectome")
+outputs = outputs_in(folder, "restart-00")
+with stage_run(run, log=folder / "fit.log", outputs=outputs):
+    fit_parts(run, job_of(max_iterations=int(1e5), tolerance=1e-300), views=views, outputs=outputs)
+"""
+
+
+def test_a_termination_leaves_a_checkpoint_within_seconds(tmp_path, views):
+    folder = tmp_path / "ended"
+    process = subprocess.Popen(
+        [sys.executable, "-c", STAGE, folder, *views],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    log = folder / "fit.log"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and "starts" in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(3)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 128 + signal.SIGTERM
+    assert time.monotonic() - asked < 20
+    names = [path.name for path in folder.rglob("*") if path.is_file()]
+    assert [name for name in names if name.startswith("restart-00.") and name.endswith(".h5")]
+    assert sorted(name for name in names if "tmp" in name or "at-work" in name) == []
+    assert not outputs_in(folder, "restart-00")[0].exists()
+
+
+def test_a_stage_without_checkpoints_ends_at_once(tmp_path):
+    code = (
+        "import os, signal, time\n"
+        "from pathlib import Path\n"
+        "from pipeline.io.atomic import replacing\n"
+        "from pipeline.stages.run_context import StageRun, stage_run\n"
+        "with stage_run(StageRun(stage='x', experiment='e'), log=None, outputs=[]):\n"
+        "    with replacing(Path('half')) as temporary:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(30)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=25,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
