@@ -50,7 +50,7 @@ def cost_of_ingest(nwb: Path, folder: Path) -> Cost:
     """The ingest stage on a file."""
     return cost_of(
         f"""
-        ingest(
+        ingest_apart(
             StageRun(stage="ingest", experiment="e", recording="r"),
             nwb=Path({str(nwb)!r}), options={{}}, subject="", strict=False, limits={{}},
             output=Path({str(folder / "recording.h5")!r}),
@@ -60,7 +60,7 @@ def cost_of_ingest(nwb: Path, folder: Path) -> Cost:
         imports="""
         from pathlib import Path
         import pipeline.io.nwb.read
-        from pipeline.stages.ingest import ingest
+        from pipeline.stages.ingest import ingest_apart
         from pipeline.stages.run_context import StageRun
         """,
     )

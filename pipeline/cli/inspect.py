@@ -22,11 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what the file offers."""
     from pipeline.io.nwb.inspect import describe, inspect_file
+    from pipeline.stages.own_process import in_own_process
 
     experiment, recording = suggested_ids(arguments.file)
     print(
         describe(
-            inspect_file(arguments.file),
+            in_own_process(lambda: inspect_file(arguments.file)),
             experiment=arguments.experiment or experiment,
             recording=arguments.recording or recording,
         )

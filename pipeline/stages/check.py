@@ -16,6 +16,7 @@ from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
 from pipeline.prepare.kinds import KINDS
+from pipeline.stages.own_process import in_own_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +210,9 @@ def _look(row: SheetRow) -> RecordingOutlook:
     from pipeline.io.nwb.inspect import inspect_file
 
     try:
-        contents = inspect_file(row.nwb, allow_external=row.options.allow_external)
+        contents = in_own_process(
+            lambda: inspect_file(row.nwb, allow_external=row.options.allow_external)
+        )
     except PipelineError as error:
         known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)
         return RecordingOutlook(id=row.recording, kind="", problem=known)

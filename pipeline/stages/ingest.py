@@ -13,12 +13,14 @@ from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.quality import Grades, Quality, Verdict
 from pipeline.core.recording import Recording
+from pipeline.io.atomic import remove_leftovers
 from pipeline.io.documents import write_document
 from pipeline.io.hashing import sha256_of
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import write_record
 from pipeline.prepare.config import QualityConfig
 from pipeline.prepare.quality.grade import grade_units
+from pipeline.stages.own_process import in_own_process
 from pipeline.stages.run_context import StageRun
 
 
@@ -69,6 +71,28 @@ def ingest(
         write_record(output, result)
     write_document(quality, _quality(nwb.name, result, notes=tuple(notes), grades=grades))
     return result
+
+
+def ingest_apart(run: StageRun, *, nwb: Path, output: Path, quality: Path, **how: Any) -> None:
+    """As :func:`ingest`, in a process of its own: a file that crashes it is a fault of the file.
+
+    Parameters
+    ----------
+    how
+        The further arguments of :func:`ingest`.
+    """
+
+    def work() -> None:
+        ingest(run, nwb=nwb, output=output, quality=quality, **how)
+
+    try:
+        in_own_process(work)
+    except DataError as error:
+        result = run.outcome_of(error, file=nwb.name)
+        for path in (output, quality):
+            remove_leftovers(path)
+        write_record(output, result)
+        write_document(quality, _quality(nwb.name, result, notes=(), grades=Grades()))
 
 
 def _stored(

@@ -240,15 +240,16 @@ def _write_sidecar(output: Path, *, run: StageRun, seconds: float) -> None:
 
 
 def peak_memory_mb() -> int:
-    """Most memory that this process was in so far, in MiB.
+    """Most memory that this process, or one that it waited for, was in so far, in MiB.
 
     From Linux's own account of the process: what ``getrusage`` says there is never less than what
     the process that started this one had in use, so a small job of a large parent looks large.
     """
+    mebi = 2**20 if sys.platform == "darwin" else 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // mebi
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
-                return int(line.split()[1]) // 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most // (2**20 if sys.platform == "darwin" else 1024)
+                return max(children, int(line.split()[1]) // 1024)
+    return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // mebi)

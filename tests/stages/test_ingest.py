@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -16,8 +19,8 @@ from pipeline.io.documents import read_document
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import read_record
 from pipeline.prepare.config import QualityConfig
-from pipeline.stages.ingest import ingest, refuse_remarks
-from pipeline.stages.run_context import StageRun
+from pipeline.stages.ingest import ingest, ingest_apart, refuse_remarks
+from pipeline.stages.run_context import ON_ERROR_VARIABLE, StageRun
 from tests.support.nwb_factory import imaging_file, probe_file, transients
 
 
@@ -144,3 +147,53 @@ def test_a_file_that_changes_while_it_is_read_is_refused(ingested, tmp_path, mon
     assert isinstance(record, Outcome)
     assert record.failure["code"] == "IN-F28"
     assert "changed while it was read" in record.reason
+
+
+@pytest.fixture
+def crashing(monkeypatch):
+    """In the midst of writing the record, the process ends as it does where no memory is."""
+
+    def crash(*arguments):
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(60)
+
+    monkeypatch.setattr("pipeline.stages.ingest.grade_units", crash)
+
+
+def ingest_in_its_process(path, folder):
+    ingest_apart(
+        StageRun(stage="ingest", experiment="e", recording="r"),
+        nwb=path,
+        options=dataclasses.asdict(ReadOptions()),
+        subject="",
+        strict=False,
+        limits=QualityConfig().model_dump(),
+        output=folder / "recording.h5",
+        quality=folder / "quality.json",
+    )
+
+
+def test_a_file_that_crashes_the_library_is_a_recorded_failure(tmp_path, crashing, capfd):
+    path, folder = imaging_file(tmp_path / "a.nwb"), tmp_path / "out"
+    ingest_in_its_process(path, folder)
+    record = read_record(folder / "recording.h5", Recording, Outcome)
+    assert (record.status, record.failure["code"]) == ("failed", "IN-F04")
+    assert "Segmentation fault" in record.failure["found"]
+    assert read_document(folder / "quality.json", Quality).verdict == "reject"
+    assert sorted(left.name for left in folder.iterdir()) == ["quality.json", "recording.h5"]
+    assert "ERROR IN-F04 e/r: a.nwb: /: " in capfd.readouterr().err
+
+
+def test_a_crash_ends_the_run_where_the_settings_say_so(tmp_path, crashing, monkeypatch):
+    monkeypatch.setenv(ON_ERROR_VARIABLE, "raise")
+    with pytest.raises(DataError, match="IN-F04"):
+        ingest_in_its_process(imaging_file(tmp_path / "a.nwb"), tmp_path / "out")
+
+
+def test_a_process_of_its_own_leaves_the_same_record(ingested, tmp_path):
+    path = imaging_file(tmp_path / "a.nwb")
+    ingested(path)
+    ingest_in_its_process(path, tmp_path / "apart")
+    for name in ("recording.h5", "quality.json"):
+        assert (tmp_path / "apart" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()

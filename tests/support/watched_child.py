@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,9 +19,9 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 CALLS = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec")
 
-opened: set[str] = set()
-written: set[str] = set()
-called: set[str] = set()
+seen = tempfile.TemporaryFile("a+", encoding="utf-8")  # noqa: SIM115 - open while it is watched
+"""A line for each event, also of processes that were forked off."""
+told: set[tuple[str, str]] = set()
 
 
 def watch(event, arguments):
@@ -28,11 +29,21 @@ def watch(event, arguments):
     if event == "open":
         path, _, flags = arguments
         if isinstance(path, str | bytes):
-            (written if flags & WRITING else opened).add(_absolute(path))
+            note("written" if flags & WRITING else "opened", _absolute(path))
     elif event in CHANGES:
-        written.update(_absolute(each) for each in arguments if isinstance(each, str | bytes))
+        for each in arguments:
+            if isinstance(each, str | bytes):
+                note("written", _absolute(each))
     elif event in CALLS:
-        called.add(f"{event} {arguments[:2]}")
+        note("called", f"{event} {arguments[:2]}")
+
+
+def note(kind: str, what: str) -> None:
+    """Keep it where it outlives this process."""
+    if (kind, what) not in told:
+        told.add((kind, what))
+        line = json.dumps([kind, what]) + "\n"
+        os.write(seen.fileno(), line.encode())
 
 
 def _absolute(path: str | bytes) -> str:
@@ -83,10 +94,15 @@ def noted() -> dict[str, object]:
     """What was seen, with links followed."""
     from pipeline.stages.run_context import peak_memory_mb
 
+    events: dict[str, set[str]] = {"opened": set(), "written": set(), "called": set()}
+    seen.seek(0)
+    for line in seen:
+        kind, what = json.loads(line)
+        events[kind].add(what)
     return {
-        "opened": sorted({os.path.realpath(path) for path in opened}),
-        "written": sorted({os.path.realpath(path) for path in written}),
-        "called": sorted(called),
+        "opened": sorted({os.path.realpath(path) for path in events["opened"]}),
+        "written": sorted({os.path.realpath(path) for path in events["written"]}),
+        "called": sorted(events["called"]),
         "peak_mb": peak_memory_mb(),
     }
 
@@ -97,6 +113,6 @@ if __name__ == "__main__":
     try:
         code = {"check": check, "ingest": ingest}[command]()
     finally:
-        seen = noted()
-        target.write_text(json.dumps(seen), encoding="utf-8")
+        found = noted()
+        target.write_text(json.dumps(found), encoding="utf-8")
     sys.exit(code)

@@ -1,8 +1,8 @@
-"""Read one NWB file into a recording."""
+"""Read one NWB file into a recording, in a process that may die of it."""
 
 from pathlib import Path
 
-from pipeline.stages.ingest import ingest
+from pipeline.stages.ingest import ingest_apart
 from pipeline.stages.run_context import StageRun, stage_run
 
 run = StageRun(
@@ -13,7 +13,7 @@ run = StageRun(
 )
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
-    ingest(
+    ingest_apart(
         run,
         nwb=Path(snakemake.input.nwb),
         options=snakemake.params.options,
