@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
 
@@ -72,6 +73,45 @@ def read_document(path: Path, kind: type[T]) -> T:
     if not isinstance(value, expected):
         raise foreign(path, f"it holds a {type(value).__name__}, expected {_name(kind)}")
     return cast("T", value)
+
+
+def write_plain(path: Path, content: Mapping[str, Any]) -> None:  # Any: JSON
+    """Write a mapping of plain values as JSON for programs, with a digest as its last entry.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the file cannot be written (RN-R26).
+    """
+    document = {**content, "digest": _digest(content)}
+    with replacing(path) as temporary:
+        temporary.write_bytes(_text(document, indent=1).encode() + b"\n")
+
+
+def read_plain(path: Path) -> dict[str, Any]:  # Any: JSON
+    """The mapping that :func:`write_plain` stored.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the file is missing (RN-R27) or damaged (RN-R10).
+    DataError
+        If it comes from another version (RN-R11).
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        digest = content.pop("digest", None)
+    except FileNotFoundError as error:
+        raise missing(path) from error
+    except PermissionError as error:
+        raise unreadable(path) from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise damaged(path, f"cannot be read ({error})") from error
+    if digest is None:
+        raise foreign(path, "it has no digest")
+    if digest != _digest(content):
+        raise damaged(path, "its digest does not match its content")
+    return content
 
 
 def missing(path: Path) -> EnvironmentFault:

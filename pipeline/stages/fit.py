@@ -85,7 +85,7 @@ def fit_parts(
                         **checkpoints.arguments(),
                     )
             except Exception as error:
-                result = run.outcome_of(error)
+                result = run.outcome_of(error, output=output)
             write_record(output, result)
             checkpoints.finish(output)
             end_if_asked()

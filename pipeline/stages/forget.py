@@ -9,6 +9,7 @@ from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.core.outcome import Outcome
 from pipeline.io.atomic import write_fault
 from pipeline.io.records import read_record, record_type
+from pipeline.stages.run_context import failure_file
 
 RECORDS = ("recordings/*/recording.h5", "views/*/*.h5", "*/**/parts/*.h5", "*/**/fit.h5")
 """Where the workflow puts records, in the folder of an experiment."""
@@ -33,6 +34,7 @@ def forget_failed(out: Path, *, experiments: Iterable[str]) -> tuple[Path, ...]:
                     continue
                 try:
                     path.unlink()
+                    failure_file(path).unlink(missing_ok=True)
                 except OSError as error:
                     raise write_fault(path, error) from error
                 forgotten.append(path)

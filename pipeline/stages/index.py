@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from pipeline.core.errors import DataError, ResultError
 from pipeline.io.atomic import replacing
+from pipeline.io.documents import read_plain
 from pipeline.report.index import IndexEntry, render_index
 
 
@@ -74,4 +74,4 @@ def exit_code_of(document: Mapping[str, Any]) -> int:
 
 
 def _read(documents: Sequence[Path]) -> list[tuple[Path, dict[str, Any]]]:
-    return [(path, json.loads(path.read_text(encoding="utf-8"))) for path in documents]
+    return [(path, read_plain(path)) for path in documents]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from pipeline.core.parts import Number, Section
 from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
-from pipeline.io.documents import read_document
+from pipeline.io.documents import read_document, write_plain
 from pipeline.io.records import open_record
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
@@ -92,9 +91,7 @@ def report(
         )
     with replacing(html) as temporary:
         temporary.write_text(render(page), encoding="utf-8")
-    with replacing(document) as temporary:
-        text = json.dumps(report_document(page), indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_plain(document, report_document(page))
 
 
 def left_out_note(reason: str) -> Note:

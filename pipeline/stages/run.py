@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from types import FrameType
 
 import pipeline
 from pipeline.core.errors import EnvironmentFault
+from pipeline.io.documents import read_plain
 from pipeline.stages.check import Project, load_project
 from pipeline.stages.demo import write_demo
 from pipeline.stages.forget import forget_failed
@@ -124,5 +124,5 @@ def _last_words(project: Project, *, out: Path, code: int) -> int:
         print(f"Index:  {out / 'index.html'}")  # noqa: T201
     if code == 0:
         return 0
-    loaded = [json.loads(path.read_text(encoding="utf-8")) for path in made]
+    loaded = [read_plain(path) for path in made]
     return max((exit_code_of(document) for document in loaded), default=0) or code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +44,9 @@ ON_ERROR_VARIABLE = "NEUROPTYCH_ON_METHOD_ERROR"
 """Carries ``run.on_method_error`` to the jobs. Not a parameter of rules: changing it must not make
 finished results anew."""
 
+RUN_VARIABLE = "NEUROPTYCH_RUN"
+"""Carries the id of the run to its jobs: when it began, and a digest of its settings."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -58,6 +62,9 @@ class StageRun:
     on_error: str = field(default_factory=lambda: os.environ.get(ON_ERROR_VARIABLE, "record"))
     """``record`` turns faults of data and method into an :class:`Outcome`; ``raise`` does not."""
     started: float = field(default_factory=time.monotonic)
+    log: Path | None = None
+    outputs: tuple[Path, ...] = ()
+    """Files that the stage makes; facts of the run and of failures are written beside them."""
 
     @property
     def subject(self) -> str:
@@ -99,11 +106,20 @@ class StageRun:
         logger.warning("%s", line)
         print(line, file=sys.stderr)  # noqa: T201 - shown by the workflow beside the job
 
-    def outcome_of(self, error: Exception, *, file: str = "-") -> Outcome:
+    def outcome_of(
+        self, error: Exception, *, file: str = "-", output: Path | None = None
+    ) -> Outcome:
         """The record of a fault of data or method; other errors are raised again.
 
         Faults of the environment (class 5) are raised, so that the scheduler may try again. A
         defect in our code is recorded for the reader and keeps its traceback in the log.
+
+        Parameters
+        ----------
+        file
+            Name of the file at fault, where the error does not tell it.
+        output
+            The result whose place the record takes; the first of the stage's where ``None``.
         """
         if isinstance(error, NotApplicable):
             logger.info("%s: not applicable: %s", self.subject, error)
@@ -112,11 +128,82 @@ class StageRun:
             raise error
         if not isinstance(error, PipelineError):
             logger.exception("%s: unexpected error", self.subject)
-            error = unfit(error) if isinstance(error, ValueError) else defect(error)
+            error = (
+                unfit(error) if isinstance(error, ValueError) else _known(error) or defect(error)
+            )
         known = error.at(experiment=self.subject, file=file)
         logger.error("%s", known)
         print(known, file=sys.stderr)  # noqa: T201 - shown by the workflow beside the job
-        return Outcome(status="failed", reason=known.found, failure=known.parts())
+        self.keep_failure(known, output=output)
+        log = {"log": self.log_shown} if self.log else {}
+        return Outcome(status="failed", reason=known.found, failure={**known.parts(), **log})
+
+    @property
+    def log_shown(self) -> str:
+        """The log file as its place in the folder of results; empty where there is none."""
+        return "/".join(self.log.parts[-3:]) if self.log else ""
+
+    def facts(self) -> dict[str, object]:
+        """What belongs to this run and not to its result."""
+        return {
+            "stage": self.stage,
+            "experiment": self.experiment,
+            "recording": self.recording,
+            "method": self.method,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "host": platform.node(),
+            "slurm_job": os.environ.get(SLURM_JOB, ""),
+            "threads": self.threads,
+            "cores_of_host": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "seconds": round(time.monotonic() - self.started, 3),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+
+    def keep_failure(self, error: PipelineError, *, output: Path | None = None) -> None:
+        """Write what failed, where and when, beside the result that it kept from being made.
+
+        A disk that takes no such file must not hide the failure itself.
+        """
+        if output is None and not self.outputs:
+            return
+        run_id = os.environ.get(RUN_VARIABLE, "")
+        record = {
+            **self.facts(),
+            **error.parts(),
+            "exit_code": error.exit_code,
+            "message": str(error),
+            "package_version": pipeline.__version__,
+            "run": run_id,
+            "settings_digest": run_id.rpartition("-")[2],
+            "log": self.log_shown,
+        }
+        try:
+            _write_json(failure_file(output or self.outputs[0]), record)
+        except (EnvironmentFault, OSError) as fault:
+            logger.warning("%s: the failure could not be recorded: %s", self.subject, fault)
+
+
+def failure_file(output: Path) -> Path:
+    """Where it is told why a result is not there, or holds a failure."""
+    return output.with_suffix(".failure.json")
+
+
+def run_id(settings: Mapping[str, object]) -> str:
+    """An id for the run that begins now with these settings."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def _known(error: Exception) -> PipelineError | None:
+    """The error as a reader can act on it; ``None`` where it is a defect of ours."""
+    if isinstance(error, PipelineError):
+        return error
+    if isinstance(error, MemoryError | OSError):
+        return shortage(error)
+    return lacking(error) if isinstance(error, ImportError) and not _is_ours(error) else None
 
 
 def unfit(error: ValueError) -> PipelineError:
@@ -142,6 +229,21 @@ def shortage(error: MemoryError | OSError) -> PipelineError:
         found=f"the system refused a file: {error.strerror or error}",
         fix="see that the folder is there, has room and may be read and written, then run again",
     )
+
+
+def lacking(error: ImportError) -> PipelineError:
+    """The error a reader sees when a package that is needed is not there."""
+    return EnvironmentFault(
+        code="RN-R17",
+        found=f"a package is missing or broken: {error}",
+        fix="set up again with './run.sh --setup', which installs everything; what does not need "
+        "it is not affected",
+    )
+
+
+def _is_ours(error: ImportError) -> bool:
+    """Whether what could not be imported is this package's own: a defect."""
+    return (error.name or "").partition(".")[0] == pipeline.__name__
 
 
 def defect(error: Exception) -> PipelineError:
@@ -181,10 +283,15 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     log
         Log file; console only when ``None``.
     outputs
-        Files the stage makes; what killed writers of them left is removed. Facts of the run are
-        written beside the first one, since they do not belong into a file that is to be the same
-        for the same result.
+        Files the stage makes; what killed writers of them left is removed, and what was told of
+        an earlier failure. Facts of the run are written beside the first one, since they do not
+        belong into a file that is to be the same for the same result.
+
+    Yields
+    ------
+    The run, which knows its log and its outputs.
     """
+    run = replace(run, log=log, outputs=tuple(outputs))
     handlers: list[logging.Handler] = [logging.StreamHandler()] if log is None else []
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -198,44 +305,32 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
             write_claim(claim)
         for output in outputs:
             remove_leftovers(output)
+            failure_file(output).unlink(missing_ok=True)
         with threadpool_limits(limits=run.threads), termination_heard():
             yield run
-    except (PipelineError, MemoryError, OSError) as error:
-        known = error if isinstance(error, PipelineError) else shortage(error)
+    except Exception as error:
+        known = _known(error)
+        if known is None:
+            logger.exception("%s: %s failed", run.subject, run.stage)
+            run.keep_failure(defect(error).at(experiment=run.subject))
+            raise
         known = known.at(experiment=run.subject)
         # The log's last line carries the class, since schedulers answer 1 for any failed job.
         logger.error("%s (exit %d)", known, known.exit_code)
         print(known, file=sys.stderr)  # noqa: T201
+        run.keep_failure(known)
         raise SystemExit(known.exit_code) from None
-    except Exception:
-        logger.exception("%s: %s failed", run.subject, run.stage)
-        raise
     finally:
         if claim is not None:
             drop_claim(claim)
     seconds = time.monotonic() - run.started
     logger.info("%s: %s done in %.1f s", run.subject, run.stage, seconds)
     if outputs:
-        _write_sidecar(outputs[0], run=run, seconds=seconds)
+        _write_json(outputs[0].with_suffix(".run.json"), run.facts())
 
 
-def _write_sidecar(output: Path, *, run: StageRun, seconds: float) -> None:
-    facts = {
-        "stage": run.stage,
-        "experiment": run.experiment,
-        "recording": run.recording,
-        "method": run.method,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": platform.node(),
-        "slurm_job": os.environ.get(SLURM_JOB, ""),
-        "threads": run.threads,
-        "cores_of_host": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "seconds": round(seconds, 3),
-        "peak_memory_mb": peak_memory_mb(),
-    }
-    with replacing(output.with_suffix(".run.json")) as temporary:
+def _write_json(path: Path, facts: Mapping[str, object]) -> None:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -29,7 +29,7 @@ from pipeline.core.parts import (
     Span,
     Table,
 )
-from pipeline.io.documents import read_document, write_document
+from pipeline.io.documents import read_document, read_plain, write_document, write_plain
 from tests.support.records import assert_same
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=8)
@@ -262,3 +262,29 @@ def test_what_is_no_document_is_damaged(tmp_path: Path, raw: bytes) -> None:
 def test_a_missing_document_is_named(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match=r"RN-R27.*absent\.json"):
         read_document(tmp_path / "absent.json", Facts)
+
+
+def test_plain_values_are_kept_with_their_digest(tmp_path):
+    path = tmp_path / "report.json"
+    content = {"b": [1, 2.5, None, "Zürich"], "a": {"x": True, "y": 0.1 + 0.2}}
+    write_plain(path, content)
+    assert json.loads(path.read_text())["b"] == content["b"]
+    assert read_plain(path) == content
+    assert list(read_plain(path)) == ["b", "a"]
+
+
+def test_a_plain_document_that_was_edited_is_damaged(tmp_path):
+    path = tmp_path / "report.json"
+    write_plain(path, {"status": "ok"})
+    path.write_text(path.read_text().replace("ok", "no"))
+    with pytest.raises(EnvironmentFault, match="RN-R10"):
+        read_plain(path)
+    path.write_text("{")
+    with pytest.raises(EnvironmentFault, match="RN-R10"):
+        read_plain(path)
+    path.write_text('{"status": "ok"}')
+    with pytest.raises(DataError, match="RN-R11"):
+        read_plain(path)
+    path.unlink()
+    with pytest.raises(EnvironmentFault, match="RN-R27"):
+        read_plain(path)

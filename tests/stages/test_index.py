@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from pipeline.core.errors import ResultError
+from pipeline.io.documents import write_plain
 from pipeline.stages.index import exit_code_of, index, summary
 
 
@@ -25,8 +24,7 @@ def written(folder, *documents):
     paths = []
     for content in documents:
         path = folder / content["experiment"] / "report.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(content))
+        write_plain(path, content)
         paths.append(path)
     return paths
 

@@ -13,8 +13,10 @@ import pytest
 from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable
 from pipeline.stages.run_context import (
     ON_ERROR_VARIABLE,
+    RUN_VARIABLE,
     Progress,
     StageRun,
+    run_id,
     stage_run,
 )
 
@@ -98,6 +100,78 @@ def test_facts_of_the_run_lie_beside_the_result(run, tmp_path):
     assert facts["stage"] == "fit"
     assert facts["seconds"] >= 0
     assert facts["peak_memory_mb"] > 1
+
+
+def test_a_failure_is_told_beside_the_result_that_is_missing(run, tmp_path, monkeypatch):
+    monkeypatch.setenv(RUN_VARIABLE, run_id({"seed": 1}))
+    output, log = tmp_path / "out" / "fit.h5", tmp_path / "logs" / "e" / "fit.log"
+    error = EnvironmentFault(code="RN-R26", found="disk is full", fix="make room", file="fit.h5")
+    with pytest.raises(SystemExit), stage_run(run, log=log, outputs=[output]):
+        raise error
+    told = json.loads((tmp_path / "out" / "fit.failure.json").read_text())
+    parts = {"code": "RN-R26", "experiment": "e/r", "file": "fit.h5", "place": "-"}
+    parts |= {"found": "disk is full", "fix": "make room"}
+    assert parts.items() <= told.items()
+    assert told["message"] == str(error.at(experiment="e/r"))
+    assert (told["exit_code"], told["stage"], told["recording"]) == (5, "fit", "r")
+    assert told["log"] == "logs/e/fit.log"
+    assert told["run"].endswith(f"Z-{told['settings_digest']}")
+    assert len(told["settings_digest"]) == 12
+    assert told["peak_memory_mb"] > 1
+    assert {"host", "finished", "seconds", "package_version"} <= set(told)
+    with stage_run(run, log=log, outputs=[output]):
+        assert not (tmp_path / "out" / "fit.failure.json").exists(), "it is told before it happens"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fit.run.json"]
+
+
+def test_a_recorded_failure_is_told_beside_its_record_and_names_the_log(run, tmp_path):
+    error = DataError(code="IN-F02", place="/", found="file is empty", fix="transfer it again")
+    parts = [tmp_path / f"part-{number}.h5" for number in range(2)]
+    with stage_run(run, log=tmp_path / "logs" / "e" / "fit.log", outputs=parts) as known:
+        outcome = known.outcome_of(error, file="a.nwb", output=parts[1])
+    assert outcome.failure["log"] == "logs/e/fit.log"
+    told = json.loads((tmp_path / "part-1.failure.json").read_text())
+    assert (told["code"], told["file"], told["exit_code"]) == ("IN-F02", "a.nwb", 3)
+    assert not (tmp_path / "part-0.failure.json").exists()
+
+
+def test_a_defect_is_told_too_and_still_raised(run, tmp_path):
+    with pytest.raises(KeyError), stage_run(run, log=None, outputs=[tmp_path / "fit.h5"]):
+        {}["gone"]
+    told = json.loads((tmp_path / "fit.failure.json").read_text())
+    assert (told["code"], told["exit_code"]) == ("RN-D01", 1)
+
+
+def test_a_failure_that_cannot_be_told_hides_nothing(run, tmp_path, capsys):
+    error = EnvironmentFault(code="RN-R26", found="disk is full", fix="make room")
+    stage = stage_run(run, log=None, outputs=[tmp_path / "gone" / "f.h5"])
+    (tmp_path / "gone").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit) as ended, stage:
+        raise error
+    assert ended.value.code == 5
+    assert "RN-R26" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_no_defect_and_fails_what_needs_it(run, tmp_path):
+    def fit():
+        import no_such_package  # noqa: F401
+
+    try:
+        fit()
+    except ImportError as error:
+        outcome = run.outcome_of(error)
+    assert outcome.failure["code"] == "RN-R17"
+    assert "no_such_package" in outcome.failure["found"]
+    assert "--setup" in outcome.failure["fix"]
+    with pytest.raises(SystemExit) as ended, stage_run(run, log=None, outputs=[]):
+        fit()
+    assert ended.value.code == 5
+
+
+def test_a_module_of_ours_that_is_missing_is_a_defect(run):
+    with pytest.raises(ImportError) as caught:
+        import pipeline.gone  # noqa: F401
+    assert run.outcome_of(caught.value).failure["code"] == "RN-D01"
 
 
 def test_peak_memory_counts_what_was_given_back():

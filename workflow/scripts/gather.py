@@ -14,7 +14,7 @@ run = StageRun(
 )
 job = MethodJob.of(run.method, settings=snakemake.params.settings, seed=snakemake.params.seed)
 outputs = [Path(path) for path in snakemake.output]
-with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
+with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
     gather(
         run,
         job,

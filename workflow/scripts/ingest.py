@@ -12,7 +12,7 @@ run = StageRun(
     threads=snakemake.threads,
 )
 outputs = [Path(path) for path in snakemake.output]
-with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
+with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
     ingest_apart(
         run,
         nwb=Path(snakemake.input.nwb),

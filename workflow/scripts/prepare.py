@@ -12,7 +12,7 @@ run = StageRun(
     threads=snakemake.threads,
 )
 output = Path(snakemake.output.view)
-with stage_run(run, log=Path(snakemake.log[0]), outputs=[output]):
+with stage_run(run, log=Path(snakemake.log[0]), outputs=[output]) as run:
     prepare(
         run,
         view=snakemake.params.kind,

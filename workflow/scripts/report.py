@@ -8,7 +8,7 @@ from pipeline.stages.run_context import StageRun, stage_run
 run = StageRun(stage="report", experiment=snakemake.wildcards.experiment)
 names, found = snakemake.params.recordings, snakemake.input
 outputs = [Path(path) for path in snakemake.output]
-with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs):
+with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
     report(
         run,
         recordings=dict(zip(names, map(Path, found.recordings), strict=True)),
