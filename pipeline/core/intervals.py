@@ -57,9 +57,17 @@ def inside(times: NDArray[np.float64], stretches: NDArray[np.float64]) -> NDArra
     return found
 
 
-def count_inside(times: NDArray[np.float64], stretches: NDArray[np.float64]) -> int:
-    """How many of ascending times lie in one of the stretches; as ``inside``, without a mask."""
+def places_inside(times: NDArray[np.float64], stretches: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Where ascending times lie in each stretch: first place and one past the last.
+
+    As ``inside``, at the cost of the stretches and not of the times. A time on the border of two
+    stretches that touch is in the earlier one. Shape (interval, 2).
+    """
     begins = np.searchsorted(times, stretches[:, 0], side="left")
     ends = np.searchsorted(times, stretches[:, 1], side="right")
-    # A time on the border of two stretches that touch counts once, in the earlier one.
-    return int(np.sum(ends - np.maximum(begins, np.append(0, ends[:-1]))))
+    return np.stack([np.maximum(begins, np.append(0, ends)[:-1]), ends], axis=1)
+
+
+def count_inside(times: NDArray[np.float64], stretches: NDArray[np.float64]) -> int:
+    """How many of ascending times lie in one of the stretches."""
+    return int(np.diff(places_inside(times, stretches)).sum())

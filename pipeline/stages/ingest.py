@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.quality import Grades, Quality, Verdict
-from pipeline.core.recording import Recording
+from pipeline.core.recording import Recording, SampledActivity
 from pipeline.io.atomic import remove_leftovers
 from pipeline.io.documents import write_document
 from pipeline.io.hashing import sha256_of
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import write_record
 from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.gathering import Gathering
 from pipeline.prepare.quality.grade import grade_units
 from pipeline.stages.own_process import in_own_process
 from pipeline.stages.run_context import StageRun
@@ -125,6 +128,7 @@ def _stored(
         ThreadPoolExecutor(max_workers=1) as beside,
     ):
         before = _state(nwb)
+        recording, gathered = _overheard(reading.recording)
         # Hashed beside the reading, once the file is known to be one that can be read.
         checksum = beside.submit(sha256_of, nwb)
 
@@ -132,7 +136,7 @@ def _stored(
             """What can be said once all samples were read."""
             nonlocal grades
             notes.extend(reading.notes())
-            graded, grades, remarks = grade_units(copied, limits)
+            graded, grades, remarks = grade_units(copied, limits, gathered=gathered())
             notes.extend(remarks)
             if strict:
                 refuse_remarks(notes)
@@ -151,7 +155,17 @@ def _stored(
                 )
             return dataclasses.replace(graded, about=about, provenance=known)
 
-        return write_record(output, reading.recording, finish=finish), grades
+        return write_record(output, recording, finish=finish), grades
+
+
+def _overheard(recording: Recording) -> tuple[Recording, Callable[[], Gathering | None]]:
+    """The recording, and what will be gathered for its grades while its samples are copied."""
+    activity = recording.activity
+    if not isinstance(activity, SampledActivity) or isinstance(activity.values, np.ndarray):
+        return recording, lambda: None
+    gathering = Gathering(activity)
+    overheard = dataclasses.replace(recording, activity=gathering.overheard())
+    return overheard, lambda: gathering if gathering.is_whole else None
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.core.intervals import count_inside, inside, union, without
+from pipeline.core.intervals import count_inside, inside, places_inside, union, without
 from pipeline.core.rng import stream
 
 
@@ -42,6 +42,9 @@ def test_counting_and_marking_agree_with_asking_one_by_one():
     assert 0 < sum(asked) < 400
     assert inside(times, stretches).tolist() == asked
     assert count_inside(times, stretches) == sum(asked)
+    places = places_inside(times, stretches)
+    in_turn = [time for first, stop in places.tolist() for time in times[first:stop]]
+    assert in_turn == times[asked].tolist()
     nowhere = np.empty((0, 2))
     assert count_inside(times, nowhere) == 0
     assert not inside(times, nowhere).any()

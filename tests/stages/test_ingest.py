@@ -153,7 +153,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(ingested, tmp_path, mon
 def crashing(monkeypatch):
     """In the midst of writing the record, the process ends as it does where no memory is."""
 
-    def crash(*arguments):
+    def crash(*arguments, **how):
         signal.signal(signal.SIGSEGV, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(60)

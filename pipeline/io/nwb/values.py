@@ -81,8 +81,15 @@ def check_streamed(dataset: h5py.Dataset, *, max_gb: float | None) -> None:
     raise DataError(code=code, place=dataset.name, found=found, fix=fix)
 
 
-def read_piece(dataset: h5py.Dataset, key: tuple[slice, ...]) -> NDArray[Any]:
+def read_piece(
+    dataset: h5py.Dataset, key: tuple[slice, ...], *, into: NDArray[Any] | None = None
+) -> NDArray[Any]:
     """The entries in a rectangle as they are stored.
+
+    Parameters
+    ----------
+    into
+        An array of the dataset's shape and type whose rectangle is filled, without a copy of it.
 
     Raises
     ------
@@ -91,7 +98,10 @@ def read_piece(dataset: h5py.Dataset, key: tuple[slice, ...]) -> NDArray[Any]:
     """
     check_filters(dataset)
     try:
-        return np.asarray(dataset[key])
+        if into is None:
+            return np.asarray(dataset[key])
+        dataset.read_direct(into, key, key)
+        return into[key]
     except OSError as error:
         start, stop, _ = key[0].indices(dataset.shape[0])
         raise DataError(
@@ -116,8 +126,12 @@ def read_all(dataset: h5py.Dataset, *, max_gb: float | None = None) -> NDArray[n
         return np.asarray(dataset[()], dtype=np.float64)
     check_size(dataset, max_gb=max_gb)
     out = np.empty(dataset.shape, dtype=np.float64)
+    is_alike = dataset.dtype == out.dtype
     for key in pieces(dataset, max_bytes=BLOCK_BYTES):
-        out[key] = read_piece(dataset, key)
+        if is_alike:
+            read_piece(dataset, key, into=out)
+        else:
+            out[key] = read_piece(dataset, key)
     return out
 
 

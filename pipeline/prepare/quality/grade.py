@@ -16,6 +16,7 @@ from pipeline.core.quality import Cell, Grades
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.core.words import for_number
 from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.gathering import Gathering
 from pipeline.prepare.quality.measured import Measured
 from pipeline.prepare.quality.spikes import measure_spikes
 from pipeline.prepare.quality.traces import measure_traces
@@ -79,7 +80,7 @@ DOUBTS: Mapping[str, Doubt] = {
 
 
 def grade_units(
-    recording: Recording, config: QualityConfig
+    recording: Recording, config: QualityConfig, *, gathered: Gathering | None = None
 ) -> tuple[Recording, Grades, tuple[Note, ...]]:
     """The recording with units that should not be used marked, each with its reason.
 
@@ -92,6 +93,8 @@ def grade_units(
         As it was read.
     config
         From when on a unit is not used.
+    gathered
+        What was gathered of all samples of the traces while they were read for something else.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def grade_units(
     """
     place = recording.about.source_series or "-"
     if isinstance(recording.activity, SampledActivity):
-        measured = measure_traces(recording.activity)
+        measured = measure_traces(recording.activity, gathered)
         _refuse_constant(measured, place=place)
     else:
         measured = measure_spikes(recording.activity)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.intervals import inside
+from pipeline.core.intervals import places_inside
 from pipeline.core.recording import SpikeTrains
 from pipeline.prepare.quality.measured import Measured
 
@@ -22,6 +22,8 @@ LEAST_VIOLATIONS = 5
 """...and as many are asked for, because neither are spikes independent nor clocks perfect."""
 TELLING = 10.0
 """Violations of a train of foreign spikes alone from which contamination can be estimated."""
+NEIGHBOURS = 8
+"""Spikes after each that are looked at one by one; denser trains are searched."""
 PRESENCE_BINS = 100
 MOST_DUPLICATES = 1e-3
 CHANGED = 0.8
@@ -62,12 +64,12 @@ def measure_spikes(activity: SpikeTrains) -> Measured:
     seen, same, short, present, change = (nothing.copy() for _ in range(5))
     for unit in range(n_units):  # one train at a time: all of them may be most of the memory
         train, observed = activity.of_unit(unit), activity.observed_of(unit)
-        clock = observed_time(train, observed)
-        seen[unit] = clock.size
-        same[unit] = np.count_nonzero(np.diff(train) == 0)
+        own, clock = observed_time(train, observed)
+        seen[unit] = own.size
+        same[unit] = np.count_nonzero(train[1:] == train[:-1])
         change[unit] = rate_change(clock, observed_s[unit])
         if times.real:
-            short[unit] = violations(train[inside(train, observed)])
+            short[unit] = violations(own)
             present[unit] = presence(clock, observed_s[unit])
     contaminated = times.real & beyond_doubt(short, seen, observed_s)
     numbers = {
@@ -94,14 +96,18 @@ def measure_spikes(activity: SpikeTrains) -> Measured:
     )
 
 
-def observed_time(train: NDArray[np.float64], observed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Spikes inside the observed stretches, on a clock that runs only there; seconds."""
+def observed_time(
+    train: NDArray[np.float64], observed: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spikes inside the observed stretches, and the same on a clock that runs only there; s."""
     lengths = np.diff(observed, axis=1)[:, 0]
     before = np.cumsum(lengths) - lengths
-    seen = train[inside(train, observed)]
-    place = np.searchsorted(observed[:, 0], seen, side="right") - 1
-    clock: NDArray[np.float64] = before[place] + seen - observed[place, 0]
-    return clock
+    places = places_inside(train, observed)
+    own = [train[first:stop] for first, stop in places.tolist()]
+    seen = own[0] if len(own) == 1 else np.concatenate([train[:0], *own])
+    counts = np.diff(places)[:, 0]
+    clock = seen + np.repeat(before, counts) if before.any() else seen
+    return seen, clock - np.repeat(observed[:, 0], counts)
 
 
 def violations(train: NDArray[np.float64]) -> int:
@@ -109,8 +115,16 @@ def violations(train: NDArray[np.float64]) -> int:
 
     Times are in ascending order.
     """
-    distinct = train[np.diff(train, prepend=-np.inf) > 0]
-    following = np.searchsorted(distinct, distinct + REFRACTORY_S, side="left")
+    again = train[1:] == train[:-1]
+    distinct = train[np.append(True, ~again)[: train.size]] if again.any() else train
+    reach = distinct + REFRACTORY_S
+    found = 0
+    for apart in range(1, NEIGHBOURS + 1):
+        close = int(np.count_nonzero(distinct[apart:] < reach[:-apart]))
+        found += close
+        if not close:
+            return found
+    following = np.searchsorted(distinct, reach, side="left")
     return int(np.sum(following - np.arange(distinct.size) - 1))
 
 
@@ -147,10 +161,10 @@ def beyond_doubt(
     short: NDArray[np.float64], n_spikes: NDArray[np.float64], observed_s: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Units with more violations than :data:`CONTAMINATED` would bring about by chance."""
-    from scipy.stats import poisson
+    from scipy.special import pdtrc  # as scipy.stats.poisson.sf, without that module's long start
 
     expected = expected_violations(CONTAMINATED, n_spikes, observed_s)
-    chance = np.asarray(poisson.sf(short - 1, expected))
+    chance = np.where(short > 0, pdtrc(np.maximum(short - 1, 0), expected), 1.0)
     return (chance < DOUBT) & (short >= LEAST_VIOLATIONS)
 
 
@@ -158,21 +172,26 @@ def presence(clock: NDArray[np.float64], observed_s: float) -> float:
     """Share of :data:`PRESENCE_BINS` equal parts of the observed time with a spike."""
     if observed_s <= 0:
         return float("nan")
-    places = np.minimum((clock / observed_s * PRESENCE_BINS).astype(int), PRESENCE_BINS - 1)
-    return float(np.unique(places).size / PRESENCE_BINS)
+    places = np.minimum((clock / observed_s * PRESENCE_BINS).astype(np.int32), PRESENCE_BINS - 1)
+    n_filled = min(1, places.size) + np.count_nonzero(places[1:] != places[:-1])  # they ascend
+    return float(n_filled / PRESENCE_BINS)
 
 
 def rate_change(clock: NDArray[np.float64], observed_s: float) -> float:
     """Last minus first third over their sum; NaN where both hold too few spikes to tell."""
-    first = int(np.count_nonzero(clock < observed_s / 3))
-    last = int(np.count_nonzero(clock >= 2 * observed_s / 3))
+    first = int(np.searchsorted(clock, observed_s / 3, side="left"))
+    last = clock.size - int(np.searchsorted(clock, 2 * observed_s / 3, side="left"))
     return (last - first) / (last + first) if last + first >= LEAST_TO_CHANGE else float("nan")
 
 
 def identical_trains(activity: SpikeTrains) -> tuple[tuple[int, ...], ...]:
     """Groups of units with the very same spike times, told by a digest of 128 bits."""
-    groups: dict[bytes, list[int]] = {}
+    alike: dict[tuple[int, float, float], list[int]] = {}
     for unit in np.flatnonzero(activity.n_spikes > 1).tolist():
+        train = activity.of_unit(unit)
+        alike.setdefault((train.size, float(train[0]), float(train[-1])), []).append(unit)
+    groups: dict[bytes, list[int]] = {}
+    for unit in sorted(unit for group in alike.values() if len(group) > 1 for unit in group):
         digest = hashlib.blake2b(activity.of_unit(unit).tobytes(), digest_size=16)
         groups.setdefault(digest.digest(), []).append(unit)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)

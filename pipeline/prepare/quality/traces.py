@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.recording import SampledActivity
+from pipeline.prepare.quality.gathering import Gathering
 from pipeline.prepare.quality.measured import Measured
-from pipeline.prepare.quality.running import Running
 from pipeline.prepare.quality.sample import (
     GAUSSIAN_STEP,
     TENTHS,
@@ -25,7 +25,6 @@ from pipeline.prepare.quality.sample import (
     tenths_baselines,
 )
 
-BLOCK_BYTES = 32 * 2**20
 RISE = 4.0
 """Noise above the median from which a sample counts as activity."""
 CHANCE_OF_RISE = 3.2e-5
@@ -50,20 +49,18 @@ RATIO = 0.5
 """Median from which traces called dF/F are ratios to a baseline, which can be lost."""
 
 
-def measure_traces(activity: SampledActivity) -> Measured:
+def measure_traces(activity: SampledActivity, gathered: Gathering | None = None) -> Measured:
     """Quality of each trace.
 
     Parameters
     ----------
     activity
         Values and their validity, in memory or readable in blocks along time.
+    gathered
+        What was gathered of all samples already; they are read where it is missing.
     """
-    sample = Sample.empty(activity.time.size, activity.n_units)
-    running = Running.start(activity.n_units)
-    for stretch, values, valid in activity.stretches(max_bytes=BLOCK_BYTES):
-        sample.take(values, valid, first_frame=stretch.start)
-        running.add(values, valid, first_frame=stretch.start)
-
+    whole = gathered if gathered is not None else Gathering.of(activity)
+    sample, running = whole.sample, whole.running
     known = running.varies() & (running.count >= LEAST_SAMPLES)
     median, low, high, plateau = _levels(sample)
     inferred = activity.signal == "events"

@@ -120,10 +120,28 @@ def test_presence_and_change_of_rate():
     assert np.isnan(rate_change(np.arange(10.0), SESSION_S))
 
 
+def test_violations_of_dense_trains_are_counted_as_those_of_sparse_ones():
+    rng = stream(5, "dense")
+    for n_spikes in (3, 40, 400):
+        train = np.sort(np.round(rng.uniform(0, 0.02, n_spikes), 5))
+        distinct = np.unique(train)
+        pairs = distinct[None, :] < distinct[:, None] + REFRACTORY_S
+        assert violations(train) == int(np.triu(pairs, 1).sum())
+
+
+def test_trains_are_the_same_only_if_all_spikes_are():
+    same, other = [1.0, 2.0, 3.0, 9.0], [1.0, 2.0, 4.0, 9.0]
+    found = measured([same, other, same, [1.0, 9.0], other[:-1]])
+    assert found.identical == ((0, 2),)
+
+
 def test_time_between_observed_stretches_does_not_count():
     observed = np.array([[10.0, 20.0], [50.0, 60.0]])
-    clock = observed_time(np.array([5.0, 10.0, 19.0, 30.0, 50.0, 60.0, 70.0]), observed)
+    own, clock = observed_time(np.array([5.0, 10.0, 19.0, 30.0, 50.0, 60.0, 70.0]), observed)
+    np.testing.assert_allclose(own, [10.0, 19.0, 50.0, 60.0])
     np.testing.assert_allclose(clock, [0.0, 9.0, 10.0, 20.0])
+    for own in observed_time(np.array([1.0]), np.empty((0, 2))):
+        assert own.size == 0
     found = measured([[12.0, 15.0, 55.0, 70.0], [51.0]], observed=observed)
     np.testing.assert_allclose(found.numbers["rate_hz"], [3 / 20, 1 / 20])
     np.testing.assert_allclose(found.numbers["n_spikes"], [4, 1])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.rng import stream
-from pipeline.prepare.quality import sample, traces
+from pipeline.prepare.quality import gathering, sample
+from pipeline.prepare.quality.gathering import Gathering
 from pipeline.prepare.quality.traces import measure_traces
 from tests.support.small_recordings import sampled
 
@@ -157,7 +158,7 @@ def test_grades_do_not_hang_on_the_size_of_blocks(monkeypatch):
     valid = stream(16, "blocks").random(values.shape) > 0.05
     valid[:, 6] = valid[:, 2]
     whole = measured(values, valid=valid)
-    monkeypatch.setattr(traces, "BLOCK_BYTES", 4 * 7 * 13)
+    monkeypatch.setattr(gathering, "BLOCK_BYTES", 4 * 7 * 13)
     parts = measured(values, valid=valid)
     for name, numbers in whole.numbers.items():
         np.testing.assert_allclose(parts.numbers[name], numbers, rtol=1e-9, err_msg=name)
@@ -179,3 +180,35 @@ def test_stretches_of_a_long_recording_tell_what_all_of_it_tells(monkeypatch):
     )
     for name, units in whole.findings.items():
         np.testing.assert_array_equal(some.findings[name], units, err_msg=name)
+
+
+def test_what_is_overheard_while_samples_are_copied_is_what_reading_them_tells():
+    values = cells(7, name="overheard", baseline=1.0)
+    valid = stream(17, "overheard").random(values.shape) > 0.05
+    activity = sampled(values, valid=valid, rate_hz=RATE_HZ)
+    overhearing = Gathering(activity)
+    source = overhearing.overheard()
+    for start in range(0, N_FRAMES, 700):
+        assert not overhearing.is_whole
+        key = (slice(start, start + 700), slice(None))
+        for name in ("valid", "values"):
+            np.testing.assert_array_equal(getattr(source, name)[key], getattr(activity, name)[key])
+    assert overhearing.is_whole
+    told, read = measure_traces(activity, overhearing), measure_traces(activity)
+    for name, numbers in read.numbers.items():
+        np.testing.assert_allclose(told.numbers[name], numbers, rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda one: (one.values[:700], one.values[700:], one.valid[:]),
+        lambda one: (one.values[:, :3], one.valid[:, :3], one.values[:, 3:], one.valid[:, 3:]),
+        lambda one: (one.values[700:], one.valid[700:], one.values[:700], one.valid[:700]),
+        lambda one: (one.values[:700], one.valid[:700]),
+    ],
+)
+def test_reading_in_another_order_or_in_part_is_not_taken_for_the_whole(read):
+    overhearing = Gathering(sampled(cells(4, name="part"), rate_hz=RATE_HZ))
+    read(overhearing.overheard())
+    assert not overhearing.is_whole
