@@ -90,10 +90,12 @@ def ingest_apart(run: StageRun, *, nwb: Path, output: Path, quality: Path, **how
 
     try:
         in_own_process(work)
-    except DataError as error:
-        result = run.outcome_of(error, file=nwb.name)
+    except BaseException as error:
         for path in (output, quality):
             remove_leftovers(path)
+        if not isinstance(error, DataError):
+            raise
+        result = run.outcome_of(error, file=nwb.name)
         write_record(output, result)
         write_document(quality, _quality(nwb.name, result, notes=(), grades=Grades()))
 
