@@ -1,0 +1,1 @@
+"""Topology and geometry of representations (Lin & Kriegeskorte 2024)."""
