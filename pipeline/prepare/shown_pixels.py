@@ -63,7 +63,7 @@ def _lasts(stimulus: StimulusMovie | StimulusImages, times: NDArray[np.float64])
 
 def _coarse(stimulus: StimulusMovie | StimulusImages, index: int) -> NDArray[np.float64]:
     """One frame as means over blocks of pixels, flat."""
-    source = stimulus.values  # noqa: PD011 - of a record, not of pandas
+    source = stimulus.values  # noqa: PD011  not of pandas
     frame: NDArray[np.float64] = source[index : index + 1][0].astype(np.float64)
     for axis in (0, 1):
         edges = np.linspace(0, frame.shape[axis], min(N_PIXELS, frame.shape[axis]) + 1).astype(int)

@@ -17,6 +17,8 @@ from pipeline.stages.check import count_jobs, load_project, outlook
 from tests.support.nwb_factory import imaging_file, probe_file
 
 ROOT = Path(__file__).resolve().parents[2]
+ALONE = {f"methods.{name}.enabled": False for name in registry.announced() if name != "connectome"}
+"""What is set over the settings so that one method runs."""
 GENERATOR = ROOT / ".." / "shared" / "tools" / "make_bad_nwb.py"
 
 
@@ -101,8 +103,8 @@ def test_jobs_are_counted(project):
     )
     path = project("first\ta1\ta.nwb\nfirst\ta2\tb.nwb\nsecond\tb1\tc.nwb\n", settings)
     # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, report; index, summary, all
-    assert count_jobs(load_project(path)) == 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
-    off = load_project(path, {"methods.connectome.enabled": False})
+    assert count_jobs(load_project(path, ALONE)) == 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
+    off = load_project(path, {**ALONE, "methods.connectome.enabled": False})
     assert count_jobs(off) == 3 + 2 + 3
 
 
@@ -142,9 +144,10 @@ def test_check_says_what_a_run_would_do(project, tmp_path, capsys):
     imaging_file(tmp_path / "a.nwb")
     path = project("one\tr1\ta.nwb\none\tr2\tgone.nwb\tmoved too much\n")
     given = ["methods.connectome.n_restarts=2", "methods.connectome.n_surrogates=0"]
+    given += [f"{key}=false" for key in ALONE]
     assert main(["check", "--configfile", str(path), "--config", *given]) == 0
     shown = capsys.readouterr().out
-    assert "methods.connectome.n_restarts, methods.connectome.n_surrogates\n" in shown
+    assert "methods.connectome.n_restarts, methods.connectome.n_surrogates, " in shown
     assert "Seed: 20240\n" in shown
     assert "one: 1 recording" in shown
     assert "r1: calcium" in shown

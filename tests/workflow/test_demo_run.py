@@ -1,4 +1,4 @@
-"""The shipped demo from its sheet to three reports, with a connectome that is quick to fit."""
+"""The shipped demo from its sheet to three reports, with methods that are quick to fit."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ SETTINGS = """\
 recordings: simulated/recordings.tsv
 methods:
   connectome: {rank: 2, n_restarts: 2, n_surrogates: 1, max_iterations: 20}
+  trsa: {n_permutations: 39, n_bootstraps: 20, n_splits: 10, level_step: 0.25}
 run: {parts_per_job: 3}
 """
 
@@ -54,6 +55,18 @@ def test_the_connectome_is_that_of_the_worms_alone(finished):
         entry = document(finished, experiment)["methods"]["connectome"]
         assert entry["status"] == "not_applicable"
         assert "spike times" in entry["reason"]
+
+
+def test_regions_of_the_cortex_are_told_apart(finished):
+    entry = document(finished, "cortex")["methods"]["trsa"]
+    assert entry["status"] in ("ok", "warn")
+    assert entry["numbers"]["within_separation_p"] <= 0.05
+    checks = json.loads((finished / "cortex" / "trsa" / "checks.json").read_text())
+    verdicts = {check["name"]: check["status"] for check in checks["value"]}
+    assert verdicts["Planted geometries found"] == "pass"
+    entry = document(finished, "worms")["methods"]["trsa"]
+    assert (entry["status"], "no trials" in entry["reason"]) == ("not_applicable", True)
+    assert document(finished, "retina")["methods"]["trsa"]["status"] in ("ok", "warn")
 
 
 @pytest.mark.parametrize("experiment", ["worms", "cortex", "retina"])

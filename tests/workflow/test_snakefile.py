@@ -25,6 +25,7 @@ def project(tmp_path):
         "recordings: recordings.tsv\n"
         "methods:\n"
         "  connectome: {n_restarts: 3, n_surrogates: 2}\n"
+        "  trsa: {enabled: false}\n"
         "run: {parts_per_job: 2}\n"
     )
     return tmp_path

@@ -40,6 +40,13 @@ from scipy.ndimage import gaussian_filter1d
 
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.recording import SpikeTrains
+from pipeline.methods.trsa.simulate import (
+    GEOMETRIES,
+    REGIONS,
+    TrsaTruth,
+    geometry_tuning,
+    planted_dissimilarities,
+)
 from pipeline.stages.demo.spiking import spike_trains
 
 BIN_S = 0.5
@@ -61,8 +68,6 @@ FREQUENCY_OF = FREQUENCIES_CPD[np.arange(DIRECTIONS_DEG.size) % FREQUENCIES_CPD.
 """Of each direction: those with the same frequency lie 120 degrees apart."""
 CONDITIONS = tuple(f"{direction:g} deg" for direction in DIRECTIONS_DEG)
 
-REGIONS = ("VISp", "VISl", "CA1")
-GEOMETRIES = ("ring", "clusters", "none")
 CLUSTERS = ("A", "B", "C", "D")
 UNITS_OF = np.array([[9, 6, 5, 0], [6, 4, 0, 10], [0, 5, 10, 5]])
 """Units of each area (rows) in each cluster."""
@@ -81,8 +86,6 @@ DWELL_BINS = 30
 LOADING_SD = 0.4
 RATE_HZ = (2.5, 10.0)
 DISPERSION = (8.0, 20.0)
-BUMP_HEIGHT, BUMP_SHARPNESS = 1.6, 2.0
-FREQUENCY_SD = 0.5
 
 RUNNING_HZ = 30.0
 RUNNING_CM_S = np.array([1.0, 4.0, 20.0])
@@ -125,27 +128,6 @@ class BiclusteringTruth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrsaTruth:
-    """What each unit answers to each condition, and the geometry this makes in each area."""
-
-    unit: NDArray[np.str_] = axes("unit")
-    region: NDArray[np.str_] = axes("region")
-    geometry: NDArray[np.str_] = axes("region")
-    """``ring``, ``clusters`` or ``none``."""
-    region_of_unit: NDArray[np.int64] = axes("unit")
-    condition: NDArray[np.str_] = axes("condition")
-    direction: NDArray[np.float64] = axes("condition", unit="degree")
-    frequency: NDArray[np.float64] = axes("condition", unit="cycle/degree")
-    tuning: NDArray[np.float64] = axes("unit", "condition")
-    """Change of the log rate while the condition is shown."""
-    dissimilarities: NDArray[np.float64] = axes("region", "pair")
-    """Mean squared difference of the tuning over units; pairs row by row of the upper triangle."""
-
-    def __post_init__(self) -> None:
-        check_axes(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cortex:
     """A simulated session and what was planted in it."""
 
@@ -179,7 +161,12 @@ def simulate(rng: np.random.Generator) -> Cortex:
     dynamics, state_mean = _dynamics()
     trajectory = _trajectories(rng, state, dynamics=dynamics, state_mean=state_mean)
     speed, speed_time = _speed(rng, state)
-    tuning = _tuning(rng, region)
+    tuning = np.concatenate(
+        [
+            geometry_tuning(rng, geometry, DIRECTIONS_DEG, int((region == index).sum()))
+            for index, geometry in enumerate(GEOMETRIES)
+        ]
+    )
     baseline = np.log(rng.permutation(np.geomspace(*RATE_HZ, region.size)))
     loading = LOADING_SD * rng.standard_normal((region.size, 2))
     dispersion = rng.uniform(*DISPERSION, region.size)
@@ -229,7 +216,7 @@ def simulate(rng: np.random.Generator) -> Cortex:
             direction=DIRECTIONS_DEG,
             frequency=FREQUENCY_OF,
             tuning=tuning,
-            dissimilarities=_dissimilarities(tuning, region),
+            dissimilarities=planted_dissimilarities(tuning, region, len(REGIONS)),
         ),
     )
 
@@ -324,26 +311,3 @@ def _speed(
     wanted = wanted * np.exp(WHIM * whim / whim.std())
     speed: NDArray[np.float64] = gaussian_filter1d(wanted, RUNNING_SMOOTH_S * RUNNING_HZ)
     return speed, time
-
-
-def _tuning(rng: np.random.Generator, region: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Change of the log rate (unit, condition), of mean 0 over the conditions of each unit."""
-    tuning = np.zeros((region.size, len(CONDITIONS)))
-    for index, geometry in enumerate(GEOMETRIES):
-        units = np.flatnonzero(region == index)
-        if geometry == "ring":
-            preferred = rng.permutation(np.arange(units.size)) * 2 * np.pi / units.size
-            away = np.radians(DIRECTIONS_DEG) - preferred[:, None]
-            tuning[units] = BUMP_HEIGHT * np.exp(BUMP_SHARPNESS * (np.cos(away) - 1))
-        elif geometry == "clusters":
-            answer = FREQUENCY_SD * rng.standard_normal((units.size, FREQUENCIES_CPD.size))
-            tuning[units] = answer[:, np.arange(len(CONDITIONS)) % FREQUENCIES_CPD.size]
-    centred: NDArray[np.float64] = tuning - tuning.mean(axis=1, keepdims=True)
-    return centred
-
-
-def _dissimilarities(tuning: NDArray[np.float64], region: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean squared difference of the tuning of each area (region, pair)."""
-    first, second = np.triu_indices(tuning.shape[1], 1)
-    squared = np.square(tuning[:, first] - tuning[:, second])
-    return np.stack([squared[region == index].mean(axis=0) for index in range(len(REGIONS))])

@@ -17,7 +17,8 @@ from pipeline.core.recording import (
     StimulusMovie,
 )
 from pipeline.core.views import TraceEnsemble
-from pipeline.stages.demo.cortex import REGIONS, Cortex
+from pipeline.methods.trsa.simulate import REGIONS
+from pipeline.stages.demo.cortex import Cortex
 from pipeline.stages.demo.retina import CHANNELS, PIXEL_UM, Retina
 from pipeline.stages.run_context import StageRun
 

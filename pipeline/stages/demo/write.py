@@ -94,7 +94,7 @@ def truth_types() -> Mapping[str, Mapping[str, type]]:
         "worms": {"connectome": registry.methods()["connectome"].room("simulate").Truth},
         "cortex": {
             "biclustering": cortex.BiclusteringTruth,
-            "trsa": cortex.TrsaTruth,
+            "trsa": registry.methods()["trsa"].room("simulate").Truth,
         },
         "retina": {"celltypes": retina.CelltypesTruth},
     }

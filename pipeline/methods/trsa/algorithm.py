@@ -1,0 +1,207 @@
+"""The fit: dissimilarities, tests within recordings and over subjects, relations and models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.method import Part
+from pipeline.core.progress import Progress, silent
+from pipeline.core.provenance import Provenance
+from pipeline.core.rng import stream
+from pipeline.core.views import ResponsePatterns
+from pipeline.methods.trsa import across, scores, within
+from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.model import Sample, sample_of
+from pipeline.methods.trsa.models import models_of
+from pipeline.methods.trsa.populations import (
+    dissimilarities_of,
+    likeness,
+    participation_ratio,
+)
+from pipeline.methods.trsa.relations import Order, smooth_steps, why_no_null
+from pipeline.methods.trsa.result import PartResult, TrsaResult
+from pipeline.methods.trsa.transforms import level_grid
+
+Floats = NDArray[np.float64]
+
+
+def fit_part(
+    views: tuple[ResponsePatterns, ...],
+    config: TrsaConfig,
+    part: Part,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+    *,
+    provenance: Provenance,
+) -> PartResult:
+    """One chunk of relabellings, or of resamples.
+
+    Parameters
+    ----------
+    views
+        One view a recording of the experiment.
+    config
+        The method's settings.
+    part
+        ``permutation-NNN`` or ``bootstrap-NNN``, as planned by the settings.
+    rng
+        The random stream of this part.
+    progress
+        Told after every split.
+    provenance
+        Put into the result. Its seed and experiment name the streams that all parts share.
+
+    Raises
+    ------
+    NotApplicable
+        If the recordings share too few conditions, or no region has enough units.
+    """
+    sample = sample_of(views, config)
+    n_draws = draws_of(part, config)
+    levels = level_grid(config.level_step)
+    if part.name.startswith("permutation"):
+        inside = within.relabelled(sample, config, levels, n_draws, rng, provenance, progress)
+        over = across.permuted(sample, config, levels, n_draws, rng)
+        return PartResult(
+            name=part.name,
+            halves_accuracy=inside.accuracy if inside else None,
+            halves_raw=inside.raw if inside else None,
+            separation=inside.separation if inside else None,
+            pair_separation=inside.pair_separation if inside else None,
+            accuracy_null=over,
+            provenance=provenance,
+        )
+    resampled = across.resampled(sample, config, n_draws, rng, _families(config, provenance))
+    scored = scores.resampled(sample, config, n_draws, rng)
+    return PartResult(
+        name=part.name,
+        accuracy_both=resampled["both"] if resampled else None,
+        accuracy_subjects=resampled["subjects"] if resampled else None,
+        accuracy_conditions=resampled["conditions"] if resampled else None,
+        model_both=scored["both"] if scored else None,
+        model_subjects=scored["subjects"] if scored else None,
+        model_conditions=scored["conditions"] if scored else None,
+        provenance=provenance,
+    )
+
+
+def combine(
+    parts: Mapping[str, PartResult],
+    views: tuple[ResponsePatterns, ...],
+    config: TrsaConfig,
+    rng: np.random.Generator,
+    *,
+    provenance: Provenance,
+) -> TrsaResult:
+    """What is observed, beside what relabellings and resamples gave.
+
+    Parameters
+    ----------
+    parts
+        All parts by name.
+    views, config
+        What the parts were given.
+    rng
+        The random stream of the joining step (shuffles of conditions).
+    provenance
+        Put into the result.
+    """
+    sample = sample_of(views, config)
+    levels = level_grid(config.level_step)
+    ordered = [parts[name] for name in sorted(parts)]
+    found = dissimilarities_of(sample, config)
+    first = found.by_estimator[0]
+    order = condition_order(sample, config)
+    missing = why_no_null(order, sample.n_conditions, _smoothest(first))
+    observed = within.observed(
+        sample, config, levels, ordered, rng, provenance, order=order, no_null=missing
+    )
+    subjects, subjects_missing = across.observed(
+        sample, config, levels, ordered, _families(config, provenance)
+    )
+    models = models_of(sample, config)
+    scored = scores.observed(sample, config, models, ordered, rng, order=order, no_null=missing)
+    return TrsaResult(
+        condition=sample.condition,
+        populations=_population_table(sample, found.status, first, observed),
+        estimator=np.array(config.estimators),
+        dissimilarities=found.by_estimator,
+        level_bounds=levels,
+        similarity=likeness(first, first, config.measure),
+        halves=observed.halves,
+        halves_missing=observed.missing,
+        region_pairs=observed.pairs,
+        relation_missing=missing,
+        subjects=subjects,
+        subjects_missing=subjects_missing,
+        model=np.array(models.name, dtype=np.str_),
+        model_dissimilarities=models.dissimilarities,
+        model_scores=scored.table,
+        noise_ceiling=scored.ceiling,
+        model_missing=missing,
+        left_out=sample.left_out,
+        condition_order=order,
+        fixed_order=sample.fixed_order,
+        gapless=sample.gapless,
+        n_permutations=config.n_permutations,
+        n_bootstraps=config.n_bootstraps,
+        provenance=provenance,
+    )
+
+
+def draws_of(part: Part, config: TrsaConfig) -> int:
+    """How many relabellings or resamples a part makes."""
+    kind, _, number = part.name.rpartition("-")
+    total = config.n_permutations if kind == "permutation" else config.n_bootstraps
+    return min(config.draws_per_part, total - int(number) * config.draws_per_part)
+
+
+def condition_order(sample: Sample, config: TrsaConfig) -> Order:
+    """Whether conditions are exchangeable, or lie along a line or a circle."""
+    if config.condition_order == "auto":
+        return "linear" if sample.fixed_order else "none"
+    return config.condition_order
+
+
+def _families(config: TrsaConfig, provenance: Provenance) -> across.Families:
+    """The pairs of levels that stand for each family, the same in all parts."""
+    rng = stream(provenance.seed, provenance.experiment, "trsa", "families")
+    return across.Families.drawn(config.pairs_per_family, rng)
+
+
+def _smoothest(dissimilarities: Floats) -> float:
+    """Over how many steps of their order conditions stay alike, at most over populations."""
+    return max(smooth_steps(row) for row in dissimilarities)
+
+
+def _population_table(
+    sample: Sample, status: list[str], first: Floats, observed: within.Observed
+) -> pd.DataFrame:
+    """One row a region of a recording."""
+    rows = []
+    for place, (index, region) in enumerate(sample.populations()):
+        session = sample.sessions[index]
+        name = session.regions[region]
+        seen = observed.reliability.get((session.recording, name))
+        rows.append(
+            {
+                "recording": session.recording,
+                "subject": session.subject,
+                "region": name,
+                "n_units": session.units_of(region).size,
+                "n_trials": session.condition.size,
+                "n_folds": session.n_folds,
+                "status": status[place],
+                "dimensionality": participation_ratio(first[place]),
+                "reliability": seen.reliability if seen else np.nan,
+                "reliability_p": seen.p if seen else np.nan,
+                "repeat_reliability": seen.repeats if seen else np.nan,
+            }
+        )
+    table = pd.DataFrame(rows)
+    words = ("recording", "subject", "region", "status")
+    return table.astype(dict.fromkeys(words, "str"))

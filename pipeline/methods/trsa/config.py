@@ -1,0 +1,155 @@
+"""Settings of the topology of representations, and which parts of it can run apart."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.core.method import MethodConfig, Part
+
+EstimatorName = Literal[
+    "crossnobis",
+    "mahalanobis2",
+    "euclidean2",
+    "euclidean",
+    "cosine",
+    "correlation",
+    "poisson_kl",
+    "poisson_kl_cv",
+]
+
+
+class TrsaConfig(MethodConfig):
+    """Settings of the topology of representations."""
+
+    estimators: list[EstimatorName] = Field(
+        default=["crossnobis", "correlation"],
+        description=(
+            "Dissimilarities of conditions; all are stored and shown, the first is compared and "
+            "tested. 'crossnobis' is cross-validated over repeats: 0 on average where two "
+            "conditions are answered alike. Paper: Euclidean distance, correlation distance."
+        ),
+        min_length=1,
+        max_length=8,
+    )
+    noise: Literal["shrink_diag", "diag", "shrink_eye", "full", "none"] = Field(
+        default="shrink_diag",
+        description=(
+            "Noise covariance by which 'crossnobis' and 'mahalanobis2' are whitened; "
+            "'shrink_diag' shrinks correlations of units by as much as the data ask for."
+        ),
+    )
+    scale: Literal["rank", "quantile", "fraction"] = Field(
+        default="rank",
+        description=(
+            "What levels of the transform are measured in: quantiles of 'rank's (the published "
+            "form), 'quantile's of dissimilarities, or a 'fraction' of the largest one."
+        ),
+    )
+    level_step: float = Field(
+        default=0.1,
+        description="Step of the map over lower and upper levels, 0.02 to 0.5. Paper: 0.05.",
+        ge=0.02,
+        le=0.5,
+    )
+    min_units: int = Field(
+        default=6,
+        description=(
+            "Least number of units of a region that is used. Tests within a recording need 12."
+        ),
+        ge=2,
+        le=10_000,
+    )
+    conditions: Literal["shared", "strict"] = Field(
+        default="shared",
+        description=(
+            "Conditions that are not in all recordings: 'shared' does without them, 'strict' is a "
+            "failure."
+        ),
+    )
+    condition_order: Literal["auto", "none", "linear", "circular"] = Field(
+        default="auto",
+        description=(
+            "Whether neighbouring conditions are alike by nature: 'linear' (seconds of a movie), "
+            "'circular' (directions) or 'none'. Decides which shuffles of conditions are a fair "
+            "null. 'auto' is 'linear' where conditions always came in the same order."
+        ),
+    )
+    distinct_neurons: bool = Field(
+        default=False,
+        description=(
+            "Whether recordings without subjects of their own hold different neurons, so that "
+            "they may stand for subjects; claims are then over sessions."
+        ),
+    )
+    n_splits: int = Field(
+        default=50,
+        description="Random halves of units and repeats within a recording, 2 to 1000.",
+        ge=2,
+        le=1000,
+    )
+    n_permutations: int = Field(
+        default=999,
+        description=(
+            "Relabellings of units, regions and conditions for p values, 19 to 99999. Paper: none."
+        ),
+        ge=19,
+        le=99_999,
+    )
+    n_bootstraps: int = Field(
+        default=1000,
+        description="Resamples of subjects and conditions, 20 to 100000. Paper: 1000.",
+        ge=20,
+        le=100_000,
+    )
+    draws_per_part: int = Field(
+        default=250,
+        description="Relabellings or resamples in one part of the fit, 1 to 10000.",
+        ge=1,
+        le=10_000,
+    )
+    pairs_per_family: int = Field(
+        default=10,
+        description="Random pairs of levels that stand for a family, 1 to 100. Paper: 10.",
+        ge=1,
+        le=100,
+    )
+    measure: Literal["rho_a", "spearman", "corr", "cosine", "whitened_cosine", "whitened_corr"] = (
+        Field(
+            default="rho_a",
+            description=(
+                "How dissimilarities of regions and models are compared; 'rho_a' is the rank "
+                "correlation that is fair to ties."
+            ),
+        )
+    )
+    models: Literal["auto", "none"] | list[Annotated[str, Field(min_length=1)]] = Field(
+        default="auto",
+        description=(
+            "Model dissimilarities: names of columns of the trials (numbers: their difference; "
+            "text: same or not; 'NAME:circular' for degrees around a circle, 'NAME:same' for "
+            "numbers that are labels), and 'pixels' of the frames shown. 'auto' takes all of these."
+        ),
+    )
+    correction: Literal["bh", "holm", "bonferroni", "none"] = Field(
+        default="bh",
+        description="Adjustment of p values for the number of pairs of regions, or of models.",
+    )
+
+    @model_validator(mode="after")
+    def _each_estimator_once(self) -> Self:
+        if len(set(self.estimators)) < len(self.estimators):
+            raise ValueError("an estimator stands twice in 'estimators'")
+        return self
+
+    def plan(self) -> tuple[Part, ...]:
+        """Chunks of relabellings, and of resamples."""
+        return (
+            *self._chunks("permutation", self.n_permutations),
+            *self._chunks("bootstrap", self.n_bootstraps),
+        )
+
+    def _chunks(self, kind: str, total: int) -> list[Part]:
+        n_chunks = -(-total // self.draws_per_part)
+        return [Part(f"{kind}-{index:03d}") for index in range(n_chunks)]

@@ -1,0 +1,555 @@
+"""What the figures of a comparison of representations show."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.views import ResponsePatterns
+from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.diagnostics import LEVEL
+from pipeline.methods.trsa.geodesics import two_step
+from pipeline.methods.trsa.recovery import recovery
+from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
+from pipeline.methods.trsa.simulate import TrsaTruth
+from pipeline.methods.trsa.transforms import FAMILIES, geo_topological, scaled_ranks
+from pipeline.numerics.dissimilarity import squared_form
+from pipeline.numerics.embedding import classical_scaling
+
+SHOWN_POPULATIONS = 6
+SHOWN_LABELS = 40
+TOPOLOGY = (0.4, 0.6)
+"""Levels of the transform that is drawn where no best pair is known."""
+
+
+def figures(
+    result: TrsaResult,
+    views: tuple[ResponsePatterns, ...],
+    config: TrsaConfig,
+    truth: TrsaTruth | None = None,
+) -> tuple[Figure, ...]:
+    """All figures of a result in reading order.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    views
+        What was compared.
+    config
+        The method's settings.
+    truth
+        What was planted, for simulated recordings.
+    """
+    found = [_matrices(result, config)]
+    if result.populations["reliability"].notna().any():
+        found.append(_reliability(result))
+    if result.halves is not None:
+        found.append(_halves(result, result.halves))
+    if result.subjects is not None:
+        found += [_subjects(result, result.subjects), _families(result.subjects)]
+    found.append(_transform(result))
+    if len(result.populations) > 2:
+        found.append(_regions(result, config))
+    if result.model.size:
+        found.append(_models(result, config))
+    if truth is not None:
+        found.append(_truth(result, truth))
+    return tuple(found)
+
+
+def population_names(result: TrsaResult) -> tuple[str, ...]:
+    """Region of each population, with its recording where there are several."""
+    several = result.populations["recording"].nunique() > 1
+    return tuple(
+        f"{row.region} ({row.recording})" if several else str(row.region)
+        for row in result.populations.itertuples(index=False)
+    )
+
+
+def best_levels(result: TrsaResult) -> tuple[float, float] | None:
+    """The pair of levels that tells regions apart best; None where nothing was told apart."""
+    if result.subjects is not None:
+        accuracy = result.subjects.accuracy
+    elif result.halves is not None:
+        accuracy = result.halves.all_accuracy
+    else:
+        return None
+    lower, upper = result.level_bounds[int(np.argmax(accuracy))]
+    return float(lower), float(upper)
+
+
+def level_map(result: TrsaResult, values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Values of pairs of levels as a matrix: lower levels are columns, upper ones rows."""
+    steps = np.unique(result.level_bounds)
+    matrix = np.full((steps.size, steps.size), np.nan, dtype=np.float32)
+    column = np.searchsorted(steps, result.level_bounds[:, 0])
+    row = np.searchsorted(steps, result.level_bounds[:, 1])
+    matrix[steps.size - 1 - row, column] = values.round(4)
+    return matrix
+
+
+def _level_heatmap(
+    result: TrsaResult,
+    values: NDArray[np.float64],
+    *,
+    title: str,
+    value_title: str,
+    limits: tuple[float, float] | None = None,
+) -> Heatmap:
+    steps = np.unique(result.level_bounds)
+    names = tuple(f"{step:g}" for step in steps)
+    return Heatmap(
+        title=title,
+        values=level_map(result, values),
+        x_title="Lower level",
+        y_title="Upper level",
+        value_title=value_title,
+        x_labels=names,
+        y_labels=names[::-1],
+        limits=limits,
+        square=True,
+    )
+
+
+def _matrix(values: NDArray[np.float64], labels: tuple[str, ...], *, title: str) -> Heatmap:
+    """Dissimilarities, shape (pair,), as a square."""
+    square = squared_form(values)
+    np.fill_diagonal(square, np.nan)
+    shown = labels if len(labels) <= SHOWN_LABELS else ()
+    return Heatmap(
+        title=title,
+        values=square.round(4).astype(np.float32),
+        x_title="Condition",
+        y_title="Condition",
+        value_title="Scaled rank",
+        x_labels=shown,
+        y_labels=shown,
+        limits=(0.0, 1.0),
+        square=True,
+    )
+
+
+def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
+    """Dissimilarities, their transform and their paths, one row a population."""
+    levels = best_levels(result) or TOPOLOGY
+    labels = tuple(str(name) for name in result.condition)
+    names = population_names(result)
+    first = result.dissimilarities[0]
+    usable = np.flatnonzero(~np.isnan(first).any(axis=1))
+    shown = usable[:SHOWN_POPULATIONS]
+    bounds = np.array([levels])
+    panels: list[Panel] = []
+    words = f"levels {levels[0]:g} to {levels[1]:g}"
+    for place in shown:
+        name = names[place]
+        ranks = scaled_ranks(first[place])
+        panels.append(_matrix(ranks, labels, title=f"{name}: geometry"))
+        topology = geo_topological(first[place], bounds, scale=config.scale)[0]
+        panels.append(_matrix(topology, labels, title=f"{name}: {words}"))
+        paths = two_step(first[place], bounds, scale=config.scale).values[0]
+        panels.append(_matrix(scaled_ranks(paths), labels, title=f"{name}: paths"))
+    dimensions = result.populations["dimensionality"].to_numpy(dtype=np.float64)
+    told = [
+        f"{name} {value:.1f}"
+        for name, value in zip(names, dimensions, strict=True)
+        if np.isfinite(value)
+    ]
+    return Figure(
+        id="dissimilarities",
+        title="Which conditions are answered alike",
+        finding=(
+            f"{result.condition.size} conditions in {len(names)} populations; dimensions over "
+            f"which conditions spread: {', '.join(told) or 'not defined'}."
+        ),
+        caption=(
+            f"Left: ranks of the dissimilarities ('{result.estimator[0]}') of all pairs of "
+            f"conditions, from 0 (most alike) to 1. Middle: the same through the ramp of {words}: "
+            "pairs below the lower level count as one, pairs above the upper level as simply far. "
+            "Right: ranks of the shortest paths over pairs that are not far. "
+            f"{shown.size} of {len(names)} populations are drawn. Good: blocks or bands that come "
+            "back over regions or subjects. Bad: speckle, which is noise; see the reliability."
+        ),
+        alt="Matrices of conditions against conditions, three for each population.",
+        panels=tuple(panels),
+        columns=3,
+    )
+
+
+def _reliability(result: TrsaResult) -> Figure:
+    """How well dissimilarities repeat over units and trials, and over trials alone."""
+    names = population_names(result)
+    known = np.flatnonzero(result.populations["reliability"].notna().to_numpy())
+    values = result.populations["reliability"].to_numpy(dtype=np.float64)[known]
+    repeats = result.populations["repeat_reliability"].to_numpy(dtype=np.float64)[known]
+    labels = tuple(names[place] for place in known)
+    best, worst = int(values.argmax()), int(values.argmin())
+    return Figure(
+        id="reliability",
+        title="Reliability of each region's dissimilarities",
+        finding=(
+            f"Between halves that share no unit and no repeat, dissimilarities of {labels[best]} "
+            f"agree best (rank correlation {values[best]:.2f})"
+            + (
+                f" and those of {labels[worst]} least ({values[worst]:.2f})."
+                if len(labels) > 1
+                else "."
+            )
+        ),
+        caption=(
+            "Left: rank correlation of dissimilarities between halves with other units and other "
+            "repeats, mean over random splits; a half has half the units, so all units are more "
+            "reliable than this. Right: halves of the repeats with the same units; it says how "
+            "noisy trials are, and nothing about the region: any group of units is like itself. "
+            "Good: well above 0 on the left."
+        ),
+        alt="Two bar charts over regions.",
+        panels=(
+            Bars(
+                title="Other units, other repeats",
+                labels=labels,
+                values=values.round(4),
+                x_title="Region",
+                y_title="Rank correlation",
+                reference=0.0,
+                reference_label="none",
+            ),
+            Bars(
+                title="Same units, other repeats",
+                labels=labels,
+                values=repeats.round(4),
+                x_title="Region",
+                y_title="Rank correlation",
+                reference=0.0,
+                reference_label="none",
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _halves(result: TrsaResult, halves: HalvesResult) -> Figure:
+    """Regions told apart within recordings."""
+    best = int(np.argmax(halves.all_accuracy))
+    lower, upper = result.level_bounds[best]
+    geometry = geometry_level(result)
+    p = float(halves.all_p_corrected[best])
+    several = halves.session.size > 1
+    labels = ("unit norm", "ranks", f"{lower:g} to {upper:g}")
+    values = np.array(
+        [
+            halves.raw_accuracy.mean(),
+            halves.all_accuracy[geometry],
+            halves.all_accuracy[best],
+        ]
+    )
+    chance = float(halves.all_chance[geometry])
+    where = f"the mean over {halves.session.size} recordings" if several else "this recording"
+    return Figure(
+        id="within",
+        title="Telling regions apart within a recording",
+        finding=(
+            f"In {where}, a region's half is recognised among the halves of the other regions in "
+            f"{100 * values[2]:.0f} % at the best levels ({lower:g} to {upper:g}; corrected p = "
+            f"{p:.2g}) and in {100 * values[1]:.0f} % by ranks, where random regroupings of the "
+            f"same units reach {100 * chance:.0f} %."
+        ),
+        caption=(
+            f"{halves.n_splits} random splits; halves have other units and other repeats. Left: "
+            "accuracy at each pair of levels, lower level to the right and upper level upwards; "
+            "the corner on the left above is pure geometry, the diagonal pure topology. Right: "
+            "accuracy of dissimilarities scaled to unit norm, of their ranks, and at the best "
+            f"levels; dashed: mean of {result.n_permutations} regroupings of the units. The p of "
+            "the best levels is against the largest accuracy anywhere on the map in each "
+            "regrouping. It is about units of these recordings and no statement on other animals."
+        ),
+        alt="A map of accuracy over lower and upper levels, and three bars beside chance.",
+        panels=(
+            _level_heatmap(
+                result, halves.all_accuracy, title="Accuracy over levels", value_title="Accuracy"
+            ),
+            Bars(
+                title="Geometry and topology",
+                labels=labels,
+                values=values.round(4),
+                x_title="Statistic",
+                y_title="Accuracy",
+                reference=round(chance, 4),
+                reference_label="regroupings",
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _subjects(result: TrsaResult, found: SubjectsResult) -> Figure:
+    """Regions told apart over subjects."""
+    best = int(np.argmax(found.accuracy))
+    lower, upper = result.level_bounds[best]
+    names = tuple(str(name) for name in found.region)
+    possible = found.least_p <= LEVEL
+    p = f"corrected p = {found.p_corrected[best]:.2g}" if possible else "too few for a test"
+    nested = (
+        f"; with levels chosen without the subject that is judged {100 * found.nested_accuracy:.0f}"
+        " %"
+        if np.isfinite(found.nested_accuracy)
+        else ""
+    )
+    return Figure(
+        id="across",
+        title="Telling regions apart over subjects",
+        finding=(
+            f"Over {found.subject.size} subjects, {100 * found.accuracy[best]:.0f} % of regions "
+            f"are recognised from the other subjects at the best levels ({lower:g} to {upper:g}; "
+            f"{p}){nested}; chance is {100 / len(names):.0f} %."
+        ),
+        caption=(
+            "Each subject is left out in turn, and each of its regions goes to the nearest mean of "
+            "a region over the other subjects. Left: accuracy at each pair of levels. The best "
+            "cell is chosen on the same data, so its accuracy is too high; the nested one is not. "
+            "Right: which region was taken for which, at the best levels; rows sum to 1. Regions "
+            f"were relabelled within subjects {result.n_permutations} times; a region can also be "
+            "recognised by how noisy it is."
+        ),
+        alt="A map of accuracy over lower and upper levels, and a matrix of regions.",
+        panels=(
+            _level_heatmap(
+                result, found.accuracy, title="Accuracy over levels", value_title="Accuracy"
+            ),
+            Heatmap(
+                title="Which region was taken for which",
+                values=found.confusion.round(4).astype(np.float32),
+                x_title="Assigned",
+                y_title="Region",
+                value_title="Share",
+                x_labels=names,
+                y_labels=names,
+                limits=(0.0, 1.0),
+                square=True,
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _families(found: SubjectsResult) -> Figure:
+    """Accuracy of the families of levels."""
+    from scipy.stats import t as student
+
+    width = student.ppf(0.975, found.degrees) * found.family_se
+    labels = tuple(str(name) for name in found.family)
+    upper = np.triu_indices(len(labels), 1)
+    p = found.family_p[upper]
+    n_different = int((p <= LEVEL).sum())
+    return Figure(
+        id="families",
+        title="Geometry and topology over subjects",
+        finding=(
+            f"{n_different} of {p.size} differences between statistics are significant (adjusted "
+            f"p <= {LEVEL}); the best is '{labels[int(found.family_accuracy.argmax())]}' with "
+            f"{100 * found.family_accuracy.max():.0f} %."
+        ),
+        caption=(
+            "Accuracy of dissimilarities as measured, of unit norm, of their ranks, and mean over "
+            "random pairs of levels of each family: "
+            + "; ".join(f"{name}: {words}" for name, words in FAMILIES.items())
+            + ". Intervals of 95 % from resampled subjects and conditions, corrected for counting "
+            f"noise twice, t with {found.degrees} degrees of freedom; they are rather too wide. "
+            "Dashed: chance."
+        ),
+        alt="Bars of accuracy with intervals, one a family of levels.",
+        panels=(
+            Bars(
+                title="Accuracy",
+                labels=labels,
+                values=found.family_accuracy.round(4),
+                lower=np.maximum(found.family_accuracy - width, 0).round(4),
+                upper=np.minimum(found.family_accuracy + width, 1).round(4),
+                x_title="Statistic",
+                y_title="Accuracy",
+                reference=round(1 / found.region.size, 4),
+                reference_label="chance",
+            ),
+        ),
+    )
+
+
+def _transform(result: TrsaResult) -> Figure:
+    """The ramp between two levels."""
+    best = best_levels(result)
+    x = np.linspace(0, 1, 101)
+    pairs = {"geometry": (0.0, 1.0), "topology": (0.5, 0.5)}
+    if best is not None and best not in pairs.values():
+        pairs["best"] = best
+    lines = []
+    for group, (name, (lower, upper)) in enumerate(pairs.items()):
+        ramp = (x - lower) / (upper - lower) if upper > lower else (x > upper).astype(np.float64)
+        lines.append(
+            Line(
+                name=f"{name} ({lower:g} to {upper:g})",
+                y=np.clip(ramp, 0, 1).round(4),
+                group=group,
+            )
+        )
+    width = result.level_bounds[:, 1] - result.level_bounds[:, 0]
+    return Figure(
+        id="transform",
+        title="From geometry to topology",
+        finding=(
+            "Levels far apart keep all distances; levels that meet leave only who is near whom."
+        ),
+        caption=(
+            "Left: what becomes of a dissimilarity, by its rank among all pairs. Below the lower "
+            "level it counts as 0, above the upper one as 1. Right: the triangle of all pairs of "
+            "levels that were tried, with the width of the ramp."
+        ),
+        alt="Ramps and a step between 0 and 1, and a triangle of widths.",
+        panels=(
+            Lines(
+                title="Transform",
+                x=x.round(4),
+                lines=tuple(lines),
+                x_title="Rank of the dissimilarity",
+                y_title="Transformed",
+            ),
+            _level_heatmap(result, width, title="Width of the ramp", value_title="Width"),
+        ),
+        columns=2,
+    )
+
+
+def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
+    """Populations as points: near where their dissimilarities are alike."""
+    names = population_names(result)
+    usable = np.flatnonzero(~np.isnan(np.diagonal(result.similarity)))
+    apart = 1 - result.similarity[np.ix_(usable, usable)]
+    np.fill_diagonal(apart, 0)
+    points, share = classical_scaling(np.maximum(np.where(np.isnan(apart), 1, apart), 0))
+    regions = result.populations["region"].to_numpy()[usable]
+    kinds = tuple(dict.fromkeys(map(str, regions)))
+    upper = np.triu_indices(usable.size, 1)
+    nearest = int(np.argmin(apart[upper])) if upper[0].size else 0
+    pair = (names[usable[upper[0][nearest]]], names[usable[upper[1][nearest]]])
+    return Figure(
+        id="regions",
+        title="Populations by how alike their dissimilarities are",
+        finding=(
+            f"{pair[0]} and {pair[1]} are most alike ({config.measure} "
+            f"{1 - apart[upper][nearest]:.2f})."
+        ),
+        caption=(
+            f"Classical scaling of 1 - '{config.measure}' between the dissimilarities of all units "
+            f"and trials ({100 * share.sum():.0f} % of the spread is in this plane); colours are "
+            "regions. Populations recorded at the same time share noise of single trials and come "
+            "too near; the table of pairs of regions is free of that."
+        ),
+        alt="Points in a plane, one a population.",
+        panels=(
+            Points(
+                title="Populations",
+                x=points[:, 0].round(4),
+                y=points[:, 1].round(4),
+                x_title="Dimension 1",
+                y_title="Dimension 2",
+                labels=tuple(names[place] for place in usable),
+                group=np.array([kinds.index(str(name)) for name in regions], dtype=np.int64),
+                group_names=kinds,
+            ),
+        ),
+    )
+
+
+def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
+    """Scores of models in each region."""
+    table = result.model_scores
+    regions = list(dict.fromkeys(table["region"]))
+    panels: list[Panel] = []
+    for region in regions:
+        rows = table[table["region"] == region]
+        score, se = (rows[name].to_numpy(dtype=np.float64) for name in ("score", "se"))
+        ceiling = result.noise_ceiling.loc[result.noise_ceiling["region"] == region, "lower"]
+        reference = float(ceiling.iloc[0])
+        known = np.isfinite(reference)
+        panels.append(
+            Bars(
+                title=str(region),
+                labels=tuple(rows["model"]),
+                values=score.round(4),
+                lower=(score - se).round(4),
+                upper=(score + se).round(4),
+                x_title="Model",
+                y_title=config.measure,
+                reference=round(reference, 4) if known else 0.0,
+                reference_label="lower noise ceiling" if known else "none",
+            )
+        )
+    scores = table["score"].to_numpy(dtype=np.float64)
+    tested = table["p_adjusted"].notna().any()
+    n_good = int((table["p_adjusted"] <= LEVEL).sum())
+    finding = "No model has a score."
+    if np.isfinite(scores).any():
+        top = int(np.nanargmax(scores))
+        model, region = table["model"].iloc[top], table["region"].iloc[top]
+        finding = f"'{model}' explains {region} best ({scores[top]:.2f}); " + (
+            f"{n_good} of {len(table)} models and regions have an adjusted p <= {LEVEL}."
+            if tested
+            else f"none is tested: {result.model_missing}."
+        )
+    return Figure(
+        id="models",
+        title="What regions could represent",
+        finding=finding,
+        caption=(
+            "Similarity of each region's dissimilarities with those of models: differences of "
+            "columns of the trials (':circular' around a circle, ':same' whether they are the "
+            "same) and of the pixels shown. Ranges are one standard error over conditions"
+            + (
+                " and subjects"
+                if result.subjects is not None
+                else ", of which there is no ceiling with one subject"
+            )
+            + ". Models that resemble each other share their scores."
+        ),
+        alt="Bars of scores with standard errors, one panel a region.",
+        panels=tuple(panels),
+        columns=min(3, len(panels)),
+    )
+
+
+def _truth(result: TrsaResult, truth: TrsaTruth) -> Figure:
+    """Planted beside found."""
+    found = recovery(result, truth)
+    labels = tuple(str(name) for name in truth.condition)
+    names = population_names(result)
+    panels: list[Panel] = []
+    for place, row in enumerate(result.populations.itertuples(index=False)):
+        if len(panels) >= 2 * SHOWN_POPULATIONS:
+            break
+        known = np.flatnonzero((truth.region == row.region) & (truth.geometry != "none"))
+        if not known.size or np.isnan(result.dissimilarities[0, place]).any():
+            continue
+        planted = scaled_ranks(truth.dissimilarities[known[0]])
+        seen = scaled_ranks(result.dissimilarities[0, place])
+        panels.append(_matrix(planted, labels, title=f"{names[place]}: planted"))
+        conditions = tuple(str(name) for name in result.condition)
+        panels.append(_matrix(seen, conditions, title=f"{names[place]}: found"))
+    words = ", ".join(f"{region} {value:.2f}" for (_, region), value in found.items())
+    return Figure(
+        id="truth",
+        title="Planted beside found",
+        finding=f"Rank correlation of found with planted dissimilarities: {words}.",
+        caption=(
+            "Simulated recording. Left: squared distances of the planted tuning, as ranks. Right: "
+            "what was found from responses. Good: the same bands and blocks. Regions without "
+            "tuning are not drawn."
+        ),
+        alt="Pairs of matrices of conditions, planted and found.",
+        panels=tuple(panels),
+        columns=2,
+    )
+
+
+def geometry_level(result: TrsaResult) -> int:
+    """Place of the pair of levels that keeps all ranks."""
+    return int(np.flatnonzero((result.level_bounds == [0.0, 1.0]).all(axis=1))[0])

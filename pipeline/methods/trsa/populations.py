@@ -1,0 +1,126 @@
+"""Dissimilarities of every population by every estimator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import NotApplicable
+from pipeline.methods.trsa.config import EstimatorName, TrsaConfig
+from pipeline.methods.trsa.estimators import dissimilarities
+from pipeline.methods.trsa.model import Sample, Session
+from pipeline.methods.trsa.transforms import is_degenerate
+from pipeline.numerics.dissimilarity import squared_form
+from pipeline.numerics.similarity import Measure, compare
+
+Floats = NDArray[np.float64]
+
+OK = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dissimilarities:
+    """Of every population."""
+
+    by_estimator: Floats
+    """Shape (estimator, population, pair); NaN where an estimator is not defined."""
+    status: list[str]
+    """Of the first estimator: ``ok``, ``degenerate``, or why it is not defined."""
+
+
+def dissimilarities_of(sample: Sample, config: TrsaConfig) -> Dissimilarities:
+    """All estimators of all populations.
+
+    Raises
+    ------
+    NotApplicable
+        If the first estimator is defined for no population; with the reason.
+    """
+    populations = sample.populations()
+    n_pairs = sample.n_conditions * (sample.n_conditions - 1) // 2
+    values = np.full((len(config.estimators), len(populations), n_pairs), np.nan)
+    status = [OK] * len(populations)
+    for row, estimator in enumerate(config.estimators):
+        for place, (index, region) in enumerate(populations):
+            session = sample.sessions[index]
+            try:
+                values[row, place] = region_dissimilarities(
+                    session, region, sample.n_conditions, estimator, config
+                )
+            except ValueError as error:
+                # Not every estimator suits every population; the reader is told which and why.
+                if row == 0:
+                    status[place] = str(error)
+    broken = is_degenerate(values[0])
+    for place in np.flatnonzero(broken).tolist():
+        status[place] = "degenerate" if status[place] == OK else status[place]
+    if broken.all():
+        raise NotApplicable(
+            f"Dissimilarities by '{config.estimators[0]}' are not defined: {status[0]} Set "
+            "methods.trsa.estimators."
+        )
+    return Dissimilarities(by_estimator=values, status=status)
+
+
+def region_dissimilarities(
+    session: Session,
+    region: int,
+    n_conditions: int,
+    estimator: EstimatorName,
+    config: TrsaConfig,
+    *,
+    responses: Floats | None = None,
+) -> Floats:
+    """Dissimilarities of one region, shape (..., pair).
+
+    Parameters
+    ----------
+    responses
+        Others than the session's own, shape (..., trial, unit of the region).
+
+    Raises
+    ------
+    ValueError
+        If the estimator is not defined for these responses.
+    """
+    if responses is None:
+        responses = session.responses[:, session.units_of(region)]
+    return dissimilarities(
+        responses,
+        session.condition,
+        session.fold,
+        n_conditions,
+        estimator,
+        noise=None if config.noise == "none" else config.noise,
+    )
+
+
+def likeness(first: Floats, second: Floats, measure: Measure) -> Floats:
+    """Similarity of each of some dissimilarities with each of others, NaN where not defined."""
+    return compare(first, second, measure).values
+
+
+def participation_ratio(squared_distances: Floats) -> float:
+    """Number of dimensions over which conditions spread.
+
+    The square of the sum of variances over the sum of their squares. Cross-validated distances
+    give variances without those of the noise. NaN where a pair is missing, or the sum is not above
+    0.
+
+    Parameters
+    ----------
+    squared_distances
+        Shape (pair,).
+    """
+    if np.isnan(squared_distances).any():
+        return float("nan")
+    square = squared_form(squared_distances)
+    n = len(square)
+    centring = np.eye(n) - 1 / n
+    products = -centring @ square @ centring / 2
+    total = float(np.trace(products))
+    if total <= 0:
+        return float("nan")
+    return total**2 / float(np.square(products).sum())

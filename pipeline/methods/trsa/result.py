@@ -1,0 +1,201 @@
+"""What a comparison of representations found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.axes import axes, check_axes, table
+from pipeline.core.provenance import Provenance
+
+POPULATION_COLUMNS = (
+    "recording",
+    "subject",
+    "region",
+    "n_units",
+    "n_trials",
+    "n_folds",
+    "status",
+    "dimensionality",
+    "reliability",
+    "reliability_p",
+    "repeat_reliability",
+)
+PAIR_COLUMNS = (
+    "recording",
+    "first",
+    "second",
+    "separation",
+    "chance",
+    "p",
+    "p_adjusted",
+    "relation",
+    "relation_p",
+    "relation_p_adjusted",
+    "ceiling",
+)
+MODEL_COLUMNS = (
+    "region",
+    "model",
+    "score",
+    "se",
+    "p",
+    "p_adjusted",
+    "below_ceiling_p",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PartResult:
+    """Draws of one part: relabellings, or resamples."""
+
+    name: str
+    halves_accuracy: NDArray[np.float64] | None = axes("draw", "session", "level", optional=True)
+    """Of sessions that can be split, in their order."""
+    halves_raw: NDArray[np.float64] | None = axes("draw", "session", optional=True)
+    separation: NDArray[np.float64] | None = axes("draw", "session", optional=True)
+    pair_separation: NDArray[np.float64] | None = axes("draw", "region_pair", optional=True)
+    """Pairs of regions of all sessions, one session after another."""
+    accuracy_null: NDArray[np.float64] | None = axes("draw", "statistic", optional=True)
+    """Over subjects; relabelled regions. Unscaled and scaled dissimilarities, then all levels."""
+    accuracy_both: NDArray[np.float64] | None = axes("draw", "family_statistic", optional=True)
+    """Over subjects; subjects and conditions resampled."""
+    accuracy_subjects: NDArray[np.float64] | None = axes("draw", "family_statistic", optional=True)
+    accuracy_conditions: NDArray[np.float64] | None = axes(
+        "draw", "family_statistic", optional=True
+    )
+    model_both: NDArray[np.float64] | None = axes("draw", "candidate", "region", optional=True)
+    """Scores of models, then the lower noise ceiling."""
+    model_subjects: NDArray[np.float64] | None = axes("draw", "candidate", "region", optional=True)
+    model_conditions: NDArray[np.float64] | None = axes(
+        "draw", "candidate", "region", optional=True
+    )
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HalvesResult:
+    """Regions of single recordings, told from their halves of units and repeats."""
+
+    session: NDArray[np.str_] = axes("session")
+    """Recordings that could be split."""
+    n_regions: NDArray[np.int64] = axes("session")
+    n_splits: int
+    accuracy: NDArray[np.float64] = axes("session", "level")
+    chance: NDArray[np.float64] = axes("session", "level")
+    """Mean after relabelling of units."""
+    p: NDArray[np.float64] = axes("session", "level")
+    p_corrected: NDArray[np.float64] = axes("session", "level")
+    """Against the largest of all levels."""
+    raw_accuracy: NDArray[np.float64] = axes("session")
+    raw_chance: NDArray[np.float64] = axes("session")
+    raw_p: NDArray[np.float64] = axes("session")
+    separation: NDArray[np.float64] = axes("session")
+    """Rank correlation of dissimilarities within regions less that between regions."""
+    separation_chance: NDArray[np.float64] = axes("session")
+    separation_p: NDArray[np.float64] = axes("session")
+    all_separation_p: float
+    """Of the mean separation over sessions."""
+    all_accuracy: NDArray[np.float64] = axes("level")
+    """Mean over sessions."""
+    all_chance: NDArray[np.float64] = axes("level")
+    all_p_corrected: NDArray[np.float64] = axes("level")
+    gain: float
+    """Accuracy at the best pair of levels less that of ranks, mean over sessions."""
+    gain_p: float
+    """Against the same difference after relabelling."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SubjectsResult:
+    """Regions over subjects, told from the other subjects."""
+
+    subject: NDArray[np.str_] = axes("subject")
+    region: NDArray[np.str_] = axes("region")
+    row_subject: NDArray[np.int64] = axes("row")
+    row_region: NDArray[np.int64] = axes("row")
+    excluded: NDArray[np.str_] = axes("excluded")
+    """Regions that only one subject has."""
+    least_p: float
+    """The smallest p that this number of subjects and regions allows."""
+    accuracy: NDArray[np.float64] = axes("level")
+    chance: NDArray[np.float64] = axes("level")
+    p: NDArray[np.float64] = axes("level")
+    p_corrected: NDArray[np.float64] = axes("level")
+    raw_accuracy: NDArray[np.float64] = axes("raw")
+    """Of dissimilarities as they are, and of unit norm."""
+    raw_p: NDArray[np.float64] = axes("raw")
+    confusion: NDArray[np.float64] = axes("region", "assigned")
+    """At the best pair of levels: share of rows of each region assigned to each."""
+    rank_confusion: NDArray[np.float64] = axes("region", "assigned")
+    distance_ratio: NDArray[np.float64] = axes("row")
+    """Mean distance to the same region of other subjects over that to their other regions."""
+    nested_accuracy: float
+    """With levels chosen without the subject that is judged."""
+    family: NDArray[np.str_] = axes("family")
+    """Unscaled, unit norm and ranks, then the five families of levels."""
+    family_accuracy: NDArray[np.float64] = axes("family")
+    family_se: NDArray[np.float64] = axes("family")
+    family_p: NDArray[np.float64] = axes("family", "other_family")
+    """Of the difference of two families, two-sided, from the bootstrap; adjusted."""
+    accuracy_draws: NDArray[np.float64] = axes("draw", "family")
+    """Subjects and conditions resampled."""
+    degrees: int
+    """Degrees of freedom of intervals and of ``family_p``."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrsaResult:
+    """Representations of populations: dissimilarities, and what tells populations apart."""
+
+    condition: NDArray[np.str_] = axes("condition")
+    populations: pd.DataFrame = table("population", POPULATION_COLUMNS)
+    """One row a region of a recording."""
+    estimator: NDArray[np.str_] = axes("estimator")
+    dissimilarities: NDArray[np.float64] = axes("estimator", "population", "pair")
+    """Pairs row by row of the upper triangle; NaN where an estimator is not defined."""
+    level_bounds: NDArray[np.float64] = axes("level", "bound")
+    """Lower and upper level of the transforms."""
+    similarity: NDArray[np.float64] = axes("population", "other")
+    """Of the first estimator's dissimilarities, by the chosen measure. Populations recorded at
+    the same time share noise; ``region_pairs`` has what does not."""
+    halves: HalvesResult | None
+    halves_missing: str
+    """Why there are no halves; empty where there are."""
+    region_pairs: pd.DataFrame = table("region_pair", PAIR_COLUMNS)
+    relation_missing: str
+    """Why relations have no p; empty where they have."""
+    subjects: SubjectsResult | None
+    subjects_missing: str
+    model: NDArray[np.str_] = axes("model")
+    model_dissimilarities: NDArray[np.float64] = axes("model", "pair")
+    model_scores: pd.DataFrame = table("model_score", MODEL_COLUMNS)
+    noise_ceiling: pd.DataFrame = table("ceiling_region", ("region", "lower", "upper", "n_rows"))
+    model_missing: str
+    """Why scores of models have no p; empty where they have."""
+    left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
+    condition_order: str
+    fixed_order: bool
+    gapless: bool
+    n_permutations: int
+    n_bootstraps: int
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+Result = TrsaResult
+"""The method's result, by the name all methods use."""

@@ -1,0 +1,379 @@
+"""The words of the report about a comparison of representations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.parts import (
+    Check,
+    Figure,
+    Number,
+    Numbers,
+    Section,
+    Table,
+    status_from_checks,
+)
+from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.diagnostics import LEVEL
+from pipeline.methods.trsa.figures import best_levels, geometry_level
+from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
+
+
+def section(
+    result: TrsaResult,
+    checks: tuple[Check, ...],
+    figures: tuple[Figure, ...],
+    config: TrsaConfig,
+) -> Section:
+    """All that the report says about representations, in reading order.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    checks, figures
+        What :mod:`diagnostics` and :mod:`figures` made of it.
+    config
+        The method's settings.
+    """
+    by_id = {figure.id: figure for figure in figures}
+    body: list[str | Figure | Table] = [_what_was_done(result, config)]
+    body += [by_id["dissimilarities"], _population_table(result)]
+    body += [by_id[name] for name in ("reliability",) if name in by_id]
+    body.append(_halves_words(result))
+    if "within" in by_id:
+        body += [by_id["within"], _pairs_table(result)]
+    body.append(_subjects_words(result))
+    body += [by_id[name] for name in ("across", "families") if name in by_id]
+    body.append(by_id["transform"])
+    body += [by_id[name] for name in ("regions", "models") if name in by_id]
+    if len(result.model_scores):
+        body.append(_models_table(result))
+    body += [by_id[name] for name in ("truth",) if name in by_id]
+    if len(result.left_out):
+        body.append(_left_out_table(result))
+    body.append(_limits(result))
+    return Section(
+        id="trsa",
+        title="Topology of representations",
+        status=status_from_checks(checks),
+        sentence=_sentence(result),
+        body=tuple(body),
+        checks=checks,
+        numbers=_numbers(result),
+        citation="Lin & Kriegeskorte (2024)",
+    )
+
+
+def _sentence(result: TrsaResult) -> str:
+    """The finding for the first screen, with its uncertainty."""
+    n_regions = result.populations["region"].nunique()
+    what = (
+        f"Dissimilarities of {result.condition.size} conditions in {n_regions} "
+        f"{'region' if n_regions == 1 else 'regions'}"
+    )
+    known = result.populations[result.populations["reliability"].notna()]
+    told = ", ".join(f"{row.region} {row.reliability:.2f}" for row in known.itertuples(index=False))
+    repeat = f" repeat over units and trials with rank correlations of {told}." if told else "."
+    found = result.subjects
+    if found is not None and found.least_p <= LEVEL:
+        best = int(np.argmax(found.accuracy))
+        p = found.p_corrected[best]
+        verdict = "are" if p <= LEVEL else "are not"
+        return (
+            f"{what}{repeat} Over {found.subject.size} subjects regions {verdict} recognised "
+            f"above chance ({100 * found.accuracy[best]:.0f} % at the best levels, corrected p = "
+            f"{p:.2g})."
+        )
+    if result.halves is not None:
+        return f"{what}{repeat} {_halves_claim(result, result.halves)}"
+    return f"{what}{repeat} Regions are not compared: {result.halves_missing}."
+
+
+def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
+    """What may be said of regions within recordings, and no more."""
+    p = halves.all_separation_p
+    where = "In this recording" if halves.session.size == 1 else "In these recordings"
+    how = f"p = {p:.2g}, {result.n_permutations} regroupings, {halves.n_splits} splits"
+    if p <= LEVEL:
+        return (
+            f"{where}, the populations labelled as different regions differ in representational "
+            f"geometry more than random regroupings of the same units do ({how})."
+        )
+    least = int(result.populations["n_units"].min())
+    return (
+        f"{where}, regions are not distinguishable by their geometry with {least} units and more "
+        f"a region ({how}); that does not make them the same."
+    )
+
+
+def _what_was_done(result: TrsaResult, config: TrsaConfig) -> str:
+    """Data and estimator in words."""
+    several = result.populations["recording"].nunique()
+    recordings = "1 recording" if several == 1 else f"{several} recordings"
+    low, high = result.populations["n_folds"].min(), result.populations["n_folds"].max()
+    repeats = f"{low}" if low == high else f"{low} to {high}"
+    how = {
+        "crossnobis": "the squared distance of mean responses in units of noise, cross-validated "
+        "over repeats: 0 on average, and below 0 as often as above, where two conditions are "
+        "answered alike",
+        "mahalanobis2": "the squared distance of mean responses in units of noise, which noise "
+        "makes larger",
+        "correlation": "one less the correlation of mean responses over units",
+    }.get(config.estimators[0], f"'{config.estimators[0]}'")
+    return (
+        f"{recordings} with {result.condition.size} shared conditions in {repeats} repeats "
+        f"{'was' if several == 1 else 'were'} used. The units of one region in one recording are a "
+        f"population. How differently a population answers two conditions is {how}. Only ranks of "
+        "these dissimilarities are compared, so that strength of responses and number of units do "
+        "not matter by themselves."
+    )
+
+
+def _halves_words(result: TrsaResult) -> str:
+    """What tells regions of one recording apart."""
+    halves = result.halves
+    if halves is None:
+        return f"Regions of one recording are not told apart here: {result.halves_missing}."
+    best = int(np.argmax(halves.all_accuracy))
+    lower, upper = result.level_bounds[best]
+    geometry = geometry_level(result)
+    topology = (
+        f"Accuracy by ranks, which is all of the geometry, is "
+        f"{100 * halves.all_accuracy[geometry]:.0f} %; at the best levels ({lower:g} to {upper:g}) "
+        f"it is {100 * halves.all_accuracy[best]:.0f} % (p = {halves.all_p_corrected[best]:.2g}, "
+        "corrected for having looked at all levels). The largest gain over geometry anywhere on "
+        f"the map is {100 * halves.gain:.0f} points; regroupings gain as much or more in "
+        f"{100 * halves.gain_p:.0f} % of draws, so "
+        + (
+            "topology adds something that chance would rarely add."
+            if halves.gain_p <= LEVEL
+            else "it is no sign that topology adds to geometry."
+        )
+    )
+    return f"{_halves_claim(result, halves)} {topology}"
+
+
+def _subjects_words(result: TrsaResult) -> str:
+    """What may be said over subjects."""
+    found = result.subjects
+    if found is None:
+        return (
+            f"Nothing is said about other animals: {result.subjects_missing}. Units, repeats and "
+            "conditions are what results generalise over."
+        )
+    left_out = (
+        f" Only one subject has {', '.join(map(str, found.excluded))}."
+        if found.excluded.size
+        else ""
+    )
+    if found.least_p > LEVEL:
+        return (
+            f"A test over {found.subject.size} subjects and {found.region.size} regions is "
+            f"impossible: the smallest p that relabelling allows is {found.least_p:.2g}. "
+            f"Accuracies over subjects are descriptive.{left_out}"
+        )
+    return _subjects_found(result, found) + left_out
+
+
+def _subjects_found(result: TrsaResult, found: SubjectsResult) -> str:
+    best = int(np.argmax(found.accuracy))
+    ranks = list(found.family).index("ranks")
+    nested = (
+        f"{100 * found.nested_accuracy:.0f} %" if np.isfinite(found.nested_accuracy) else "unknown"
+    )
+    return (
+        f"Over {found.subject.size} subjects, regions are recognised from the other subjects in "
+        f"{100 * found.family_accuracy[ranks]:.0f} % by ranks (p = {found.raw_p[ranks]:.2g}) and "
+        f"in {100 * found.accuracy[best]:.0f} % at the best levels "
+        f"(p = {found.p_corrected[best]:.2g}, corrected for having looked at all levels); "
+        f"with levels chosen without the subject that is judged it is {nested}. Regions "
+        "that differ in noise or number of units can be told apart by that alone."
+    )
+
+
+def _limits(result: TrsaResult) -> str:
+    """What these data cannot show."""
+    order = (
+        " Conditions came in one order, so that what differs between them may be time as well as "
+        "stimulus."
+        if result.fixed_order
+        else ""
+    )
+    null = (
+        f" Relations and models have no p: {result.relation_missing}."
+        if result.relation_missing
+        else ""
+    )
+    return (
+        "Units that lie close together share receptive fields, and any contiguous group of them "
+        "differs from another; regroupings of units that ignore where they lie, as here, do not "
+        f"rule that out.{order}{null} A difference that is not significant is no sign of "
+        "sameness."
+    )
+
+
+def _population_table(result: TrsaResult) -> Table:
+    """One row a population."""
+    return Table(
+        id="populations",
+        title="Populations",
+        caption=(
+            "Dimensions: over how many dimensions conditions spread (participation ratio of "
+            "cross-validated variances). Reliability: rank correlation of dissimilarities between "
+            "halves without common units or repeats; its p shuffles conditions. Repeats only: "
+            "halves with the same units."
+        ),
+        columns=_columns(
+            result.populations,
+            {
+                "recording": "recording",
+                "subject": "subject",
+                "region": "region",
+                "n_units": "units",
+                "n_trials": "trials",
+                "n_folds": "repeats",
+                "dimensionality": "dimensions",
+                "reliability": "reliability",
+                "reliability_p": "p",
+                "repeat_reliability": "repeats only",
+            },
+        ),
+    )
+
+
+def _pairs_table(result: TrsaResult) -> Table:
+    """One row a pair of regions."""
+    return Table(
+        id="region-pairs",
+        title="Pairs of regions",
+        caption=(
+            "Separation: rank correlation of dissimilarities within the two regions less that "
+            "between them, in halves without common units or repeats; p from regroupings of the "
+            "units. Relation: rank correlation between the regions in such halves, empty where one "
+            "is not reliable; p from shuffles of conditions; ceiling: what their reliabilities "
+            "allow. Adjusted for the number of pairs."
+            + (
+                " Conditions lie on a line: shuffles are shifts after the mean of each lag was "
+                "taken out, and p is approximate."
+                if result.condition_order == "linear" and not result.relation_missing
+                else ""
+            )
+        ),
+        columns=_columns(
+            result.region_pairs,
+            {
+                "recording": "recording",
+                "first": "first",
+                "second": "second",
+                "separation": "separation",
+                "chance": "by chance",
+                "p": "p",
+                "p_adjusted": "adjusted p",
+                "relation": "relation",
+                "ceiling": "ceiling",
+                "relation_p": "p of relation",
+                "relation_p_adjusted": "adjusted p of relation",
+            },
+        ),
+    )
+
+
+def _models_table(result: TrsaResult) -> Table:
+    """One row a model and region."""
+    return Table(
+        id="model-scores",
+        title="Models",
+        caption=(
+            "Score: similarity of dissimilarities, mean over subjects. p: shuffles of conditions, "
+            "one-sided; adjusted for the number of rows. Below the ceiling: two-sided p of the "
+            "difference to the lower noise ceiling, where there are several subjects."
+        ),
+        columns=_columns(
+            result.model_scores,
+            {
+                "region": "region",
+                "model": "model",
+                "score": "score",
+                "se": "standard error",
+                "p": "p",
+                "p_adjusted": "adjusted p",
+                "below_ceiling_p": "p against ceiling",
+            },
+        ),
+    )
+
+
+def _left_out_table(result: TrsaResult) -> Table:
+    return Table(
+        id="left-out",
+        title="What was left out",
+        caption="Units, trials and conditions that were not used, with reasons.",
+        columns=_columns(result.left_out, {"what": "what", "count": "count", "reason": "reason"}),
+    )
+
+
+def _columns(table: pd.DataFrame, names: dict[str, str]) -> dict[str, tuple[Number, ...]]:
+    """Columns of a table by their shown names, without those that are empty."""
+    columns = {shown: tuple(_cell(value) for value in table[name]) for name, shown in names.items()}
+    return {
+        shown: values
+        for shown, values in columns.items()
+        if any(value not in (None, "") for value in values)
+    }
+
+
+def _cell(value: object) -> Number:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    number = float(value)  # type: ignore[arg-type]
+    return float(f"{number:.3g}") if np.isfinite(number) else None
+
+
+def _numbers(result: TrsaResult) -> Numbers:
+    """Every number the words use."""
+    numbers: dict[str, Number | list[Number]] = {
+        "n_conditions": int(result.condition.size),
+        "n_populations": len(result.populations),
+        "n_units": [int(n) for n in result.populations["n_units"]],
+        "reliability": [_number(value) for value in result.populations["reliability"]],
+        "n_permutations": result.n_permutations,
+        "n_bootstraps": result.n_bootstraps,
+    }
+    levels = best_levels(result)
+    if levels is not None:
+        numbers["best_lower_level"], numbers["best_upper_level"] = levels
+    halves = result.halves
+    if halves is not None:
+        geometry = geometry_level(result)
+        numbers |= {
+            "within_separation_p": _number(halves.all_separation_p),
+            "within_separation": [_number(value) for value in halves.separation],
+            "within_accuracy_ranks": _number(halves.all_accuracy[geometry]),
+            "within_accuracy_best": _number(halves.all_accuracy.max()),
+            "within_chance": _number(halves.all_chance[geometry]),
+            "within_best_p": _number(halves.all_p_corrected.min()),
+            "within_gain": _number(halves.gain),
+            "within_gain_p": _number(halves.gain_p),
+        }
+    found = result.subjects
+    if found is not None:
+        numbers |= {
+            "n_subjects": int(found.subject.size),
+            "across_least_p": found.least_p,
+            "across_accuracy_best": _number(found.accuracy.max()),
+            "across_best_p": _number(np.nanmin(found.p_corrected))
+            if np.isfinite(found.p_corrected).any()
+            else None,
+            "across_nested_accuracy": _number(found.nested_accuracy),
+        }
+    # First what is worth comparing over experiments: the index shows the first two.
+    first = [name for name in ("within_accuracy_ranks", "within_separation_p") if name in numbers]
+    return {**{name: numbers[name] for name in first}, **numbers}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

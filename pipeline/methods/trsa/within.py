@@ -1,0 +1,310 @@
+"""Regions within recordings: relabellings of all sessions, and what is seen beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.progress import Progress
+from pipeline.core.provenance import Provenance
+from pipeline.core.rng import stream
+from pipeline.methods.trsa import halves
+from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.halves import Splits, Statistics
+from pipeline.methods.trsa.model import Sample, Session
+from pipeline.methods.trsa.relations import Order, Relation, condition_orders, rank_scores, relate
+from pipeline.methods.trsa.result import PAIR_COLUMNS, HalvesResult, PartResult
+from pipeline.numerics.permutation import adjusted, largest_p_values, p_values
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draws:
+    """Statistics of relabelled sessions."""
+
+    accuracy: Floats
+    """Shape (draw, session, level)."""
+    raw: Floats
+    separation: Floats
+    """Shape (draw, session)."""
+    pair_separation: Floats
+    """Shape (draw, pair of regions), sessions one after another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """How well dissimilarities of a region repeat."""
+
+    reliability: float
+    """Rank correlation of halves that share no unit and no repeat."""
+    p: float
+    repeats: float
+    """The same of halves of the repeats with all units in both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Observed:
+    """All that single recordings tell."""
+
+    halves: HalvesResult | None
+    missing: str
+    pairs: pd.DataFrame
+    reliability: Mapping[tuple[str, str], Reliability]
+    """By recording and region."""
+
+
+def relabelled(
+    sample: Sample,
+    config: TrsaConfig,
+    levels: Floats,
+    n_draws: int,
+    rng: np.random.Generator,
+    provenance: Provenance,
+    progress: Progress,
+) -> Draws | None:
+    """Statistics after permuting labels of units; None where no recording has two regions."""
+    chosen = _comparable(sample, config, provenance)
+    if not chosen:
+        return None
+    found = [
+        halves.statistics(
+            session,
+            sample.n_conditions,
+            splits,
+            halves.relabellings(session, splits, n_draws, rng),
+            levels,
+            scale=config.scale,
+            progress=progress,
+        )
+        for session, splits in chosen
+    ]
+    return _draws(found)
+
+
+def observed(
+    sample: Sample,
+    config: TrsaConfig,
+    levels: Floats,
+    parts: Sequence[PartResult],
+    rng: np.random.Generator,
+    provenance: Provenance,
+    *,
+    order: Order,
+    no_null: str,
+) -> Observed:
+    """Tests of regions, their relations, and the reliability of each."""
+    split = _splits(sample, config, provenance)
+    chosen = [pair for pair in split if len(pair[1].regions) > 1]
+    reliability: dict[tuple[str, str], Reliability] = {}
+    relations: list[tuple[Session, Splits, Relation]] = []
+    for session, splits in split:
+        relation = _relation(session, sample, splits, config, rng, order=order, no_null=no_null)
+        repeats = halves.half_dissimilarities(session, sample.n_conditions, splits, all_units=True)
+        repeated = np.diagonal(_correlations(*repeats))
+        for place, region in enumerate(splits.regions):
+            reliability[session.recording, session.regions[region]] = Reliability(
+                reliability=float(relation.correlation[place, place]),
+                p=float(relation.p[place, place]),
+                repeats=float(repeated[place]),
+            )
+        if len(splits.regions) > 1:
+            relations.append((session, splits, relation))
+    if not chosen:
+        return Observed(
+            halves=None,
+            missing=_why_none(sample),
+            pairs=_pair_table([]),
+            reliability=reliability,
+        )
+    seen = _draws(
+        [
+            halves.statistics(
+                session,
+                sample.n_conditions,
+                splits,
+                halves.identity(splits),
+                levels,
+                scale=config.scale,
+            )
+            for session, splits in chosen
+        ]
+    )
+    null = Draws(
+        accuracy=_joined(parts, "halves_accuracy"),
+        raw=_joined(parts, "halves_raw"),
+        separation=_joined(parts, "separation"),
+        pair_separation=_joined(parts, "pair_separation"),
+    )
+    return Observed(
+        halves=_halves_result(chosen, seen, null, config, levels),
+        missing="",
+        pairs=_pairs(relations, seen, null, config),
+        reliability=reliability,
+    )
+
+
+def _splits(
+    sample: Sample, config: TrsaConfig, provenance: Provenance
+) -> list[tuple[Session, Splits]]:
+    """Sessions that can be split with their splits, which are the same in all parts."""
+    return [
+        (
+            session,
+            halves.draw_splits(
+                session,
+                config.n_splits,
+                stream(provenance.seed, provenance.experiment, "trsa", "splits", session.recording),
+            ),
+        )
+        for session in sample.sessions
+        if not halves.why_not(session)
+    ]
+
+
+def _comparable(
+    sample: Sample, config: TrsaConfig, provenance: Provenance
+) -> list[tuple[Session, Splits]]:
+    """Sessions with two regions that are large enough."""
+    return [pair for pair in _splits(sample, config, provenance) if len(pair[1].regions) > 1]
+
+
+def _why_none(sample: Sample) -> str:
+    """Why no recording allows a test of its regions."""
+    reasons = {halves.why_not(session) for session in sample.sessions}
+    least = halves.LEAST_UNITS
+    return "; ".join(sorted(reason or f"one region with {least} units" for reason in reasons))
+
+
+def _draws(found: Sequence[Statistics]) -> Draws:
+    return Draws(
+        accuracy=np.stack([one.accuracy for one in found], axis=1),
+        raw=np.stack([one.raw_accuracy for one in found], axis=1),
+        separation=np.stack([one.separation for one in found], axis=1),
+        pair_separation=np.concatenate([one.pair_separation for one in found], axis=1),
+    )
+
+
+def _joined(parts: Sequence[PartResult], field: str) -> Floats:
+    """Draws of all parts that made some, one after another."""
+    made = [getattr(part, field) for part in parts if getattr(part, field) is not None]
+    return np.concatenate(made)
+
+
+def _halves_result(
+    chosen: Sequence[tuple[Session, Splits]],
+    seen: Draws,
+    null: Draws,
+    config: TrsaConfig,
+    levels: Floats,
+) -> HalvesResult:
+    accuracy, raw, separation = seen.accuracy[0], seen.raw[0], seen.separation[0]
+    geometry = int(np.flatnonzero((levels[:, 0] == 0) & (levels[:, 1] == 1))[0])
+
+    def gain(draws: Floats) -> Floats:
+        mean = draws.mean(axis=1)
+        return np.asarray(mean.max(axis=1) - mean[:, geometry])
+
+    return HalvesResult(
+        session=np.array([session.recording for session, _ in chosen]),
+        n_regions=np.array([len(splits.regions) for _, splits in chosen], dtype=np.int64),
+        n_splits=config.n_splits,
+        accuracy=accuracy,
+        chance=null.accuracy.mean(axis=0),
+        p=p_values(accuracy, null.accuracy),
+        p_corrected=np.stack(
+            [
+                largest_p_values(accuracy[place], null.accuracy[:, place])
+                for place in range(len(chosen))
+            ]
+        ),
+        raw_accuracy=raw,
+        raw_chance=null.raw.mean(axis=0),
+        raw_p=p_values(raw, null.raw),
+        separation=separation,
+        separation_chance=null.separation.mean(axis=0),
+        separation_p=p_values(separation, null.separation),
+        all_separation_p=float(p_values(separation.mean(), null.separation.mean(axis=1))),
+        all_accuracy=accuracy.mean(axis=0),
+        all_chance=null.accuracy.mean(axis=(0, 1)),
+        all_p_corrected=largest_p_values(accuracy.mean(axis=0), null.accuracy.mean(axis=1)),
+        gain=float(gain(seen.accuracy)[0]),
+        gain_p=float(p_values(gain(seen.accuracy)[0], gain(null.accuracy))),
+    )
+
+
+def _relation(
+    session: Session,
+    sample: Sample,
+    splits: Splits,
+    config: TrsaConfig,
+    rng: np.random.Generator,
+    *,
+    order: Order,
+    no_null: str,
+) -> Relation:
+    """Correlations between halves that share no unit and no trial."""
+    one, other = halves.half_dissimilarities(session, sample.n_conditions, splits)
+    correlation = _correlations(one, other)
+    if no_null or np.isnan(one).any() or np.isnan(other).any():
+        return Relation(correlation=correlation, p=np.full(correlation.shape, np.nan))
+    orders = condition_orders(sample.n_conditions, order, config.n_permutations, rng)
+    # Which half is the first is chance; both directions are one statistic.
+    both = relate(np.concatenate([one, other]), np.concatenate([other, one]), orders, order)
+    return Relation(correlation=correlation, p=both.p)
+
+
+def _correlations(one: Floats, other: Floats) -> Floats:
+    """Mean rank correlation over splits and both directions, shape (region, region)."""
+    there = ~np.isnan(one).any(axis=(0, 1)) & ~np.isnan(other).any(axis=(0, 1))
+    first, second = rank_scores(one[..., there]), rank_scores(other[..., there])
+    mean = (first @ np.swapaxes(second, 1, 2)).mean(axis=0)
+    return np.asarray(mean + mean.T) / 2
+
+
+def _pairs(
+    relations: Sequence[tuple[Session, Splits, Relation]],
+    seen: Draws,
+    null: Draws,
+    config: TrsaConfig,
+) -> pd.DataFrame:
+    """One row a pair of regions of a recording."""
+    p = p_values(seen.pair_separation[0], null.pair_separation)
+    chance = null.pair_separation.mean(axis=0)
+    rows: list[tuple[object, ...]] = []
+    for session, splits, relation in relations:
+        names = [session.regions[region] for region in splits.regions]
+        own = np.diagonal(relation.correlation)
+        for a, b in zip(*np.triu_indices(len(names), 1), strict=True):
+            place = len(rows)
+            reliable = own[a] > 0 and own[b] > 0
+            rows.append(
+                (
+                    session.recording,
+                    names[a],
+                    names[b],
+                    seen.pair_separation[0, place],
+                    chance[place],
+                    p[place],
+                    np.nan,
+                    relation.correlation[a, b] if reliable else np.nan,
+                    relation.p[a, b] if reliable else np.nan,
+                    np.nan,
+                    np.sqrt(own[a] * own[b]) if reliable else np.nan,
+                )
+            )
+    table = _pair_table(rows)
+    table["p_adjusted"] = adjusted(table["p"].to_numpy(), config.correction)
+    table["relation_p_adjusted"] = adjusted(table["relation_p"].to_numpy(), config.correction)
+    return table
+
+
+def _pair_table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
+    words = PAIR_COLUMNS[:3]
+    kinds = {name: "str" if name in words else "float64" for name in PAIR_COLUMNS}
+    return table.astype(kinds)

@@ -1,0 +1,128 @@
+"""Model dissimilarities of properties and pixels, and scores with ceilings."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.core.provenance import Provenance
+from pipeline.core.rng import stream
+from pipeline.methods.trsa import scores
+from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.model import sample_of
+from pipeline.methods.trsa.models import models_of
+from pipeline.methods.trsa.result import PartResult
+from pipeline.methods.trsa.simulate import simulate
+
+PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
+FIRST, SECOND = np.triu_indices(8, 1)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    views, _ = simulate(stream(0, "models"), size="subjects")
+    names = views[0].condition
+    properties = pd.DataFrame(
+        {
+            "condition": pd.Series(names.tolist(), dtype="str"),
+            "direction_deg": 45.0 * np.arange(8),
+            "contrast": [0.1, 0.9] * 4,
+            "kind": pd.Series(["a", "b", "b", "a"] * 2, dtype="str"),
+        }
+    )
+    pixels = stream(0, "pixels").random((8, 5)).astype(np.float32)
+    first = dataclasses.replace(views[0], properties=properties, pixels=pixels)
+    return sample_of((first, *views[1:]), TrsaConfig())
+
+
+def test_models_are_those_of_columns_and_pixels(sample):
+    found = models_of(sample, TrsaConfig())
+    assert found.name == ("direction_deg:circular", "contrast", "contrast:same", "kind", "pixels")
+    by_name = dict(zip(found.name, found.dissimilarities, strict=True))
+    angle = np.radians(45.0) * (FIRST - SECOND)
+    np.testing.assert_allclose(by_name["direction_deg:circular"], 2 - 2 * np.cos(angle))
+    differs = (FIRST - SECOND) % 2
+    np.testing.assert_allclose(by_name["contrast"], 0.8 * differs)
+    np.testing.assert_allclose(by_name["contrast:same"], differs)
+    kind = np.array(list("abbaabba"))
+    np.testing.assert_allclose(by_name["kind"], kind[FIRST] != kind[SECOND])
+    step = sample.pixels[FIRST] - sample.pixels[SECOND]
+    np.testing.assert_allclose(by_name["pixels"], np.square(step).mean(axis=1))
+
+
+def test_settings_choose_models(sample):
+    assert models_of(sample, TrsaConfig(models="none")).dissimilarities.shape == (0, 28)
+    assert models_of(sample, TrsaConfig(models=["direction_deg"])).name == ("direction_deg",)
+    with pytest.raises(ValueError, match=r"no model 'colour' .* conditions have: direction_deg"):
+        models_of(sample, TrsaConfig(models=["colour"]))
+
+
+def scored(sample, config):
+    models = models_of(sample, config)
+    draws = scores.resampled(sample, config, 60, stream(0, "draws"))
+    part = PartResult(
+        name="bootstrap-000",
+        model_both=draws["both"],
+        model_subjects=draws["subjects"],
+        model_conditions=draws["conditions"],
+        provenance=PROVENANCE,
+    )
+    return scores.observed(
+        sample, config, models, [part], stream(0, "scored"), order="none", no_null=""
+    )
+
+
+def test_the_planted_ring_is_explained_by_directions(sample):
+    found = scored(sample, TrsaConfig(n_permutations=199))
+    table = found.table.set_index(["region", "model"])
+    ring = table.loc[("VISp", "direction_deg:circular")]
+    assert ring["score"] > 0.5
+    assert ring["p"] <= 0.02
+    assert ring["se"] > 0
+    none = table.loc[("CA1", "direction_deg:circular")]
+    assert abs(none["score"]) < 0.3
+    assert none["p"] > 0.05
+    ceiling = found.ceiling.set_index("region")
+    assert (ceiling["lower"] < ceiling["upper"]).all()
+    assert ceiling.loc["VISp", "lower"] > ceiling.loc["CA1", "lower"]
+
+
+@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "spearman"])
+def test_scores_are_means_over_subjects(sample, measure):
+    from pipeline.methods.trsa.populations import dissimilarities_of, likeness
+
+    config = TrsaConfig(measure=measure, models=["kind"])
+    found = scored(sample, config).table.set_index("region")["score"]
+    rows = dissimilarities_of(sample, config).by_estimator[0].reshape(5, 3, 28)
+    model = models_of(sample, config).dissimilarities
+    expected = likeness(model, rows[:, 1], measure).mean()
+    assert found["VISl"] == pytest.approx(expected)
+
+
+def test_without_a_fair_null_there_is_no_p(sample):
+    config = TrsaConfig(models=["kind"], n_bootstraps=20)
+    models = models_of(sample, config)
+    draws = scores.resampled(sample, config, 20, stream(0, "none"))
+    part = PartResult(
+        name="b",
+        model_both=draws["both"],
+        model_subjects=draws["subjects"],
+        model_conditions=draws["conditions"],
+        provenance=PROVENANCE,
+    )
+    found = scores.observed(
+        sample, config, models, [part], stream(0, "p"), order="linear", no_null="too few"
+    )
+    assert found.table["p"].isna().all()
+    assert found.table["score"].notna().all()
+
+
+def test_one_subject_has_no_ceiling_and_varies_over_conditions_only(sample):
+    alone = dataclasses.replace(sample, sessions=sample.sessions[:1])
+    found = scored(alone, TrsaConfig(models=["kind"]))
+    assert found.ceiling["lower"].isna().all()
+    assert (found.table["se"] > 0).all()
+    assert found.table["below_ceiling_p"].isna().all()
