@@ -27,6 +27,7 @@ rule all:
     default_target: True
     input:
         f"{OUT}/index.html",
+        f"{OUT}/provenance.json",
         f"{OUT}/summary.tsv",
 
 

@@ -16,6 +16,7 @@ from pipeline.core.outcome import Outcome
 from pipeline.io.hashing import sha256_of
 from pipeline.io.records import read_digest, read_record
 from pipeline.stages.lineage import lineage
+from pipeline.stages.provenance import write_provenance
 from tests.support.tiny_project import pipeline_run, write_tiny_recordings
 
 SHEET = """\
@@ -165,6 +166,39 @@ def test_a_result_whose_input_is_another_now_says_so(finished, tmp_path, monkeyp
         each.path.parent.name for each in lineage(Path("sound/connectome/fit.h5")) if each.changed
     ]
     assert changed == ["one"]
+
+
+def test_how_everything_was_made_stands_in_one_file(finished):
+    folder, _ = finished
+    told = json.loads((folder / "results" / "provenance.json").read_text())
+    assert told["packages"]["numpy"]
+    assert told["settings"]["methods"]["connectome"]["rank"] == 2
+    assert "methods.connectome.rank" in told["settings_changed"]
+    recordings = told["experiments"]["sound"]["recordings"]
+    assert recordings["one"] == {"one.nwb": sha256_of(folder / "one.nwb")}
+    jobs = {job["file"]: job for job in told["experiments"]["sound"]["jobs"]}
+    fit = jobs["connectome/fit.run.json"]
+    assert fit["host"]
+    assert fit["threads"] == 1
+    assert fit["peak_memory_mb"] > 10
+
+
+def test_a_redacted_run_names_neither_files_nor_hosts(finished, tmp_path):
+    folder, _ = finished
+    write_provenance(
+        out=folder / "results",
+        recordings={"sound": ["one", "two"]},
+        settings={},
+        changed=[],
+        redact=True,
+        output=tmp_path / "provenance.json",
+    )
+    text = (tmp_path / "provenance.json").read_text()
+    told = json.loads(text)
+    assert "one.nwb" not in text
+    assert "machine" not in told
+    assert not any("host" in job for job in told["experiments"]["sound"]["jobs"])
+    assert list(told["experiments"]["sound"]["recordings"]["one"]) == ["file 1"]
 
 
 def test_results_of_other_settings_or_code_are_listed(finished, monkeypatch, capsys):

@@ -34,7 +34,7 @@ USUAL = {
     "redact": "false",
     "on_error": "record",
 }
-PAGES = {"report", "index", "summary", "all"}
+PAGES = {"report", "index", "provenance", "summary", "all"}
 CONNECTOME = {"connectome_fit", "connectome_gather", "connectome_assess", *PAGES}
 EVERYTHING = {"ingest", "prepare_view", *CONNECTOME}
 

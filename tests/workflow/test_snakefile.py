@@ -68,9 +68,10 @@ def test_a_dry_run_plans_every_job_once(project):
         "index": 1,
         "ingest": 3,
         "prepare_view": 3,
+        "provenance": 1,
         "report": 2,
         "summary": 1,
-        "total": 21,
+        "total": 22,
     }
 
 

@@ -3,6 +3,7 @@
 
 localrules:
     index,
+    provenance,
     summary,
 
 
@@ -71,6 +72,35 @@ rule index:
         "Writing the index over all experiments"
     script:
         "../scripts/index.py"
+
+
+rule provenance:
+    input:
+        documents=expand(f"{OUT}/{{experiment}}/report.json", experiment=EXPERIMENTS),
+    output:
+        document=f"{OUT}/provenance.json",
+    log:
+        f"{OUT}/logs/provenance.log",
+    benchmark:
+        f"{OUT}/timings/provenance.tsv"
+    conda:
+        "../../envs/neuroptych.yaml"
+    threads: 1
+    resources:
+        mem_mb=1_000,
+        runtime=10,
+    params:
+        recordings={
+            name: [row.recording for row in rows] for name, rows in EXPERIMENTS.items()
+        },
+        settings=report_settings(SETTINGS),
+        changed=changed_settings(SETTINGS, among=report_settings(SETTINGS)),
+        redact=SETTINGS.run.redact,
+        version=__version__,
+    message:
+        "Writing down how all results were made"
+    script:
+        "../scripts/provenance.py"
 
 
 rule summary:

@@ -1,0 +1,126 @@
+"""One file that says how all results of a run were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pipeline
+from pipeline.core.provenance import Provenance
+from pipeline.io.atomic import replacing
+from pipeline.io.hashing import code_digest
+from pipeline.io.records import read_provenance
+
+PROVENANCE_VERSION = 1
+PERSONAL_FACTS = ("host", "system")
+"""What the facts of a job say about the house it ran in."""
+
+
+def write_provenance(
+    *,
+    out: Path,
+    recordings: Mapping[str, Sequence[str]],  # experiment to its recordings
+    settings: Mapping[str, Any],
+    changed: Sequence[str],
+    redact: bool,
+    output: Path,
+) -> None:
+    """Collect versions, code, settings, inputs and what every job left beside its file.
+
+    Parameters
+    ----------
+    recordings
+        Experiment to the ids of its recordings.
+    settings, changed
+        All settings, and the dotted keys that are not the default.
+    redact
+        Whether hosts, operating systems and names of files are left out.
+    """
+    canonical = json.dumps(settings, sort_keys=True)
+    collected = {
+        "provenance_version": PROVENANCE_VERSION,
+        "package": {
+            "name": "neuroptych",
+            "version": pipeline.__version__,
+            "code_digest": code_digest(),
+            **commit_of(Path(pipeline.__file__).parent),
+        },
+        "python": platform.python_version(),
+        "packages": installed(),
+        "settings": settings,
+        "settings_changed": list(changed),
+        "settings_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
+        "experiments": {
+            experiment: _experiment(out / experiment, names, redact=redact)
+            for experiment, names in recordings.items()
+        },
+    }
+    if not redact:
+        collected["machine"] = {"system": platform.platform(), "python": sys.executable}
+    with replacing(output) as temporary:
+        text = json.dumps(collected, indent=1, sort_keys=True, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def commit_of(folder: Path) -> dict[str, str | bool]:
+    """The commit of the checkout that the package lies in; nothing outside of one."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603
+                ["git", "-C", str(folder), *words],  # noqa: S607
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # A package that was installed into somebody's checkout is not part of it.
+    if not git("ls-files", "--error-unmatch", "__init__.py"):
+        return {}
+    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".")
+    if commit is None or changes is None:
+        return {}
+    return {"commit": commit, "changed_since_commit": bool(changes)}
+
+
+def installed() -> dict[str, str]:
+    """Package to version, of everything in the environment."""
+    found = {each.metadata["Name"]: each.version for each in metadata.distributions()}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def _experiment(folder: Path, names: Sequence[str], *, redact: bool) -> dict[str, Any]:
+    return {
+        "recordings": {
+            name: _inputs(folder / "recordings" / name / "recording.h5", redact=redact)
+            for name in names
+        },
+        "jobs": [
+            {"file": str(path.relative_to(folder)), **_facts(path, redact=redact)}
+            for path in sorted(folder.rglob("*.run.json"))
+        ],
+    }
+
+
+def _inputs(path: Path, *, redact: bool) -> dict[str, str]:
+    """Name to SHA-256 of the files that a recording was read from; none where it failed."""
+    found: Provenance | None = read_provenance(path)
+    inputs = dict(found.inputs) if found is not None else {}
+    if redact:
+        return {f"file {number}": digest for number, digest in enumerate(inputs.values(), start=1)}
+    return inputs
+
+
+def _facts(path: Path, *, redact: bool) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in facts.items() if not (redact and key in PERSONAL_FACTS)}
