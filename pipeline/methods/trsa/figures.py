@@ -13,6 +13,7 @@ from pipeline.methods.trsa.geodesics import two_step
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.simulate import TrsaTruth
+from pipeline.methods.trsa.time_figures import time_figures
 from pipeline.methods.trsa.transforms import FAMILIES, geo_topological, scaled_ranks
 from pipeline.numerics.dissimilarity import squared_form
 from pipeline.numerics.embedding import classical_scaling
@@ -47,6 +48,8 @@ def figures(
         found.append(_reliability(result))
     if result.halves is not None:
         found.append(_halves(result, result.halves))
+    if result.courses is not None:
+        found += time_figures(result, result.courses, population_names(result))
     if result.subjects is not None:
         found += [_subjects(result, result.subjects), _families(result.subjects)]
     found.append(_transform(result))
@@ -428,16 +431,21 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
     points, share = classical_scaling(np.maximum(np.where(np.isnan(apart), 1, apart), 0))
     regions = result.populations["region"].to_numpy()[usable]
     kinds = tuple(dict.fromkeys(map(str, regions)))
+    reliable = ~(result.populations["reliability"].to_numpy(dtype=np.float64)[usable] <= 0)
     upper = np.triu_indices(usable.size, 1)
-    nearest = int(np.argmin(apart[upper])) if upper[0].size else 0
-    pair = (names[usable[upper[0][nearest]]], names[usable[upper[1][nearest]]])
+    told = np.where(reliable[upper[0]] & reliable[upper[1]], apart[upper], np.inf)
+    finding = "Fewer than two populations are reliable, so none are called alike."
+    if told.size and np.isfinite(told.min()):
+        nearest = int(np.argmin(told))
+        finding = (
+            f"Of the populations that are reliable, {names[usable[upper[0][nearest]]]} and "
+            f"{names[usable[upper[1][nearest]]]} are most alike ({config.measure} "
+            f"{1 - told[nearest]:.2f})."
+        )
     return Figure(
         id="regions",
         title="Populations by how alike their dissimilarities are",
-        finding=(
-            f"{pair[0]} and {pair[1]} are most alike ({config.measure} "
-            f"{1 - apart[upper][nearest]:.2f})."
-        ),
+        finding=finding,
         caption=(
             f"Classical scaling of 1 - '{config.measure}' between the dissimilarities of all units "
             f"and trials ({100 * share.sum():.0f} % of the spread is in this plane); colours are "
@@ -513,7 +521,6 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
         ),
         alt="Bars of scores with standard errors, one panel a region.",
         panels=tuple(panels),
-        columns=min(3, len(panels)),
     )
 
 

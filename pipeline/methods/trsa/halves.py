@@ -144,6 +144,7 @@ def statistics(
     levels: Floats,
     *,
     scale: Scale = "rank",
+    responses: Floats | None = None,
     progress: Progress = silent,
 ) -> Statistics:
     """Identification and separation for each order of the units.
@@ -162,6 +163,8 @@ def statistics(
         Pairs of levels of the transform, shape (level, 2).
     scale
         What levels are measured in.
+    responses
+        Others than the session's own, shape (trial, unit), still in units of its noise.
 
     Raises
     ------
@@ -173,7 +176,7 @@ def statistics(
     raw_accuracy = np.zeros(n_draws)
     correlation = np.zeros((n_draws, n_regions, n_regions))
     n_splits = len(splits.fold_half)
-    halves = _Units.of(session, n_conditions, splits).halves(splits)
+    halves = _Units.of(session, n_conditions, splits, responses).halves(splits)
     for number, (first, second) in enumerate(halves):
         for start in range(0, n_draws, DRAWS_AT_ONCE):
             some = slice(start, start + DRAWS_AT_ONCE)
@@ -204,7 +207,12 @@ def statistics(
 
 
 def half_dissimilarities(
-    session: Session, n_conditions: int, splits: Splits, *, all_units: bool = False
+    session: Session,
+    n_conditions: int,
+    splits: Splits,
+    *,
+    all_units: bool = False,
+    responses: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Dissimilarities of every region in both halves, each of shape (split, region, pair).
 
@@ -214,8 +222,10 @@ def half_dissimilarities(
     ----------
     all_units
         Whether both halves have all units and differ in their repeats only.
+    responses
+        As for :func:`statistics`.
     """
-    units = _Units.of(session, n_conditions, splits)
+    units = _Units.of(session, n_conditions, splits, responses)
     n_splits, n_regions = len(splits.fold_half), len(splits.regions)
     halves = np.full((2, n_splits, n_regions, units.usable.size), np.nan)
     order = identity(splits)
@@ -248,10 +258,12 @@ class _Units:
     """Which pairs of conditions occur together in two folds of every half, shape (pair,)."""
 
     @classmethod
-    def of(cls, session: Session, n_conditions: int, splits: Splits) -> _Units:
-        responses = session.responses[:, splits.units]
-        errors, degrees = residuals(responses, session.condition)
+    def of(
+        cls, session: Session, n_conditions: int, splits: Splits, other: Floats | None = None
+    ) -> _Units:
+        errors, degrees = residuals(session.responses[:, splits.units], session.condition)
         spread = np.sqrt(np.square(errors).sum(axis=0) / degrees)
+        responses = (session.responses if other is None else other)[:, splits.units]
         means, counts = fold_means(
             responses / spread, session.condition, session.fold, n_conditions
         )

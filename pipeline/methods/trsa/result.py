@@ -37,6 +37,7 @@ PAIR_COLUMNS = (
     "relation_p_adjusted",
     "ceiling",
 )
+STRETCH_COLUMNS = ("recording", "start_s", "stop_s", "mass", "p")
 MODEL_COLUMNS = (
     "region",
     "model",
@@ -57,6 +58,9 @@ class PartResult:
     """Of sessions that can be split, in their order."""
     halves_raw: NDArray[np.float64] | None = axes("draw", "session", optional=True)
     separation: NDArray[np.float64] | None = axes("draw", "session", optional=True)
+    course_separation: NDArray[np.float64] | None = axes(
+        "draw", "session", "time_bin", optional=True
+    )
     pair_separation: NDArray[np.float64] | None = axes("draw", "region_pair", optional=True)
     """Pairs of regions of all sessions, one session after another."""
     accuracy_null: NDArray[np.float64] | None = axes("draw", "statistic", optional=True)
@@ -157,6 +161,27 @@ class SubjectsResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CoursesResult:
+    """Representations along the time of the trial."""
+
+    time_bin: NDArray[np.float64] = axes("time_bin", unit="s")
+    """Middle of each bin from the start of the trial."""
+    dissimilarities: NDArray[np.float64] = axes("population", "time_bin", "pair")
+    reliability: NDArray[np.float64] = axes("population", "time_bin", "other_bin")
+    """Rank correlation between bins of halves without common units or repeats."""
+    session: NDArray[np.str_] = axes("session")
+    separation: NDArray[np.float64] = axes("session", "time_bin")
+    chance: NDArray[np.float64] = axes("session", "time_bin")
+    p: NDArray[np.float64] = axes("session", "time_bin")
+    """Of single bins, not corrected for their number."""
+    stretches: pd.DataFrame = table("stretch", STRETCH_COLUMNS)
+    """Bins in a row in which regions separate, with p corrected for all stretches."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrsaResult:
     """Representations of populations: dissimilarities, and what tells populations apart."""
 
@@ -177,6 +202,8 @@ class TrsaResult:
     region_pairs: pd.DataFrame = table("region_pair", PAIR_COLUMNS)
     relation_missing: str
     """Why relations have no p; empty where they have."""
+    courses: CoursesResult | None
+    """None where no time bins were asked for."""
     subjects: SubjectsResult | None
     subjects_missing: str
     model: NDArray[np.str_] = axes("model")

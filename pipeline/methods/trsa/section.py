@@ -44,6 +44,7 @@ def section(
     body.append(_halves_words(result))
     if "within" in by_id:
         body += [by_id["within"], _pairs_table(result)]
+    body += [by_id[name] for name in ("time", "trajectories") if name in by_id]
     body.append(_subjects_words(result))
     body += [by_id[name] for name in ("across", "families") if name in by_id]
     body.append(by_id["transform"])

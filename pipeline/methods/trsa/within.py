@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
-from pipeline.methods.trsa import halves
+from pipeline.methods.trsa import courses, halves
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.halves import Splits, Statistics
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.relations import Order, Relation, condition_orders, rank_scores, relate
-from pipeline.methods.trsa.result import PAIR_COLUMNS, HalvesResult, PartResult
+from pipeline.methods.trsa.result import PAIR_COLUMNS, CoursesResult, HalvesResult, PartResult
 from pipeline.numerics.permutation import adjusted, largest_p_values, p_values
 
 Floats = NDArray[np.float64]
@@ -34,6 +34,8 @@ class Draws:
     """Shape (draw, session)."""
     pair_separation: Floats
     """Shape (draw, pair of regions), sessions one after another."""
+    courses: Floats | None
+    """Separation in time bins, shape (draw, session, time_bin)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Observed:
     halves: HalvesResult | None
     missing: str
     pairs: pd.DataFrame
+    courses: CoursesResult | None
     reliability: Mapping[tuple[str, str], Reliability]
     """By recording and region."""
 
@@ -71,19 +74,27 @@ def relabelled(
     chosen = _comparable(sample, config, provenance)
     if not chosen:
         return None
-    found = [
-        halves.statistics(
-            session,
-            sample.n_conditions,
-            splits,
-            halves.relabellings(session, splits, n_draws, rng),
-            levels,
-            scale=config.scale,
-            progress=progress,
-        )
-        for session, splits in chosen
-    ]
-    return _draws(found)
+    orders = [halves.relabellings(session, splits, n_draws, rng) for session, splits in chosen]
+    return _draws(
+        [
+            halves.statistics(
+                session,
+                sample.n_conditions,
+                splits,
+                order,
+                levels,
+                scale=config.scale,
+                progress=progress,
+            )
+            for (session, splits), order in zip(chosen, orders, strict=True)
+        ],
+        None
+        if sample.time_bin is None
+        else [
+            courses.separations(session, sample, splits, order)
+            for (session, splits), order in zip(chosen, orders, strict=True)
+        ],
+    )
 
 
 def observed(
@@ -119,6 +130,7 @@ def observed(
             halves=None,
             missing=_why_none(sample),
             pairs=_pair_table([]),
+            courses=courses.observed(sample, config, [], split, None),
             reliability=reliability,
         )
     seen = _draws(
@@ -132,18 +144,21 @@ def observed(
                 scale=config.scale,
             )
             for session, splits in chosen
-        ]
+        ],
+        None,
     )
     null = Draws(
         accuracy=_joined(parts, "halves_accuracy"),
         raw=_joined(parts, "halves_raw"),
         separation=_joined(parts, "separation"),
         pair_separation=_joined(parts, "pair_separation"),
+        courses=None if sample.time_bin is None else _joined(parts, "course_separation"),
     )
     return Observed(
         halves=_halves_result(chosen, seen, null, config, levels),
         missing="",
         pairs=_pairs(relations, seen, null, config),
+        courses=courses.observed(sample, config, chosen, split, null.courses),
         reliability=reliability,
     )
 
@@ -180,12 +195,13 @@ def _why_none(sample: Sample) -> str:
     return "; ".join(sorted(reason or f"one region with {least} units" for reason in reasons))
 
 
-def _draws(found: Sequence[Statistics]) -> Draws:
+def _draws(found: Sequence[Statistics], along_time: Sequence[Floats] | None) -> Draws:
     return Draws(
         accuracy=np.stack([one.accuracy for one in found], axis=1),
         raw=np.stack([one.raw_accuracy for one in found], axis=1),
         separation=np.stack([one.separation for one in found], axis=1),
         pair_separation=np.concatenate([one.pair_separation for one in found], axis=1),
+        courses=None if along_time is None else np.stack(along_time, axis=1),
     )
 
 

@@ -1,0 +1,139 @@
+"""What checks, figures and words say: only what the data allow."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipeline.core.parts import Figure, Heatmap, Table
+from pipeline.core.rng import stream
+from pipeline.methods.trsa.diagnostics import assess
+from pipeline.methods.trsa.figures import figures
+from pipeline.methods.trsa.section import section
+from pipeline.methods.trsa.simulate import simulate
+from tests.support.trsa_fits import CONFIG, fitted
+
+
+def told(views, truth=None, config=CONFIG):
+    result = fitted(views, config)
+    checks = assess(result, tuple(views), config, truth=truth)
+    drawn = figures(result, tuple(views), config, truth=truth)
+    return result, checks, drawn, section(result, checks, drawn, config)
+
+
+def words_of(made):
+    parts = [made.sentence]
+    for part in made.body:
+        if isinstance(part, str):
+            parts.append(part)
+        else:
+            parts.append(part.caption)
+            if isinstance(part, Figure):
+                parts.append(part.finding)
+    return " ".join(parts)
+
+
+@pytest.fixture(scope="module")
+def one():
+    views, truth = simulate(stream(7, "one"))
+    return told(views, truth)
+
+
+@pytest.fixture(scope="module")
+def several():
+    views, truth = simulate(stream(7, "several"), size="subjects")
+    return told(views, truth)
+
+
+def test_one_recording_makes_no_claim_about_animals(one):
+    text = words_of(one[3])
+    assert "in this recording" in one[3].sentence.lower()
+    assert "Nothing is said about other animals" in text
+    assert "subjects regions are recognised" not in text
+    assert "Over 1 subjects" not in text
+
+
+def test_several_subjects_are_told_with_their_number(several):
+    assert "Over 5 subjects" in several[3].sentence
+    assert {figure.id for figure in several[2]} >= {"across", "families"}
+    verdicts = {check.name: check.status for check in several[1]}
+    assert verdicts["Subjects for a test"] == "pass"
+
+
+def test_the_first_numbers_are_those_of_the_index(one):
+    assert list(one[3].numbers)[:2] == ["within_accuracy_ranks", "within_separation_p"]
+
+
+@pytest.mark.parametrize("case", ["one", "several"])
+def test_every_figure_has_all_its_words_and_numbers(case, request):
+    for figure in request.getfixturevalue(case)[2]:
+        assert figure.finding.endswith(".")
+        assert "nan" not in figure.finding.lower().split()
+        assert len(figure.caption) > 60
+        for panel in figure.panels:
+            if isinstance(panel, Heatmap) and panel.x_labels:
+                assert panel.values.shape == (len(panel.y_labels), len(panel.x_labels))
+
+
+def test_every_figure_and_table_of_the_body_is_of_this_result(several):
+    _, _, drawn, made = several
+    shown = [part.id for part in made.body if isinstance(part, Figure)]
+    assert sorted(shown) == sorted(figure.id for figure in drawn)
+    for part in made.body:
+        if isinstance(part, Table):
+            assert len({len(column) for column in part.columns.values()}) == 1
+
+
+def test_what_is_not_significant_is_not_called_the_same():
+    views, _ = simulate(stream(8, "same"))
+    mixed = dataclasses.replace(views[0], region=stream(8, "mixed").permutation(views[0].region))
+    result, _, _, made = told([mixed])
+    assert result.halves.all_separation_p > 0.05
+    assert "not distinguishable" in made.sentence
+    assert "that does not make them the same" in made.sentence
+
+
+def test_a_fixed_order_is_a_confound_on_the_first_screen():
+    views, _ = simulate(stream(8, "order"))
+    _, checks, _, made = told([dataclasses.replace(views[0], fixed_order=True, gapless=True)])
+    check = next(check for check in checks if check.name == "Order of conditions")
+    assert check.status == "warn"
+    assert made.status == "warn"
+    assert "have no p" in words_of(made)
+
+
+def test_too_few_subjects_are_told_without_a_p():
+    views, _ = simulate(stream(8, "two"), size="subjects")
+    _, checks, _, made = told(views[:2])
+    assert next(c for c in checks if c.name == "Subjects for a test").status == "warn"
+    assert "is impossible" in words_of(made)
+
+
+def test_courses_are_drawn_with_their_stretches():
+    views, _ = simulate(stream(8, "time"))
+    courses = np.repeat(views[0].responses[:, :, None], 4, axis=2)
+    view = dataclasses.replace(views[0], time_bin=np.arange(4) / 4 + 0.125, courses=courses)
+    result, _, drawn, made = told([view])
+    by_id = {figure.id: figure for figure in drawn}
+    assert {"time", "trajectories"} <= set(by_id)
+    assert ("Regions separate from" in by_id["time"].finding) == (
+        result.courses.stretches["p"] <= 0.05
+    ).any()
+    assert "trajectories" in [part.id for part in made.body if isinstance(part, Figure)]
+
+
+def test_planted_geometries_are_compared(one):
+    check = next(check for check in one[1] if check.name == "Planted geometries found")
+    assert check.status == "pass"
+    assert any(figure.id == "truth" for figure in one[2])
+
+
+def test_a_single_region_is_shown_without_comparison():
+    views, _ = simulate(stream(8, "single"))
+    alone = dataclasses.replace(views[0], region=np.full(views[0].region.size, "all"))
+    result, _, drawn, made = told([alone])
+    assert result.halves is None
+    assert "within" not in {figure.id for figure in drawn}
+    assert "Regions are not compared" in made.sentence
