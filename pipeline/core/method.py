@@ -57,6 +57,8 @@ class MethodSpec:
     Otherwise each is fitted alone, and ``assess``, ``figures`` and ``section`` get the results of
     all as a mapping from the recordings' ids.
     """
+    parts_share_jobs: bool = True
+    """Whether parts of a fit may share a job (``run.parts_per_job``); long ones get one each."""
     results_version: int
     """Raised by hand in the change that moves numbers, so that results are made anew."""
     config: type[MethodConfig]

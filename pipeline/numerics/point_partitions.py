@@ -9,6 +9,7 @@ only: times of a long recording are many, and sums over it follow from the draws
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -47,7 +48,7 @@ class CoClustering:
         self.log_sizes: NDArray[np.float64] = (self._memberships @ np.log2(sizes)) / n_draws
         """Mean over draws of the logarithm of the size of each item's group."""
 
-    @property
+    @cached_property
     def dense(self) -> NDArray[np.float64]:
         """Shape (item, item); the diagonal is 1."""
         return coassignment(self.draws)
@@ -148,33 +149,47 @@ def descended(posterior: CoClustering, labels: Labels) -> Labels:
     """Items moved one at a time to where the bound is least, to a group of their own included."""
     dense = posterior.dense
     labels = by_size(labels)
+    own = np.where(labels[:, None] == labels, dense, 0.0).sum(axis=1)
     for _ in range(MOST_ROUNDS):
         moved = False
         for item in range(labels.size):
-            target = _best_group(dense, labels, item)
-            if target != labels[item]:
-                labels[item] = target
-                labels, moved = np.unique(labels, return_inverse=True)[1], True
+            target = _best_group(dense, labels, own, item)
+            if target == labels[item]:
+                continue
+            moved = True
+            own[labels == labels[item]] -= dense[item, labels == labels[item]]
+            labels[item] = target
+            own[labels == target] += dense[item, labels == target]
+            own[item] = dense[item, labels == target].sum()
+            labels = np.unique(labels, return_inverse=True)[1]
         if not moved:
             break
     return labels
 
 
-def _best_group(dense: NDArray[np.float64], labels: Labels, item: int) -> int:
-    """The group of an item for which the bound is least; the present one among equals."""
+def _best_group(
+    dense: NDArray[np.float64], labels: Labels, own: NDArray[np.float64], item: int
+) -> int:
+    """The group of an item for which the bound is least; the present one among equals.
+
+    ``own`` has the sum of each item's probabilities over its group, itself included.
+    """
     n_groups = int(labels.max()) + 1
-    others = np.delete(np.arange(labels.size), item)
-    groups = labels[others]
-    sizes = np.bincount(groups, minlength=n_groups).astype(np.float64)
-    inside = groups[:, None] == groups
-    own = (dense[np.ix_(others, others)] * inside).sum(axis=1)
+    near = dense[item]
+    here = labels == labels[item]
+    without = np.where(here, own - near, own)
+    without[item] = 1.0  # takes no part
+    gained = np.log2((without + near) / without)
+    gained[item] = 0.0
+    sizes = np.bincount(labels, minlength=n_groups).astype(np.float64)
+    sizes[labels[item]] -= 1
+    to_item = np.bincount(labels, weights=near, minlength=n_groups) + 1.0
+    to_item[labels[item]] -= 1.0
     # What the members of each group, and the item, would add to the bound with the item among them.
-    nearer = np.log2(own + dense[others, item]) - np.log2(own)
-    to_item = 1.0 + np.bincount(groups, weights=dense[item, others], minlength=n_groups)
     change = (
         (sizes + 1) * np.log2(sizes + 1)
         - sizes * np.log2(np.maximum(sizes, 1))
-        - 2 * np.bincount(groups, weights=nearer, minlength=n_groups)
+        - 2 * np.bincount(labels, weights=gained, minlength=n_groups)
         - 2 * np.log2(to_item)
     )
     # A group of its own costs nothing; the present one may be it.

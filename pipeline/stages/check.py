@@ -191,19 +191,24 @@ def outlook(project: Project) -> Outlook:
 def count_jobs(project: Project) -> int:
     """Jobs of a run from the start.
 
-    A recording is ingested once and prepared once a view; a method has its batches of parts, their
-    joining and their assessment for each experiment; each experiment has a report, and the run an
-    index, a summary and the target that asks for both.
+    A recording is ingested once and prepared once a view; a method has its batches of parts and
+    their joining for each experiment, or each recording, and its assessment for each experiment;
+    each experiment has a report, and the run an index, a summary and the target that asks for both.
     """
     settings = project.settings
     specs = [
         spec for name, spec in registry.methods().items() if getattr(settings.methods, name).enabled
     ]
     views = {view_name(settings, spec) for spec in specs}
-    n_parts = [len(getattr(settings.methods, spec.name).plan()) for spec in specs]
-    per_experiment = 1 + sum(math.ceil(n / settings.run.parts_per_job) + 2 for n in n_parts)
     n_recordings = sum(len(rows) for rows in project.experiments.values())
-    return n_recordings * (1 + len(views)) + len(project.experiments) * per_experiment + 3
+    n_experiments = len(project.experiments)
+    n_jobs = n_recordings * (1 + len(views)) + n_experiments + 3
+    for spec in specs:
+        n_parts = len(getattr(settings.methods, spec.name).plan())
+        share = settings.run.parts_per_job if spec.parts_share_jobs else 1
+        fits = n_experiments if spec.pools_recordings else n_recordings
+        n_jobs += fits * (math.ceil(n_parts / share) + 1) + n_experiments
+    return n_jobs
 
 
 def _look(row: SheetRow) -> RecordingOutlook:

@@ -103,7 +103,11 @@ def test_jobs_are_counted(project):
     )
     path = project("first\ta1\ta.nwb\nfirst\ta2\tb.nwb\nsecond\tb1\tc.nwb\n", settings)
     # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, report; index, summary, all
-    assert count_jobs(load_project(path, ALONE)) == 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
+    pooled = 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
+    assert count_jobs(load_project(path, ALONE)) == pooled
+    # Parts that share no job: 4 chains, 8 predictions and their joining a recording; 2 assessed.
+    with_chains = {**ALONE, "methods.biclustering.enabled": True}
+    assert count_jobs(load_project(path, with_chains)) == pooled + 3 + 3 * (4 + 8 + 1) + 2
     off = load_project(path, {**ALONE, "methods.connectome.enabled": False})
     assert count_jobs(off) == 3 + 2 + 3
 

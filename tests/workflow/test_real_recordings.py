@@ -33,7 +33,8 @@ def results(tmp_path_factory):
     settings = {
         "recordings": str(SHEET),
         "methods": {
-            "connectome": {"rank": 4, "n_restarts": 2, "n_surrogates": 1, "max_iterations": 30}
+            "connectome": {"rank": 4, "n_restarts": 2, "n_surrogates": 1, "max_iterations": 30},
+            "biclustering": {"enabled": False},
         },
     }
     (folder / "settings.yaml").write_text(json.dumps(settings))

@@ -26,6 +26,7 @@ def project(tmp_path):
         "methods:\n"
         "  connectome: {n_restarts: 3, n_surrogates: 2}\n"
         "  trsa: {enabled: false}\n"
+        "  biclustering: {n_chains: 2, held_out: none}\n"
         "run: {parts_per_job: 2}\n"
     )
     return tmp_path
@@ -60,6 +61,10 @@ def test_a_dry_run_plans_every_job_once(project):
     assert done.returncode == 0, done.stderr
     assert job_counts(done.stdout) == {
         "all": 1,
+        "biclustering_assess": 2,
+        "biclustering_fit_chain_00": 3,
+        "biclustering_fit_chain_01": 3,
+        "biclustering_gather": 3,
         "connectome_assess": 2,
         "connectome_fit_0": 2,
         "connectome_fit_1": 2,
@@ -67,11 +72,11 @@ def test_a_dry_run_plans_every_job_once(project):
         "connectome_gather": 2,
         "index": 1,
         "ingest": 3,
-        "prepare_view": 3,
+        "prepare_view": 6,
         "provenance": 1,
         "report": 2,
         "summary": 1,
-        "total": 22,
+        "total": 36,
     }
 
 

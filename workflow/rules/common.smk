@@ -91,7 +91,9 @@ def parts_of(method):
 
 def batches_of(method):
     """The parts, in groups that share a job and with it the start of an interpreter."""
-    parts, size = parts_of(method), SETTINGS.run.parts_per_job
+    parts = parts_of(method)
+    share = registry.methods()[method].parts_share_jobs
+    size = SETTINGS.run.parts_per_job if share else 1
     return [parts[start : start + size] for start in range(0, len(parts), size)]
 
 

@@ -102,9 +102,8 @@ class Priors:
     """Dirichlet weight of each cluster in the mixture of finite mixtures."""
     cluster_decay: float = 0.2
     """Of the geometric prior on the number of clusters, on 1, 2, ...; its mean is the inverse."""
-    max_clusters: int | None = None
-    """Largest number of clusters, by the prior; 1 is the model without clusters. No bound when
-    ``None``."""
+    one_cluster: bool = False
+    """Whether all units are one cluster: the model that clusters are measured by."""
 
     n_states: int = 10
     """Largest number of states (the weak limit of the hierarchical Dirichlet process)."""
@@ -120,8 +119,6 @@ class Priors:
     def __post_init__(self) -> None:
         if self.n_factors < 0 or self.n_states < 1:
             raise ValueError("There are at least 0 factors and 1 state.")
-        if self.max_clusters is not None and self.max_clusters < 1:
-            raise ValueError("There is at least 1 cluster.")
         positive = {
             name: getattr(self, name)
             for name in (

@@ -7,13 +7,21 @@ each cluster has in each state. States last for a Poisson number of bins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.axes import axes, check_axes
+from pipeline.core.provenance import Provenance
+from pipeline.core.views import SpikeCounts
 from pipeline.methods.biclustering.model import CountData, Family
+from pipeline.methods.biclustering.truth import BiclusteringTruth
+
+Truth = BiclusteringTruth
+"""What is planted in a recording, by the name all methods use."""
 
 N_FACTORS = 2
 DWELL_BINS = 50
@@ -36,6 +44,10 @@ UNIT_SD = 0.5
 
 DISPERSION = 10.0
 
+BIN_S = 0.5
+SIZES = {"demo": (60, 4, 3, 720), "tiny": (18, 3, 2, 240)}
+"""Units, clusters, states and bins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Planted:
@@ -48,6 +60,10 @@ class Planted:
     baseline: NDArray[np.float64] = axes("unit")
     loading: NDArray[np.float64] = axes("unit", "factor")
     log_rate: NDArray[np.float64] = axes("bin", "unit")
+    dynamics: NDArray[np.float64] = axes("state", "cluster_slot", "latent", "latent_before")
+    level: NDArray[np.float64] = axes("state", "cluster_slot", "latent")
+    """Where trajectories of a state tend to."""
+    noise_variance: NDArray[np.float64] = axes("state")
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -68,7 +84,8 @@ def planted_counts(
     """
     cluster = rng.permutation(np.arange(n_units) % n_clusters)
     state = _states(rng, n_states, n_bins)
-    x = _trajectories(rng, state, n_clusters, n_states)
+    matrix, level, noise = _dynamics(rng, n_clusters, n_states)
+    x = _trajectories(rng, state, matrix, level, noise)
     baseline = UNIT_SD * rng.standard_normal(n_units)
     loading = UNIT_SD * rng.standard_normal((n_units, N_FACTORS))
     own = x[:, cluster]
@@ -83,8 +100,74 @@ def planted_counts(
         baseline=baseline,
         loading=loading,
         log_rate=log_rate,
+        dynamics=matrix,
+        level=level,
+        noise_variance=noise,
     )
     return CountData.of(rng.poisson(mean)), planted
+
+
+def simulate(
+    rng: np.random.Generator, size: Literal["demo", "tiny"] = "demo"
+) -> tuple[SpikeCounts, BiclusteringTruth]:
+    """A view of counts of a recording, and what was planted in it.
+
+    Parameters
+    ----------
+    rng
+        Random stream.
+    size
+        ``demo`` (60 units in 4 clusters, 3 states, six minutes) or ``tiny`` (18 units in 3
+        clusters, 2 states, two minutes).
+    """
+    n_units, n_clusters, n_states, n_bins = SIZES[size]
+    data, planted = planted_counts(
+        rng, n_units=n_units, n_clusters=n_clusters, n_states=n_states, n_bins=n_bins
+    )
+    unit = np.array([f"u{index:02d}" for index in range(n_units)])
+    time_s = BIN_S * np.arange(n_bins, dtype=np.float64)
+    truth = BiclusteringTruth(
+        unit=unit,
+        cluster=np.array([f"cluster {index}" for index in range(n_clusters)]),
+        state=np.array(["quiet", *(f"lively {index}" for index in range(1, n_states))]),
+        cluster_of_unit=planted.cluster.astype(np.int64),
+        bin_start=time_s,
+        bin_observed=np.ones(n_bins, dtype=bool),
+        state_of_bin=planted.state,
+        trajectory=planted.trajectory,
+        baseline=planted.baseline - np.log(BIN_S),
+        loading=planted.loading,
+        dispersion=np.full(n_units, DISPERSION),
+        dynamics=planted.dynamics,
+        state_mean=planted.level,
+        noise_variance=planted.noise_variance,
+        mean_count=np.exp(planted.log_rate),
+    )
+    nothing = pd.DataFrame({"start_s": np.empty(0), "stop_s": np.empty(0)})
+    no_text = pd.Series([], dtype="str")
+    view = SpikeCounts(
+        recording="simulated",
+        time_s=time_s,
+        counts=data.counts,
+        observed=data.observed,
+        exposure_s=np.full(data.counts.shape, BIN_S, dtype=np.float32),
+        segment=data.segment,
+        unit=unit,
+        region=np.array(["north", "south"])[np.arange(n_units) % 2],
+        epochs=nothing.assign(label=no_text),
+        trials=nothing.assign(condition=no_text),
+        left_out=pd.DataFrame(
+            {"what": no_text, "count": np.empty(0, dtype=np.int64), "reason": no_text}
+        ),
+        bin_s=BIN_S,
+        source="spikes",
+        conversion="",
+        cut_at="gaps",
+        provenance=Provenance(
+            stage="simulate", experiment="simulated", package_version="0", code_digest=""
+        ),
+    )
+    return view, truth
 
 
 def _states(rng: np.random.Generator, n_states: int, n_bins: int) -> NDArray[np.int64]:
@@ -97,10 +180,11 @@ def _states(rng: np.random.Generator, n_states: int, n_bins: int) -> NDArray[np.
     return np.array(out[:n_bins], dtype=np.int64)
 
 
-def _trajectories(
-    rng: np.random.Generator, state: NDArray[np.int64], n_clusters: int, n_states: int
-) -> NDArray[np.float64]:
-    """Trajectories (bin, cluster, latent)."""
+Dynamics = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _dynamics(rng: np.random.Generator, n_clusters: int, n_states: int) -> Dynamics:
+    """Transition matrices, levels and variances of innovations by state."""
     q = N_FACTORS + 1
     shape = (n_states, n_clusters)
     turns = rng.standard_normal((*shape, 3))
@@ -112,6 +196,18 @@ def _trajectories(
     noise = np.full(n_states, NOISE_VARIANCE[1])
     if n_states > 1:
         matrix[0], level[0], noise[0] = QUIET * np.eye(q), 0.0, NOISE_VARIANCE[0]
+    return matrix, level, noise
+
+
+def _trajectories(
+    rng: np.random.Generator,
+    state: NDArray[np.int64],
+    matrix: NDArray[np.float64],
+    level: NDArray[np.float64],
+    noise: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Trajectories (bin, cluster, latent)."""
+    n_clusters, q = level.shape[1:]
     x = np.zeros((state.size, n_clusters, q))
     for t, s in enumerate(state):
         before = x[t - 1] if t else level[s]

@@ -93,7 +93,7 @@ def truth_types() -> Mapping[str, Mapping[str, type]]:
     return {
         "worms": {"connectome": registry.methods()["connectome"].room("simulate").Truth},
         "cortex": {
-            "biclustering": cortex.BiclusteringTruth,
+            "biclustering": registry.methods()["biclustering"].room("simulate").Truth,
             "trsa": registry.methods()["trsa"].room("simulate").Truth,
         },
         "retina": {"celltypes": retina.CelltypesTruth},

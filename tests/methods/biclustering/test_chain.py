@@ -111,3 +111,15 @@ def test_bad_counts_are_refused():
         CountData.of(counts)
     with pytest.raises(ValueError, match="no bins"):
         CountData.of(np.zeros((0, 3), int))
+
+
+def test_a_model_of_one_cluster_never_leaves_it():
+    rng = np.random.default_rng(5)
+    counts = np.concatenate([rng.poisson(1, (60, 6)), rng.poisson(6, (60, 6))])
+    counts[:, 3:] = counts[::-1, 3:]
+    draws = run_chain(
+        CountData.of(counts), Priors(one_cluster=True), Schedule(n_tune=10, n_draws=20), rng
+    )
+    assert (draws.n_clusters == 1).all()
+    assert (draws.cluster == 0).all()
+    assert np.isfinite(draws.log_joint).all()

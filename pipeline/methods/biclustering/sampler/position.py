@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from pipeline.methods.biclustering.model import CountData, Priors
 from pipeline.methods.biclustering.sampler.dynamics import Dynamics, DynamicsPrior, prior_of
@@ -42,12 +43,7 @@ class Problem:
             priors=priors,
             loading=LoadingPrior(mean=mean, precision=1 / variance),
             dynamics=prior_of(priors),
-            log_v=np.append(
-                log_coefficients(
-                    data.n_units, weight=priors.cluster_weight, decay=priors.cluster_decay
-                ),
-                -np.inf,
-            ),
+            log_v=_log_v(data.n_units, priors),
         )
 
     @property
@@ -64,6 +60,17 @@ class Problem:
     def full(self) -> bool:
         """Whether all clusters are one system."""
         return self.priors.coupling == "full"
+
+
+def _log_v(n_units: int, priors: Priors) -> Array:
+    """Coefficients of the partition prior, and one more number of clusters that is impossible."""
+    weight = priors.cluster_weight
+    if priors.one_cluster:
+        out = np.full(n_units + 2, -np.inf)
+        out[1] = gammaln(weight) - gammaln(n_units + weight)  # the one partition is certain
+        return out
+    known = log_coefficients(n_units, weight=weight, decay=priors.cluster_decay)
+    return np.append(known, -np.inf)
 
 
 def empirical_baseline(data: CountData) -> Array:

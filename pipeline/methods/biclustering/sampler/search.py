@@ -293,6 +293,9 @@ class Climb:
 def search(problem: Problem, rng: np.random.Generator, start: Start) -> Found:
     """The best partition that the climbs from one kind of start find."""
     climb = Climb(problem, rng)
+    if problem.priors.one_cluster:
+        climb.learn([np.arange(problem.n_units)])
+        return climb.found([np.arange(problem.n_units)])
     blocks = first_blocks(problem, climb.series, rng, start)
     climb.learn(blocks)
     blocks = climb.climb(blocks)
