@@ -297,9 +297,10 @@ def search(problem: Problem, rng: np.random.Generator, start: Start) -> Found:
         climb.learn([np.arange(problem.n_units)])
         return climb.found([np.arange(problem.n_units)])
     blocks = first_blocks(problem, climb.series, rng, start)
-    climb.learn(blocks)
+    # Learned where clusters are too few, dispersions explain away what would tell more apart.
+    climb.learn(climb.cut(blocks, PIECES))
     blocks = climb.climb(blocks)
-    climb.learn(blocks)
+    climb.learn(climb.cut(blocks, PIECES))
     blocks = climb.climb(blocks)
     best = climb.score(blocks)
     waiting = 0
