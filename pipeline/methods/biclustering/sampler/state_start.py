@@ -103,7 +103,7 @@ def score(problem: Problem, now: Position, rng: np.random.Generator) -> float:
     parameters = d * (d + 1) + d * (d + 1) // 2
     used = np.unique(now.state[problem.data.linked]).size
     short = SHORT_BY * parameters * now.x.shape[0] * used
-    return log_joint(problem, trial) - log_proposal + short
+    return float(log_joint(problem, trial) - log_proposal + short)
 
 
 def cuts(problem: Problem, now: Position, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:

@@ -37,6 +37,8 @@ class Plan:
     n_windows: int = 15
     n_births: int = 4
     """Units that are offered a cluster of their own."""
+    n_invariances: int = 4
+    """Rounds of moves along directions in which only priors decide; scales mix by them alone."""
     piece: int = 10**9
     """Bins of a trajectory that are redrawn at once."""
 
@@ -63,7 +65,8 @@ def sweep(
     move_trajectories(problem, now, plan, rng, tally)
     move_units(problem, now, plan, rng, tally)
     move_dispersions(problem, now, rng)
-    move_along_invariances(problem, now, rng, tally)
+    for _ in range(plan.n_invariances):
+        move_along_invariances(problem, now, rng, tally)
     move_dynamics(problem, now, rng)
 
 
