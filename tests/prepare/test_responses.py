@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -304,6 +305,5 @@ def test_a_view_refuses_a_frame_with_two_roles():
     found = view(seen(noise(26, 2400)))
     rows = found.stretches.to_dict("records")
     rows[0]["stop"] += 1
-    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
     with pytest.raises(ValueError, match="belongs to two stretches"):
-        StimulusResponses(**{**fields, "stretches": pd.DataFrame(rows)})
+        dataclasses.replace(found, stretches=pd.DataFrame(rows))

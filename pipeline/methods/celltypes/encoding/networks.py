@@ -16,6 +16,8 @@ from pipeline.methods.celltypes.encoding.design import Design, Layer
 from pipeline.methods.celltypes.encoding.readouts import READOUTS, PointReadout, shifted
 
 ALL = slice(None)
+GRAIN = 1.0
+"""Pixels and frames over which kernels are smooth at the start."""
 SMOOTHNESS = 1.0
 """Weight of squared second differences in time of kernels of norm one."""
 
@@ -128,14 +130,13 @@ class Convolution(nn.Module):
         self.layer = layer
         fan_in = layer.kernel**2 * (1 if layer.depthwise else n_in)
         kernel = (n_in if layer.depthwise else n_out, 1 if layer.depthwise else n_in)
-        shape = (*kernel, layer.kernel, layer.kernel)
-        self.space = nn.Parameter(torch.randn(shape, generator=start) / fan_in**0.5)
+        drawn = torch.randn((*kernel, layer.kernel, layer.kernel), generator=start)
+        self.space = nn.Parameter(_smooth(_smooth(drawn, axis=2), axis=3) / fan_in**0.5)
         if layer.depthwise:
             self.mix = nn.Parameter(torch.randn(n_out, n_in, 1, 1, generator=start) / n_in**0.5)
         if layer.frames > 1:
-            self.time = nn.Parameter(
-                torch.randn(n_out, layer.frames, generator=start) / layer.frames**0.5
-            )
+            drawn = torch.randn(n_out, layer.frames, generator=start)
+            self.time = nn.Parameter(_smooth(drawn, axis=1) / layer.frames**0.5)
         self.normalised = nn.BatchNorm2d(n_out)
 
     def forward(self, movie: Tensor) -> Tensor:
@@ -171,6 +172,14 @@ class Convolution(nn.Module):
             return self.space.new_zeros(())
         size = self.time.square().sum(1).clamp_min(1e-6)
         return (self.time.diff(n=2).square().sum(1) / size).mean()
+
+
+def _smooth(kernels: Tensor, *, axis: int) -> Tensor:
+    """Random kernels without their fine grain, which no receptive field has; of the same size."""
+    at = torch.arange(kernels.shape[axis]) * 1.0
+    blur = torch.exp(-((at[:, None] - at) ** 2) / (2 * GRAIN**2))
+    blur = blur / blur.square().sum(1, keepdim=True).sqrt()
+    return torch.tensordot(kernels, blur, dims=([axis], [1])).movedim(-1, axis)
 
 
 class Convolutional(Network):

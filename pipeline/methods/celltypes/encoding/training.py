@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,18 +12,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.core.progress import Progress
+from pipeline.methods.celltypes.encoding.clips import Clip
 from pipeline.methods.celltypes.encoding.feed import Batch, Feed, smeared
 from pipeline.methods.celltypes.encoding.networks import Network, with_noise
 from pipeline.methods.celltypes.encoding.scores import correlation
 
 CLIP_FRAMES = 50
 """Answered frames of a clip."""
-STEP_CLIPS = 12
-"""Clips of one step."""
+STEP_CLIPS = (4, 12)
+"""Fewest and most clips of one step."""
+EPOCH_STEPS = 16
+"""An epoch has about so many steps where there are few clips, so that its gain says something."""
 REDUCED_BY, REDUCED_AFTER, REDUCED_AT_MOST, NOTICED = 0.3, 5, 3, 5e-4
 """The step shrinks by this factor after so many epochs that gain less than what is noticed."""
 LEAST_DELTA = 1e-3
 """Less gain than this does not keep a fit going."""
+LEARNED = 0.05
+"""Before this correlation is reached nothing has been learned, and a fit goes on."""
 LARGEST_GRADIENT = 1.0
 EPSILON = 1e-6
 
@@ -87,7 +92,7 @@ def train(
     for epoch in range(1, schedule.max_epochs + 1):
         network.train()
         losses = []
-        for batch in _batches(feed, rng, len(clips)):
+        for batch in _batches(feed, rng, clips):
             losses.append(_step(network, optimiser, batch, schedule.loss, smear))
         found = validation_correlation(network, feed, smear)
         best.see(network, found)
@@ -163,16 +168,16 @@ def _step(
     return float(wrong.detach())
 
 
-def _batches(feed: Feed, rng: np.random.Generator, n_clips: int) -> Iterator[Batch]:
+def _batches(feed: Feed, rng: np.random.Generator, clips: Sequence[Clip]) -> Iterator[Batch]:
     """All clips once, in random order, each batch of one session, sessions mixed."""
-    clips = feed.clips("train", length=CLIP_FRAMES)
-    order = rng.permutation(n_clips)
+    order = rng.permutation(len(clips))
+    size = min(max(len(clips) // EPOCH_STEPS, STEP_CLIPS[0]), STEP_CLIPS[1])
     together: dict[int, list[int]] = {}
     batches = []
     for index in order.tolist():
         waiting = together.setdefault(clips[index].session, [])
         waiting.append(index)
-        if len(waiting) == STEP_CLIPS:
+        if len(waiting) == size:
             batches.append(together.pop(clips[index].session))
     batches += list(together.values())
     for batch in batches:
@@ -239,6 +244,8 @@ class _Plateau:
 
     def see(self, value: float, optimiser: torch.optim.Optimizer) -> int:
         """Epochs without enough gain."""
+        if value < LEARNED and self.reductions == 0:
+            return 0
         if value > self.best_for_rate + NOTICED:
             self.best_for_rate, self.waited_for_rate = value, 0
         else:

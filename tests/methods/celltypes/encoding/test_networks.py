@@ -162,7 +162,8 @@ def test_centred_units_that_differ_in_place_alone_answer_alike(network, readout)
     assert (apart - apart[..., :1]).abs().max() > 1e-3
     spread = (together - together[..., :1]).abs().max()
     # A free map loses what is moved over the border.
-    assert spread < (2e-2 if readout == "factorised" else 1e-10)
+    allowed = 0.1 * (apart - apart[..., :1]).abs().max() if readout == "factorised" else 1e-10
+    assert spread < allowed
     middle, _ = model.centred().where()
     assert (middle - 8).abs().max() < 0.2
 
