@@ -9,6 +9,7 @@ from pydantic import Field
 from pipeline.core.method import SettingsBlock
 
 NetworkName = Literal["ln", "cnn_small", "cnn_factorised", "cnn_image"]
+"""Models that are fitted here."""
 ReadoutName = Literal["gaussian", "factorised", "point"]
 
 
@@ -42,6 +43,50 @@ class UnitFilterConfig(SettingsBlock):
     )
     min_rate_hz: float = Field(
         default=0.05, description="Least rate in spikes a second; asked of spikes only.", ge=0
+    )
+
+
+class SuppliedConfig(SettingsBlock):
+    """A model of the user's own, which is taken as it is instead of being fitted.
+
+    It takes stimuli (batch, channel, frame, y, x) in standard deviations from the mean of the
+    frames to learn from, on the view's grid and at its rate, and gives (batch, answered frame,
+    unit), or (batch, unit) for the last frame alone. Units are those of the views, in their order.
+    """
+
+    kind: Literal["none", "torchscript", "state_dict", "callable"] = Field(
+        default="none",
+        description=(
+            "How the model is given: a TorchScript file; a file of weights ('state_dict') for the "
+            "module that 'factory' makes; or a function ('callable') that 'factory' names. Code "
+            "that is named here is run."
+        ),
+    )
+    path: str = Field(
+        default="",
+        description=(
+            "File of the model or of its weights; a relative path starts where the run does."
+        ),
+    )
+    factory: str = Field(
+        default="",
+        description=(
+            "What makes the module, or the function itself, as 'package.module:name'; it must be "
+            "importable."
+        ),
+    )
+    memory_frames: int = Field(
+        default=1,
+        description="Frames that an answer depends on: those lost at the start, and one.",
+        ge=1,
+        le=10_000,
+    )
+    centred: bool = Field(
+        default=False,
+        description=(
+            "Whether all units of the model look at the middle already. Otherwise parameters "
+            "called 'mu', '_mu' or 'mask_mean' are set to 0, the middle."
+        ),
     )
 
 
@@ -146,4 +191,7 @@ class EncodingConfig(SettingsBlock):
     filter: UnitFilterConfig = Field(
         default_factory=UnitFilterConfig,
         description="From when on a unit is predicted well enough.",
+    )
+    supplied: SuppliedConfig = Field(
+        default_factory=SuppliedConfig, description="A model of one's own instead."
     )

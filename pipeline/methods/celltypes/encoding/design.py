@@ -28,7 +28,7 @@ class Layer:
 class Design:
     """All sizes of a model."""
 
-    network: NetworkName
+    network: NetworkName | Literal["supplied"]
     n_units: int
     n_channels: int
     grid: tuple[int, int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,19 @@ from pipeline.core.axes import axes, check_axes, table
 from pipeline.core.errors import NotApplicable
 from pipeline.core.progress import Progress, silent
 from pipeline.core.views import StimulusResponses
-from pipeline.methods.celltypes.encoding.clips import Session, sessions, stimulus_scale
-from pipeline.methods.celltypes.encoding.config import EncodingConfig, NetworkName
+from pipeline.methods.celltypes.encoding.clips import (
+    Session,
+    StimulusScale,
+    sessions,
+    stimulus_scale,
+)
+from pipeline.methods.celltypes.encoding.config import EncodingConfig, NetworkName, SuppliedConfig
 from pipeline.methods.celltypes.encoding.judged import unit_table
 from pipeline.methods.celltypes.encoding.model import EncodingModel, weights_of
+from pipeline.methods.celltypes.encoding.supplied import Supplied, supplied_model
+
+if TYPE_CHECKING:
+    from pipeline.methods.celltypes.encoding.members import Members
 
 FEW_UNITS, SHORT_S = 30, 180.0
 """With less, a network is not tried unless it is asked for."""
@@ -112,7 +121,7 @@ def fit_encoding(
     NotApplicable
         If there is nothing to learn from, or recordings cannot be put together.
     """
-    from pipeline.methods.celltypes.encoding.members import fitted, n_frames
+    from pipeline.methods.celltypes.encoding.members import n_frames
 
     try:
         found = sessions(views)
@@ -120,40 +129,102 @@ def fit_encoding(
     except ValueError as error:
         raise NotApplicable(str(error)) from error
     where = device_of(device)
-    name, reason = _tried(found, settings, where)
-    names: list[NetworkName] = ["ln", name]
-    fits = {
-        each: fitted(found, scale, each, settings, device=where, rng=rng, progress=progress)
-        for each in dict.fromkeys(names)
-    }
-    scores = {each: fit.correlations("validation") for each, fit in fits.items()}
-    kept, why = _kept(scores, name, settings)
-    best = fits[kept]
+    if settings.supplied.kind == "none":
+        choice = _chosen(found, scale, settings, where, rng, progress)
+    else:
+        choice = _taken(found, scale, settings.supplied, where)
+    best = choice.best
     model = EncodingModel(
         design=best.design,
-        members=tuple(weights_of(network) for network in best.networks),
+        members=() if choice.supplied else tuple(weights_of(each) for each in best.networks),
         scale=scale,
         channel=views[0].channel,
         recording=np.concatenate([np.full(view.unit.size, view.recording) for view in views]),
         unit=np.concatenate([view.unit for view in views]),
         rate_hz=views[0].rate_hz,
         window=1 if views[0].presentations else settings.window_frames,
+        supplied=choice.supplied,
     )
     mean, sd = best.levels()
     return EncodingFit(
         model=model,
-        network=kept,
-        tried=name,
-        reason=f"{reason}; {why}" if why else reason,
-        units=unit_table(best, scores[kept], scores["ln"], settings.filter),
+        network=best.design.network,
+        tried=choice.tried,
+        reason=choice.reason,
+        units=unit_table(best, choice.validation, choice.linear, settings.filter),
         mean=mean,
         sd=sd,
-        history=pd.concat([fit.history for fit in fits.values()], ignore_index=True),
+        history=choice.history,
         n_train=n_frames(found, "train"),
         n_validation=n_frames(found, "validation"),
         n_test=n_frames(found, "test"),
         n_leaks=sum(session.n_leaks for session in found),
         device=where,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Choice:
+    """The model to keep, and why."""
+
+    best: Members
+    tried: str
+    reason: str
+    validation: NDArray[np.float64]
+    """Correlation in the validation frames, shape (unit,)."""
+    linear: NDArray[np.float64]
+    """The same of ``ln``; NaN where none was fitted."""
+    history: pd.DataFrame
+    supplied: Supplied | None = None
+
+
+def _chosen(
+    found: Sequence[Session],
+    scale: StimulusScale,
+    settings: EncodingConfig,
+    device: str,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> _Choice:
+    """A network where it is better than ``ln``, and ``ln`` else."""
+    from pipeline.methods.celltypes.encoding.members import fitted
+
+    name, reason = _tried(found, settings, device)
+    names: list[NetworkName] = ["ln", name]
+    fits = {
+        each: fitted(found, scale, each, settings, device=device, rng=rng, progress=progress)
+        for each in dict.fromkeys(names)
+    }
+    scores = {each: fit.correlations("validation") for each, fit in fits.items()}
+    kept, why = _kept(scores, name, settings)
+    return _Choice(
+        best=fits[kept],
+        tried=name,
+        reason=f"{reason}; {why}" if why else reason,
+        validation=scores[kept],
+        linear=scores["ln"],
+        history=pd.concat([fit.history for fit in fits.values()], ignore_index=True),
+    )
+
+
+def _taken(
+    found: Sequence[Session], scale: StimulusScale, config: SuppliedConfig, device: str
+) -> _Choice:
+    """The user's own model as it is."""
+    from pipeline.methods.celltypes.encoding.members import supplied_members
+
+    own = supplied_model(config)
+    best, centred = supplied_members(found, scale, own, memory=config.memory_frames, device=device)
+    validation = best.correlations("validation")
+    return _Choice(
+        best=best,
+        tried="supplied",
+        reason="a model was supplied"
+        + ("" if centred else "; its units could not be moved to the middle of the frame"),
+        validation=validation,
+        linear=np.full(validation.size, np.nan),
+        history=best.history,
+        supplied=own,
     )
 
 

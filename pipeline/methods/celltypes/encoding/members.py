@@ -21,6 +21,7 @@ from pipeline.methods.celltypes.encoding.networks import (
     Convolutional,
     LinearNonlinear,
     Network,
+    SuppliedNetwork,
     build,
 )
 from pipeline.methods.celltypes.encoding.scores import correlation
@@ -30,6 +31,7 @@ from pipeline.methods.celltypes.encoding.starts import (
     start_filters,
     triggered,
 )
+from pipeline.methods.celltypes.encoding.supplied import Supplied
 from pipeline.methods.celltypes.encoding.training import Schedule, train
 
 LONG_S = 600.0
@@ -204,6 +206,43 @@ def _decay(feed: Feed, settings: EncodingConfig) -> float:
         return float(settings.weight_decay)
     seconds = n_frames(feed.sessions, "train") / feed.sessions[0].view.rate_hz
     return 1e-3 if seconds < LONG_S else 1e-2
+
+
+def supplied_members(
+    found: Sequence[Session], scale: StimulusScale, model: Supplied, *, memory: int, device: str
+) -> tuple[Members, bool]:
+    """A model of the user's own as if it had been fitted, and whether it can be centred.
+
+    Raises
+    ------
+    NotApplicable
+        If its answers do not have the form that is wanted.
+    """
+    n_channels, y, x = found[0].stimulus.shape[1:]
+    feed = Feed(found, scale, lost=memory, device=device)
+    design = Design(
+        network="supplied",
+        n_units=feed.n_units,
+        n_channels=n_channels,
+        grid=(y, x),
+        memory=memory,
+        output="rate",
+    )
+    try:
+        network = SuppliedNetwork(design, model.load(), centred=model.centred)
+    except ValueError as error:
+        raise NotApplicable(str(error)) from error
+    columns = ["network", "member", "epoch", "loss", "correlation", "learning_rate"]
+    members = Members(
+        design=design,
+        feed=feed,
+        networks=(network.to(device),),
+        history=pd.DataFrame({name: pd.Series(dtype=float) for name in columns}).astype(
+            {"network": "str", "member": np.int64, "epoch": np.int64}
+        ),
+        smear=None,
+    )
+    return members, network.can_be_centred
 
 
 def _design(found: Sequence[Session], settings: EncodingConfig, name: NetworkName) -> Design:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes
 from pipeline.methods.celltypes.encoding.clips import Frames, StimulusScale
 from pipeline.methods.celltypes.encoding.design import Design
+from pipeline.methods.celltypes.encoding.supplied import Supplied
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +49,8 @@ class EncodingModel:
     rate_hz: float
     window: int
     """Last frames of a stimulus over which the answer is averaged."""
+    supplied: Supplied | None = None
+    """A model of the user's own, which has no members."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -125,11 +128,16 @@ class EncodingModel:
         """The networks on a device, in the state in which they predict."""
         import torch
 
-        from pipeline.methods.celltypes.encoding.networks import build
+        from pipeline.methods.celltypes.encoding.networks import SuppliedNetwork, build
 
         key = (device, False)
         if key not in self._kept:
-            networks = []
+            networks: list[Network] = []
+            if self.supplied is not None:
+                own = SuppliedNetwork(
+                    self.design, self.supplied.load(), centred=self.supplied.centred
+                )
+                networks.append(own.to(device).eval().requires_grad_(False))
             for weights in self.members:
                 network = build(self.design)
                 state = {

@@ -7,6 +7,8 @@ the first ``memory - 1`` frames are not answered to.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -179,7 +181,8 @@ def _smooth(kernels: Tensor, *, axis: int) -> Tensor:
     at = torch.arange(kernels.shape[axis]) * 1.0
     blur = torch.exp(-((at[:, None] - at) ** 2) / (2 * GRAIN**2))
     blur = blur / blur.square().sum(1, keepdim=True).sqrt()
-    return torch.tensordot(kernels, blur, dims=([axis], [1])).movedim(-1, axis)
+    smooth: Tensor = torch.tensordot(kernels, blur, dims=([axis], [1]))
+    return smooth.movedim(-1, axis)
 
 
 class Convolutional(Network):
@@ -227,6 +230,78 @@ class Convolutional(Network):
     def centre(self) -> None:
         """As in :class:`Network`."""
         self.readout.centre()
+
+
+PLACES = ("mu", "_mu", "mask_mean")
+"""What places of readouts are called in the libraries of the field; 0 is the middle."""
+
+
+class SuppliedNetwork(Network):
+    """A model of the user's own, whose answers are taken as rates.
+
+    Raises
+    ------
+    ValueError
+        If its answers are not (batch, answered frame, unit) or (batch, unit).
+    """
+
+    def __init__(self, design: Design, model: Callable[..., Any], *, centred: bool) -> None:
+        super().__init__(design)
+        self.model = model
+        self.in_the_middle = centred
+        if isinstance(model, nn.Module):
+            model.eval()
+        n_frames = design.memory + 1
+        shape = (1, design.n_channels, n_frames, *design.grid)
+        with torch.no_grad():
+            found = tuple(model(torch.zeros(shape)).shape)
+        frame_by_frame, last_alone = (1, 2, design.n_units), (1, design.n_units)
+        if found not in (frame_by_frame, last_alone):
+            raise ValueError(
+                f"The supplied model answers {n_frames} frames with {found}; expected "
+                f"{frame_by_frame} or {last_alone} for {design.n_units} units and a memory of "
+                f"{design.memory} frames."
+            )
+        self.frame_by_frame = found == frame_by_frame
+
+    def forward(self, movie: Tensor, units: slice = ALL) -> Tensor:
+        """As in :class:`Network`."""
+        if self.frame_by_frame:
+            return self._answers(movie.transpose(1, 2))[..., units]
+        pieces = movie.unfold(1, self.design.memory, 1).movedim(-1, 3)
+        found = self._answers(pieces.flatten(0, 1))
+        return found.view(*pieces.shape[:2], -1)[..., units]
+
+    def _answers(self, stimuli: Tensor) -> Tensor:
+        found: Tensor = self.model(stimuli)
+        return found
+
+    def penalty(self) -> Tensor:
+        """As in :class:`Network`."""
+        return torch.zeros(())
+
+    def where(self) -> tuple[Tensor, Tensor]:
+        """As in :class:`Network`; not known."""
+        unknown = torch.full((self.design.n_units, 2), torch.nan)
+        return unknown, unknown[:, 0]
+
+    @property
+    def can_be_centred(self) -> bool:
+        """Whether units look at the middle, or can be made to."""
+        return self.in_the_middle or bool(self._places())
+
+    def _places(self) -> list[Tensor]:
+        if not isinstance(self.model, nn.Module):
+            return []
+        named = self.model.named_parameters()
+        return [value for name, value in named if name.rpartition(".")[2] in PLACES]
+
+    def centre(self) -> None:
+        """As in :class:`Network`."""
+        if not self.in_the_middle:
+            with torch.no_grad():
+                for place in self._places():
+                    place.zero_()
 
 
 def build(design: Design, start: torch.Generator | None = None) -> Network:

@@ -149,14 +149,14 @@ def test_maps_are_moved_by_whole_places_exactly_and_between_them_in_proportion()
 @pytest.mark.parametrize("network", ["cnn_small", "cnn_factorised", "cnn_image"])
 def test_centred_units_that_differ_in_place_alone_answer_alike(network, readout):
     # Odd sides: the middle is a place of the features, and whole shifts reach it.
-    grid = (17, 17)
+    grid = (25, 25)
     model = network_of(network, readout=readout, grid=grid)
     with torch.no_grad():
         for parameter in (model.readout.weight, model.readout.bias):
             parameter.copy_(parameter[:1].expand_as(parameter))
     stride = model.design.stride
     away = torch.tensor([[0, 0], [1, -1], [-2, 1], [1, 2]]).double() * stride
-    model.readout.start_at(8.0 + away)
+    model.readout.start_at(12.0 + away)
     shown = movie(model.design.memory + 2, grid=grid)
     apart, together = model(shown), model.centred()(shown)
     assert (apart - apart[..., :1]).abs().max() > 1e-3
@@ -165,7 +165,7 @@ def test_centred_units_that_differ_in_place_alone_answer_alike(network, readout)
     allowed = 0.1 * (apart - apart[..., :1]).abs().max() if readout == "factorised" else 1e-10
     assert spread < allowed
     middle, _ = model.centred().where()
-    assert (middle - 8).abs().max() < 0.2
+    assert (middle - 12).abs().max() < 0.2
 
 
 def test_centred_filters_that_differ_in_place_alone_answer_alike():
