@@ -77,7 +77,9 @@ def fit_part(
             provenance=provenance,
         )
     resampled = across.resampled(sample, config, n_draws, rng, _families(config, provenance))
-    scored = scores.resampled(sample, config, n_draws, rng)
+    scored = scores.resampled(
+        models_of(sample, config), scores.targets_of(sample, config), config, n_draws, rng
+    )
     return PartResult(
         name=part.name,
         accuracy_both=resampled["both"] if resampled else None,
@@ -125,7 +127,8 @@ def combine(
         sample, config, levels, ordered, _families(config, provenance)
     )
     models = models_of(sample, config)
-    scored = scores.observed(sample, config, models, ordered, rng, order=order, no_null=missing)
+    targets = scores.targets_of(sample, config)
+    scored = scores.observed(models, targets, config, ordered, rng, order=order, no_null=missing)
     return TrsaResult(
         condition=sample.condition,
         populations=_population_table(sample, found.status, first, observed),

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
 from pipeline.methods.trsa.model import Sample
-from pipeline.methods.trsa.models import Models, models_of
+from pipeline.methods.trsa.models import Models
 from pipeline.methods.trsa.populations import dissimilarities_of, likeness
 from pipeline.methods.trsa.relations import Order, condition_orders, pair_orders, rank_scores
 from pipeline.methods.trsa.result import MODEL_COLUMNS, PartResult
 from pipeline.methods.trsa.transforms import is_degenerate
-from pipeline.numerics.dissimilarity import squared_form
+from pipeline.numerics.dissimilarity import n_items, squared_form
 from pipeline.numerics.permutation import adjusted, p_values
 from pipeline.numerics.similarity import pooled
 
@@ -44,6 +44,11 @@ class Targets:
     n_subjects: int
     dissimilarities: Floats
     """Shape (row, pair)."""
+
+    @property
+    def n_conditions(self) -> int:
+        """Number of conditions."""
+        return n_items(self.dissimilarities.shape[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,13 +84,12 @@ def targets_of(sample: Sample, config: TrsaConfig) -> Targets:
 
 
 def resampled(
-    sample: Sample, config: TrsaConfig, n_draws: int, rng: np.random.Generator
+    models: Models, targets: Targets, config: TrsaConfig, n_draws: int, rng: np.random.Generator
 ) -> dict[str, Floats] | None:
     """Scores, then lower ceilings, under resampling, each (draw, candidate, region).
 
     None without models. With one subject only conditions are resampled.
     """
-    models, targets = models_of(sample, config), targets_of(sample, config)
     if not models.name:
         return None
     shape = (n_draws, len(models.name) + 1, len(targets.region))
@@ -93,7 +97,7 @@ def resampled(
     rows = squared_form(targets.dissimilarities)
     candidates = squared_form(models.dissimilarities)
     once = np.ones(targets.n_subjects)
-    for place, draw in enumerate(resamples(targets.n_subjects, sample.n_conditions, n_draws, rng)):
+    for place, draw in enumerate(resamples(targets.n_subjects, targets.n_conditions, n_draws, rng)):
         of_subject = draw.subject if targets.n_subjects > 1 else once
         chosen = _drawn_pairs(draw)
         drawn_rows, drawn_models = rows[:, *chosen], candidates[:, *chosen]
@@ -106,9 +110,9 @@ def resampled(
 
 
 def observed(
-    sample: Sample,
-    config: TrsaConfig,
     models: Models,
+    targets: Targets,
+    config: TrsaConfig,
     parts: Sequence[PartResult],
     rng: np.random.Generator,
     *,
@@ -122,18 +126,17 @@ def observed(
     """
     from scipy.stats import t as student
 
-    targets = targets_of(sample, config)
     once = np.ones(targets.n_subjects)
     ceiling = _ceilings(targets, config)
     if not models.name:
         return Scores(table=_table([]), ceiling=ceiling)
     seen = _scores(models.dissimilarities, targets.dissimilarities, targets, once, config)
-    variance = _variance(parts, targets, sample, relative=False)
-    below = _variance(parts, targets, sample, relative=True)
-    degrees = (
-        min(targets.n_subjects, sample.n_conditions) if targets.n_subjects > 1 else 0
-    ) or sample.n_conditions
-    p = _shuffled_p(models, targets, sample, config, rng, order=order, no_null=no_null)
+    variance = score_variance(parts, targets, relative=False)
+    below = score_variance(parts, targets, relative=True)
+    degrees = targets.n_conditions - 1
+    if targets.n_subjects > 1:
+        degrees = min(degrees, targets.n_subjects - 1)
+    p = _shuffled_p(models, targets, config, rng, order=order, no_null=no_null)
     rows: list[tuple[object, ...]] = []
     for region, name in enumerate(targets.region):
         for index, model in enumerate(models.name):
@@ -141,7 +144,7 @@ def observed(
             gap = seen[-1, region] - seen[index, region]
             gap_se = float(np.sqrt(below[index, region]))
             below_p = (
-                2 * float(student.sf(abs(gap) / gap_se, degrees - 1))
+                2 * float(student.sf(abs(gap) / gap_se, degrees))
                 if np.isfinite(gap) and gap_se > 0
                 else np.nan
             )
@@ -163,28 +166,43 @@ def _scores(
     models: Floats, rows: Floats, targets: Targets, weight: Floats, config: TrsaConfig
 ) -> Floats:
     """Mean similarity of each model, and lower ceiling, shape (model + 1, region)."""
-    similarity = likeness(models, rows, config.measure)
     of_row = weight[targets.subject_of_row]
-    found = np.full((len(models) + 1, len(targets.region)), np.nan)
-    for region in range(len(targets.region)):
-        here = (targets.region_of_row == region) & (of_row > 0)
-        if here.any():
-            found[:-1, region] = similarity[:, here] @ of_row[here] / of_row[here].sum()
-            found[-1, region] = _lower_ceiling(rows[here], of_row[here], config)
+    here = np.arange(len(targets.region))[:, None] == targets.region_of_row
+    share = here * of_row
+    total = share.sum(axis=1, keepdims=True)
+    share = share / np.where(total > 0, total, np.nan)
+    similarity = np.vstack(
+        [
+            likeness(models, rows, config.measure),
+            _with_others(rows, targets.region_of_row, of_row, config),
+        ]
+    )
+    found = np.full((len(similarity), len(share)), np.nan)
+    for region, part in enumerate(share):
+        used = part > 0
+        if used.any():
+            found[:, region] = similarity[:, used] @ part[used]
     return found
 
 
-def _lower_ceiling(rows: Floats, weight: Floats, config: TrsaConfig) -> float:
-    """Mean similarity of each subject with the mean of the others; NaN with fewer than two."""
-    if len(rows) < 2:
-        return float("nan")
-    copies = weight.astype(np.int64)
-    found = np.empty(len(rows))
-    for index in range(len(rows)):
-        others = np.arange(len(rows)) != index
-        together = pooled(np.repeat(rows[others], copies[others], axis=0), config.measure)
-        found[index] = likeness(rows[index : index + 1], together[None], config.measure)[0, 0]
-    return float(found @ weight / weight.sum())
+def _with_others(
+    rows: Floats, region: NDArray[np.int64], weight: Floats, config: TrsaConfig
+) -> Floats:
+    """Similarity of each row with the mean of the other rows of its region, shape (row,).
+
+    NaN for rows without another one. All copies of a row that was drawn often are left out.
+    """
+    alike = (region[:, None] == region) & ~np.eye(len(rows), dtype=bool)
+    others = alike * weight
+    total = others.sum(axis=1)
+    known = np.flatnonzero((total > 0) & (weight > 0))
+    found = np.full(len(rows), np.nan)
+    if known.size:
+        # What a measure ignores is taken out of each row, as for the mean of them all.
+        plain = pooled(rows[:, None], config.measure)
+        means = (others[known] / total[known, None]) @ plain
+        found[known] = np.diagonal(likeness(rows[known], means, config.measure))
+    return found
 
 
 def _ceilings(targets: Targets, config: TrsaConfig) -> pd.DataFrame:
@@ -196,16 +214,20 @@ def _ceilings(targets: Targets, config: TrsaConfig) -> pd.DataFrame:
         if len(values) > 1:
             together = pooled(values, config.measure)
             upper = float(likeness(values, together[None], config.measure).mean())
-        lower = _lower_ceiling(values, np.ones(len(values)), config)
+        one = np.zeros(len(values), dtype=np.int64)
+        lower = float(_with_others(values, one, np.ones(len(values)), config).mean())
         rows.append((name, lower, upper, len(values)))
     table = pd.DataFrame(rows, columns=list(CEILING_COLUMNS))
     return table.astype({"region": "str", "lower": "float64", "upper": "float64"})
 
 
-def _variance(
-    parts: Sequence[PartResult], targets: Targets, sample: Sample, *, relative: bool
+def score_variance(
+    parts: Sequence[PartResult], targets: Targets, *, relative: bool = False
 ) -> Floats:
-    """Variance of scores, or of their distance to the ceiling, shape (model, region)."""
+    """Variance of scores, or of their distance to the ceiling, shape (model, region).
+
+    Over conditions and subjects, corrected; over conditions where there is one subject.
+    """
     variances = {}
     for name in ("both", "subjects", "conditions"):
         made = [getattr(part, f"model_{name}") for part in parts]
@@ -216,21 +238,20 @@ def _variance(
             known > 1, np.nanvar(np.where(known > 1, values, 0.0), axis=0, ddof=1), np.nan
         )
     if targets.n_subjects == 1:
-        n = sample.n_conditions
+        n = targets.n_conditions
         return np.asarray(variances["conditions"] * n / (n - 1))
     return corrected_variance(
         variances["both"],
         variances["subjects"],
         variances["conditions"],
         n_subjects=targets.n_subjects,
-        n_conditions=sample.n_conditions,
+        n_conditions=targets.n_conditions,
     )
 
 
 def _shuffled_p(
     models: Models,
     targets: Targets,
-    sample: Sample,
     config: TrsaConfig,
     rng: np.random.Generator,
     *,
@@ -246,7 +267,7 @@ def _shuffled_p(
     means = np.stack(
         [rows[targets.region_of_row == region].mean(axis=0) for region in range(shape[1])]
     )
-    orders = condition_orders(sample.n_conditions, order, config.n_permutations, rng)
+    orders = condition_orders(targets.n_conditions, order, config.n_permutations, rng)
     null = np.stack([candidates[:, index] @ means.T for index in pair_orders(orders)])
     return p_values(candidates @ means.T, null)
 

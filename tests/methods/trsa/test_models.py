@@ -61,8 +61,8 @@ def test_settings_choose_models(sample):
 
 
 def scored(sample, config):
-    models = models_of(sample, config)
-    draws = scores.resampled(sample, config, 60, stream(0, "draws"))
+    models, targets = models_of(sample, config), scores.targets_of(sample, config)
+    draws = scores.resampled(models, targets, config, 60, stream(0, "draws"))
     part = PartResult(
         name="bootstrap-000",
         model_both=draws["both"],
@@ -71,7 +71,7 @@ def scored(sample, config):
         provenance=PROVENANCE,
     )
     return scores.observed(
-        sample, config, models, [part], stream(0, "scored"), order="none", no_null=""
+        models, targets, config, [part], stream(0, "scored"), order="none", no_null=""
     )
 
 
@@ -102,10 +102,28 @@ def test_scores_are_means_over_subjects(sample, measure):
     assert found["VISl"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "spearman", "whitened_cosine"])
+def test_the_lower_ceiling_leaves_each_subject_out(sample, measure):
+    from pipeline.methods.trsa.populations import dissimilarities_of, likeness
+    from pipeline.numerics.similarity import pooled
+
+    config = TrsaConfig(measure=measure, models="none")
+    targets = scores.targets_of(sample, config)
+    found = scores.observed(
+        models_of(sample, config), targets, config, [], stream(0, "c"), order="none", no_null=""
+    ).ceiling.set_index("region")
+    rows = dissimilarities_of(sample, config).by_estimator[0].reshape(5, 3, 28)[:, 0]
+    expected = [
+        likeness(rows[[one]], pooled(np.delete(rows, one, axis=0), measure)[None], measure)[0, 0]
+        for one in range(5)
+    ]
+    assert found.loc["VISp", "lower"] == pytest.approx(np.mean(expected))
+
+
 def test_without_a_fair_null_there_is_no_p(sample):
     config = TrsaConfig(models=["kind"], n_bootstraps=20)
-    models = models_of(sample, config)
-    draws = scores.resampled(sample, config, 20, stream(0, "none"))
+    models, targets = models_of(sample, config), scores.targets_of(sample, config)
+    draws = scores.resampled(models, targets, config, 20, stream(0, "none"))
     part = PartResult(
         name="b",
         model_both=draws["both"],
@@ -114,7 +132,7 @@ def test_without_a_fair_null_there_is_no_p(sample):
         provenance=PROVENANCE,
     )
     found = scores.observed(
-        sample, config, models, [part], stream(0, "p"), order="linear", no_null="too few"
+        models, targets, config, [part], stream(0, "p"), order="linear", no_null="too few"
     )
     assert found.table["p"].isna().all()
     assert found.table["score"].notna().all()
