@@ -332,6 +332,7 @@
       layout.annotations.push(...marks.annotations);
       layout.annotations.push(...numbersOn(panel, xrange, plot, theme));
     }
+    layout.shapes.push(...markShapes(panel, theme));
     return layout;
   };
 
@@ -422,6 +423,67 @@
     };
   };
 
+  /* ---- names chosen by the reader, marked wherever they are shown ---- */
+  let chosen = "";
+  const plainText = (text) =>
+    text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+  const nameAt = {
+    /* name of the thing at a point of a panel */
+    heatmap: (panel, point) => {
+      const [row, column] = point.pointIndex;
+      return panel.ylabels[row] ?? panel.xlabels[column] ?? "";
+    },
+    points: (_, point) => plainText(point.text ?? ""),
+    network: (_, point) => plainText(point.customdata ?? ""),
+    bars: (_, point) => plainText(point.text ?? ""),
+    lines: (_, point) => plainText(point.data.name ?? ""),
+  };
+  const pointNames = (panel, trace) =>
+    (panel.kind === "network" ? trace.customdata : trace.text) || [];
+  const namesIn = (panel) => {
+    const found = new Set([...(panel.xlabels || []), ...(panel.ylabels || [])]);
+    for (const trace of panel.traces) {
+      if (panel.kind === "lines" && trace.name) found.add(plainText(trace.name));
+      if (panel.kind === "points" || panel.kind === "network") {
+        for (const name of pointNames(panel, trace)) found.add(plainText(name));
+      }
+    }
+    found.delete("");
+    return found;
+  };
+  const placesOf = (labels, name) =>
+    (labels || []).flatMap((label, at) => (label === name ? [at] : []));
+  const frame = (axis, low, high, theme) => {
+    const other = axis === "x" ? "y" : "x";
+    return { type: "rect", [`${axis}ref`]: axis, [`${axis}0`]: low, [`${axis}1`]: high,
+      [`${other}ref`]: "paper", [`${other}0`]: 0, [`${other}1`]: 1,
+      line: { color: theme.ink, width: 1.75 } };
+  };
+  const markShapes = (panel, theme) => {
+    if (!chosen || !["heatmap", "bars"].includes(panel.kind)) return [];
+    const [x0, dx] = panel.kind === "heatmap" ? [panel.x0, panel.dx] : [0, 1];
+    return [
+      ...placesOf(panel.ylabels, chosen).map((at) => frame("y", at - 0.5, at + 0.5, theme)),
+      ...placesOf(panel.xlabels, chosen).map((at) =>
+        frame("x", x0 + (at - 0.5) * dx, x0 + (at + 0.5) * dx, theme)),
+    ];
+  };
+  const markTraces = (panel, traces, theme) => {
+    if (!chosen) return traces;
+    const name = escaped(chosen);
+    if (panel.kind === "lines" && traces.some((trace) => trace.name === name)) {
+      return traces.map((trace) => (trace.name === name
+        ? { ...trace, line: { ...trace.line, width: 3.5 } } : { ...trace, opacity: 0.3 }));
+    }
+    if (panel.kind !== "points" && panel.kind !== "network") return traces;
+    const rings = traces.flatMap((trace) => placesOf(pointNames(panel, trace), name)
+      .map((at) => [trace.x[at], trace.y[at]]));
+    if (!rings.length) return traces;
+    return [...traces, { type: "scatter", mode: "markers", hoverinfo: "skip",
+      x: rings.map(([x]) => x), y: rings.map(([, y]) => y),
+      marker: { symbol: "circle-open", size: 18, color: theme.ink, line: { width: 2.5 } } }];
+  };
+
   /* ---- drawing ---- */
   const figures = new Map();
   const CONFIG = { displaylogo: false, responsive: false, typesetMath: false,
@@ -439,15 +501,18 @@
     return state.content;
   };
 
+  const tracesOf = (panel, size, margin, theme) => markTraces(panel, panel.traces.map((trace) =>
+    finishTrace(painted(trace, theme, ""), panel, theme, size, margin)), theme);
+
   const drawPanel = (box, panel, size, margin) => {
     const theme = themes[appearance()];
     box.style.minHeight = `${size.height}px`;
-    const traces = panel.traces.map((trace) =>
-      finishTrace(painted(trace, theme, ""), panel, theme, size, margin));
-    Plotly.react(box, traces, layoutOf(panel, size, margin, theme), CONFIG);
+    Plotly.react(box, tracesOf(panel, size, margin, theme),
+      layoutOf(panel, size, margin, theme), CONFIG);
     box.current = { size, margin };
     if (box.drawn) return;
     box.drawn = true;
+    box.on("plotly_click", ({ points }) => choose(nameAt[panel.kind](panel, points[0])));
     box.on("plotly_relayout", (event) => rezoom(box, panel, event));
     if (panel.kind === "heatmap") tooltip(box, panel);
   };
@@ -515,6 +580,28 @@
   const redrawAll = () => {
     for (const holder of figures.keys()) if (holder.dataset.drawn === "yes") drawNow(holder);
   };
+
+  const markedNote = document.getElementById("marked");
+  const choose = (name) => {
+    /* the same name again unmarks it */
+    chosen = name === chosen ? "" : name;
+    let rows = 0;
+    for (const row of document.querySelectorAll(".tabled tbody tr")) {
+      const named = chosen !== "" && [...row.cells].some((c) => c.textContent.trim() === chosen);
+      row.classList.toggle("marked", named);
+      rows += named;
+    }
+    let shown = 0;
+    for (const { panels } of figures.values()) {
+      shown += Boolean(chosen) && (panels || []).some((panel) => namesIn(panel).has(chosen));
+    }
+    markedNote.hidden = !chosen;
+    markedNote.querySelector("span").textContent = chosen
+      && `${chosen} is marked in ${shown} figure${shown === 1 ? "" : "s"}`
+      + (rows ? ` and ${rows} table row${rows === 1 ? "" : "s"}.` : ".");
+    redrawAll();
+  };
+  markedNote.querySelector("button").addEventListener("click", () => choose(""));
 
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries) {
@@ -613,9 +700,27 @@
     }
     return lines.join("\n") + "\n";
   };
-  const save = (text, name) => {
+  const imageOf = async (button) => {
+    /* as on the page, in the light appearance, which is that of papers */
+    const holder = button.closest("figure");
+    await loadLibrary();
+    const panel = (await decode(holder))[Number(button.dataset.place)];
+    const box = holder.querySelectorAll(".plot")[Number(button.dataset.place)];
+    const width = box.clientWidth;
+    const margin = marginOf(panel, width);
+    const size = sizeOf(panel, width, margin);
+    const format = button.dataset.image;
+    const address = await Plotly.toImage({
+      data: tracesOf(panel, size, margin, themes.light),
+      layout: layoutOf(panel, size, margin, themes.light),
+    }, { format, ...size, scale: format === "png" ? 3 : 1 });
+    const content = address.slice(address.indexOf(",") + 1);
+    return format === "png" ? new Blob([bytesOf(content)], { type: "image/png" })
+      : new Blob([decodeURIComponent(content)], { type: "image/svg+xml" });
+  };
+  const save = (content, name) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.href = URL.createObjectURL(content);
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -624,8 +729,11 @@
     const csv = event.target.closest("button[data-csv]");
     if (csv) {
       const panels = await decode(csv.closest("figure"));
-      save(csvOf(panels[Number(csv.dataset.csv)]), csv.dataset.file);
+      const text = csvOf(panels[Number(csv.dataset.csv)]);
+      save(new Blob([text], { type: "text/csv" }), csv.dataset.file);
     }
+    const image = event.target.closest("button[data-image]");
+    if (image) save(await imageOf(image), image.dataset.file);
     const copy = event.target.closest("button[data-copy]");
     if (copy) copyText(copy);
   });
@@ -644,6 +752,100 @@
       said.textContent = "Selected; press Ctrl+C";
     }
   };
+
+  /* ---- finding ---- */
+  const SEARCHED = "main h2, main h3, main h4, main .lead, main .prose, main .finding, "
+    + "main figcaption, main .citation, main .card p, main tbody tr, main .tree li:not(:has(ul))";
+  const MOST_FOUND = 20;
+  const field = document.getElementById("find");
+  const list = document.getElementById("found");
+  let places = null;
+  const searchable = () => {
+    places ??= [...document.querySelectorAll(SEARCHED)].map((element) => {
+      const section = element.closest("main > section");
+      const cells = element.cells ? [...element.cells].map((c) => c.textContent) : null;
+      const text = (cells ? cells.join(" \u00b7 ") : element.textContent).replace(/\s+/g, " ").trim();
+      return { element, text, lower: text.toLowerCase(),
+        where: section.querySelector("h2").textContent, anchor: element.closest("[id]").id };
+    });
+    return places;
+  };
+  const namedFigures = () => {
+    /* name to the number of figures that show it */
+    const counts = new Map();
+    for (const { panels } of figures.values()) {
+      const names = new Set((panels || []).flatMap((panel) => [...namesIn(panel)]));
+      for (const name of names) counts.set(name, (counts.get(name) || 0) + 1);
+    }
+    return counts;
+  };
+  const excerpt = (text, at, length) => {
+    const start = Math.max(0, at - 40);
+    const mark = document.createElement("mark");
+    mark.textContent = text.slice(at, at + length);
+    return [(start ? "\u2026" : "") + text.slice(start, at), mark,
+      text.slice(at + length, at + length + 60)];
+  };
+  const arrive = (element) => {
+    for (let at = element; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    element.scrollIntoView({ block: "center" });
+    document.querySelector(".arrived")?.classList.remove("arrived");
+    element.classList.add("arrived");
+  };
+  const item = (...content) => {
+    const line = document.createElement("li");
+    line.append(...content);
+    return line;
+  };
+  const find = async () => {
+    const wanted = field.value.trim().toLowerCase();
+    const said = document.getElementById("found-count");
+    list.replaceChildren();
+    said.textContent = "";
+    if (wanted.length < 2) return;
+    for (const holder of figures.keys()) await decode(holder).catch(() => null);
+    if (field.value.trim().toLowerCase() !== wanted) return; /* typed on meanwhile */
+    const names = [...namedFigures()].filter(([name]) => name.toLowerCase().includes(wanted));
+    names.sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1));
+    const texts = searchable().filter((place) => place.lower.includes(wanted));
+    for (const [name, count] of names.slice(0, 6)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "plain";
+      button.textContent = `Mark ${name} in ${count} figure${count === 1 ? "" : "s"}`;
+      button.addEventListener("click", () => { if (name !== chosen) choose(name); });
+      list.append(item(button));
+    }
+    for (const place of texts.slice(0, MOST_FOUND)) {
+      const link = document.createElement("a");
+      link.href = `#${place.anchor}`;
+      link.append(...excerpt(place.text, place.lower.indexOf(wanted), wanted.length));
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        history.replaceState(null, "", link.href);
+        arrive(place.element);
+      });
+      const where = document.createElement("span");
+      where.className = "muted";
+      where.textContent = `${place.where}: `;
+      list.append(item(where, link));
+    }
+    const more = texts.length - MOST_FOUND;
+    said.textContent = `${texts.length + names.length} found${more > 0 ? `, ${more} not listed` : ""}`;
+  };
+  let typed = 0;
+  field.addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(find, 120); });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    field.value = "";
+    find();
+  });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    field.focus();
+  });
 
   /* ---- where the reader is ---- */
   if (innerWidth < 1088) document.querySelector("nav.toc details").open = false;
