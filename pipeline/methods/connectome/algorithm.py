@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -26,7 +27,9 @@ from pipeline.methods.connectome.communities import (
     second_opinion,
 )
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.epochs import epoch_test
 from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
+from pipeline.methods.connectome.leave_one_out import leave_one_out
 from pipeline.methods.connectome.model import (
     component_gains,
     recording_explained,
@@ -160,6 +163,7 @@ def combine(
     found = find_communities(graphs, config, rng=rng)
     second = second_opinion(graphs, config, rng=rng)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
+    every_pair = _of_every_pair(best_fit, alignment)
     return ConnectomeResult(
         recording=alignment.recording,
         baseline=np.array([view.baseline for view in views], dtype=str),
@@ -222,11 +226,25 @@ def combine(
         surrogate_reproducibility=_means(surrogates, "reproducibility"),
         surrogate_communities=_means(surrogates, "n_communities"),
         surrogate_concentration=_means(surrogates, "concentration"),
+        left_out_likeness=leave_one_out(problem, alignment, every_pair, config, rng=rng)
+        if config.leave_one_out
+        else None,
+        epoch_test=epoch_test(
+            problem, alignment, every_pair, views, config, threads=provenance.threads, rng=rng
+        ),
         baselines=compare_with_baselines(problem, alignment, views, config, rng=rng)
         if config.baselines
         else None,
         provenance=provenance,
     )
+
+
+def _of_every_pair(fit: Fit, alignment: Alignment) -> Fit:
+    """The fit with a row for every pair of units, 0 for those never observed together."""
+    n_units = alignment.unit.size
+    pair = np.zeros((n_units * (n_units - 1) // 2, fit.pair.shape[1]))
+    pair[rows_of_pairs(alignment)] = fit.pair
+    return dataclasses.replace(fit, pair=pair)
 
 
 def _graphs(pair: NDArray[np.float64], alignment: Alignment) -> list[NDArray[np.float64]]:
@@ -264,18 +282,16 @@ def _fit_of_table(
         tolerance=config.tolerance,
         progress=progress,
     )
-    n_units = alignment.unit.size
-    pair = np.zeros((n_units * (n_units - 1) // 2, config.rank))
-    pair[rows_of_pairs(alignment)] = found.factors[-1]
-    return Fit(
+    fit = Fit(
         weight=found.weight,
         time=found.factors[0],
         slot=np.ones((1, config.rank)) if one_slot else found.factors[1],
-        pair=pair,
+        pair=found.factors[-1],
         relative_error=found.relative_error,
         errors=found.errors,
         stopped=found.converged,
     )
+    return _of_every_pair(fit, alignment)
 
 
 def _fit_of(part: PartResult) -> Fit:

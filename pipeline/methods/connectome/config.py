@@ -263,6 +263,20 @@ class ConnectomeConfig(MethodConfig):
             "factors) are fitted for comparison."
         ),
     )
+    seeds: list[str] = Field(
+        default=[],
+        description=(
+            "Names of units known to belong to a circuit; others that share communities with them "
+            "are ranked as predictions."
+        ),
+    )
+    leave_one_out: bool = Field(
+        default=True,
+        description=(
+            "Whether everything is fitted again without each recording, to see which components "
+            "come back; needs three recordings."
+        ),
+    )
     window_s: float = Field(
         default=8.0,
         description="Length of the windows of the sliding correlation in seconds, 1 to 600.",

@@ -98,6 +98,8 @@ def assess(
             "A component that one group describes as well counts as 0.",
         ),
         *_simpler(result),
+        *_left_out(result),
+        *_epochs(result),
         _restarts(result),
         _converged(result, config),
         _groups(result),
@@ -172,6 +174,58 @@ def _against_surrogates(name: str, comparison: Comparison, meaning: str) -> Chec
         advice=""
         if verdict == "above"
         else "Do not interpret it as interaction of units; record longer or more animals.",
+    )
+
+
+def _left_out(result: ConnectomeResult) -> tuple[Check, ...]:
+    """Whether components come back without single recordings."""
+    if result.left_out_likeness is None:
+        return ()
+    worst = result.left_out_likeness.min(axis=1)
+    n_back = int((worst >= STABLE).sum())
+    return (
+        Check(
+            name="Without single recordings",
+            status="pass" if 2 * n_back >= result.rank else "warn",
+            value=f"{n_back} of {result.rank} components come back without any recording; "
+            f"median likeness {np.median(result.left_out_likeness):.2f}",
+            threshold=f"half of the components, cosine >= {STABLE} without any recording",
+            meaning=(
+                "Everything was fitted again without each recording, from random starts: the "
+                "range is that of refits, no confidence band."
+            ),
+            advice=""
+            if 2 * n_back >= result.rank
+            else "Some components hang on one recording or one start; the table tells which.",
+        ),
+    )
+
+
+def _epochs(result: ConnectomeResult) -> tuple[Check, ...]:
+    """Whether epochs could be tested."""
+    if result.epoch_test is None:
+        return ()
+    tested = np.isfinite(result.epoch_test.p_value).any(axis=0)
+    untested = ", ".join(str(label) for label in result.epoch_test.label[~tested])
+    return (
+        Check(
+            name="Epochs that can be tested",
+            status="pass" if tested.all() else "not_tested",
+            value=f"{int(tested.sum())} of {counted(int(tested.size), 'label')}",
+            threshold="at least 20 correlation times of the components in a recording",
+            meaning=(
+                "Shifts of epochs tell about chance only where a recording is long against how "
+                "slowly components change"
+                + (f"; not tested: {untested}." if untested else ".")
+                + (
+                    ""
+                    if result.epoch_test.over_recordings
+                    else " With fewer than five recordings the test is one within them and says "
+                    "nothing about other animals."
+                )
+            ),
+            advice="" if tested.all() else "Record longer, or with shorter and repeated epochs.",
+        ),
     )
 
 

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.views import TraceEnsemble
-from pipeline.core.words import counted
+from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
+from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
+from pipeline.methods.connectome.readback import followed
 from pipeline.methods.connectome.recovery import recovery
-from pipeline.methods.connectome.result import Baselines, ConnectomeResult
+from pipeline.methods.connectome.result import Baselines, ConnectomeResult, EpochTest
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
@@ -49,6 +51,8 @@ def figures(
         What was planted, for simulated recordings.
     """
     found = [_components(result)]
+    if result.epoch_test is not None:
+        found.append(_epochs(result, result.epoch_test))
     if result.surrogate.size:
         found.append(_surrogates(result))
     if result.baselines is not None:
@@ -162,6 +166,55 @@ def _matrix(result: ConnectomeResult, component: int, *, title: str) -> Heatmap:
         y_labels=names,
         limits=(0.0, 1.0),
         square=True,
+    )
+
+
+def _epochs(result: ConnectomeResult, test: EpochTest) -> Figure:
+    """How much larger components are inside epochs."""
+    known = np.isfinite(test.contrast)
+    mean = np.where(known, test.contrast, 0).sum(axis=2) / np.maximum(known.sum(axis=2), 1)
+    mean = np.where(known.any(axis=2), mean, np.nan)
+    names = tuple(
+        f"{component + 1}{' *' if followed(result, component) else ''}"
+        for component in range(result.rank)
+    )
+    n_follow = sum(bool(followed(result, component)) for component in range(result.rank))
+    how = (
+        "signs of whole recordings were flipped, so that it is a test over recordings"
+        if test.over_recordings
+        else "epochs were shifted in each recording, so that nothing is said about other animals"
+    )
+    limit = max(float(np.nanmax(np.abs(mean), initial=0.0)), 1.0)
+    return Figure(
+        id="epochs",
+        title="Which epochs components follow",
+        finding=(
+            f"{n_follow} of {counted(result.rank, 'component')} "
+            + for_number(n_follow, "[follows|follow]")
+            + f" the epochs of a label (p <= {EPOCH_LEVEL} for all together)."
+        ),
+        caption=(
+            "How much larger a component is inside the epochs of a label than outside, its linear "
+            "trend removed, in standard deviations of the same difference when epochs are shifted "
+            f"in time; mean over {counted(result.recording.size, 'recording')}. *: "
+            f"p <= {EPOCH_LEVEL} against the largest of all components and labels; {how}. "
+            "Grey: could not be tested. Good: one strong entry in a row. Bad: rows that are alike, "
+            "or a label that occurs once, which cannot be told from drift."
+        ),
+        alt=f"A matrix of {result.rank} components by {test.label.size} labels.",
+        panels=(
+            Heatmap(
+                title="Inside less outside",
+                values=np.round(mean, 2).astype(np.float32),
+                x_title="Label of epochs",
+                y_title="Component",
+                value_title="Difference (SD of shifts)",
+                x_labels=tuple(str(label) for label in test.label),
+                y_labels=names,
+                scale="diverging",
+                limits=(-limit, limit),
+            ),
+        ),
     )
 
 

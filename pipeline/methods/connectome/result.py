@@ -82,6 +82,23 @@ class Baselines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EpochTest:
+    """Which epochs components follow."""
+
+    label: NDArray[np.str_] = axes("label")
+    contrast: NDArray[np.float64] = axes("component", "label", "recording")
+    """Mean inside the epochs less mean outside, trend removed, over its standard deviation by
+    shifts; NaN where the recording lacks the label or is too short to tell."""
+    p_value: NDArray[np.float64] = axes("component", "label")
+    """Family-wise over components and labels (largest of all); NaN where nothing can be tested."""
+    over_recordings: bool
+    """Whether the test is one over recordings (sign flips), or within them (shifts)."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConnectomeResult:
     """Components that couple when, in which recordings and between which units.
 
@@ -168,6 +185,10 @@ class ConnectomeResult:
     surrogate_communities: NDArray[np.float64] = axes("surrogate")
     """Mean number of communities of a component."""
     surrogate_concentration: NDArray[np.float64] = axes("surrogate")
+    left_out_likeness: NDArray[np.float64] | None = axes("component", "recording", optional=True)
+    """Cosine of each component's pairs with those found without the recording."""
+    epoch_test: EpochTest | None = None
+    """Nothing where no recording has epochs."""
     baselines: Baselines | None = None
     """Simpler analyses; nothing where they were switched off."""
     provenance: Provenance

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pipeline.core.parts import (
@@ -17,8 +19,8 @@ from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.networks import unit_names
-from pipeline.methods.connectome.result import Baselines, ConnectomeResult
+from pipeline.methods.connectome.readback import followed
+from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
     SHARED_LEVEL,
@@ -26,7 +28,14 @@ from pipeline.methods.connectome.surrogates import (
     compare,
     supported_components,
 )
-from pipeline.numerics.partitions import adjusted_rand_index
+from pipeline.methods.connectome.tables import (
+    baselines_table,
+    components_table,
+    epochs_table,
+    members_table,
+    predictions_table,
+    selection_table,
+)
 
 HEADLINE = ("explained", "reproducibility_observed")
 """The numbers that say most about a result in one line."""
@@ -52,15 +61,21 @@ def section(
     numbers = _numbers(result)
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config), by_id["components"]]
-    body.append(_components_table(result))
+    body.append(components_table(result))
+    body += [by_id[name] for name in ("epochs",) if name in by_id]
+    if result.epoch_test is not None:
+        body.append(epochs_table(result, result.epoch_test))
     body.append(_reproducibility_words(result))
     body += [by_id[name] for name in ("surrogates",) if name in by_id]
     body += [by_id[name] for name in ("baselines",) if name in by_id]
     if result.baselines is not None:
-        body.append(_baselines_table(result, result.baselines))
-    body += [_communities_words(result, config), by_id["network"], by_id["restarts"]]
+        body.append(baselines_table(result, result.baselines))
+    body += [_communities_words(result, config), by_id["network"], members_table(result)]
+    if config.seeds:
+        body.append(predictions_table(result, config.seeds))
+    body.append(by_id["restarts"])
     body += [by_id[name] for name in ("truth",) if name in by_id]
-    body += [_selection_table(result), _limits(result)]
+    body += [selection_table(result), _limits(result)]
     return Section(
         id="connectome",
         title="Dynamic functional connectome",
@@ -230,11 +245,10 @@ def _limits(result: ConnectomeResult) -> str:
         else ""
     )
     return (
-        "Not part of this version: choice of the rank (it is a setting), statistical tests of "
-        "components against epochs (shading is descriptive), movement and other behaviour beside "
-        "the time courses, refits without single animals, and predictions. Affinity has no "
-        "direction and can come from common drive such as stimuli or movement, and from drift that "
-        f"units share.{confounded}"
+        "Not part of this version: choice of the rank (it is a setting), and movement and other "
+        "behaviour beside the time courses. Affinity has no direction and can come from common "
+        "drive such as stimuli or movement, and from drift that units share."
+        f"{confounded}"
     )
 
 
@@ -247,118 +261,9 @@ def _labels_seen_once(result: ConnectomeResult) -> list[str]:
     return [str(label) for label, most in counts.groupby(level=0).max().items() if most == 1]
 
 
-def _components_table(result: ConnectomeResult) -> Table:
-    """One row a component."""
-    supported = supported_components(result)
-    members = []
-    for component in range(result.rank):
-        strength = np.nansum(result.pair_matrix(component), axis=0)
-        top = np.argsort(-strength, kind="stable")[:5]
-        members.append(", ".join(unit_names(result)[top]))
-    tested = result.surrogate.size > 0
-    main = result.component_recording.argmax(axis=1)
-    columns: dict[str, tuple[Number, ...]] = {
-        "component": tuple(range(1, result.rank + 1)),
-        "explained share lost without it (%)": _rounded(100 * result.component_gain, 2),
-        "above surrogates": tuple(
-            ("yes" if flag else "no") if tested else "not tested" for flag in supported
-        ),
-        "reproducibility (cosine)": _rounded(result.reproducibility, 2),
-        "communities": tuple(
-            int(n) + 1 if groups else "no groups"
-            for n, groups in zip(result.community.max(axis=1), result.structured, strict=True)
-        ),
-        "strength inside them": _rounded(result.concentration, 2),
-        "agreement when drawn again": _rounded(result.community_agreement, 2),
-        "agreement with second opinion": _rounded(result.second_agreement, 2),
-        "strongest units": tuple(members),
-    }
-    if result.recording.size > 1:
-        columns["largest recording"] = tuple(str(name) for name in result.recording[main])
-        columns["its share (%)"] = _rounded(100 * result.component_recording.max(axis=1), 0)
-    return Table(
-        id="components-table",
-        title="Components",
-        caption=(
-            "'Above surrogates': the loss is larger than that of the most important component "
-            f"in at least 95 % of {counted(result.surrogate.size, 'surrogate')} (from "
-            f"{FOR_A_CLAIM} on more than a first look); being of the best restart favours "
-            "components a little. Reproducibility as in the text below; it needs the comparison "
-            "with surrogates to mean anything. 'No groups': one group describes the component as "
-            "well. 'Strength inside them': share of the pair strengths inside communities less "
-            "their share of pairs. Agreements are adjusted Rand indices (1 the same, 0 as by "
-            "chance)."
-        ),
-        columns=columns,
-    )
-
-
-def _baselines_table(result: ConnectomeResult, seen: Baselines) -> Table:
-    """One row a simpler analysis."""
-    across = "recordings" if result.recording.size > 1 else "halves"
-    ahead = [int(n) for n in (seen.explained[:1] > seen.explained).sum(axis=1)]
-    rows = range(seen.baseline.size)
-    counts = seen.community.max(axis=1, initial=-1) + 1
-    own = float(np.mean(result.community.max(axis=1) + 1))
-    return Table(
-        id="baselines-table",
-        title="Components beside simpler analyses",
-        caption=(
-            f"Explained share in {across} that the patterns were not learned in; communities a "
-            "pattern (components: as above; others: modularity); and how well each pattern's "
-            "communities agree with those of the component most like them (mean of the largest "
-            "adjusted Rand indices)."
-        ),
-        columns={
-            "analysis": tuple(str(name) for name in seen.baseline),
-            "patterns": tuple(int(n) if n else result.rank for n in seen.n_patterns),
-            "explained, mean (%)": _rounded(100 * seen.explained.mean(axis=1), 1),
-            "smallest (%)": _rounded(100 * seen.explained.min(axis=1), 1),
-            "largest (%)": _rounded(100 * seen.explained.max(axis=1), 1),
-            f"components ahead in {across}": tuple(
-                f"{ahead[row]} of {seen.piece.size}" if row else "" for row in rows
-            ),
-            "communities a pattern": tuple(
-                round(float(counts[seen.pattern_of == row].mean()), 1)
-                if seen.n_patterns[row]
-                else (round(own, 1) if row == 0 else None)
-                for row in rows
-            ),
-            "like the components'": tuple(
-                round(_likeness(result, seen.community[seen.pattern_of == row]), 2)
-                if seen.n_patterns[row]
-                else None
-                for row in rows
-            ),
-        },
-    )
-
-
-def _likeness(result: ConnectomeResult, labels: np.ndarray) -> float:
-    """Mean over patterns of the largest agreement of their communities with a component's."""
-    return float(
-        np.mean([max(adjusted_rand_index(one, own) for own in result.community) for one in labels])
-    )
-
-
-def _selection_table(result: ConnectomeResult) -> Table:
-    """Units used and left out."""
-    return Table(
-        id="selection",
-        title="Units used and left out",
-        caption=(
-            "Units of all recordings together; a pooled unit may come from several recordings."
-        ),
-        columns={
-            "what": tuple(str(what) for what in result.selection["what"]),
-            "count": tuple(int(count) for count in result.selection["count"]),
-        },
-    )
-
-
 def _numbers(result: ConnectomeResult) -> Numbers:
     """Every number the words use."""
-    numbers: dict[str, Number | list[Number]] = {
+    numbers: dict[str, Number | list[Number] | Mapping[str, Number]] = {
         "n_recordings": int(result.recording.size),
         "n_units": int(result.unit.size),
         "n_pairs": len(result.pair_units),
@@ -387,6 +292,17 @@ def _numbers(result: ConnectomeResult) -> Numbers:
         "restart_similarity": _listed(result.restart_similarity),
         "recording_explained": _listed(result.recording_explained),
     }
+    if result.epoch_test is not None:
+        numbers["n_components_that_follow_epochs"] = sum(
+            bool(followed(result, component)) for component in range(result.rank)
+        )
+        numbers["epoch_p"] = {
+            f"{component + 1} {label}": _number(p)
+            for component, row in enumerate(result.epoch_test.p_value)
+            for label, p in zip(result.epoch_test.label, row, strict=True)
+        }
+    if result.left_out_likeness is not None:
+        numbers["component_likeness_left_out"] = _listed(result.left_out_likeness.min(axis=1))
     found = verdict(result.baselines) if result.baselines is not None else None
     if found is not None:
         numbers |= {
@@ -415,8 +331,3 @@ def _number(value: float) -> float | None:
 def _listed(values: np.ndarray) -> list[Number]:
     """Floats for JSON."""
     return [_number(float(value)) for value in values]
-
-
-def _rounded(values: np.ndarray, digits: int) -> tuple[Number, ...]:
-    """Rounded floats, nothing where undefined."""
-    return tuple(round(float(value), digits) if np.isfinite(value) else None for value in values)

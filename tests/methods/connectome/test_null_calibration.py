@@ -28,6 +28,7 @@ CONFIG = ConnectomeConfig(
     min_snr=0.0,
     min_animals=1,
     baselines=False,
+    leave_one_out=False,
 )
 
 

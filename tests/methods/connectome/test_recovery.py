@@ -48,7 +48,14 @@ def result(worms):
 
 def few(**changes) -> ConnectomeConfig:
     return ConnectomeConfig.model_validate(
-        {**CONFIG.model_dump(), "n_restarts": 1, "n_surrogates": 0, "baselines": False, **changes}
+        {
+            **CONFIG.model_dump(),
+            "n_restarts": 1,
+            "n_surrogates": 0,
+            "baselines": False,
+            "leave_one_out": False,
+            **changes,
+        }
     )
 
 
@@ -116,6 +123,26 @@ def test_the_report_says_whether_a_simpler_analysis_does_as_well(worms, result):
         if getattr(part, "id", "") == "baselines-table"
     )
     assert table.columns["components ahead in recordings"][1] == "0 of 3"
+
+
+def test_the_report_tells_epochs_members_and_predictions(worms, result):
+    seed = result.unit[(result.community[result.structured] >= 0).any(axis=0)][0]
+    config = CONFIG.model_copy(update={"seeds": [str(seed)]})
+    checks = assess(result, worms[0], config)
+    written = section(result, checks, figures(result, worms[0], config), config)
+    tables = {part.id: part for part in written.body if hasattr(part, "columns")}
+    assert tables.keys() >= {"components-table", "epochs-table", "members", "predictions"}
+    assert set(tables["epochs-table"].columns["label"]) == set(worms[1].label)
+    assert len(tables["members"].columns["unit"]) == (result.community >= 0).sum()
+    assert config.seeds[0] not in tables["predictions"].columns["unit"]
+    follows = tables["components-table"].columns["follows"]
+    assert written.numbers["n_components_that_follow_epochs"] == sum(
+        one != "none" for one in follows
+    )
+    found = {check.name: check for check in checks}
+    assert found["Epochs that can be tested"].status == "pass"
+    assert "within them" in found["Epochs that can be tested"].meaning
+    assert found["Without single recordings"].status in ("pass", "warn")
 
 
 def test_factors_explain_what_the_result_says(result):
@@ -238,6 +265,7 @@ def test_every_figure_has_its_words_and_stays_small(worms, result):
     found = figures(result, worms[0], CONFIG, truth=worms[1])
     assert [figure.id for figure in found] == [
         "components",
+        "epochs",
         "surrogates",
         "baselines",
         "network",
