@@ -66,7 +66,7 @@ CODES: Mapping[str, str] = {
     "IN-C16": "A series has no usable time base.",
     "IN-C17": "Stored numbers were scaled.",
     "IN-C18": "A conversion or an offset is not usable.",
-    "IN-C19": "Traces are cut off at the top.",
+    "IN-C19": "Traces are cut off.",
     "IN-C20": "A series refers to rows its table of ROIs does not have.",
     "IN-C21": "There are not as many references to ROIs as traces.",
     "IN-C22": "ROIs refer to something that is no table of cells.",

@@ -299,6 +299,16 @@ class Recording:
         """``calcium`` for sampled activity, ``spikes`` for spike times."""
         return "calcium" if isinstance(self.activity, SampledActivity) else "spikes"
 
+    @property
+    def delay_s(self) -> NDArray[np.float64]:
+        """How much later than the times of the activity each unit was sampled, shape (unit,).
+
+        That is column ``time_offset_s``, which units have whose planes were scanned in turn.
+        """
+        if "time_offset_s" not in self.units:
+            return np.zeros(len(self.units))
+        return self.units["time_offset_s"].to_numpy(dtype=np.float64, na_value=0.0)
+
 
 def in_memory(recording: Recording) -> Recording:
     """The recording with all of its numbers in memory, whatever sources they came from."""

@@ -64,6 +64,7 @@ def trace_ensemble(
         time=_grid(activity, rate_hz=rate_hz),
         rate_hz=rate_hz,
         config=config,
+        delay_s=recording.delay_s,
     )
     chosen = choose_traces(recording.id, traces, config=config.dff)
     units = recording.units.loc[good].loc[chosen.kept]

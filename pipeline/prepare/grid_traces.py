@@ -54,6 +54,9 @@ class GridTraces:
         Its rate.
     config
         Longest gap to bridge, and how dF/F is computed.
+    delay_s
+        How much later than the times of the activity each of its units was sampled, such as those
+        of the lower of two planes, shape (unit,); nothing where ``None``.
     """
 
     def __init__(
@@ -64,12 +67,14 @@ class GridTraces:
         time: NDArray[np.float64],
         rate_hz: float,
         config: EnsembleConfig,
+        delay_s: NDArray[np.float64] | None = None,
     ) -> None:
         self.activity = activity
         self.time = time
         self._units = units
         self._rate_hz = rate_hz
         self._config = config
+        self._delay_s = np.zeros(activity.n_units) if delay_s is None else delay_s
         rows = max(time.size, activity.time.size)
         self._width = max(1, min(units.size, BLOCK_BYTES // (4 * rows)))
         self._made: OrderedDict[tuple[int, bool], _Band] = OrderedDict()
@@ -158,7 +163,7 @@ class GridTraces:
                 known = present[:, place] & np.isfinite(trace)
                 if np.count_nonzero(known) < 2:
                     continue
-                source_time = activity.time[known]
+                source_time = activity.time[known] + self._delay_s[units[column]]
                 series = trace[known].astype(np.float64)
                 if rate_hz * RATE_SLACK < own_rate:
                     series = _smoothed(series, source_time, own_rate=own_rate, rate_hz=rate_hz)

@@ -160,7 +160,9 @@ def _answers(
         start, stop = frames.start, frames.stop
     if isinstance(recording.activity, SpikeTrains):
         return _of_spikes(recording.activity, good, start, stop)
-    return _of_traces(recording.id, recording.activity, good, start, stop, config)
+    return _of_traces(
+        recording.id, recording.activity, good, start, stop, config, recording.delay_s
+    )
 
 
 def _of_spikes(
@@ -197,6 +199,7 @@ def _of_traces(
     start: NDArray[np.float64],
     stop: NDArray[np.float64],
     config: ResponsesConfig,
+    delay_s: NDArray[np.float64],
 ) -> _Answers:
     """Traces in the middle of each bin, smoothed over a bin where they are sampled faster."""
     rate_hz = float(1 / np.median(stop - start))
@@ -206,6 +209,7 @@ def _of_traces(
         time=(start + stop) / 2,
         rate_hz=rate_hz,
         config=EnsembleConfig(max_gap_s=min(60.0, 1 / activity.rate_hz), dff=config.dff),
+        delay_s=delay_s,
     )
     chosen = choose_traces(name, traces, config=config.dff)
     values, valid = loaded(*traces.of(np.flatnonzero(chosen.kept), relative=chosen.relative))

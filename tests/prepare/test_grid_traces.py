@@ -87,3 +87,20 @@ def test_bands_are_not_made_again_while_a_view_is_written(tmp_path, monkeypatch)
     write_record(tmp_path / "view.h5", view)
 
     assert sorted(made) == [unit for unit in range(N_UNITS) if unit != 9]
+
+
+@pytest.mark.parametrize("rate_hz", ["auto", 2.0])
+def test_traces_of_a_plane_that_is_scanned_later_are_put_where_they_belong(rate_hz):
+    time, delay_s = np.arange(200) / 4.0, 0.1
+
+    def signal(at):
+        return 2.0 + 0.1 * at
+
+    units = unit_table(2).assign(time_offset_s=[0.0, delay_s])
+    recording = recording_of(time, np.stack([signal(time), signal(time + delay_s)], 1), units=units)
+    view = view_of(recording, rate_hz=rate_hz, dff={"compute": "never"})
+    assert view.valid[:, 0].all()
+    assert view.valid[:, 1].tolist() == [False, *[True] * (view.time.size - 1)]
+    inner = slice(5, -5)  # smoothing for a lower rate bends a ramp at its ends
+    np.testing.assert_allclose(view.values[inner, 1], signal(view.time[inner]), rtol=1e-5)
+    np.testing.assert_allclose(view.values[inner, 0], view.values[inner, 1], rtol=1e-5)

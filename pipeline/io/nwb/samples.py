@@ -15,6 +15,10 @@ from pipeline.core.notes import Note
 from pipeline.core.words import for_number
 from pipeline.io.nwb.values import check_streamed, read_piece, scaling
 
+MOST_INTEGER_BYTES = 2
+"""Longer integers never reach their end in a detector, and do not all differ in float32."""
+AT_LIMIT = 0.01
+"""Share of a unit's samples at the end of the stored type from which it is remarked on."""
 RATIO_TO_MEAN = 0.1
 """A dF/F whose median is this close to 1 is taken for F over its mean."""
 MEDIAN_ENTRIES = 2**20
@@ -71,9 +75,26 @@ class Scaled:
         else:
             raw = read_piece(self.data, parts)
         with np.errstate(over="ignore"):
-            if (self.conversion, self.offset) != (1.0, 0.0):
-                raw = raw * np.float64(self.conversion) + self.offset
-            return raw.astype(np.float32, copy=False)
+            return self._in_unit(raw)
+
+    def _in_unit(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        if (self.conversion, self.offset) != (1.0, 0.0):
+            raw = raw * np.float64(self.conversion) + self.offset
+        return raw.astype(np.float32, copy=False)
+
+    @property
+    def limits(self) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """The numbers at which the stored type ends, in the unit and as stored.
+
+        Those are the largest and, of types with a sign, the smallest; ``None`` of other types than
+        integers. Detectors and programs that cut off, or mark what is missing, end there.
+        """
+        kind = self.data.dtype
+        if kind.kind not in "iu" or kind.itemsize > MOST_INTEGER_BYTES:
+            return None
+        known = np.iinfo(kind)
+        ends = np.array([known.max, known.min] if kind.kind == "i" else [known.max], dtype=kind)
+        return self._in_unit(ends), ends.astype(np.int64)
 
 
 def scaled(data: h5py.Dataset, *, transposed: bool = False, max_gb: float | None) -> Scaled:
@@ -102,6 +123,8 @@ class Samples:
         self._piece: tuple[NDArray[np.float32], NDArray[np.bool_]] | None = None
         self._missing: dict[object, tuple[slice, NDArray[np.int64], int]] = {}
         self._some: dict[object, NDArray[np.float32]] = {}
+        self._limits = source.limits
+        self._at_limit: dict[object, tuple[slice, NDArray[np.int64]]] = {}
         self._stride = _spread(source.shape)
         self.values = _Values(self, source)
         self.valid = _Valid(self, source)
@@ -125,6 +148,9 @@ class Samples:
                 values[infinite] = np.nan
             missing = values.shape[0] - np.count_nonzero(valid, axis=0)
             self._missing[name] = columns, missing, n_infinite
+            if self._limits is not None:
+                counts = [np.count_nonzero(values == end, axis=0) for end in self._limits[0]]
+                self._at_limit[name] = columns, np.stack(counts)
             some = values.reshape(-1)[:: self._stride]
             self._some[name] = some[np.isfinite(some)]
             self._key, self._piece = name, (values, valid)
@@ -161,7 +187,29 @@ class Samples:
                 f"{n_infinite} infinite) and marked as missing."
             )
             notes += (Note(code="IN-C04", kind="repair", place=data.name, text=text),)
-        return notes + self._ratio_note(signal)
+        return notes + self._limit_notes() + self._ratio_note(signal)
+
+    def _limit_notes(self) -> tuple[Note, ...]:
+        """A warning for each end of the stored type at which units have many samples."""
+        if self._limits is None:
+            return ()
+        n_samples, n_units = self._source.shape
+        counts = np.zeros((len(self._limits[0]), n_units), dtype=np.int64)
+        for columns, found in self._at_limit.values():
+            counts[:, columns] += found
+        notes: tuple[Note, ...] = ()
+        for end, many in zip(self._limits[1], counts >= AT_LIMIT * n_samples, strict=True):
+            number = int(np.count_nonzero(many))
+            if not number:
+                continue
+            text = (
+                f"{number} of {n_units} units {for_number(number, '[has|have]')} 1 % or more of "
+                f"{for_number(number, '[its|their]')} samples at {end}, where the stored type "
+                f"({self._source.data.dtype}) ends: cut off there, or marked as missing. They are "
+                "used as they are."
+            )
+            notes += (Note(code="IN-C19", kind="warn", place=self._source.data.name, text=text),)
+        return notes
 
     def _scaling_note(self) -> tuple[Note, ...]:
         conversion, offset = self._source.conversion, self._source.offset

@@ -191,3 +191,30 @@ def test_samples_packed_by_any_usual_codec_are_read(path, codec):
         made = file.create_dataset(f"{DFF}/data", data=values, chunks=(16, 2), **codec)
         made.attrs.update(attributes)
     np.testing.assert_array_equal(read(path)[0].activity.values, values.astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16"])
+@pytest.mark.parametrize("step", [(90, 3), (400, 7)])
+def test_samples_at_an_end_of_their_integers_are_told(dataset, kind, step):
+    known = np.iinfo(kind)
+    stored = stream(6, "counts").integers(1, 100, (400, 7)).astype(kind)
+    stored[::50, 1] = known.max  # 2 %
+    stored[7:9, 2] = known.max  # 0.5 %
+    stored[::100, 4] = stored[::100, 5] = known.min  # 1 %; of types without a sign an honest 0
+    data = dataset(stored)
+    data.attrs["conversion"], data.attrs["offset"] = 0.001, -3.0
+    samples = Samples(scaled(data, max_gb=None))
+    pieced(samples, step)
+    told = [note.text for note in samples.notes(signal="fluorescence") if note.code == "IN-C19"]
+    assert told[0].startswith(f"1 of 7 units has 1 % or more of its samples at {known.max}, where")
+    assert f"({kind})" in told[0]
+    if known.min < 0:
+        assert told[1].startswith(f"2 of 7 units have 1 % or more of their samples at {known.min},")
+    assert len(told) == (2 if known.min < 0 else 1)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_other_types_have_no_end_that_samples_reach(dataset, kind):
+    samples = Samples(scaled(dataset(np.full((400, 2), 2**30, dtype=kind)), max_gb=None))
+    pieced(samples)
+    assert "IN-C19" not in {note.code for note in samples.notes(signal="fluorescence")}
