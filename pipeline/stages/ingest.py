@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
@@ -20,11 +21,15 @@ from pipeline.io.documents import write_document
 from pipeline.io.hashing import sha256_of
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import write_record
+from pipeline.io.tables import write_tsv
 from pipeline.prepare.config import QualityConfig
 from pipeline.prepare.quality.gathering import Gathering
 from pipeline.prepare.quality.grade import grade_units
 from pipeline.stages.own_process import in_own_process
 from pipeline.stages.run_context import StageRun
+
+UNITS = "units.tsv"
+"""Name of the table of units for people."""
 
 
 def ingest(
@@ -53,8 +58,11 @@ def ingest(
     limits
         Fields of :class:`QualityConfig`.
     output, quality
-        ``recording.h5`` and ``quality.json``.
+        ``recording.h5`` and ``quality.json``. Beside the latter, ``units.tsv`` has the units and
+        their grades for people; no stage reads it.
     """
+    units = quality.with_name(UNITS)
+    units.unlink(missing_ok=True)
     result: Recording | Outcome
     notes: list[Note] = []  # also of a file that is refused over them
     grades = Grades()
@@ -73,7 +81,16 @@ def ingest(
         result = run.outcome_of(error, file=nwb.name)
         write_record(output, result)
     write_document(quality, _quality(nwb.name, result, notes=tuple(notes), grades=grades))
+    if isinstance(result, Recording):
+        write_tsv(units, graded_units(result, grades))
     return result
+
+
+def graded_units(recording: Recording, grades: Grades) -> pd.DataFrame:
+    """The units with all their columns, then what was measured of each."""
+    known = recording.units.reset_index(drop=True)
+    measured = {name: cells for name, cells in grades.units.items() if name not in known}
+    return pd.concat([known, pd.DataFrame(measured)], axis=1)
 
 
 def ingest_apart(run: StageRun, *, nwb: Path, output: Path, quality: Path, **how: Any) -> None:
@@ -91,7 +108,7 @@ def ingest_apart(run: StageRun, *, nwb: Path, output: Path, quality: Path, **how
     try:
         in_own_process(work)
     except BaseException as error:
-        for path in (output, quality):
+        for path in (output, quality, quality.with_name(UNITS)):
             remove_leftovers(path)
         if not isinstance(error, DataError):
             raise

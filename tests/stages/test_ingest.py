@@ -8,6 +8,7 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.core.errors import DataError
@@ -197,3 +198,19 @@ def test_a_process_of_its_own_leaves_the_same_record(ingested, tmp_path):
     ingest_in_its_process(path, tmp_path / "apart")
     for name in ("recording.h5", "quality.json"):
         assert (tmp_path / "apart" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_units_and_their_grades_are_a_table_for_people(ingested, tmp_path):
+    samples = transients()
+    samples[:, 1] = 0.5
+    record, quality = ingested(imaging_file(tmp_path / "a.nwb", samples))
+    path = tmp_path / "out" / "units.tsv"
+    table = pd.read_csv(path, sep="\t", dtype={"unit_id": str}, keep_default_na=False)
+    assert list(table)[: len(record.units.columns)] == list(record.units)
+    assert list(table["unit_id"]) == list(record.units["unit_id"])
+    assert list(table["good"]) == [unit != 1 for unit in range(len(table))]
+    assert table["reason"][1] == "constant trace"
+    skew = [float(cell) if cell else None for cell in table["skew"].astype(str)]
+    assert skew == list(quality.grades.units["skew"])
+    ingested(imaging_file(tmp_path / "b.nwb", 0 * transients()))
+    assert not path.exists(), "the table of another recording stays beside a failure"

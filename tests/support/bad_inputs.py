@@ -37,7 +37,8 @@ SET_VARIABLE = "NEUROPTYCH_BAD_INPUTS"
 BAD_INPUT = (2, 3, 5)
 """Exit codes of faults a user can act on: settings, data, environment."""
 MESSAGE = re.compile(r"^ERROR ([A-Z]{2}-[A-Z]\d\d) (.+?): .+?: .+\. Fix: .+; see docs/errors\.md#")
-LEFT_BY_INGEST = {"recording.h5", "quality.json", "recording.run.json", "recording.failure.json"}
+FAILURE = "recording.failure.json"
+LEFT_BY_INGEST = {"recording.h5", "quality.json", "units.tsv", "recording.run.json", FAILURE}
 SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/dev")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/etc/mime.types")
 GRACE_S = 30.0
@@ -213,7 +214,7 @@ def _ending_of_ingest(code: int, console: str, faults: list[str], *, folder: Pat
     if left - LEFT_BY_INGEST:
         faults.append(f"left behind: {', '.join(sorted(left - LEFT_BY_INGEST))}")
     if code != 0:
-        if left - {"recording.failure.json"}:
+        if left - {FAILURE}:
             faults.append(f"left behind: {', '.join(sorted(left))}")
         if not message:
             faults.append("no line on the console has the six parts of an error")

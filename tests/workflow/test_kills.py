@@ -57,4 +57,5 @@ def test_ingest_killed_at_random_moments_never_leaves_half_a_record(tmp_path):
         "quality.json",
         "recording.h5",
         "recording.run.json",
+        "units.tsv",
     ]
