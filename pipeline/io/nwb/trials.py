@@ -40,6 +40,8 @@ CONDITION_COLUMNS = (
     *LABEL_COLUMNS,
 )
 """Columns that are the condition where the sheet names none, in order of preference."""
+EVENTS = "EventsTable"
+"""Type of tables of moments, some of which last, in the format and in its extension for events."""
 MAX_LISTED = 30
 
 
@@ -56,7 +58,7 @@ class Intervals:
 
 
 def interval_objects(contents: Survey) -> dict[str, NwbObject]:
-    """Tables of intervals by name: those of ``/intervals``, then those of modules, then series.
+    """Tables of intervals by name: of ``/intervals``, of modules, of events, then series.
 
     Where a name is taken, that of the container stands before it.
     """
@@ -64,7 +66,7 @@ def interval_objects(contents: Survey) -> dict[str, NwbObject]:
         contents.of_type("TimeIntervals"), key=lambda item: item.parent_path != "/intervals"
     )
     named: dict[str, NwbObject] = {}
-    for item in (*found, *contents.of_type("IntervalSeries")):
+    for item in (*found, *contents.of_type(EVENTS), *contents.of_type("IntervalSeries")):
         container = item.parent_path.rsplit("/", 1)[-1]
         named[item.name if item.name not in named else f"{container}.{item.name}"] = item
     return named
@@ -129,7 +131,18 @@ def interval_columns(item: NwbObject) -> pd.DataFrame:
     if "tags" in column_names(item.group) and "tags" not in columns:
         tags = joined_text(item.group, "tags", n_rows=n_rows)
         columns["tags"] = pd.Series(tags, dtype="str")
-    return columns
+    return _lasting(columns) if item.is_a(EVENTS) else columns
+
+
+def _lasting(events: pd.DataFrame) -> pd.DataFrame:
+    """Events with start and stop: those without a duration have none, and stop when they start."""
+    if "timestamp" not in events:
+        return events
+    start = pd.to_numeric(events["timestamp"], errors="coerce")
+    lasts = pd.to_numeric(events.get("duration", 0.0 * start), errors="coerce").fillna(0.0)
+    times = pd.DataFrame({"start_time": start, "stop_time": start + lasts})
+    further = events.drop(columns=["timestamp", "duration", *times], errors="ignore")
+    return pd.concat([times, further], axis=1)
 
 
 def _table_of(item: NwbObject, *, needed: bool) -> tuple[pd.DataFrame | None, tuple[Note, ...]]:

@@ -1,7 +1,10 @@
 import h5py
 import numpy as np
 import pytest
+from hdmf.common import VectorData
+from pynwb import NWBHDF5IO
 
+from pipeline.io.nwb.inspect import inspect_file
 from tests.support.nwb_factory import (
     add_trials,
     add_units,
@@ -333,3 +336,43 @@ def test_tags_without_rows_are_no_tags(tmp_path):
         trials.attrs["colnames"] = [*trials.attrs["colnames"], "tags"]
     recording, _ = read(tmp_path / "day1.nwb", condition=("grating",))
     assert list(recording.trials["tags"]) == [""] * 4
+
+
+@pytest.fixture
+def with_events(path):
+    """Trials beside tones that last, one of them of unknown length, and licks that do not."""
+    from pynwb.event import DurationVectorData, EventsTable, TimestampVectorData
+
+    with NWBHDF5IO(str(session(path, trials=[(0.0, 8.0, {"tone": 1})])), "a") as io:
+        nwb = io.read()
+        times = {"tones": [5.0, 1.0, 3.0], "licks": [2.0, 2.5]}
+        for name, moments in times.items():
+            columns = [TimestampVectorData(name="timestamp", description="When.", data=moments)]
+            if name == "tones":
+                lasts = [0.5, 0.25, np.nan]
+                pitch = VectorData(name="pitch", description="Hz.", data=[440.0, 880.0, 440.0])
+                columns += [
+                    DurationVectorData(name="duration", description="How long.", data=lasts),
+                    pitch,
+                ]
+            nwb.add_events_table(EventsTable(name=name, description=name, columns=columns))
+        io.write(nwb)
+    return path
+
+
+def test_tables_of_events_are_intervals_of_their_duration_or_of_none(with_events):
+    recording, _ = read(with_events)
+    assert set(recording.intervals) == {"trials", "tones", "licks"}
+    tones = recording.intervals["tones"]
+    assert list(tones) == ["start_s", "stop_s", "pitch"]
+    assert tones.to_numpy().tolist() == [[5, 5.5, 440], [1, 1.25, 880], [3, 3, 440]]
+    licks = recording.intervals["licks"]
+    assert licks["start_s"].tolist() == licks["stop_s"].tolist() == [2.0, 2.5]
+    assert len(recording.trials) == 1
+
+
+def test_events_can_be_the_trials(with_events):
+    recording, _ = read(with_events, intervals="/events/tones", condition=("pitch",))
+    assert list(recording.trials["condition"]) == ["440", "880", "440"]
+    offered = {table.name: table.n_rows for table in inspect_file(with_events).intervals}
+    assert offered == {"trials": 1, "tones": 3, "licks": 2}
