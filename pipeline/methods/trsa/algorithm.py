@@ -18,6 +18,7 @@ from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
+    decoded_share,
     dissimilarities_of,
     likeness,
     participation_ratio,
@@ -201,6 +202,7 @@ def _population_table(
                 "n_trials": session.condition.size,
                 "n_folds": session.n_folds,
                 "status": status[place],
+                "decoding": decoded_share(session, region, sample.n_conditions),
                 "dimensionality": participation_ratio(first[place]),
                 "reliability": seen.reliability if seen else np.nan,
                 "reliability_p": seen.p if seen else np.nan,

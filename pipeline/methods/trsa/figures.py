@@ -51,7 +51,9 @@ def figures(
     if result.courses is not None:
         found += time_figures(result, result.courses, population_names(result))
     if result.subjects is not None:
-        found += [_subjects(result, result.subjects), _families(result.subjects)]
+        found.append(_subjects(result, result.subjects))
+        if result.subjects.least_p <= LEVEL:
+            found.append(_families(result.subjects))
     found.append(_transform(result))
     if len(result.populations) > 2:
         found.append(_regions(result, config))
@@ -73,10 +75,12 @@ def population_names(result: TrsaResult) -> tuple[str, ...]:
 
 def best_levels(result: TrsaResult) -> tuple[float, float] | None:
     """The pair of levels that tells regions apart best; None where nothing was told apart."""
-    if result.subjects is not None:
-        accuracy = result.subjects.accuracy
-    elif result.halves is not None:
-        accuracy = result.halves.all_accuracy
+    subjects, halves = result.subjects, result.halves
+    # Over subjects only where their number allows a test.
+    if subjects is not None and (subjects.least_p <= LEVEL or halves is None):
+        accuracy = subjects.accuracy
+    elif halves is not None:
+        accuracy = halves.all_accuracy
     else:
         return None
     lower, upper = result.level_bounds[int(np.argmax(accuracy))]
@@ -502,7 +506,9 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
         finding = f"'{model}' explains {region} best ({scores[top]:.2f}); " + (
             f"{n_good} of {len(table)} models and regions have an adjusted p <= {LEVEL}."
             if tested
-            else f"none is tested: {result.model_missing}."
+            else "none is tested: "
+            + (result.model_missing or "they only follow the order of conditions")
+            + "."
         )
     return Figure(
         id="models",

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
 from pipeline.methods.trsa.config import EstimatorName, TrsaConfig
-from pipeline.methods.trsa.estimators import dissimilarities
+from pipeline.methods.trsa.estimators import dissimilarities, fold_means
 from pipeline.methods.trsa.model import Sample, Session
+from pipeline.methods.trsa.noise import residuals
 from pipeline.methods.trsa.transforms import is_degenerate
 from pipeline.numerics.dissimilarity import squared_form
 from pipeline.numerics.similarity import Measure, compare
@@ -100,6 +101,38 @@ def region_dissimilarities(
 def likeness(first: Floats, second: Floats, measure: Measure) -> Floats:
     """Similarity of each of some dissimilarities with each of others, NaN where not defined."""
     return compare(first, second, measure).values
+
+
+def decoded_share(session: Session, region: int, n_conditions: int) -> float:
+    """Share of conditions recognised in a left-out fold by the nearest mean of the other folds.
+
+    Units count in units of their noise. Ties count by their share. NaN with fewer than two folds.
+    """
+    responses = session.responses[:, session.units_of(region)]
+    errors, degrees = residuals(responses, session.condition)
+    spread = np.sqrt(np.square(errors).sum(axis=0) / max(degrees, 1))
+    means, counts = fold_means(
+        responses / np.where(spread > 0, spread, 1.0),
+        session.condition,
+        session.fold,
+        n_conditions,
+    )
+    present = (counts > 0)[..., None]
+    others = present.sum(axis=0) - present
+    total = (means * present).sum(axis=0) - means * present
+    trained = total / np.maximum(others, 1)
+    right = judged = 0.0
+    for fold, centre, there, known in zip(means, trained, present, others, strict=True):
+        usable = known[:, 0] > 0
+        if usable.sum() < 2:
+            continue
+        for condition in np.flatnonzero(there[:, 0] & usable):
+            apart = np.square(fold[condition] - centre).sum(axis=1)
+            apart[~usable] = np.inf
+            nearest = apart <= apart.min() * (1 + 1e-12)
+            right += nearest[condition] / nearest.sum()
+            judged += 1
+    return right / judged if judged else float("nan")
 
 
 def participation_ratio(squared_distances: Floats) -> float:

@@ -19,6 +19,7 @@ POPULATION_COLUMNS = (
     "n_trials",
     "n_folds",
     "status",
+    "decoding",
     "dimensionality",
     "reliability",
     "reliability_p",

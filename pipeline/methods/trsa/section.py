@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.core.parts import (
     Check,
@@ -75,7 +76,10 @@ def _sentence(result: TrsaResult) -> str:
         f"{'region' if n_regions == 1 else 'regions'}"
     )
     known = result.populations[result.populations["reliability"].notna()]
-    told = ", ".join(f"{row.region} {row.reliability:.2f}" for row in known.itertuples(index=False))
+    told = ", ".join(
+        f"{region} {_range(rows.to_numpy(dtype=np.float64))}"
+        for region, rows in known.groupby("region", sort=False)["reliability"]
+    )
     repeat = f" repeat over units and trials with rank correlations of {told}." if told else "."
     found = result.subjects
     if found is not None and found.least_p <= LEVEL:
@@ -90,6 +94,11 @@ def _sentence(result: TrsaResult) -> str:
     if result.halves is not None:
         return f"{what}{repeat} {_halves_claim(result, result.halves)}"
     return f"{what}{repeat} Regions are not compared: {result.halves_missing}."
+
+
+def _range(values: NDArray[np.float64]) -> str:
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
@@ -221,6 +230,8 @@ def _population_table(result: TrsaResult) -> Table:
         id="populations",
         title="Populations",
         caption=(
+            "Decoded: share of conditions that are recognised in a left-out repeat by the nearest "
+            f"mean of the others, chance is {1 / result.condition.size:.3f}. "
             "Dimensions: over how many dimensions conditions spread (participation ratio of "
             "cross-validated variances). Reliability: rank correlation of dissimilarities between "
             "halves without common units or repeats; its p shuffles conditions. Repeats only: "
@@ -235,6 +246,7 @@ def _population_table(result: TrsaResult) -> Table:
                 "n_units": "units",
                 "n_trials": "trials",
                 "n_folds": "repeats",
+                "decoding": "decoded",
                 "dimensionality": "dimensions",
                 "reliability": "reliability",
                 "reliability_p": "p",
@@ -341,6 +353,7 @@ def _numbers(result: TrsaResult) -> Numbers:
         "n_populations": len(result.populations),
         "n_units": [int(n) for n in result.populations["n_units"]],
         "reliability": [_number(value) for value in result.populations["reliability"]],
+        "decoding": [_number(value) for value in result.populations["decoding"]],
         "n_permutations": result.n_permutations,
         "n_bootstraps": result.n_bootstraps,
     }

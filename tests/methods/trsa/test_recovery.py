@@ -46,6 +46,8 @@ def test_only_regions_that_answer_are_reliable(one):
     assert (table.loc[["VISp", "VISl"], "reliability_p"] <= 0.05).all()
     assert table.loc["CA1", "reliability"] < 0.2
     assert table.loc["CA1", "reliability_p"] > 0.05
+    assert (table.loc[["VISp", "VISl"], "decoding"] > 2 / 8).all()
+    assert table.loc["CA1", "decoding"] < 2 / 8
     assert table.loc["VISp", "dimensionality"] == pytest.approx(2.5, abs=1)
 
 

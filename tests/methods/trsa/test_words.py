@@ -109,6 +109,7 @@ def test_too_few_subjects_are_told_without_a_p():
     _, checks, _, made = told(views[:2])
     assert next(c for c in checks if c.name == "Subjects for a test").status == "warn"
     assert "is impossible" in words_of(made)
+    assert "families" not in {part.id for part in made.body if isinstance(part, Figure)}
 
 
 def test_courses_are_drawn_with_their_stretches():
