@@ -130,7 +130,8 @@ def _overview(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end
         title="Units by cluster, and states of the population",
         finding=(
             f"{int(result.used.sum())} units in {result.n_clusters} clusters ({members}) and "
-            f"{result.n_states} states in {result.state_of_bin.size} bins of {result.bin_s:g} s."
+            f"{result.n_states} {'state' if result.n_states == 1 else 'states'} in "
+            f"{result.state_of_bin.size} bins of {result.bin_s:g} s."
         ),
         caption=(
             f"Top: counts of {order.size} of {int(result.used.sum())} units relative to each "
@@ -328,7 +329,7 @@ def _states(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: 
         )
     visits = result.visits
     told = "; ".join(
-        f"state {int(state) + 1}: {100 * share:.0f} % of bins in {int(n)} visits of {length:.1f} s"
+        f"State {int(state) + 1}: {100 * share:.0f} % of bins in {int(n)} visits of {length:.1f} s"
         for state, share, n, length in zip(
             visits["state"], visits["share"], visits["visits"], visits["mean_visit_s"], strict=True
         )
@@ -546,7 +547,8 @@ def _chains(result: BiclusteringResult, end: str) -> Figure:
             + f"the number of clusters moved in {moving_chains(result)} of {n_chains}."
         ),
         caption=(
-            f"{n_chains} chains from different starts, {n_draws} draws each after the tune phase. "
+            f"{n_chains} {'chain' if n_chains == 1 else 'chains from different starts'}, {n_draws} "
+            "draws each after the tune phase. "
             "Traces of the log joint density; how often draws have how many clusters and states; "
             "agreement of the partitions of units that each chain gives by itself. Good: traces "
             "of one level without trend, and agreement near 1. Bad: chains at different levels. "

@@ -62,7 +62,8 @@ def section(
         body.append(_clusters_table(result, end))
         body.append(_states_words(result))
         body += _figures(by_id, FIGURES_AFTER, end)
-        body.append(_scores_table(result, end))
+        if len(result.scores):
+            body.append(_scores_table(result, end))
         body.append(_convergence_table(result, end))
     body.append(_limits(results, config))
     numbers: Numbers = (
@@ -167,15 +168,23 @@ def _what_was_done(results: Mapping[str, BiclusteringResult], config: Biclusteri
         else " The recording is without gaps."
     )
     chains, draws = first.posterior.n_clusters.shape
+    sampled = (
+        f"The posterior was sampled by {chains} chains from different starts ({draws} draws each)"
+        if chains > 1
+        else f"The posterior was sampled by one chain ({draws} draws)"
+    )
+    tested = (
+        f"; for the test of predictions {100 * config.held_out_share:.0f} % of the counts were "
+        "hidden and all models fitted anew."
+        if len(first.scores)
+        else "."
+    )
     return (
         f"{counts} were counted in bins of {first.bin_s:g} s.{cut} Units of one cluster share a "
         f"trajectory: a common log rate and {config.prior.n_factors} factors on which units have "
         "loadings of their own. In each bin one state of the whole population says by which "
         "linear dynamics trajectories move on. Numbers of clusters and of states are not given "
-        f"beforehand. Counts are {config.family.replace('_', ' ')}.{offset} The posterior was "
-        f"sampled by {chains} chains from different starts ({draws} draws each); for the test of "
-        f"predictions {100 * config.held_out_share:.0f} % of the counts were hidden and all "
-        "models fitted anew."
+        f"beforehand. Counts are {config.family.replace('_', ' ')}.{offset} {sampled}{tested}"
     )
 
 
