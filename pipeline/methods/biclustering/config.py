@@ -160,6 +160,15 @@ class BiclusteringConfig(MethodConfig):
         ge=1,
         le=1_000_000,
     )
+    max_counts: int = Field(
+        default=10_000_000,
+        description=(
+            "Largest number of counts (units times bins) that is sampled, 1 to 10^9; a recording "
+            "with more is not, and the report says so. Time and memory grow in proportion."
+        ),
+        ge=1,
+        le=1_000_000_000,
+    )
     n_chains: int = Field(
         default=4,
         description=(
@@ -172,7 +181,7 @@ class BiclusteringConfig(MethodConfig):
     preset: Literal["quick", "standard", "thorough"] = Field(
         default="standard",
         description=(
-            "Sweeps of a chain before and while draws are kept: 'quick' 300 and 300, 'standard' "
+            "Sweeps of a chain before and while draws are kept: 'quick' 150 and 150, 'standard' "
             "2000 and 2000, 'thorough' 10000 and 10000; fewer for chains that only check "
             "predictions. Paper: 10000 in all."
         ),

@@ -23,7 +23,7 @@ class Lengths:
 
 
 PRESETS = {
-    "quick": (Lengths(300, 300), Lengths(200, 100)),
+    "quick": (Lengths(150, 150), Lengths(100, 100)),
     "standard": (Lengths(2000, 2000), Lengths(600, 400)),
     "thorough": (Lengths(10_000, 10_000), Lengths(2000, 1000)),
 }
@@ -66,7 +66,7 @@ def problem_of(
     Raises
     ------
     NotApplicable
-        If no unit has enough spikes, or there are fewer than 3 bins.
+        If no unit has enough spikes, there are fewer than 3 bins, or too many counts.
     """
     if view.time_s.size < LEAST_BINS:
         raise NotApplicable(
@@ -79,6 +79,13 @@ def problem_of(
         raise NotApplicable(
             f"None of the {used.size} units of recording {view.recording} has "
             f"{config.min_spikes} spikes or more in its bins (methods.biclustering.min_spikes)."
+        )
+    n_counts = int(used.sum()) * view.time_s.size
+    if n_counts > config.max_counts:
+        raise NotApplicable(
+            f"Recording {view.recording} has {n_counts} counts ({int(used.sum())} units, "
+            f"{view.time_s.size} bins), more than methods.biclustering.max_counts allows "
+            f"({config.max_counts}). Raise it, widen the bins, or use fewer units."
         )
     seen = view.observed if hidden is None else view.observed & ~hidden
     share = np.where(view.observed, view.exposure_s / view.bin_s, 1.0)

@@ -221,6 +221,8 @@ def test_units_with_few_spikes_take_no_part(planted):
     problem = problem_of(view, config_of(min_spikes=10))
     np.testing.assert_array_equal(np.flatnonzero(~problem.used), [3, 4])
     assert problem_of(view, config_of(min_spikes=9)).used[3]
+    with pytest.raises(NotApplicable, match="has 4320 counts"):
+        problem_of(planted[0], config_of(max_counts=4319))
     with pytest.raises(NotApplicable, match="None of the 18 units"):
         problem_of(view, config_of(min_spikes=1_000_000))
 
