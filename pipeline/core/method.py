@@ -40,6 +40,14 @@ class MethodConfig(SettingsBlock):
         """
         return (Part("all"),)
 
+    def rounds(self) -> tuple[tuple[Part, ...], ...]:
+        """The parts of the plan by the round in which they run.
+
+        Parts of a later round are given the results of all earlier ones: see ``fit_part``'s
+        ``earlier``, which methods of a single round do not have.
+        """
+        return (self.plan(),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodSpec:

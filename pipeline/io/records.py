@@ -87,6 +87,10 @@ def read_record(path: Path, kind: type[T], /) -> T: ...
 def read_record(path: Path, kind: type[T], other: type[S], /) -> T | S: ...
 
 
+@overload
+def read_record(path: Path, *kinds: type[Any]) -> Any: ...
+
+
 def read_record(path: Path, *kinds: type[Any]) -> Any:  # Any: a record of one of the kinds
     """The record in a file, which must be of one of the kinds.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,22 @@ class MethodJob:
         """Views, or why there is none, in the order of the sheet."""
         return tuple(read_record(path, KINDS[self.spec.needs].view, Outcome) for path in paths)
 
+    def read_parts(self, paths: Sequence[Path]) -> dict[str, Any]:
+        """Parts, or why there is none, by name; rounds may have records of their own."""
+        if not paths:
+            return {}
+        kind = self.spec.room("result").PartResult
+        kinds = typing.get_args(kind) or (kind,)
+        return {path.stem: read_record(path, *kinds, Outcome) for path in paths}
+
 
 def fit_parts(
-    run: StageRun, job: MethodJob, *, views: Sequence[Path], outputs: Sequence[Path]
+    run: StageRun,
+    job: MethodJob,
+    *,
+    views: Sequence[Path],
+    outputs: Sequence[Path],
+    earlier: Sequence[Path] = (),
 ) -> None:
     """Compute and store the parts named by ``outputs``.
 
@@ -59,14 +73,22 @@ def fit_parts(
     among the things a result depends on. A job that is ended early goes on where it was: with the
     parts that it had finished, and, of a method whose room ``algorithm`` has a record
     ``Checkpoint``, in the midst of the one it was at.
+
+    Parameters
+    ----------
+    earlier
+        Parts of earlier rounds; where one of them has no result, neither have these.
     """
     loaded = job.read_views(views)
     found = usable(loaded)
-    provenance = _provenance(run, job, inputs=views)
+    before = job.read_parts(earlier)
+    missing = first_outcome(list(before.values()))
+    provenance = _provenance(run, job, inputs=[*views, *earlier])
+    more = {"earlier": before} if before else {}
     for output in outputs:
         part = Part(output.stem)
         rng = job.stream(run, part.name)
-        result: object = None if found else first_outcome(loaded)
+        result: object = missing if found else first_outcome(loaded)
         if result is None:
             kind = getattr(job.spec.room("algorithm"), "Checkpoint", None)
             checkpoints = Checkpoints.of(kind, output, provenance)
@@ -82,6 +104,7 @@ def fit_parts(
                         rng,
                         run.progress(),
                         provenance=provenance,
+                        **more,
                         **checkpoints.arguments(),
                     )
             except Exception as error:
@@ -104,8 +127,7 @@ def gather(
     output: Path,
 ) -> None:
     """Join the parts to the method's result and store it."""
-    room = job.spec.room("result")
-    loaded = {path.stem: read_record(path, room.PartResult, Outcome) for path in parts}
+    loaded = job.read_parts(parts)
     result: object = first_outcome(list(loaded.values()))
     if result is None:
         try:

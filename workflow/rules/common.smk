@@ -83,9 +83,10 @@ def folder_of(method):
     return folder if pools else f"{folder}/{{recording}}"
 
 
-def parts_of(method):
-    """File patterns of all parts of a method's fit."""
-    parts = getattr(SETTINGS.methods, method).plan()
+def parts_of(method, number=None):
+    """File patterns of all parts of a method's fit, or of those of one round."""
+    config = getattr(SETTINGS.methods, method)
+    parts = config.plan() if number is None else config.rounds()[number]
     return [f"{folder_of(method)}/parts/{part.name}.h5" for part in parts]
 
 

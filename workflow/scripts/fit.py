@@ -15,4 +15,10 @@ run = StageRun(
 job = MethodJob.of(run.method, settings=snakemake.params.settings, seed=snakemake.params.seed)
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
-    fit_parts(run, job, views=[Path(path) for path in snakemake.input.views], outputs=outputs)
+    fit_parts(
+        run,
+        job,
+        views=[Path(path) for path in snakemake.input.views],
+        outputs=outputs,
+        earlier=[Path(path) for path in snakemake.input.get("earlier", [])],
+    )
