@@ -21,6 +21,7 @@ from pipeline.core.rng import stream
 from pipeline.io.nwb.read import read_recording
 from pipeline.io.records import read_record, write_record
 from pipeline.io.sheets import read_sheet
+from pipeline.methods.celltypes.simulate import PIXEL_UM
 from pipeline.prepare.config import QualityConfig
 from pipeline.prepare.quality.grade import grade_units
 from pipeline.stages.demo import SEED, cortex, retina, write, write_demo
@@ -127,7 +128,7 @@ def test_the_retina_is_read_as_simulated_without_a_remark(demo, retina_session):
         np.testing.assert_array_equal(np.asarray(movie.values), session.levels[:, index])
         np.testing.assert_array_equal(movie.time, session.frame_time)
     places = recording.units[["x_um", "y_um"]].to_numpy()
-    np.testing.assert_allclose(places / retina.PIXEL_UM, session.truth.centre)
+    np.testing.assert_allclose(places / PIXEL_UM, session.truth.centre)
     assert recording.trials["condition"].tolist() == session.trials["condition"].tolist()
     blocks = recording.intervals["movie_blocks"]
     assert blocks["stimulus_id"].tolist() == session.blocks["stimulus_id"].tolist()

@@ -17,9 +17,10 @@ from pipeline.core.recording import (
     StimulusMovie,
 )
 from pipeline.core.views import TraceEnsemble
+from pipeline.methods.celltypes.simulate import CHANNELS, PIXEL_UM
 from pipeline.methods.trsa.simulate import REGIONS
 from pipeline.stages.demo.cortex import Cortex
-from pipeline.stages.demo.retina import CHANNELS, PIXEL_UM, Retina
+from pipeline.stages.demo.retina import Retina
 from pipeline.stages.run_context import StageRun
 
 SEED = 2402

@@ -96,7 +96,7 @@ def truth_types() -> Mapping[str, Mapping[str, type]]:
             "biclustering": registry.methods()["biclustering"].room("simulate").Truth,
             "trsa": registry.methods()["trsa"].room("simulate").Truth,
         },
-        "retina": {"celltypes": retina.CelltypesTruth},
+        "retina": {"celltypes": registry.methods()["celltypes"].room("simulate").Truth},
     }
 
 

@@ -9,19 +9,17 @@ import pytest
 from scipy.cluster.vq import kmeans2
 
 from pipeline.core.rng import stream
-from pipeline.numerics.partitions import adjusted_rand_index
-from pipeline.stages.demo import SEED
-from pipeline.stages.demo.retina import (
+from pipeline.methods.celltypes.simulate import (
     CELL_TYPES,
     FRAME_HZ,
     N_LAGS,
     N_PIXELS,
-    N_REPEATED_FRAMES,
-    N_REPEATS,
     contrast,
-    simulate,
     spikes_a_frame,
 )
+from pipeline.numerics.partitions import adjusted_rand_index
+from pipeline.stages.demo import SEED
+from pipeline.stages.demo.retina import N_REPEATED_FRAMES, N_REPEATS, simulate
 
 
 @pytest.fixture(scope="module")
