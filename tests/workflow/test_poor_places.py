@@ -32,6 +32,7 @@ SETTINGS = """\
 recordings: recordings.tsv
 methods:
   connectome: {rank: 2, n_restarts: 1, n_surrogates: 1, max_iterations: 20, min_animals: 1}
+  celltypes: {enabled: false}
 run: {parts_per_job: 3}
 """
 NAMESPACES = ("unshare", "--map-root-user", "--mount", "--net")

@@ -22,6 +22,7 @@ methods:
   connectome: {{rank: {rank}, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}}
   trsa: {{enabled: false}}
   biclustering: {{enabled: false}}
+  celltypes: {{enabled: false}}
 prepare: {{strict: {strict}}}
 run: {{parts_per_job: {parts}, redact: {redact}, on_method_error: {on_error}}}
 """

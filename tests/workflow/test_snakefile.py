@@ -27,6 +27,7 @@ def project(tmp_path):
         "  connectome: {n_restarts: 3, n_surrogates: 2}\n"
         "  trsa: {enabled: false}\n"
         "  biclustering: {n_chains: 2, held_out: none}\n"
+        "  celltypes: {enabled: false}\n"
         "run: {parts_per_job: 2}\n"
     )
     return tmp_path

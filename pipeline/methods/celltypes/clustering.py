@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.methods.celltypes.ascent import Ascent, Climber, Stimuli
 from pipeline.methods.celltypes.objective import (
     NO_TYPE,
     Discriminate,
@@ -24,7 +25,6 @@ from pipeline.methods.celltypes.objective import (
     membership,
     objective,
 )
-from pipeline.methods.celltypes.stimuli import Ascent, Engine, Stimuli
 
 Ended = Literal["converged", "single_cluster", "oscillating", "max_iterations"]
 N_FEATURES = 20
@@ -80,7 +80,7 @@ Checkpoint = Callable[[Clustering], None]
 
 
 def alternate(
-    engine: Engine,
+    engine: Climber,
     labels: Labels,
     stimuli: Stimuli,
     rule: Rule,
@@ -185,7 +185,7 @@ def without_empty(
 
 
 def polished(
-    engine: Engine,
+    engine: Climber,
     clustering: Clustering,
     rule: Rule,
     *,

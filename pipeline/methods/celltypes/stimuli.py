@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.methods.celltypes.ascent import Ascent, Climbed, Goal, Stimuli
 from pipeline.methods.celltypes.constraints import Constraints
 from pipeline.methods.celltypes.objective import Floats
 
 Tensor = Any  # torch.Tensor
-Stimuli = NDArray[np.float32]
-"""Shape (stimulus, channel, frame, y, x), in units of the model's input."""
-
 Respond = Callable[[Tensor], Tensor]
 """Stimuli (stimulus, channel, frame, y, x) to responses (stimulus, unit), differentiable."""
 
@@ -30,56 +28,6 @@ NOISE_SHARE = 1e-3
 """Of the norm: what is added once to a stimulus without slope."""
 STOP_OVER = 10
 """Steps over which the smoothed objective must rise."""
-
-
-class Goal(Protocol):
-    """How good responses are."""
-
-    def __call__(self, responses: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Value of each stimulus, shape (row,), and slope along responses, shape (row, unit).
-
-        Parameters
-        ----------
-        responses
-            Shape (row, unit).
-        rows
-            Which stimuli of the batch these are; finished ones have left.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ascent:
-    """How stimuli climb."""
-
-    steps: int
-    kind: Literal["normalised", "sgd"] = "normalised"
-    """``normalised``: each step is a share of the norm; ``sgd``: the rate times the slope."""
-    rate: float = 0.08
-    last_rate: float | None = None
-    """Rate of the last step, to which it falls evenly; ``rate`` all along where ``None``."""
-    smoothing: float = 0.9
-    """Weight of the past in the smoothed objective that decides when a stimulus is finished."""
-    tolerance: float = 1e-4
-    """Rise of the smoothed objective over ten steps that keeps a stimulus going (normalised)."""
-    gradient_blur: float = 0.0
-    """Width in pixels by which slopes are smoothed in space, falling to half; none where 0."""
-    smoothness: float = 0.0
-    """Weight of the mean squared Laplacian that is taken off."""
-    variation: float = 0.0
-    """Weight of the mean absolute difference of neighbours in x, y and time that is taken off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Climbed:
-    """Stimuli after their ascent."""
-
-    stimuli: Stimuli
-    responses: Floats
-    """To the final stimuli, shape (stimulus, unit)."""
-    trace: Floats
-    """Value before each step, shape (stimulus, step); NaN after a stimulus was finished."""
-    flags: tuple[str, ...]
-    """``optimisation_diverged`` or ``flat_objective`` where it happened, else empty."""
 
 
 @dataclass(slots=True, eq=False)
@@ -286,18 +234,6 @@ class _State:
         """Take a stimulus out for good."""
         self.going[row] = False
         self.flags[row] = flag
-
-
-def initial_stimuli(
-    shape: tuple[int, int, int, int, int], rng: np.random.Generator, *, smooth: bool
-) -> Stimuli:
-    """Normal noise to start from, to be projected; ``smooth`` blurs it over frames and pixels."""
-    from scipy.ndimage import gaussian_filter
-
-    noise = rng.standard_normal(shape)
-    if smooth:
-        noise = gaussian_filter(noise, sigma=(0, 0, 1, 1, 1), mode="wrap")
-    return np.asarray(noise / noise.std(), dtype=np.float32)
 
 
 LAPLACIAN = ((0.25, 0.5, 0.25), (0.5, -3.0, 0.5), (0.25, 0.5, 0.25))

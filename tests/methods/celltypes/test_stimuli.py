@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.methods.celltypes.ascent import Ascent, initial_stimuli
 from pipeline.methods.celltypes.clustering import Rule, alternate
 from pipeline.methods.celltypes.constraints import Constraints, Display
 from pipeline.methods.celltypes.objective import Discriminate, Excite, membership, objective
-from pipeline.methods.celltypes.stimuli import (
-    Ascent,
-    Engine,
-    initial_stimuli,
-    roughness,
-    variation,
-)
+from pipeline.methods.celltypes.stimuli import Engine, roughness, variation
 from tests.support.golden import golden_files
 from tests.support.response_banks import bank
 

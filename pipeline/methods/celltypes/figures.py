@@ -1,0 +1,613 @@
+"""What the figures of cell types show; how they are drawn is decided elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points, Span
+from pipeline.core.views import View
+from pipeline.methods.celltypes.config import CelltypesConfig
+from pipeline.methods.celltypes.describe import separated
+from pipeline.methods.celltypes.diagnostics import true_labels
+from pipeline.methods.celltypes.evidence import OWN, scaled_confusion, similar_order
+from pipeline.methods.celltypes.objective import NO_TYPE
+from pipeline.methods.celltypes.result import CelltypesResult, ModelEvidence, ShownEvidence
+from pipeline.methods.celltypes.simulate import Truth
+from pipeline.numerics.partitions import adjusted_rand_index
+
+SHOWN_TYPES = 12
+"""Types whose stimuli and traces are drawn, the largest first."""
+SHOWN_RUNS = 12
+HISTOGRAM_BINS = 20
+
+
+def figures(
+    result: CelltypesResult,
+    views: tuple[View, ...],
+    config: CelltypesConfig,
+    truth: Truth | None = None,
+) -> tuple[Figure, ...]:
+    """All figures of a result in reading order.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    views
+        What was fitted.
+    config
+        The method's settings.
+    truth
+        What was planted, for simulated recordings.
+    """
+    found: list[Figure] = []
+    model, shown = result.model, result.shown
+    if model is not None and result.n_types:
+        found += [_stimuli(result, model), _traces(result, model)]
+    if result.n_types > 1:
+        found.append(_confusion(result))
+        if shown is not None:
+            found.append(_scan(result, shown))
+        if result.null_separation.size:
+            found.append(_continuum(result))
+    if model is not None:
+        found += _runs(result, model)
+        found += [_history(model)]
+        if len(model.typing):
+            found.append(_typing(model))
+    if len(result.baselines):
+        found.append(_baselines(result))
+    if result.mode == "model":
+        found += [_prediction(result, config), *_mosaic(result)]
+    if truth is not None and result.n_types:
+        found.append(_truth(result, truth))
+    return tuple(found)
+
+
+def type_names(result: CelltypesResult) -> tuple[str, ...]:
+    """How types are called."""
+    return tuple(f"Type {index + 1}" for index in range(result.n_types))
+
+
+def _drawn(result: CelltypesResult) -> NDArray[np.intp]:
+    """The largest types, in the order of their numbers."""
+    largest = np.argsort(-result.size, kind="stable")[:SHOWN_TYPES]
+    return np.sort(largest)
+
+
+def _stimuli(result: CelltypesResult, model: ModelEvidence) -> Figure:
+    """Every type's stimulus as its part in space and its part in time."""
+    panels: list[Panel] = []
+    channels = tuple(str(name) for name in model.channel)
+    n_frames = model.stimuli.shape[2]
+    time_s = (np.arange(n_frames) - n_frames + 1) / model.frame_rate_hz
+    shares = []
+    for kind in _drawn(result):
+        name = f"Type {kind + 1}"
+        parts = separated(model.stimuli[kind])
+        shares.append(float(np.mean(parts.share)))
+        strength = np.linalg.norm(parts.time, axis=1)
+        for channel, called in enumerate(channels):
+            # Channels in one scale, so that a faint one looks faint.
+            image = parts.space[channel] * strength[channel] / max(strength.max(), 1e-12)
+            panels.append(
+                Heatmap(
+                    title=f"{name}: {called}",
+                    values=np.round(image, 3).astype(np.float32),
+                    x_title="x (pixel)",
+                    y_title="y (pixel)",
+                    value_title="Part in space (share of max.)",
+                    scale="diverging",
+                    limits=(-1.0, 1.0),
+                    square=True,
+                )
+            )
+        if n_frames > 1:
+            panels.append(
+                Lines(
+                    title=f"{name}: in time",
+                    x=time_s,
+                    lines=tuple(
+                        Line(name=called, y=np.round(parts.time[channel], 3), group=channel)
+                        for channel, called in enumerate(channels)
+                    ),
+                    x_title="Time before the end (s)",
+                    y_title="Middle of the screen (SD)",
+                    spans=(_window(model, time_s),),
+                )
+            )
+    return Figure(
+        id="stimuli",
+        title="The stimulus of each type",
+        finding=(
+            f"{result.n_types} types, each with a stimulus that drives it and not the others; one "
+            f"image times one course holds {100 * float(np.mean(shares)):.0f} % of a stimulus on "
+            "average."
+        ),
+        caption=(
+            f"One row a type, {len(shares)} of {result.n_types}. Left: for each channel the image "
+            "of the first singular vectors of the stimulus (blue and red: of opposite sign, "
+            "positive in the middle; faint where a channel matters little). Right: the course of "
+            "that image in standard deviations of the training stimulus; shaded: the frames over "
+            "which answers are averaged. All units look at the middle. Good: compact images and "
+            "smooth courses. Bad: speckle, which the model has not learned to tell from nothing. "
+            "These are predictions: nobody has shown these frames yet."
+        ),
+        alt=f"{len(shares)} rows: images in space by channel, and curves over time.",
+        panels=tuple(panels),
+        columns=len(channels) + (n_frames > 1),
+    )
+
+
+def _window(model: ModelEvidence, time_s: NDArray[np.float64]) -> Span:
+    """The frames over which answers are averaged."""
+    first = max(0, time_s.size - model.window_frames)
+    return Span(start=float(time_s[first]), stop=float(time_s[-1]), label="averaged")
+
+
+def _traces(result: CelltypesResult, model: ModelEvidence) -> Figure:
+    """Mean answers of all types to each type's stimulus."""
+    drawn = _drawn(result)
+    n_frames = model.traces.shape[1]
+    time_s = (np.arange(n_frames) - n_frames + 1) / model.frame_rate_hz
+    panels = tuple(
+        Lines(
+            title=f"Stimulus of type {stimulus + 1}",
+            x=time_s,
+            lines=tuple(
+                Line(
+                    name=f"Type {kind + 1}",
+                    y=np.asarray(model.traces[stimulus, :, kind], dtype=np.float64).round(3),
+                    group=int(kind),
+                )
+                for kind in drawn
+            ),
+            x_title="Time before the end (s)",
+            y_title="Answer (SD of the unit)",
+            spans=(_window(model, time_s),),
+        )
+        for stimulus in drawn
+    )
+    own = result.response_confusion.diagonal()
+    return Figure(
+        id="traces",
+        title="Answers of all types to each stimulus",
+        finding=(
+            f"In the frames that count a type answers to its own stimulus with "
+            f"{np.median(own):.1f} SD (median)."
+        ),
+        caption=(
+            "Mean predicted answer of the units of each type, each unit in standard deviations of "
+            "its answers to the training stimulus, after grey. Shaded: the frames that count. "
+            "Good: one curve rises in the shaded frames. Bad: two rise together."
+        ),
+        alt=f"{len(drawn)} panels of curves over time, one curve a type.",
+        panels=panels,
+        columns=2 if len(drawn) > 1 else 1,
+    )
+
+
+def _confusion(result: CelltypesResult) -> Figure:
+    """Answers of types to stimuli, and how far pairs are told apart."""
+    order = similar_order(result.response_confusion)
+    names = tuple(np.array(type_names(result))[order])
+    scaled = scaled_confusion(result.response_confusion)[np.ix_(order, order)]
+    pairs = result.pair_fraction[np.ix_(order, order)]
+    worst = np.unravel_index(np.nanargmin(result.pair_fraction), result.pair_fraction.shape)
+    first, second = sorted(int(index) + 1 for index in worst)
+    return Figure(
+        id="confusion",
+        title="Which types answer to which stimuli",
+        finding=(
+            f"Types {first} and {second} are closest: their stimuli tell them apart by "
+            f"{np.nanmin(result.pair_fraction):.2f} of 1."
+        ),
+        caption=(
+            "Left: mean answer of the types (columns) to the stimuli (rows), each column as a "
+            "share of the answer to its own stimulus. Right: how far the two types of a pair are "
+            "told apart by their two stimuli, 0 (duplicates) to 1 (each answers to its own alone), "
+            "on a scale of a sixth of what the strongest stimuli do. Similar types are neighbours. "
+            "Good: 1 on the diagonal and little beside it; on the right all near 1."
+        ),
+        alt="Two square matrices over types.",
+        panels=(
+            Heatmap(
+                title="Answers to stimuli",
+                values=np.round(scaled, 3).astype(np.float32),
+                x_title="Type",
+                y_title="Stimulus of",
+                value_title="Share of the own answer",
+                x_labels=names,
+                y_labels=names,
+                scale="diverging",
+                limits=(-1.0, 1.0),
+                square=True,
+            ),
+            Heatmap(
+                title="Pairs told apart",
+                values=np.round(pairs, 3).astype(np.float32),
+                x_title="Type",
+                y_title="Type",
+                value_title="Told apart",
+                x_labels=names,
+                y_labels=names,
+                limits=(0.0, 1.0),
+                square=True,
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _scan(result: CelltypesResult, shown: ShownEvidence) -> Figure:
+    """What each number of types is worth, without a model."""
+    x = shown.scan["n_types"].to_numpy(dtype=np.float64)
+
+    def line(column: str, name: str, group: int) -> Line:
+        return Line(name=name, y=np.round(shown.scan[column].to_numpy(), 4), group=group)
+
+    return Figure(
+        id="number-of-types",
+        title="How many types the two halves of the showings agree on",
+        finding=(
+            f"{result.n_types} types: the fewest whose labels say as much about the other half of "
+            "the showings as any number does."
+        ),
+        caption=(
+            "Left: mutual information of labels from one half and labels from the other half by "
+            "the same stimuli, less what chance gives, both ways averaged; and the objective, "
+            "which rises with the number of types whatever they are. Right: agreement (adjusted "
+            "Rand index) of these labels, and of two fits that share nothing. Good: a clear "
+            "maximum on the left and agreement above 0.7 on the right. Bad: agreement that falls "
+            "from two types on."
+        ),
+        alt="Two panels of curves over the number of types.",
+        panels=(
+            Lines(
+                title="Information and objective",
+                x=x,
+                lines=(
+                    line("retyping_information", "Information about the other half", 0),
+                    line("objective", "Objective, all showings", 1),
+                    line("objective_other_half", "Objective in the other half", 2),
+                ),
+                x_title="Number of types",
+                y_title="Nats",
+            ),
+            Lines(
+                title="Agreement of halves",
+                x=x,
+                lines=(
+                    line("retyping_ari", "Typed again by the same stimuli", 0),
+                    line("independent_ari", "Fitted independently", 1),
+                ),
+                x_title="Number of types",
+                y_title="Adjusted Rand index",
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _continuum(result: CelltypesResult) -> Figure:
+    """Separation beside that of populations without types."""
+    null = np.sort(result.null_separation)
+    above = int((null < result.separation).sum())
+    return Figure(
+        id="continuum",
+        title="Types or a continuum",
+        finding=(
+            f"Units are separated by {result.separation:.2f}; above {above} of {null.size} "
+            "populations without types."
+        ),
+        caption=(
+            "Margin (answer to the own stimulus less that to the best other) that nine of ten "
+            "units exceed, over the mean answer to the own stimulus. A cut continuum has large "
+            "margins too, but many units at the cut. Bars: single "
+            "Gaussian populations with the units' mean and covariance, clustered the same way. "
+            "Dashed: the units. Good: dashed above all bars. Bad: among them, when clusters are "
+            "cuts through a continuum."
+        ),
+        alt="Bars of surrogate populations with the data's value as a line.",
+        panels=(
+            Bars(
+                title="Separation",
+                labels=tuple(str(index + 1) for index in range(null.size)),
+                values=np.round(null, 3),
+                x_title="Population without types, sorted",
+                y_title="Margin over answer",
+                reference=round(result.separation, 3),
+                reference_label="data",
+            ),
+        ),
+    )
+
+
+def _runs(result: CelltypesResult, model: ModelEvidence) -> list[Figure]:
+    """Agreement of restarts and of clusterings through other models."""
+    labels = np.concatenate([model.restart_labels, model.twin_labels])[:SHOWN_RUNS]
+    names = tuple(np.concatenate([model.restart, model.twin])[:SHOWN_RUNS].tolist())
+    if len(names) < 2:
+        return []
+    agree = np.ones((len(names), len(names)))
+    for row in range(len(names)):
+        for column in range(row):
+            both = (labels[row] >= 0) & (labels[column] >= 0)
+            score = adjusted_rand_index(labels[row][both], labels[column][both])
+            agree[row, column] = agree[column, row] = score
+    numbers = [np.unique(one[one >= 0]).size for one in labels]
+    return [
+        Figure(
+            id="stability",
+            title="Agreement of searches",
+            finding=(
+                f"Searches end in {min(numbers)} to {max(numbers)} types"
+                if min(numbers) < max(numbers)
+                else f"All searches end in {numbers[0]} types"
+            )
+            + (
+                f"; through another model types agree with an adjusted Rand index of "
+                f"{result.agreement:.2f}."
+                if np.isfinite(result.agreement)
+                else "."
+            ),
+            caption=(
+                f"Adjusted Rand index between searches from other starts (restart; shown: "
+                f"{model.best_restart}) and through independently fitted models (twin). Good: all "
+                "near 1. Bad: restarts that differ (the search is unstable), or twins that differ "
+                "from restarts (types are the model's, not the units')."
+            ),
+            alt="A square matrix over searches.",
+            panels=(
+                Heatmap(
+                    title="Adjusted Rand index",
+                    values=np.round(agree, 3).astype(np.float32),
+                    x_title="Search",
+                    y_title="Search",
+                    value_title="Adjusted Rand index",
+                    x_labels=names,
+                    y_labels=names,
+                    limits=(0.0, 1.0),
+                    square=True,
+                ),
+            ),
+        )
+    ]
+
+
+def _history(model: ModelEvidence) -> Figure:
+    """The objective and the number of clusters over the iterations of the search."""
+    history = model.history
+    x = np.arange(1, len(history) + 1, dtype=np.float64)
+    events = model.events
+    accepted = events[events["accepted"].astype(bool)] if len(events) else events
+    n_split = int((accepted["event"] == "split").sum())
+    n_merged = int((accepted["event"] == "merge").sum())
+    return Figure(
+        id="history",
+        title="How the search went",
+        finding=(
+            f"{len(history)} iterations; {n_split} splits and {n_merged} merges were accepted of "
+            f"{len(events)} that were tried, {model.n_removed} small clusters removed."
+        ),
+        caption=(
+            f"Iterations of {model.best_restart}: mean objective of the stimuli when units were "
+            "assigned anew, and how many clusters there were. The objective is bounded by the "
+            "logarithm of their number; it falls when clusters are merged, and that is no loss."
+        ),
+        alt="Two curves over iterations: objective and number of clusters.",
+        panels=(
+            Lines(
+                title="Objective",
+                x=x,
+                lines=(
+                    Line(name="objective", y=np.round(history["objective"].to_numpy(float), 4)),
+                    Line(
+                        name="bound (log of the number)",
+                        y=np.round(np.log(history["clusters"].to_numpy(float)), 4),
+                        group=1,
+                    ),
+                ),
+                x_title="Iteration",
+                y_title="Mean objective (nats)",
+            ),
+            Lines(
+                title="Clusters",
+                x=x,
+                lines=(Line(name="clusters", y=history["clusters"].to_numpy(float)),),
+                x_title="Iteration",
+                y_title="Clusters",
+            ),
+        ),
+        columns=2,
+    )
+
+
+def _typing(model: ModelEvidence) -> Figure:
+    """How many showings typing needs."""
+    table = model.typing
+    x = table["repeats"].to_numpy(float)
+    accuracy = table["accuracy"].to_numpy(float)
+    enough = x[accuracy >= 0.9]
+    said = (
+        f"{_times(enough[0])} of each stimulus suffice to type 90 % of the units as here"
+        if enough.size
+        else f"{_times(x[-1])} of each stimulus type {100 * accuracy[-1]:.0f} % of the units"
+    )
+    seconds = len(model.stimuli) * model.stimuli.shape[2] / model.frame_rate_hz
+    return Figure(
+        id="typing",
+        title="Typing new units from few showings",
+        finding=f"By simulation {said}; one showing of all takes {seconds:.0f} s.",
+        caption=(
+            "Share of units (mean over types) that get their type again from Poisson answers "
+            "simulated from the model, typed by the stimulus that drives a unit most on its own "
+            "scale. Real units are noisier than that, and their receptive field must lie where the "
+            "stimulus is shown."
+        ),
+        alt="A curve of accuracy over the number of showings.",
+        panels=(
+            Lines(
+                title="Accuracy",
+                x=x,
+                lines=(
+                    Line(name="simulated units", y=np.round(accuracy, 3)),
+                    Line(name="chance", y=np.round(table["chance"].to_numpy(float), 3), group=1),
+                ),
+                x_title="Showings of each stimulus",
+                y_title="Share typed as here",
+            ),
+        ),
+    )
+
+
+def _times(n: float) -> str:
+    return "1 showing" if n == 1 else f"{n:.0f} showings"
+
+
+def _baselines(result: CelltypesResult) -> Figure:
+    """Other clusterings of the same units."""
+    table = result.baselines
+    columns = [
+        ("ari_types", "Agreement with these types"),
+        ("ari_independent", "Agreement with itself, independent data"),
+        ("ari_labels", "Agreement with known types"),
+    ]
+    panels: list[Panel] = []
+    for column, title in columns:
+        there = table[column].notna()
+        if column == "ari_types":
+            there &= table["baseline"] != OWN
+        if there.any():
+            panels.append(
+                Bars(
+                    title=title,
+                    labels=tuple(str(name) for name in table["baseline"][there]),
+                    values=np.round(table[column][there].to_numpy(float), 3),
+                    x_title="Clustering",
+                    y_title="Adjusted Rand index",
+                )
+            )
+    others = table[table["baseline"] != OWN]
+    best = others.iloc[int(np.nanargmax(others["ari_types"].to_numpy(float)))]
+    return Figure(
+        id="baselines",
+        title="Other ways to cluster the same units",
+        finding=(
+            f"The types agree most with {best['baseline']} (adjusted Rand index "
+            f"{best['ari_types']:.2f})."
+        ),
+        caption=(
+            "Adjusted Rand index: with the types of this report; of each clustering with itself "
+            "through an independently fitted model (or from the other half of the showings); with "
+            "known types where the recording has them. K-means and spectral clustering are given "
+            "the number of types found here. A simpler clustering that agrees with itself and with "
+            "known types as well is as good a partition; what it lacks are stimuli."
+        ),
+        alt=f"{len(panels)} bar charts over clusterings.",
+        panels=tuple(panels),
+    )
+
+
+def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Figure:
+    """How well units are predicted."""
+    values = result.units["validation_correlation"].to_numpy(float)
+    known = values[np.isfinite(values)]
+    counts, edges = np.histogram(np.clip(known, -0.2, 1.0), bins=HISTOGRAM_BINS, range=(-0.2, 1.0))
+    share = result.typed_unit.size / max(len(result.units), 1)
+    return Figure(
+        id="prediction",
+        title="How well the model predicts units",
+        finding=(
+            f"Median correlation {np.median(known) if known.size else 0:.2f} in the validation "
+            f"frames; {100 * share:.0f} % of {len(result.units)} units take part."
+        ),
+        caption=(
+            "Correlation of each unit's single answers, frame by frame, with the prediction, in "
+            "frames that chose the model; those that judged it are in the table of units. Least "
+            f"value asked for: {config.encoding.filter.min_correlation:g}, relative to what a "
+            "unit's variability allows where frames were shown again. Low rates bound it."
+        ),
+        alt="Histogram of correlations.",
+        panels=(
+            Bars(
+                title="Validation correlation",
+                labels=tuple(f"{edge:.2f}" for edge in edges[:-1]),
+                values=counts.astype(np.float64),
+                x_title="Correlation (lower edge)",
+                y_title="Units",
+            ),
+        ),
+    )
+
+
+def _mosaic(result: CelltypesResult) -> list[Figure]:
+    """Where receptive fields of each type lie."""
+    units = result.units
+    typed = (result.type_of_unit >= 0) & np.isfinite(units["field_x"].to_numpy(float))
+    if not typed.any():
+        return []
+    names = type_names(result)
+    return [
+        Figure(
+            id="mosaic",
+            title="Receptive fields of each type",
+            finding=f"Fields of {int(typed.sum())} units of {result.n_types} types.",
+            caption=(
+                "Middle of what each unit sees, in pixels of the stimulus. Types of ganglion cells "
+                "that tile the retina keep a distance between fields of one type; a type that "
+                "lives in one corner may be a place rather than a type."
+            ),
+            alt="Points in the plane, coloured by type.",
+            panels=(
+                Points(
+                    title="Receptive fields",
+                    x=np.round(units["field_x"].to_numpy(float)[typed], 2),
+                    y=np.round(units["field_y"].to_numpy(float)[typed], 2),
+                    x_title="x (pixel)",
+                    y_title="y (pixel)",
+                    labels=tuple(str(name) for name in units["unit"][typed]),
+                    group=result.type_of_unit[typed],
+                    group_names=names,
+                ),
+            ),
+        )
+    ]
+
+
+def _truth(result: CelltypesResult, truth: Truth) -> Figure:
+    """Planted beside found."""
+    planted = true_labels(result, truth)
+    both = (planted >= 0) & (result.type_of_unit >= 0)
+    table = np.zeros((truth.cell_type.size, result.n_types))
+    np.add.at(table, (planted[both], result.type_of_unit[both]), 1)
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    score = adjusted_rand_index(planted[both], result.type_of_unit[both])
+    missing = int(((planted != NO_TYPE) & (result.type_of_unit < 0)).sum())
+    return Figure(
+        id="truth",
+        title="Planted beside found",
+        finding=(
+            f"Adjusted Rand index {score:.2f} between planted and found types; {missing} units "
+            "have none."
+        ),
+        caption=(
+            "Simulated units. Share of the units of each planted type (rows sum to 1) that are in "
+            "each found type. Good: one strong entry a row and a column. Bad: two strong entries "
+            "in a row (a type was split), or in a column (types were merged)."
+        ),
+        alt="A matrix of planted against found types.",
+        panels=(
+            Heatmap(
+                title="Planted against found",
+                values=np.round(share, 3).astype(np.float32),
+                x_title="Found",
+                y_title="Planted",
+                value_title="Share of the planted type",
+                x_labels=type_names(result),
+                y_labels=tuple(str(name) for name in truth.cell_type),
+                limits=(0.0, 1.0),
+            ),
+        ),
+    )

@@ -1,0 +1,369 @@
+"""Views as showings of stimuli, and the types that follow without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.errors import NotApplicable
+from pipeline.core.provenance import Provenance
+from pipeline.core.views import ResponsePatterns, StimulusResponses, View
+from pipeline.methods.celltypes.config import CelltypesConfig
+from pipeline.methods.celltypes.discrete import (
+    DiscreteTypes,
+    Shown,
+    discrete_types,
+    normalised,
+    shown,
+)
+from pipeline.methods.celltypes.evidence import (
+    OWN,
+    agreement,
+    baseline_row,
+    baseline_table,
+    k_means_labels,
+    mixture_labels,
+    reappearance,
+    separation,
+    session_association,
+    verdicts,
+)
+from pipeline.methods.celltypes.objective import (
+    Floats,
+    Labels,
+    cluster_means,
+    margins,
+    membership,
+    pair_fractions,
+    posterior,
+)
+from pipeline.methods.celltypes.result import UNIT_COLUMNS, CelltypesResult, ShownEvidence
+
+LEAST_SHOWINGS = 2
+"""Times a stimulus must have been shown, one for each half."""
+SCALE_SHARE = 6
+"""As with a model: differences count on a scale of a sixth of the answer to the own stimulus."""
+N_COMPONENTS = 10
+"""Of the answers to all stimuli, for other clusterings."""
+
+
+def stimulus_views(views: Sequence[View]) -> tuple[StimulusResponses, ...]:
+    """The views that hold frames of a stimulus."""
+    return tuple(view for view in views if isinstance(view, StimulusResponses))
+
+
+def showings(
+    view: StimulusResponses | ResponsePatterns, window_s: float
+) -> tuple[Floats, NDArray[np.str_], Floats]:
+    """Answers to every showing of what was shown more than once.
+
+    Parameters
+    ----------
+    view
+        Trials of named conditions; or frames: then stimuli are images, or pieces of a movie that
+        comes again.
+    window_s
+        Length of these pieces.
+
+    Returns
+    -------
+    Answers (showing, unit) with NaN where not known, name of the stimulus of each showing, and
+    where in the movie it starts, in seconds (NaN for trials and images).
+    """
+    values = np.where(view.valid, view.responses, np.nan).astype(np.float64)
+    if isinstance(view, ResponsePatterns):
+        names = view.condition[view.condition_of_trial]
+        return values, names.astype(str), np.full(names.size, np.nan)
+    if view.presentations:
+        names = np.char.add("image ", view.content.astype(str))
+        return values, names, np.full(names.size, np.nan)
+    return _pieces(view, values, max(1, round(window_s * view.rate_hz)))
+
+
+def _pieces(
+    view: StimulusResponses, values: Floats, length: int
+) -> tuple[Floats, NDArray[np.str_], Floats]:
+    """Mean answers to pieces of a movie, wherever the same frames come again."""
+    again = view.again
+    # A piece begins where its frames were first shown; the same frames follow wherever it begins.
+    order, first = np.unique(again[again >= 0], return_index=True)
+    place = np.flatnonzero(again >= 0)[first]
+    starts: dict[int, int] = {}
+    covered = -1
+    for frame, one in sorted(zip(place.tolist(), order.tolist(), strict=True)):
+        if frame > covered and _runs_on(again, frame, length):
+            starts[one] = frame
+            covered = frame + length - 1
+    answers, names, when = [], [], []
+    origin = min(starts.values(), default=0)
+    for one, frame in starts.items():
+        begin_s = (frame - origin) / view.rate_hz
+        for showing in np.flatnonzero(again == one).tolist():
+            if not _runs_on(again, showing, length):
+                continue
+            piece = values[showing : showing + length]
+            known = np.isfinite(piece)
+            enough = known.sum(axis=0) == length
+            answers.append(np.where(enough, np.where(known, piece, 0).mean(axis=0), np.nan))
+            names.append(f"{begin_s:.2f} s")
+            when.append(begin_s)
+    return (
+        np.array(answers).reshape(-1, values.shape[1]),
+        np.array(names, dtype=str),
+        np.array(when, dtype=np.float64),
+    )
+
+
+def _runs_on(again: NDArray[np.int64], frame: int, length: int) -> bool:
+    """Whether frames that come again follow without a gap."""
+    piece = again[frame : frame + length]
+    return bool(piece.size == length and (piece >= 0).all())
+
+
+def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, Floats]:
+    """Stimuli that all recordings saw at least twice, and all their units.
+
+    Returns
+    -------
+    The stimuli, and where in the movie each starts.
+
+    Raises
+    ------
+    NotApplicable
+        If fewer than two stimuli were shown twice in every recording.
+    """
+    found = [
+        showings(view, window_s)
+        for view in views
+        if isinstance(view, StimulusResponses | ResponsePatterns)
+    ]
+    shared: set[str] | None = None
+    for _, names, _ in found:
+        unique, counts = np.unique(names, return_counts=True)
+        often = set(unique[counts >= LEAST_SHOWINGS].tolist())
+        shared = often if shared is None else shared & often
+    if not shared or len(shared) < 2:
+        raise NotApplicable(
+            f"{len(shared or ())} stimuli were shown at least twice in every recording, and two "
+            "are needed to type units without a model."
+        )
+    start = {
+        str(name): float(at)
+        for _, names, when in found
+        for name, at in zip(names, when, strict=True)
+    }
+    stimuli = np.array(sorted(shared, key=lambda name: (start[name], name)))
+    start_s = np.array([start[str(name)] for name in stimuli])
+    each = []
+    for answers, names, _ in found:
+        which = np.isin(names, stimuli)
+        condition = np.searchsorted(np.sort(stimuli), names[which])
+        condition = np.argsort(stimuli)[condition]
+        each.append(shown(answers[which], condition, stimuli, start_s))
+    together = Shown(
+        stimulus=stimuli,
+        halves=np.concatenate([one.halves for one in each], axis=2),
+        whole=np.concatenate([one.whole for one in each], axis=1),
+        start_s=start_s,
+        n_showings=np.min([one.n_showings for one in each], axis=0),
+    )
+    return together, start_s
+
+
+def types_of_shown(
+    views: Sequence[View],
+    config: CelltypesConfig,
+    rng: np.random.Generator,
+    *,
+    provenance: Provenance,
+) -> CelltypesResult:
+    """Types by the stimuli that were shown, with what halves of the showings say of each other.
+
+    Raises
+    ------
+    NotApplicable
+        If too few stimuli were shown again, or too few units answered.
+    """
+    settings = config.discrete
+    seen, _ = pooled(views, settings.window_s)
+    units = pd.concat([_units(view) for view in views], ignore_index=True)
+    try:
+        found = discrete_types(
+            seen,
+            n_types=None if config.n_types == "auto" else int(config.n_types),
+            max_types=settings.max_types,
+            n_restarts=settings.n_restarts,
+            temperature=config.loop.temperature,
+            distinct=settings.distinct,
+            tolerance=settings.tolerance,
+            rng=rng,
+        )
+    except ValueError as error:
+        raise NotApplicable(str(error)) from error
+    labels = found.chosen.labels
+    answers = found.normalised[found.chosen.stimuli]
+    typed = np.flatnonzero(labels >= 0)
+    inside = labels[typed]
+    n_types = len(found.chosen.stimuli)
+    means = cluster_means(answers[:, typed], membership(inside, n_types))
+    scale = max(float(means.diagonal().mean()) / SCALE_SHARE, 1e-9)
+    pairs = pair_fractions(means, scale) if n_types > 1 else np.full((n_types, n_types), np.nan)
+    other = found.other_half[typed]
+    again = reappearance(inside, [other], n_types)
+    null = _null_separation(seen, config, n_types, rng)
+    apart = separation(answers[:, typed], inside)
+    recordings = np.array([view.recording for view in views], dtype=str)
+    session = np.searchsorted(np.sort(recordings), units["recording"].to_numpy(dtype=str)[typed])
+    association = session_association(inside, session, rng)
+    status = np.where(labels >= 0, "typed", "too few answers, or alike to all stimuli")
+    return CelltypesResult(
+        mode="discrete",
+        status="ok" if n_types > 1 else "single_cluster",
+        reason="",
+        recording=recordings,
+        units=units.assign(used=labels >= 0, reason=np.where(labels >= 0, "", status)),
+        type_of_unit=labels,
+        status_of_unit=status.astype(str),
+        margin=margins(answers, labels),
+        probability=_own_share(answers, labels, config.loop.temperature),
+        test_correlation=np.full(labels.size, np.nan),
+        typed_unit=typed.astype(np.int64),
+        responses=answers,
+        stimulus=seen.stimulus[found.chosen.stimuli],
+        objective=found.chosen.objective,
+        held_out_objective=np.full(n_types, np.nan),
+        response_confusion=means,
+        pair_fraction=pairs,
+        temperature=config.loop.temperature,
+        separation=apart,
+        null_separation=null,
+        reappearance=again,
+        verdict=verdicts(
+            np.bincount(inside, minlength=n_types),
+            again,
+            pairs,
+            least_pair=config.split.min_pair_fraction,
+            observed=apart,
+            null=null,
+        ),
+        stability=float("nan"),
+        agreement=agreement(inside, other),
+        session_information=association[0],
+        session_p=association[1],
+        baselines=_baselines(seen, found, units, inside, typed, config),
+        model=None,
+        shown=ShownEvidence(
+            scan=found.scan,
+            other_half=other,
+            n_stimuli=int(seen.stimulus.size),
+            least_showings=int(seen.n_showings.min()),
+        ),
+        provenance=provenance,
+    )
+
+
+def _own_share(answers: Floats, labels: Labels, temperature: float) -> Floats:
+    """Share of the own type in the softmax over stimuli; NaN without a type."""
+    share = np.full(labels.size, np.nan)
+    typed = np.flatnonzero(labels >= 0)
+    share[typed] = posterior(answers[:, typed], temperature)[labels[typed], np.arange(typed.size)]
+    return share
+
+
+def _null_separation(
+    seen: Shown, config: CelltypesConfig, n_types: int, rng: np.random.Generator
+) -> Floats:
+    """Separation of types found in populations without types, of the same mean and covariance."""
+    from pipeline.methods.celltypes.splitting import gaussian_mix
+
+    complete = np.isfinite(seen.halves).all(axis=(0, 1))
+    if complete.sum() < 4 or n_types < 2:
+        return np.empty(0)
+    found = []
+    for _ in range(config.n_nulls):
+        mix = gaussian_mix(np.arange(complete.sum()), int(complete.sum()), rng)
+        surrogate = Shown(
+            stimulus=seen.stimulus,
+            halves=seen.halves[:, :, complete] @ mix.T,
+            whole=seen.whole[:, complete] @ mix.T,
+            start_s=seen.start_s,
+            n_showings=seen.n_showings,
+        )
+        types = discrete_types(
+            surrogate,
+            n_types=n_types,
+            max_types=n_types,
+            n_restarts=config.discrete.n_restarts,
+            temperature=config.loop.temperature,
+            distinct=config.discrete.distinct,
+            tolerance=config.discrete.tolerance,
+            rng=rng,
+        )
+        found.append(separation(types.normalised[types.chosen.stimuli], types.chosen.labels))
+    return np.array(found)
+
+
+def _baselines(
+    seen: Shown,
+    found: DiscreteTypes,
+    units: pd.DataFrame,
+    types: Labels,
+    typed: NDArray[np.intp],
+    config: CelltypesConfig,
+) -> pd.DataFrame:
+    """Other clusterings of the same units by their answers to all stimuli."""
+    n_types = len(found.chosen.stimuli)
+    if not config.baselines or n_types < 2:
+        return baseline_table([])
+    known = units["label"].to_numpy(dtype=str)[typed]
+    whole, odd, even = (
+        principal(np.nan_to_num(part[:, typed]).T)
+        for part in (found.normalised, *(normalised(half) for half in seen.halves))
+    )
+    rows = [baseline_row(OWN, types, types=types, known=known)]
+    rows[0]["ari_independent"] = agreement(types, found.other_half[typed])
+    ways: dict[str, Callable[[Floats], Labels]] = {
+        "k-means of answers to all stimuli": partial(k_means_labels, n_clusters=n_types, seed=0),
+        "Gaussian mixture (BIC) of answers to all stimuli": partial(mixture_labels, seed=0),
+    }
+    for name, cluster in ways.items():
+        row = baseline_row(name, cluster(whole), types=types, known=known)
+        row["ari_independent"] = agreement(cluster(odd), cluster(even))
+        rows.append(row)
+    return baseline_table(rows)
+
+
+def principal(points: Floats) -> Floats:
+    """The first principal components of points, shape (unit, component)."""
+    centred = points - points.mean(axis=0)
+    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    n = min(N_COMPONENTS, *centred.shape)
+    return np.asarray(left[:, :n] * size[:n])
+
+
+def _units(view: View) -> pd.DataFrame:
+    """Rows of the table of units of one view."""
+    if isinstance(view, StimulusResponses):
+        label, position = view.label, view.position
+    elif isinstance(view, ResponsePatterns):
+        label, position = np.full(view.unit.size, ""), view.position_um[:, :2]
+    else:
+        raise TypeError(f"Units of a {type(view).__name__} cannot be typed.")
+    n = view.unit.size
+    unknown = {name: np.full(n, np.nan) for name in UNIT_COLUMNS[5:10]}
+    return pd.DataFrame(
+        {
+            "recording": pd.Series([view.recording] * n, dtype="str"),
+            "unit": pd.Series(view.unit.tolist(), dtype="str"),
+            "label": pd.Series(label.tolist(), dtype="str"),
+            "used": np.zeros(n, dtype=bool),
+            "reason": pd.Series([""] * n, dtype="str"),
+            **unknown,
+            "x_um": position[:, 0].astype(np.float64),
+            "y_um": position[:, 1].astype(np.float64),
+        }
+    )
