@@ -210,19 +210,25 @@ def resampled_accuracies(
         name: np.full((len(draws), len(statistics)), np.nan)
         for name in ("both", "subjects", "conditions")
     }
-    weights = [pair_weights(draw.condition) for draw in draws]
-    narrow = statistics.astype(np.float32)
+    drawn_pairs = []
+    for draw in draws:
+        weight = pair_weights(draw.condition)
+        there = np.flatnonzero(weight)
+        drawn_pairs.append((there, np.sqrt(weight[there])[:, None]))
+    drawn_rows = [draw.subject[rows.subject] for draw in draws]
     for index, values in enumerate(statistics):
         whole = _gram(values)
-        for place, (draw, weight) in enumerate(zip(draws, weights, strict=True)):
-            small = narrow[index] * weight.astype(np.float32) @ narrow[index].T
-            gram = small.astype(np.float64)
-            drawn = draw.subject[rows.subject]
+        pairs = np.ascontiguousarray(values.T)
+        narrow = pairs.astype(np.float32)
+        for place, ((there, root), drawn) in enumerate(zip(drawn_pairs, drawn_rows, strict=True)):
+            # Pairs that were not drawn, more than half of them, are left out of the product.
+            kept = narrow[there] * root.astype(np.float32)
+            gram = (kept.T @ kept).astype(np.float64)
             for name, of_row in (("both", drawn), ("conditions", None)):
                 share, closest = _accuracy(gram, rows, weight=of_row)
                 if closest < CLOSE:
-                    exact = (values * weight) @ values.T
-                    share = accuracy(exact, rows, weight=of_row)
+                    exact = pairs[there] * root
+                    share = accuracy(exact.T @ exact, rows, weight=of_row)
                 found[name][place, index] = share
             found["subjects"][place, index] = accuracy(whole, rows, weight=drawn)
     return found
