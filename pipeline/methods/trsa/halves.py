@@ -121,14 +121,30 @@ def draw_splits(session: Session, n_splits: int, rng: np.random.Generator) -> Sp
 def relabellings(
     session: Session, splits: Splits, n_draws: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Random orders of the units, each within its stratum, shape (draw, unit)."""
+    """Random orders of the units, shape (draw, unit).
+
+    Each unit stays in its stratum, unless some region has its strata for itself: nothing could be
+    exchanged then.
+    """
     strata = session.stratum[splits.units]
+    if confounded(session, splits):
+        strata = np.full(strata.shape, "")
     orders = np.tile(np.arange(splits.units.size), (n_draws, 1))
     for name in np.unique(strata):
         place = np.flatnonzero(strata == name)
         for order in orders:
             order[place] = rng.permutation(place)
     return orders
+
+
+def confounded(session: Session, splits: Splits) -> bool:
+    """Whether a region shares no stratum (plane, probe) with another one."""
+    strata = session.stratum[splits.units]
+    own = [set(strata[splits.region == place]) for place in range(len(splits.regions))]
+    return any(
+        not any(one & other for at, other in enumerate(own) if at != place)
+        for place, one in enumerate(own)
+    )
 
 
 def identity(splits: Splits) -> NDArray[np.intp]:

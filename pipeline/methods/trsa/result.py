@@ -91,6 +91,8 @@ class HalvesResult:
     session: NDArray[np.str_] = axes("session")
     """Recordings that could be split."""
     n_regions: NDArray[np.int64] = axes("session")
+    confounded: NDArray[np.bool_] = axes("session")
+    """Whether a region was recorded in a plane, or on a probe, of its own."""
     n_splits: int
     accuracy: NDArray[np.float64] = axes("session", "level")
     chance: NDArray[np.float64] = axes("session", "level")

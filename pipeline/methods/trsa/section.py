@@ -107,9 +107,16 @@ def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
     where = "In this recording" if halves.session.size == 1 else "In these recordings"
     how = f"p = {p:.2g}, {result.n_permutations} regroupings, {halves.n_splits} splits"
     if p <= LEVEL:
+        names = ", ".join(str(name) for name in halves.session[halves.confounded])
+        confound = (
+            f" Regions of {names} were recorded in planes or on probes of their own, so that the "
+            "difference may be one of planes or probes."
+            if names
+            else ""
+        )
         return (
             f"{where}, the populations labelled as different regions differ in representational "
-            f"geometry more than random regroupings of the same units do ({how})."
+            f"geometry more than random regroupings of the same units do ({how}).{confound}"
         )
     least = int(result.populations["n_units"].min())
     return (

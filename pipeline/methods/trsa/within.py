@@ -228,6 +228,7 @@ def _halves_result(
     return HalvesResult(
         session=np.array([session.recording for session, _ in chosen]),
         n_regions=np.array([len(splits.regions) for _, splits in chosen], dtype=np.int64),
+        confounded=np.array([halves.confounded(*pair) for pair in chosen]),
         n_splits=config.n_splits,
         accuracy=accuracy,
         chance=null.accuracy.mean(axis=0),

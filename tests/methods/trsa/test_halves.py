@@ -172,6 +172,15 @@ def test_relabelling_keeps_strata_together(session, splits):
     assert len(np.unique(orders, axis=0)) == 50
 
 
+def test_a_region_with_a_stratum_of_its_own_is_confounded_and_still_exchanged(session, splits):
+    planes = np.array(["a", "a", "b"])[session.region_of_unit]
+    apart = dataclasses.replace(session, stratum=planes)
+    assert halves.confounded(apart, splits)
+    assert not halves.confounded(session, splits)
+    orders = halves.relabellings(apart, splits, 50, stream(0, "apart"))
+    assert (planes[splits.units][orders] != planes[splits.units]).any()
+
+
 def test_names_and_order_of_regions_do_not_matter(session, splits):
     swapped = np.array([2, 0, 1])
     moved = dataclasses.replace(splits, region=swapped[splits.region])

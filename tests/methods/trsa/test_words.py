@@ -86,6 +86,12 @@ def test_every_figure_and_table_of_the_body_is_of_this_result(several):
             assert len({len(column) for column in part.columns.values()}) == 1
 
 
+def test_a_region_in_a_plane_of_its_own_is_named_as_a_confound():
+    views, _ = simulate(stream(7, "one"))
+    _, _, _, made = told([dataclasses.replace(views[0], stratum=views[0].region)])
+    assert "the difference may be one of planes or probes" in made.sentence
+
+
 def test_what_is_not_significant_is_not_called_the_same():
     views, _ = simulate(stream(8, "same"))
     mixed = dataclasses.replace(views[0], region=stream(8, "mixed").permutation(views[0].region))
