@@ -16,10 +16,10 @@ import json, os, sys, time
 sys.path.insert(0, {root!r})
 from pipeline.stages.run_context import peak_memory_mb
 {imports}
-began = time.monotonic()
+began, busy = time.monotonic(), sum(os.times()[:4])
 {work}
-seconds = time.monotonic() - began
-print(json.dumps([seconds, peak_memory_mb() * 2**20]))
+seconds, busy = time.monotonic() - began, sum(os.times()[:4]) - busy
+print(json.dumps([seconds, busy, peak_memory_mb() * 2**20]))
 """
 
 
@@ -28,10 +28,15 @@ class Cost:
     """What a piece of work cost."""
 
     seconds: float
+    processor_seconds: float
+    """Of all threads and children: what does not hang on who else uses the machine."""
     peak_bytes: int
 
     def __str__(self) -> str:
-        return f"{self.seconds:.1f} s, peak {self.peak_bytes / 2**30:.2f} GiB"
+        return (
+            f"{self.seconds:.1f} s ({self.processor_seconds:.1f} s of processors), "
+            f"peak {self.peak_bytes / 2**30:.2f} GiB"
+        )
 
 
 def cost_of(work: str, *, imports: str) -> Cost:
@@ -42,8 +47,8 @@ def cost_of(work: str, *, imports: str) -> Cost:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr[-3000:])
-    seconds, peak = json.loads(done.stdout.splitlines()[-1])
-    return Cost(seconds=seconds, peak_bytes=peak)
+    seconds, busy, peak = json.loads(done.stdout.splitlines()[-1])
+    return Cost(seconds=seconds, processor_seconds=busy, peak_bytes=peak)
 
 
 def cost_of_ingest(nwb: Path, folder: Path) -> Cost:
