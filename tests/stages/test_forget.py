@@ -10,6 +10,7 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.core.outcome import Outcome
 from pipeline.io.records import write_record
 from pipeline.stages.forget import forget_failed
+from pipeline.stages.run_context import failure_file
 
 FAILED = Outcome(status="failed", reason="truncated")
 UNFIT = Outcome(status="not_applicable", reason="spikes")
@@ -24,9 +25,10 @@ def test_recorded_failures_go_in_every_place_where_records_are(tmp_path):
     )
     for place in places:
         write_record(tmp_path / place, FAILED)
+        failure_file(tmp_path / place).write_text("{}")
     forgotten = forget_failed(tmp_path, experiments=["e"])
     assert sorted(forgotten) == sorted(tmp_path / place for place in places)
-    assert list(tmp_path.rglob("*.h5")) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_that_a_method_does_not_apply_is_a_result_and_stays(tmp_path):
