@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section
+from pipeline.core.views import View
 from pipeline.io.documents import write_document
 from pipeline.io.records import read_record
 from pipeline.stages.fit import MethodJob, first_outcome, usable
@@ -43,7 +44,8 @@ def assess(
     if outcome is None:
         try:
             names = [path.parent.name for path in fits]
-            written = _section(job, names=names, results=results, views=views, truth=truth)
+            with job.open_views(views) as seen:
+                written = _section(job, names=names, results=results, seen=seen, truth=truth)
         except Exception as error:
             outcome = run.outcome_of(error, file=fits[0].name)
     if outcome is not None:
@@ -59,10 +61,9 @@ def _section(
     *,
     names: Sequence[str],
     results: Sequence[object],
-    views: Sequence[Path],
+    seen: Sequence[View | Outcome],
     truth: Path | None,
 ) -> Section:
-    seen = job.read_views(views)
     planted = read_record(truth, job.spec.room("simulate").Truth) if truth is not None else None
     if job.spec.pools_recordings:
         (result,) = results

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.outcome import Outcome
 from pipeline.core.rng import stream
 from pipeline.core.views import View
-from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.io.records import open_record, read_digest, read_record, write_record
 from pipeline.prepare.kinds import KINDS
 from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.run_context import StageRun
@@ -46,9 +47,14 @@ class MethodJob:
         subject = [run.experiment, run.recording] if run.recording else [run.experiment]
         return stream(self.seed, *subject, self.spec.name, piece)
 
-    def read_views(self, paths: Sequence[Path]) -> tuple[View | Outcome, ...]:
-        """Views, or why there is none, in the order of the sheet."""
-        return tuple(read_record(path, KINDS[self.spec.needs].view, Outcome) for path in paths)
+    @contextmanager
+    def open_views(self, paths: Sequence[Path]) -> Iterator[tuple[View | Outcome, ...]]:
+        """Views, or why there is none, in the order of the sheet; long movies stay in the files."""
+        with ExitStack() as opened:
+            yield tuple(
+                opened.enter_context(open_record(path, KINDS[self.spec.needs].view, Outcome))
+                for path in paths
+            )
 
     def read_parts(self, paths: Sequence[Path]) -> dict[str, Any]:
         """Parts, or why there is none, by name; rounds may have records of their own."""
@@ -79,11 +85,23 @@ def fit_parts(
     earlier
         Parts of earlier rounds; where one of them has no result, neither have these.
     """
-    loaded = job.read_views(views)
+    with job.open_views(views) as loaded:
+        provenance = _provenance(run, job, inputs=[*views, *earlier])
+        _fit_parts(run, job, loaded, job.read_parts(earlier), provenance, outputs)
+    for output in outputs:
+        remove_checkpoints(output)
+
+
+def _fit_parts(
+    run: StageRun,
+    job: MethodJob,
+    loaded: Sequence[View | Outcome],
+    before: Mapping[str, Any],  # parts of earlier rounds
+    provenance: Any,  # Provenance
+    outputs: Sequence[Path],
+) -> None:
     found = usable(loaded)
-    before = job.read_parts(earlier)
     missing = first_outcome(list(before.values()))
-    provenance = _provenance(run, job, inputs=[*views, *earlier])
     more = {"earlier": before} if before else {}
     for output in outputs:
         part = Part(output.stem)
@@ -114,8 +132,6 @@ def fit_parts(
             end_if_asked()
         else:
             write_record(output, result)
-    for output in outputs:
-        remove_checkpoints(output)
 
 
 def gather(
@@ -131,13 +147,14 @@ def gather(
     result: object = first_outcome(list(loaded.values()))
     if result is None:
         try:
-            result = job.spec.room("algorithm").combine(
-                loaded,
-                usable(job.read_views(views)),
-                job.config,
-                job.stream(run, "combine"),
-                provenance=_provenance(run, job, inputs=[*views, *parts]),
-            )
+            with job.open_views(views) as seen:
+                result = job.spec.room("algorithm").combine(
+                    loaded,
+                    usable(seen),
+                    job.config,
+                    job.stream(run, "combine"),
+                    provenance=_provenance(run, job, inputs=[*views, *parts]),
+                )
         except Exception as error:
             result = run.outcome_of(error)
     write_record(output, result)

@@ -24,6 +24,8 @@ RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 """Relative to the mean variance of a pixel; the best in the validation frames is taken."""
 REACHES = (2.0, 4.0, 8.0, np.inf)
 """Width in pixels of the envelope around the peak outside of which a filter is nothing."""
+LEEWAY = 1.5
+"""By how much the window in which a filter goes on learning is wider than its envelope."""
 LEAST_SEEN = 1e-3
 """Pixels below this share of the envelope start from nothing."""
 PLACE_LAGS = slice(1, 8)
@@ -148,7 +150,7 @@ def start_filters(network: LinearNonlinear, feed: Feed, found: Triggered) -> Non
             better = score > best
             best[better] = score[better]
             space[better], time[better] = one_space[better], one_time[better]
-            window[better] = envelope[better]
+            window[better] = _envelope(whole[better], LEEWAY * reach, design.grid)
             spread = _spreads(seen, linear, n_units)
             drives[better] = spread[better]
     with torch.no_grad():
@@ -182,6 +184,8 @@ def _lag_inverse(lags: NDArray[np.float64]) -> Floats:
 def _envelope(filters: Floats, reach: float, grid: tuple[int, int]) -> Floats:
     """Gaussian around each filter's peak, shape (unit, pixel)."""
     n_units = len(filters)
+    if not n_units:
+        return np.empty((0, grid[0] * grid[1]), dtype=np.float32)
     energy = np.square(filters).sum(axis=1).reshape(n_units, -1, *grid)
     peak = energy.sum(axis=1).reshape(n_units, -1).argmax(axis=1)
     y, x = np.unravel_index(peak, grid)
