@@ -23,6 +23,7 @@ from pipeline.methods.connectome.surrogates import (
     supported_components,
 )
 from pipeline.methods.connectome.timeline import timeline
+from pipeline.methods.connectome.traces import traces_figure
 
 SHOWN_COMPONENTS = 8
 SHOWN_POINTS = 1000
@@ -57,7 +58,11 @@ def figures(
         found.append(_surrogates(result))
     if result.baselines is not None:
         found.append(_baselines(result, result.baselines, config))
-    found += [network_figure(result), _restarts(result, config)]
+    found.append(network_figure(result))
+    traces = traces_figure(result, views)
+    if traces is not None:
+        found.append(traces)
+    found.append(_restarts(result, config))
     if truth is not None:
         found.append(_truth(result, config, truth))
     return tuple(found)

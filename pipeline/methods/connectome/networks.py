@@ -50,7 +50,7 @@ def network_figure(result: ConnectomeResult) -> Figure:
         ),
         caption=(
             f"The {DRAWN_EDGES} strongest pairs among the {DRAWN_UNITS} strongest units of the "
-            f"first {n_drawn} of {result.rank} components, on a circle by community (colour; grey: "
+            f"first {n_drawn} of {result.rank} components, on a circle by community (colour; open: "
             f"none). {result.unit.size} units from {result.recording.size} recordings; edges have "
             "no direction and are not synapses: two units are joined when both change at the same "
             "times. Good: few units with many edges among them. Bad: one unit joined to all."

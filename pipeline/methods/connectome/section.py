@@ -70,7 +70,9 @@ def section(
     body += [by_id[name] for name in ("baselines",) if name in by_id]
     if result.baselines is not None:
         body.append(baselines_table(result, result.baselines))
-    body += [_communities_words(result, config), by_id["network"], members_table(result)]
+    body += [_communities_words(result, config), by_id["network"]]
+    body += [by_id[name] for name in ("traces",) if name in by_id]
+    body.append(members_table(result))
     if config.seeds:
         body.append(predictions_table(result, config.seeds))
     body.append(by_id["restarts"])

@@ -156,7 +156,7 @@ def epochs_table(result: ConnectomeResult, test: EpochTest) -> Table:
                 round(float(np.nanmean(contrast[row])), 2) if n_known[row] else None for row in rows
             ),
             "larger inside in": tuple(f"{n_larger[row]} of {n_known[row]}" for row in rows),
-            "p": tuple(
+            "p, all together": tuple(
                 round(float(p), 4) if np.isfinite(p) else None
                 for p in (test.p_value[row] for row in rows)
             ),

@@ -269,6 +269,7 @@ def test_every_figure_has_its_words_and_stays_small(worms, result):
         "surrogates",
         "baselines",
         "network",
+        "traces",
         "restarts",
         "truth",
     ]
