@@ -112,8 +112,9 @@ def observed(
             rows += [
                 (
                     session.recording,
-                    time[one.start] - width / 2,
-                    time[one.stop - 1] + width / 2,
+                    # Rounded, so that 0 is 0.
+                    round(float(time[one.start]) - width / 2, 9) + 0.0,
+                    round(float(time[one.stop - 1]) + width / 2, 9),
                     one.mass,
                     one.p,
                 )

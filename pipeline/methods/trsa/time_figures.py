@@ -83,6 +83,7 @@ def _separation(result: TrsaResult, courses: CoursesResult, names: tuple[str, ..
                 y_title="Within less between",
             )
         )
+    most = float(np.nanmax(np.abs(courses.reliability[known]), initial=0.0)) or 1.0
     for place in known[:SHOWN_POPULATIONS]:
         labels = tuple(f"{value:.3g}" for value in time)
         panels.append(
@@ -95,6 +96,7 @@ def _separation(result: TrsaResult, courses: CoursesResult, names: tuple[str, ..
                 x_labels=labels,
                 y_labels=labels,
                 scale="diverging",
+                limits=(-round(most, 4), round(most, 4)),
                 square=True,
             )
         )
@@ -156,7 +158,7 @@ def _trajectories(result: TrsaResult, courses: CoursesResult, names: tuple[str, 
                     x=courses.time_bin.round(4),
                     lines=lines,
                     x_title="Time from the start of the trial (s)",
-                    y_title="Position (noise SD)",
+                    y_title="Position",
                 )
             )
     peak = max(spread, default=(0.0, "no population", 0.0))
