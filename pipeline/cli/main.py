@@ -10,10 +10,12 @@ from typing import Protocol
 
 import pipeline
 from pipeline.cli import (
+    assign_new,
     check,
     config,
     demo,
     explain,
+    export_stimuli,
     figures,
     forget,
     inspect,
@@ -46,6 +48,8 @@ COMMANDS: tuple[Command, ...] = (
     config,
     demo,
     figures,
+    export_stimuli,
+    assign_new,
     status,
     explain,
     forget,

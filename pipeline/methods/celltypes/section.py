@@ -164,12 +164,13 @@ def _use_words(result: CelltypesResult) -> str:
     if result.mode == "discrete":
         return (
             "New units can be typed by showing them these stimuli and seeing which of them drives "
-            "each unit most, on the unit's own scale."
+            "each unit most, on the unit's own scale: python -m pipeline assign-new."
         )
     return (
         "The stimuli are for showing, within the range of the training stimulus, where the units' "
-        "fields are. New units are then typed by which stimulus drives them most on their own "
-        "scale, without a model."
+        "fields are: python -m pipeline export-stimuli writes them for a display. New units are "
+        "then typed by which stimulus drives them most on their own scale, without a model: "
+        "python -m pipeline assign-new."
     )
 
 
