@@ -110,10 +110,10 @@ def _panel(
 def signs(traces: NDArray[np.float64]) -> NDArray[np.float64]:
     """Signs that make traces (time, unit) agree most; most of them are 1.
 
-    They are those of the first principal component.
+    They are those of the first singular vector of the deviations as they are: in the few frames of
+    an active stretch a mean of their own would hide that all deviate.
     """
-    centred = traces - traces.mean(axis=0)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
+    _, vectors = np.linalg.eigh(traces.T @ traces)
     sign = np.where(vectors[:, -1] < 0, -1.0, 1.0)
     return np.asarray(sign if sign.sum() >= 0 else -sign)
 

@@ -43,6 +43,12 @@ def test_signs_make_traces_agree_and_turn_few():
     assert signs(-traces).tolist() == planted.tolist()
 
 
+def test_members_that_rise_together_and_stay_there_have_one_sign():
+    rng = stream(1, "signs")
+    high = 3 + 0.5 * rng.standard_normal((12, 4)) * [1, -1, 1, 1]
+    assert signs(high).tolist() == [1, 1, 1, 1]
+
+
 def test_planted_signs_are_seen_in_the_members_traces(worms, result):
     figure = traces_figure(result, worms[0])
     assert figure is not None
