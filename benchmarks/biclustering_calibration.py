@@ -73,8 +73,18 @@ def main() -> None:
         ),
         Priors(family=args.family, **PRIORS),
     )
-    ranks = np.array([replicate(problem, args, rng) for _ in range(args.replicates)])
-    print(f"{args.family}, {args.replicates} replicates, {args.draws} draws each, ranks in {BINS}")
+    rows = []
+    for index in range(args.replicates):
+        rows.append(replicate(problem, args, rng))
+        if (index + 1) % 50 == 0:
+            show(np.array(rows), args)
+    if args.replicates % 50:
+        show(np.array(rows), args)
+
+
+def show(ranks: np.ndarray, args: argparse.Namespace) -> None:
+    """Print how uniform the ranks are of the replicates so far."""
+    print(f"{args.family}, {len(ranks)} replicates, {args.draws} draws each, ranks in {BINS}")
     for name, own in zip(NAMES, ranks.T, strict=True):
         counts = np.histogram(own, bins=BINS, range=(0, 1))[0]
         print(f"{name:32} mean {own.mean():.3f}  p {chisquare(counts).pvalue:.3f}  {counts}")
