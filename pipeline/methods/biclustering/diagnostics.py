@@ -100,7 +100,7 @@ def _against_simpler(result: BiclusteringResult, variant: str, name: str) -> Che
         return Check(
             name=name,
             status="not_tested",
-            value="nothing was hidden",
+            value="not compared",
             threshold=threshold,
             meaning=meaning,
             advice="Set methods.biclustering.held_out to 'both'.",
