@@ -447,21 +447,21 @@ def _baselines(
         return baseline_table([])
     fit = _fit_of(models[0])
     known = fit.units["label"].to_numpy(dtype=str)[typed]
-    features = {"answers to the training stimulus": who.points}
+    features = {"training answers": who.points}
     weights = _readout(fit, typed)
     if weights is not None:
         features["readout weights"] = weights
     recorded = _recorded(views, typed)
     if recorded is not None:
-        features["recorded answers to the repeated stimulus"] = recorded
-    features["answers to most exciting stimuli"] = _to_exciting(who, config, rng)
+        features["recorded repeats"] = recorded
+    features["exciting stimuli"] = _to_exciting(who, config, rng)
     twin = _twin_features(models, views, config)
     rows = [baseline_row(OWN, labels, types=labels, known=known, independent=independent_types)]
     for name, points in features.items():
         other, rows_of_other = twin.get(name, (None, None))
         ways: dict[str, Callable[[Floats], Labels]] = {
             "k-means": partial(k_means_labels, n_clusters=n_types, seed=0),
-            "Gaussian mixture (BIC)": partial(mixture_labels, seed=0),
+            "mixture": partial(mixture_labels, seed=0),
         }
         if name == "readout weights":
             ways["spectral"] = partial(spectral_labels, n_clusters=n_types, seed=0)
@@ -471,7 +471,7 @@ def _baselines(
                 independent = _scattered(len(fit.units), rows_of_other, cluster(other))[typed]
             rows.append(
                 baseline_row(
-                    f"{way} of {name}",
+                    f"{way}: {name}",
                     cluster(points),
                     types=labels,
                     known=known,
@@ -533,7 +533,7 @@ def _twin_features(
     fit = _fit_of(models[1])
     units = np.flatnonzero(fit.units["used"].to_numpy(dtype=bool))
     who = population(fit, views, config, threads=1)
-    found = {"answers to the training stimulus": (who.points, units)}
+    found = {"training answers": (who.points, units)}
     weights = _readout(fit, units)
     if weights is not None:
         found["readout weights"] = (weights, units)

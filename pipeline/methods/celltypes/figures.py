@@ -127,7 +127,7 @@ def _stimuli(result: CelltypesResult, model: ModelEvidence) -> Figure:
         ),
         caption=(
             f"One row a type, {len(shares)} of {result.n_types}. Left: for each channel the image "
-            "of the first singular vectors of the stimulus (blue and red: of opposite sign, "
+            "of the first singular vectors of the stimulus (two colours: of opposite sign, "
             "positive in the middle; faint where a channel matters little). Right: the course of "
             "that image in standard deviations of the training stimulus; shaded: the frames over "
             "which answers are averaged. All units look at the middle. Good: compact images and "
@@ -501,7 +501,9 @@ def _baselines(result: CelltypesResult) -> Figure:
         caption=(
             "Adjusted Rand index: with the types of this report; of each clustering with itself "
             "through an independently fitted model (or from the other half of the showings); with "
-            "known types where the recording has them. K-means and spectral clustering are given "
+            "known types where the recording has them. 'Mixture': Gaussians, as many as the BIC "
+            "takes; 'training answers': of the model with all units in the middle; 'exciting "
+            "stimuli': answers to the most exciting stimuli of some units. K-means and spectral clustering are given "
             "the number of types found here. A simpler clustering that agrees with itself and with "
             "known types as well is as good a partition; what it lacks are stimuli."
         ),

@@ -327,8 +327,8 @@ def _baselines(
     rows = [baseline_row(OWN, types, types=types, known=known)]
     rows[0]["ari_independent"] = agreement(types, found.other_half[typed])
     ways: dict[str, Callable[[Floats], Labels]] = {
-        "k-means of answers to all stimuli": partial(k_means_labels, n_clusters=n_types, seed=0),
-        "Gaussian mixture (BIC) of answers to all stimuli": partial(mixture_labels, seed=0),
+        "k-means: all stimuli": partial(k_means_labels, n_clusters=n_types, seed=0),
+        "mixture: all stimuli": partial(mixture_labels, seed=0),
     }
     for name, cluster in ways.items():
         row = baseline_row(name, cluster(whole), types=types, known=known)
