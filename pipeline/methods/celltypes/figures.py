@@ -505,7 +505,8 @@ def _baselines(result: CelltypesResult) -> Figure:
             "takes; 'training answers': of the model with all units in the middle; 'exciting "
             "stimuli': answers to the most exciting stimuli of some units. K-means and spectral "
             "clustering are given the number of types found here. A simpler clustering that "
-            "agrees with itself and with known types as well is as good a partition; what it lacks are stimuli."
+            "agrees with itself and with known types as well is as good a partition; what it "
+            "lacks are stimuli."
         ),
         alt=f"{len(panels)} bar charts over clusterings.",
         panels=tuple(panels),
