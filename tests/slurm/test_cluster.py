@@ -39,7 +39,7 @@ PROFILE = (
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
     *("--slurm-keep-successful-logs", "--jobs", "4"),
 )
-LIMIT_S = 420
+LIMIT_S = 900
 
 pytestmark = [
     pytest.mark.slow,
@@ -171,7 +171,8 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
     until(lambda: jobs("running"), process=process, what="a job on the node")
     subprocess.run([*control, "state=down", "reason=test"], check=True)
     time.sleep(3)
-    subprocess.run([*control, "state=resume"], check=True)
+    # Refused where the node has come back by itself.
+    subprocess.run([*control, "state=resume"], check=False)
     fit = folder / "results" / "sound" / "connectome"
     until(lambda: list(fit.glob("parts/*.h5")), process=process, what="a finished part")
     kept = {path: path.stat().st_mtime_ns for path in fit.glob("parts/*.h5")}

@@ -203,6 +203,25 @@ def test_a_redacted_run_names_neither_files_nor_hosts(finished, tmp_path):
     assert list(told["experiments"]["sound"]["recordings"]["one"]) == ["file 1"]
 
 
+def test_two_folders_of_results_are_held_against_each_other(finished, tmp_path, capsys):
+    folder, _ = finished
+    one, other = folder / "results", tmp_path / "other"
+    for name in ("provenance.json", "sound/report.json"):
+        (other / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(one / name, other / name)
+    changed = (other / "provenance.json").read_text().replace('"rank": 2', '"rank": 5')
+    (other / "provenance.json").write_text(changed)
+    assert main(["diff", str(one), str(one)]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["diff", str(one), str(other)]) == 1
+    told = capsys.readouterr().out
+    assert "settings.methods.connectome.rank: 2 | 5\n" in told
+    assert 'experiments.mixed.methods.connectome.status: "warn" | null\n' in told
+    assert "experiments.sound" not in told
+    assert main(["diff", str(one), str(tmp_path / "nothing")]) == 5
+    assert "RN-R27" in capsys.readouterr().err
+
+
 def test_results_of_other_settings_or_code_are_listed(finished, monkeypatch, capsys):
     folder, _ = finished
     monkeypatch.chdir(folder)
@@ -218,6 +237,21 @@ def test_results_of_other_settings_or_code_are_listed(finished, monkeypatch, cap
     monkeypatch.setattr("pipeline.stages.lineage.code_digest", lambda: "0" * 64)
     main(["status", "--configfile", "settings.yaml"])
     assert "recordings/one/recording.h5: made by other code" in capsys.readouterr().out
+
+
+def test_joined_parts_can_go_and_nothing_is_made_anew_for_want_of_them(
+    finished, monkeypatch, capsys
+):
+    folder, _ = finished
+    monkeypatch.chdir(folder)
+    parts = folder / "results" / "sound" / "connectome" / "parts"
+    size = sum(path.stat().st_size for path in parts.iterdir())
+    assert main(["prune", "--configfile", "settings.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert float(told.split()[0]) >= size / 1e6 - 0.05
+    assert list(parts.iterdir()) == []
+    again = pipeline_run(folder, "-n", "--configfile", "settings.yaml")
+    assert "Nothing to be done" in again.stdout + again.stderr
 
 
 class Loads(HTMLParser):

@@ -1,0 +1,72 @@
+"""Two folders of results held against each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import EnvironmentFault
+from pipeline.io.documents import missing
+
+IGNORED = frozenset({"jobs", "machine", "provenance_version", "settings_sha256"})
+"""What belongs to a run and not to its results, or repeats something else."""
+
+
+def result_differences(one: Path, other: Path) -> list[tuple[str, Any, Any]]:
+    """What differs: versions, settings, inputs, how methods ended, and their headline numbers.
+
+    Returns
+    -------
+    One triple a difference: dotted place, value in ``one``, value in ``other``; ``None`` where a
+    side has nothing there.
+
+    Raises
+    ------
+    EnvironmentFault
+        If a folder holds no finished run (RN-R27).
+    """
+    before, now = dict(_leaves(_collected(one), "")), dict(_leaves(_collected(other), ""))
+    return [
+        (place, before.get(place), now.get(place))
+        for place in sorted(before.keys() | now.keys())
+        if before.get(place) != now.get(place)
+    ]
+
+
+def _collected(folder: Path) -> dict[str, Any]:
+    made = _document(folder / "provenance.json")
+    experiments = {
+        path.parent.name: {
+            key: _document(path)[key] for key in ("methods", "recordings") if key in _document(path)
+        }
+        for path in sorted(folder.glob("*/report.json"))
+    }
+    inputs = {name: entry["recordings"] for name, entry in made.pop("experiments").items()}
+    return {
+        **{key: value for key, value in made.items() if key not in IGNORED},
+        "inputs": inputs,
+        "experiments": experiments,
+    }
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        fault: EnvironmentFault = missing(path)
+        raise fault from error
+    return found
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:  # Any: JSON
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        for number, inner in enumerate(value):
+            name = inner.get("recording", number)
+            yield from _leaves(inner, f"{place}.{name}")
+    else:
+        yield place, value
