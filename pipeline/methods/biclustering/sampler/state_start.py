@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from pipeline.methods.biclustering.sampler.joint import log_joint
+from pipeline.methods.biclustering.sampler.joint import concentration_means, log_joint
 from pipeline.methods.biclustering.sampler.position import Position, Problem
 from pipeline.methods.biclustering.sampler.states import show_first
 from pipeline.methods.biclustering.sampler.sweep import (
@@ -43,7 +43,13 @@ HELD = 5
 """Sweeps in which states keep the guess, so that trajectories adapt to it."""
 
 TRIED = 16
-"""Sweeps of the best cut into each number of classes, in which states move too; half are scored."""
+"""Sweeps of every cut in which states move too; the last half are scored."""
+
+LEFT = 3
+"""Most cuts, the best of as many numbers of classes, that go on after these sweeps."""
+
+GOES_ON = 24
+"""Sweeps of each cut that is left, since a rough cut takes long to become a good one."""
 
 WINDOWS = 25
 """Joint moves of each of these sweeps."""
@@ -63,35 +69,45 @@ def start_states(problem: Problem, now: Position, rng: np.random.Generator) -> P
     for state in cuts(problem, now, rng):
         trial = copy.deepcopy(now)
         trial.state = state
-        scores = [held_sweep(problem, trial, rng) for _ in range(HELD)]
-        value, number = float(np.mean(scores[HELD // 2 :])), np.unique(state).size
+        for _ in range(HELD):
+            held_sweep(problem, trial, rng)
+        value, number = tried(problem, trial, TRIED, rng), np.unique(state).size
         if number not in best or value > best[number][0]:
             best[number] = (value, trial)
-    results = []
-    for _, trial in best.values():
-        scores = []
-        for _ in range(TRIED):
-            sweep(problem, trial, Plan(n_windows=WINDOWS), rng, Tally())
-            scores.append(score(problem, trial, rng))
-        results.append((float(np.mean(scores[TRIED // 2 :])), trial))
+    left = sorted(best.values(), key=lambda one: one[0], reverse=True)[:LEFT]
+    results = [(tried(problem, trial, GOES_ON, rng), trial) for _, trial in left]
     return max(results, key=lambda one: one[0])[1]
 
 
-def held_sweep(problem: Problem, now: Position, rng: np.random.Generator) -> float:
-    """A sweep in which the states stay, in place; the score after it."""
+def tried(problem: Problem, trial: Position, number: int, rng: np.random.Generator) -> float:
+    """Mean score over the last half of some sweeps, which change the trial in place."""
+    scores = []
+    for _ in range(number):
+        sweep(problem, trial, Plan(n_windows=WINDOWS), rng, Tally())
+        scores.append(score(problem, trial, rng))
+    return float(np.mean(scores[number // 2 :]))
+
+
+def held_sweep(problem: Problem, now: Position, rng: np.random.Generator) -> None:
+    """A sweep in which the states stay, in place."""
     move_rows(problem, now, rng)
     move_dynamics(problem, now, rng)
     move_trajectories(problem, now, Plan(), rng, Tally())
     move_units(problem, now, Plan(n_births=0), rng, Tally())
     move_dispersions(problem, now, rng)
     move_dynamics(problem, now, rng)
-    return score(problem, now, rng)
 
 
 def score(problem: Problem, now: Position, rng: np.random.Generator) -> float:
-    """Log importance weight of freshly drawn trajectories, dynamics and rows integrated out."""
+    """Log importance weight of freshly drawn trajectories, dynamics and rows integrated out.
+
+    States are scored under equal weights and mean concentrations: the density of drawn weights has
+    no bound where a weight is near zero, and would drown the differences between cuts.
+    """
     trial = copy.copy(now)
     trial.x = now.x.copy()
+    trial.weight = np.full(now.weight.size, 1 / now.weight.size)
+    trial.concentration = concentration_means(problem)
     crew = now.crew(problem)
     whole = np.array([0, problem.n_bins - 1])
     log_proposal = 0.0
