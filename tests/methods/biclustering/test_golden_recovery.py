@@ -39,7 +39,6 @@ def test_planted_clusters_states_and_rates_are_found_from_one_cluster(seed):
         rates = np.array([draws.log_rate(index) for index in range(draws.kept_draw.size)])
         low, high = np.quantile(rates, [0.05, 0.95], axis=0)
         covered = np.mean((low <= file["log_rate"].T) & (high >= file["log_rate"].T))
-        print(poisson, np.bincount(draws.n_clusters), np.mean(agreement), right, covered)
         assert np.mean(agreement) >= 0.95
         n_clusters = np.unique(file["neuron_labels"]).size
         assert np.bincount(draws.n_clusters).argmax() == n_clusters
