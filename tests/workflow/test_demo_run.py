@@ -19,6 +19,7 @@ methods:
   connectome: {rank: 2, n_restarts: 2, n_surrogates: 1, max_iterations: 20}
   trsa: {n_permutations: 39, n_bootstraps: 20, n_splits: 10, level_step: 0.25}
   biclustering: {n_tune: 5, n_draws: 5, n_chains: 1, held_out: none, max_counts: 100000}
+  celltypes: {n_restarts: 1, n_nulls: 1, split: {null_from: never}}
 run: {parts_per_job: 3}
 """
 

@@ -788,7 +788,13 @@
   };
   const arrive = (element) => {
     for (let at = element; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
-    element.scrollIntoView({ block: "center" });
+    /* figures above are drawn as they come into view, and would push the place away */
+    const centre = () => element.scrollIntoView({ block: "center", behavior: "instant" });
+    const growth = new ResizeObserver(centre);
+    centre();
+    growth.observe(document.getElementById("content"));
+    setTimeout(() => growth.disconnect(), 2500);
+    addEventListener("wheel", () => growth.disconnect(), { once: true, passive: true });
     document.querySelector(".arrived")?.classList.remove("arrived");
     element.classList.add("arrived");
   };
