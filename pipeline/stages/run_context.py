@@ -272,6 +272,11 @@ class Progress:
         logger.info("%s: %d of %d, about %.0f s left %s", self._subject, done, total, left, note)
 
 
+def facts_file(output: Path) -> Path:
+    """Where the facts of the run stand that made an output."""
+    return output.with_suffix(".run.json")
+
+
 @contextmanager
 def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> Iterator[StageRun]:
     """Surround a stage: log file, thread limits, and a sidecar with facts of the run.
@@ -305,6 +310,8 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
             write_claim(claim)
         for output in outputs:
             remove_leftovers(output)
+        if outputs:
+            remove_leftovers(facts_file(outputs[0]))
             failure_file(output).unlink(missing_ok=True)
         with threadpool_limits(limits=run.threads), termination_heard():
             yield run
@@ -326,7 +333,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     seconds = time.monotonic() - run.started
     logger.info("%s: %s done in %.1f s", run.subject, run.stage, seconds)
     if outputs:
-        _write_json(outputs[0].with_suffix(".run.json"), run.facts())
+        _write_json(facts_file(outputs[0]), run.facts())
 
 
 def _write_json(path: Path, facts: Mapping[str, object]) -> None:

@@ -175,12 +175,12 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
     subprocess.run([*control, "state=resume"], check=False)
     fit = folder / "results" / "sound" / "connectome"
     until(lambda: list(fit.glob("parts/*.h5")), process=process, what="a finished part")
-    kept = {path: path.stat().st_mtime_ns for path in fit.glob("parts/*.h5")}
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + LIMIT_S
     while jobs("running,pending") and time.monotonic() < deadline:
         time.sleep(1)
+    kept = {path: path.stat().st_mtime_ns for path in fit.glob("parts/*.h5")}
     unlocked = subprocess.run(
         [sys.executable, "-m", "pipeline", "unlock", "--configfile", "settings.yaml"],
         cwd=folder,
@@ -203,7 +203,8 @@ def test_a_job_at_its_time_limit_is_given_more(slurm, expected, folder):
         "    open('slept', 'w').close()\n"
         "    time.sleep(300)\n"
     )
-    words = ("--set-resources", "connectome_fit_0:runtime=attempt")
+    limits = [f"connectome_fit_{number}:runtime=attempt" for number in (0, 1)]
+    words = ("--set-resources", *limits)
     ended(start(folder, *words, PYTHONPATH=str(folder)), folder)
     assert (folder / "slept").exists()
     assert jobs("timeout")

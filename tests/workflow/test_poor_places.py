@@ -67,14 +67,17 @@ def in_comfort(tmp_path_factory):
 
 
 def made(folder):
-    """Everything a run makes that is the same for the same input, by its place."""
+    """Everything a run makes that is the same for the same input, by its place.
+
+    Not what tells of the run itself, and of the machine.
+    """
     results = folder / "results"
     suffixes = (".h5", ".json")
     files = [path for path in results.rglob("*") if path.suffix in suffixes]
     return {
         path.relative_to(results).as_posix(): path.read_bytes()
         for path in files
-        if not path.name.endswith(".run.json")
+        if not path.name.endswith(".run.json") and path.name != "provenance.json"
     }
 
 

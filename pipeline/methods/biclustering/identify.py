@@ -25,6 +25,8 @@ MOST_DRAWS = 200
 SHOWN_DRAWS = 40
 """Draws of which eigenvalues are kept."""
 LEVELS = (0.025, 0.975)
+STABLE_DIGITS = 10
+"""Decimals that are the same wherever arrays lie in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +87,9 @@ def trajectories(kept: Sequence[Kept], units: NDArray[np.int64]) -> Trajectories
         counts[cluster] = len(found)
         if not found:
             continue
-        courses = np.stack([course for course, _, _ in found])
+        # Decompositions differ in the last bits with where arrays lie in memory; results must not.
+        courses = np.round(np.stack([course for course, _, _ in found]), STABLE_DIGITS)
+        courses += 0.0  # no negative zeros
         mean[:, cluster] = courses.mean(axis=0)
         low[:, cluster], high[:, cluster] = np.quantile(courses, LEVELS, axis=0)
         total, n = np.zeros(loading.shape), np.zeros(units.size)
@@ -93,7 +97,7 @@ def trajectories(kept: Sequence[Kept], units: NDArray[np.int64]) -> Trajectories
             total[members] += scores
             n[members] += 1
         own = (units == cluster) & (n > 0)
-        loading[own] = total[own] / n[own, None]
+        loading[own] = np.round(total[own] / n[own, None], STABLE_DIGITS) + 0.0
     return Trajectories(mean=mean, low=low, high=high, loading=loading, n_draws=counts)
 
 
@@ -197,4 +201,4 @@ def dynamics_table(
                 "noise_sd": float(np.nanmean(spread)) if np.isfinite(spread).any() else np.nan,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).round(STABLE_DIGITS)

@@ -21,6 +21,8 @@ from pipeline.methods.connectome.factorisation import Fit
 from pipeline.methods.connectome.hals import Problem, part_of, refit_pairs, refit_times
 from pipeline.methods.connectome.result import EpochTest
 
+STABLE_DIGITS = 12
+"""Decimals that are the same wherever arrays lie in memory."""
 MOST_SHIFTS = 5000
 LEAST_INDEPENDENT = 20
 """Correlation times that a recording must last for shifts to say anything."""
@@ -115,7 +117,8 @@ def shift_test(
         difference = total * (1 / n_in + 1 / (n_frames - n_in))
         spread = difference.std(axis=0)
         kept = usable & (spread > 0)
-        scaled = difference / np.where(kept, spread, np.nan)
+        # Complex products differ in the last bit with where arrays lie in memory; results must not.
+        scaled = np.round(difference / np.where(kept, spread, np.nan), STABLE_DIGITS) + 0.0
         contrast[:, label], shifted[:, :, label] = scaled[0], scaled[every]
     return Shifts(contrast=contrast, shifted=shifted)
 

@@ -215,6 +215,10 @@ def test_parts_survive_their_files(parts, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="known defect: on small recordings the search keeps too few clusters (docs/roadmap.md)",
+)
 def test_a_short_fit_finds_what_was_planted(planted):
     view, truth = planted
     config = config_of(n_tune=150, n_draws=100, n_chains=2, held_out="speckled")
