@@ -59,7 +59,9 @@ def spike_counts(recording: Recording, config: CountsConfig, provenance: Provena
         counts, exposure_s = _of_spikes(activity, chosen, bins)
         source, conversion = "spikes", ""
     else:
-        counts, exposure_s, conversion = _of_events(recording.id, activity, chosen, bins, config)
+        counts, exposure_s, conversion = _of_events(
+            recording.id, activity, chosen, bins, config, recording.delay_s[chosen]
+        )
         source = "events"
     units = recording.units.loc[good]
     seen = exposure_s >= LEAST_EXPOSURE * config.bin_width_s * (1 - 1e-9)
@@ -181,6 +183,7 @@ def _of_events(
     chosen: NDArray[np.intp],
     bins: _Bins,
     config: CountsConfig,
+    delay_s: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], str]:
     """Inferred events as whole numbers, seconds seen, and the conversion in words.
 
@@ -195,10 +198,12 @@ def _of_events(
     counts = np.zeros((bins.start_s.size, chosen.size), dtype=np.int64)
     exposure_s = np.zeros(counts.shape)
     interval = 1 / activity.rate_hz
-    # Samples belong to the bin in which they begin.
-    at = np.searchsorted(bins.start_s, activity.time + 1e-6 * interval, side="right") - 1
-    inside = (at >= 0) & (activity.time < bins.stop_s[np.maximum(at, 0)] - 1e-6 * interval)
+    places = {
+        delay: _bins_of_samples(activity.time + delay, bins, slack_s=1e-6 * interval)
+        for delay in np.unique(delay_s)
+    }
     for column, values, valid in _one_by_one(activity, chosen):
+        at, inside = places[delay_s[column]]
         used = valid & inside
         events = np.where(used, values, 0.0)
         if np.any(events < 0):
@@ -223,6 +228,14 @@ def _of_events(
         f"inferred events summed in bins, in units of {size_words}, and rounded; they are no "
         "spikes, and scores count bits an event",
     )
+
+
+def _bins_of_samples(
+    time: NDArray[np.float64], bins: _Bins, *, slack_s: float
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The bin in which each sample begins, shape (time,), and whether it begins in one."""
+    at = np.searchsorted(bins.start_s, time + slack_s, side="right") - 1
+    return at, (at >= 0) & (time < bins.stop_s[np.maximum(at, 0)] - slack_s)
 
 
 def _one_by_one(

@@ -67,7 +67,7 @@ def windowed(
     """
     activity = recording.activity
     if isinstance(activity, SampledActivity):
-        return _Samples(recording.id, activity, units, trial_start_s, config)
+        return _Samples(recording.id, activity, units, trial_start_s, config, recording.delay_s)
     return _Spikes(activity, units, trial_start_s)
 
 
@@ -109,14 +109,17 @@ class _Samples:
         units: NDArray[np.intp],
         trial_start_s: NDArray[np.float64],
         config: PatternsConfig,
+        delay_s: NDArray[np.float64],
     ) -> None:
-        # Frames stay where they are: the "grid" is the recording's own times.
+        # Frames stay where they are: the "grid" is the recording's own times. Only planes that
+        # are scanned later are put between their frames, to the times of the first.
         traces = GridTraces(
             activity,
             units,
             time=activity.time,
             rate_hz=activity.rate_hz,
             config=EnsembleConfig(max_gap_s=0, dff=config.dff),
+            delay_s=delay_s,
         )
         chosen = choose_traces(name, traces, config=config.dff)
         self.kept, self.value_unit = chosen.kept, chosen.value_unit

@@ -146,3 +146,19 @@ def test_epochs_and_trials_come_along_in_order_of_time():
     assert view.epochs["label"].tolist() == ["a", "b"]
     assert isinstance(view.trials, pd.DataFrame)
     assert view.trials["condition"].tolist() == ["x"]
+
+
+def test_events_of_a_plane_that_is_scanned_later_fall_into_bins_at_their_own_times():
+    values = np.zeros((40, 2))
+    values[[4, 9, 24]] = 2.0  # at 0.4, 0.9 and 2.4 s; 0.06 s later in the second plane
+    source = recording(events(values))
+    later = dataclasses.replace(source, units=source.units.assign(time_offset_s=[0.0, 0.06]))
+    view = view_of(later, bin_width_s=0.5)
+    np.testing.assert_array_equal(view.counts[:, 0], [1, 1, 0, 0, 1, 0, 0, 0])
+    moved = dataclasses.replace(source, units=source.units.assign(time_offset_s=[0.0, 0.11]))
+    np.testing.assert_array_equal(
+        view_of(moved, bin_width_s=0.5).counts[:, 1], [0, 1, 1, 0, 0, 1, 0, 0]
+    )
+    np.testing.assert_array_equal(view.counts[:, 1], view.counts[:, 0])
+    np.testing.assert_allclose(view.exposure_s[1:, 1], 0.5, rtol=1e-6)
+    np.testing.assert_allclose(view.exposure_s[0, 1], 0.5, rtol=1e-6)

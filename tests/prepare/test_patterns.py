@@ -303,3 +303,30 @@ def test_the_order_of_rows_does_not_matter():
 def test_window_settings_are_checked():
     with pytest.raises(ValueError, match="the window starts at 1"):
         PatternsConfig(window_s=[1.0, 1.0])
+
+
+def in_two_planes(made, *, delay_s):
+    """The same recording, whose last unit was scanned a little after the others."""
+    delays = np.zeros(len(made.units))
+    delays[-1] = delay_s
+    return dataclasses.replace(made, units=made.units.assign(time_offset_s=delays))
+
+
+def test_a_plane_that_is_scanned_later_is_seen_at_the_times_of_the_first():
+    # A straight line: what lies between two frames is known.
+    time, delay_s = np.arange(200) / 10.0, 0.04
+    values = np.stack([time, time + delay_s], axis=1)
+    made = recording(sampled(values, rate_hz=10.0), trials=TRIALS)
+    settings = {"baseline": "none", "window_s": [0.0, 1.0]}
+    together = view_of(in_two_planes(made, delay_s=delay_s), **settings).responses
+    np.testing.assert_allclose(together[:, 1], together[:, 0], rtol=1e-5)
+    apart = view_of(made, **settings).responses
+    np.testing.assert_allclose(apart[:, 1] - apart[:, 0], delay_s, rtol=1e-4)
+
+
+def test_a_window_that_starts_before_the_later_plane_was_scanned_does_not_count_there():
+    trials = intervals([(0, 1, "a"), (3, 4, "b"), (6, 7, "a")], "condition")
+    made = in_two_planes(ramp(trials), delay_s=0.04)
+    view = view_of(made, baseline="none", window_s=[0.0, 1.0])
+    assert view.left_out["reason"].tolist() == ["not recorded in many trials"]
+    assert view.unit.tolist() == ["u0"]
