@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
@@ -13,29 +12,13 @@ import pipeline.methods
 from pipeline.core.method import MethodSpec
 from pipeline.prepare.kinds import KINDS
 
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A method that is announced and not yet part of this version."""
-
-    title: str
-    citation: str
-
-
-ANNOUNCED: Mapping[str, Planned] = MappingProxyType(
-    {
-        "connectome": Planned("Dynamic functional connectome", "Dyballa et al. (2024)"),
-        "biclustering": Planned("Bi-clustering of units and states", "Wei (2023)"),
-        "trsa": Planned("Topology of representations", "Lin & Kriegeskorte (2024)"),
-        "celltypes": Planned("Functional cell types", "Burg et al. (2024)"),
-    }
-)
-"""The methods of the project, in the order in which reports show them."""
+ORDER = ("connectome", "biclustering", "trsa", "celltypes")
+"""The order in which reports show the methods; others follow by name."""
 
 
 @cache
 def methods() -> Mapping[str, MethodSpec]:
-    """The methods of this version by name, announced ones first and in their fixed order.
+    """The methods by name, in the order in which reports show them.
 
     Only each folder's ``__init__`` is imported, which imports nothing heavy.
 
@@ -45,13 +28,8 @@ def methods() -> Mapping[str, MethodSpec]:
         If a folder's ``SPEC`` has another name than the folder, or needs a view that is not made.
     """
     found = dict(_specs())
-    order = [*(name for name in ANNOUNCED if name in found), *sorted(found.keys() - ANNOUNCED)]
+    order = [*(name for name in ORDER if name in found), *sorted(found.keys() - set(ORDER))]
     return MappingProxyType({name: found[name] for name in order})
-
-
-def announced() -> tuple[str, ...]:
-    """Names of all methods, found or planned, in the order in which reports show them."""
-    return (*ANNOUNCED, *(name for name in methods() if name not in ANNOUNCED))
 
 
 def _specs() -> Iterator[tuple[str, MethodSpec]]:
@@ -64,9 +42,3 @@ def _specs() -> Iterator[tuple[str, MethodSpec]]:
         if spec.needs not in KINDS:
             raise ValueError(f"{module.name} needs {spec.needs!r}, which is no kind of view.")
         yield spec.name, spec
-
-
-PLANNED: Mapping[str, Planned] = MappingProxyType(
-    {name: method for name, method in ANNOUNCED.items() if name not in methods()}
-)
-"""The announced methods that have no folder yet."""

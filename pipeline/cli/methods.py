@@ -7,7 +7,7 @@ import argparse
 from pipeline import registry
 
 NAME = "methods"
-HELP = "the methods, and which of them are part of this version"
+HELP = "the methods, and what they work on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,15 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
-    rows = [("method", "in this version", "works on", "title", "paper")]
-    found = registry.methods()
-    for name in registry.announced():
-        if name in found:
-            spec = found[name]
-            rows.append((name, "yes", spec.needs, spec.title, spec.citation))
-        else:
-            planned = registry.PLANNED[name]
-            rows.append((name, "not yet", "-", planned.title, planned.citation))
+    rows = [("method", "works on", "title", "paper")]
+    for name, spec in registry.methods().items():
+        rows.append((name, spec.needs, spec.title, spec.citation))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(map(str.ljust, row, widths)).rstrip())

@@ -56,15 +56,6 @@ REPORT_RUN_SETTINGS = ("page_limit_mb", "redact")
 """The settings of :class:`RunConfig` on which reports depend."""
 
 
-class PlannedConfig(SettingsBlock):
-    """The one setting of a method that is not yet part of this version."""
-
-    enabled: bool = Field(
-        default=True,
-        description="Whether the method runs, once it is part of the version in use.",
-    )
-
-
 class SettingsFile(SettingsBlock):
     """What a settings file may hold, besides the methods' blocks."""
 
@@ -93,17 +84,12 @@ class SettingsFile(SettingsBlock):
 
 @cache
 def settings_model() -> type[SettingsFile]:
-    """The model of a whole settings file: a block for each announced or found method."""
+    """The model of a whole settings file: a block for each method."""
     # Any: pydantic takes field definitions as tuples of a type and a field.
     blocks: dict[str, Any] = {}
-    for name in registry.announced():
-        if name in registry.PLANNED:
-            kind: type[SettingsBlock] = PlannedConfig
-            title = f"{registry.PLANNED[name].title}: not yet part of this version."
-        else:
-            spec = registry.methods()[name]
-            kind, title = spec.config, f"{spec.title}, {spec.citation}."
-        blocks[name] = (kind, Field(default_factory=kind, description=title))
+    for name, spec in registry.methods().items():
+        title = f"{spec.title}, {spec.citation}."
+        blocks[name] = (spec.config, Field(default_factory=spec.config, description=title))
     methods = create_model("MethodsConfig", __base__=SettingsBlock, **blocks)
     return create_model(
         "SettingsModel",

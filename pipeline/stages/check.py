@@ -181,7 +181,7 @@ def outlook(project: Project) -> Outlook:
                         name=method,
                         reason=_why_not(method, settings=project.settings, found=recordings),
                     )
-                    for method in registry.announced()
+                    for method in registry.methods()
                 ),
             )
         )
@@ -229,8 +229,6 @@ def _look(row: SheetRow) -> RecordingOutlook:
 
 def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutlook]) -> str:
     """Why a method would not run; empty when it would, as far as is known."""
-    if method in registry.PLANNED:
-        return "not yet part of this version"
     if not getattr(settings.methods, method).enabled:
         return f"switched off (methods.{method}.enabled)"
     needed = KINDS[registry.methods()[method].needs].activity

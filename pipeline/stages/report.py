@@ -79,7 +79,7 @@ def report(
                 data_section(
                     found, notes, failures, {name: each.grades for name, each in quality.items()}
                 ),
-                *(method_section(name, sections) for name in registry.announced()),
+                *(method_section(name, sections) for name in registry.methods()),
             ),
             recordings=recordings_shown(found, failures),
             settings=settings,
@@ -141,21 +141,15 @@ def method_section(name: str, sections: Mapping[str, Path]) -> Section:
     """What the report says about a method, also when it did not run."""
     if name in sections:
         return read_document(sections[name], Section)
-    methods = registry.methods()
-    if name in methods:
-        title, citation = methods[name].title, methods[name].citation
-        reason = f"switched off in the settings (methods.{name}.enabled)"
-    else:
-        planned = registry.PLANNED[name]
-        title, citation = planned.title, planned.citation
-        reason = "not yet part of this version"
+    spec = registry.methods()[name]
+    reason = f"switched off in the settings (methods.{name}.enabled)"
     return Section(
         id=name,
-        title=title,
+        title=spec.title,
         status="not_applicable",
-        sentence=f"{title}: {reason}.",
+        sentence=f"{spec.title}: {reason}.",
         reason=reason,
-        citation=citation,
+        citation=spec.citation,
     )
 
 

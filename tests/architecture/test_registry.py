@@ -61,24 +61,21 @@ def folder(tmp_path):
 FIND = "import pipeline.methods; pipeline.methods.__path__.append({!r})\n"
 
 
-def test_announced_methods_come_first_and_in_their_order():
-    names = list(registry.methods())
-    assert names[: len(names)] == [name for name in registry.announced() if name in names]
-    assert list(registry.ANNOUNCED) == ["connectome", "biclustering", "trsa", "celltypes"]
-    assert set(registry.PLANNED) == set(registry.ANNOUNCED) - set(names)
+def test_methods_come_in_their_fixed_order():
+    assert list(registry.methods()) == ["connectome", "biclustering", "trsa", "celltypes"]
 
 
 def test_a_folder_is_all_it_takes_to_add_a_method(folder):
     code = FIND.format(str(folder)) + (
         "from pipeline import registry\n"
         "from pipeline.config.fields import settings\n"
-        "print(list(registry.methods())[-1], registry.announced()[-1], list(registry.PLANNED))\n"
+        "print(list(registry.methods())[-1])\n"
         "print([s.key for s in settings() if s.path[:2] == ('methods', 'fifth')])\n"
     )
     done = run(code, ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        f"fifth fifth {list(registry.PLANNED)}",
+        "fifth",
         "['methods.fifth.enabled', 'methods.fifth.width_s']",
     ]
 
@@ -86,7 +83,7 @@ def test_a_folder_is_all_it_takes_to_add_a_method(folder):
 def test_a_method_that_needs_an_unknown_view_is_refused(folder):
     init = folder / "fifth" / "__init__.py"
     init.write_text(init.read_text().replace('needs="ensemble"', 'needs="movies"'))
-    done = run(FIND.format(str(folder)) + "import pipeline.registry", ROOT)
+    done = run(FIND.format(str(folder)) + "from pipeline.registry import methods; methods()", ROOT)
     assert done.returncode != 0
     assert "fifth needs 'movies', which is no kind of view" in done.stderr
 
@@ -99,7 +96,7 @@ def test_every_kind_of_view_has_its_block_of_settings_and_its_builder():
 
 def test_a_folder_whose_name_is_not_that_of_its_method_is_refused(folder):
     (folder / "fifth").rename(folder / "sixth")
-    done = run(FIND.format(str(folder)) + "import pipeline.registry", ROOT)
+    done = run(FIND.format(str(folder)) + "from pipeline.registry import methods; methods()", ROOT)
     assert done.returncode != 0
     assert "pipeline/methods/sixth declares the name 'fifth'" in done.stderr
 

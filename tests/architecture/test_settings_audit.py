@@ -70,11 +70,9 @@ def test_a_default_is_a_value_that_is_allowed(key):
     settings_model().model_validate(block)
 
 
-def test_every_method_has_its_block_whether_found_or_planned():
+def test_every_method_has_its_block():
     blocks = [path[1] for path in entries() if path[0] == "methods" and len(path) == 2]
-    assert blocks == list(registry.announced())
-    for name in registry.PLANNED:
-        assert [s.path[2] for s in settings() if s.path[:2] == ("methods", name)] == ["enabled"]
+    assert blocks == list(registry.methods())
 
 
 def test_blocks_refuse_unknown_keys_and_are_frozen():

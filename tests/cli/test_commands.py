@@ -83,12 +83,12 @@ def test_the_version_is_told(capsys):
     assert capsys.readouterr().out == f"neuroptych {pipeline.__version__}\n"
 
 
-def test_methods_lists_all_with_their_place_in_this_version(capsys):
+def test_methods_lists_all_with_what_they_work_on(capsys):
     assert main(["methods"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(registry.announced())
-    for line in lines[1:]:
-        assert ("not yet" in line) == (line.split()[0] in registry.PLANNED)
+    assert [line.split()[:2] for line in lines[1:]] == [
+        [name, spec.needs] for name, spec in registry.methods().items()
+    ]
 
 
 def test_config_prints_a_settings_file_that_loads(capsys, tmp_path):

@@ -150,20 +150,6 @@ def test_an_unknown_key_without_a_likeness_lists_what_is_known(problems):
     assert "parts_per_job" in problem.fix
 
 
-@pytest.mark.skipif(not registry.PLANNED, reason="every announced method has its folder")
-def test_planned_methods_know_only_whether_they_run(load, problems):
-    planned = next(iter(registry.PLANNED))
-    assert (
-        getattr(
-            load(f"recordings: r.tsv\nmethods: {{{planned}: {{enabled: false}}}}\n").methods,
-            planned,
-        ).enabled
-        is False
-    )
-    (problem,) = problems(f"methods: {{{planned}: {{size: 3}}}}\n")
-    assert problem.code == "CF-K03"
-
-
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -17,7 +17,7 @@ from pipeline.stages.check import count_jobs, load_project, outlook
 from tests.support.nwb_factory import imaging_file, probe_file
 
 ROOT = Path(__file__).resolve().parents[2]
-ALONE = {f"methods.{name}.enabled": False for name in registry.announced() if name != "connectome"}
+ALONE = {f"methods.{name}.enabled": False for name in registry.methods() if name != "connectome"}
 """What is set over the settings so that one method runs."""
 GENERATOR = ROOT / ".." / "shared" / "tools" / "make_bad_nwb.py"
 
@@ -96,7 +96,7 @@ def test_an_allowed_folder_that_is_not_there_is_placed_at_its_setting(project):
     assert "'pol'" in caught.value.problems[1].found
 
 
-OTHERS = [f"methods.{name}.enabled" for name in registry.announced() if name != "celltypes"]
+OTHERS = [f"methods.{name}.enabled" for name in registry.methods() if name != "celltypes"]
 
 
 def test_jobs_are_counted(project):
@@ -138,8 +138,6 @@ def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):
     }
     assert verdicts["traces"]["connectome"] == ""
     assert "needs calcium recordings, and these are spikes" in verdicts["spikes"]["connectome"]
-    for name in registry.PLANNED:
-        assert verdicts["traces"][name] == "not yet part of this version"
 
 
 def test_a_method_that_is_switched_off_says_so(project, tmp_path):

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from pipeline import registry
 from pipeline.stages.demo import write_demo
 from tests.support.notebooks import run_notebook
 from tests.support.tiny_project import pipeline_run
@@ -79,16 +78,6 @@ def test_the_biclustering_is_that_of_spikes_alone(finished):
         entry = document(finished, experiment)["methods"]["biclustering"]
         assert entry["status"] == "not_applicable"
         assert reason in entry["reason"]
-
-
-@pytest.mark.parametrize("experiment", ["worms", "cortex", "retina"])
-def test_methods_of_later_versions_say_so(finished, experiment):
-    for name in registry.PLANNED:
-        entry = document(finished, experiment)["methods"][name]
-        assert (entry["status"], entry["reason"]) == (
-            "not_applicable",
-            "not yet part of this version",
-        )
 
 
 def test_the_notebook_runs_on_what_the_demo_made(finished, monkeypatch):

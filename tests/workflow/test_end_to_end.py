@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import registry
 from pipeline.cli.main import main
 from pipeline.core.outcome import Outcome
 from pipeline.io.hashing import sha256_of
@@ -79,14 +78,6 @@ def test_a_sound_experiment_has_a_result_that_the_others_do_not_harm(finished):
     assert [row["status"] for row in found["recordings"]] == ["ok", "ok"]
     assert "methods.connectome.rank" in found["changed_settings"]
     assert found["settings"]["methods"]["connectome"]["rank"] == 2
-
-
-def test_methods_of_later_versions_say_so(finished):
-    folder, _ = finished
-    for name in registry.PLANNED:
-        entry = document(folder, "sound")["methods"][name]
-        assert entry["status"] == "not_applicable"
-        assert entry["reason"] == "not yet part of this version"
 
 
 def test_a_broken_recording_leaves_the_others_of_its_experiment(finished):
