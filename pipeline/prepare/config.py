@@ -69,6 +69,16 @@ class EnsembleConfig(SettingsBlock):
         ge=0,
         le=60,
     )
+    rate_sigma_s: float = Field(
+        default=0.0,
+        description=(
+            "Width (sigma) in seconds of the Gaussian that turns spikes into rates, 0 to 60, such "
+            "as 0.25; 0 leaves recordings of spikes to other methods. The grid then has two frames "
+            "a width, unless 'rate_hz' says otherwise."
+        ),
+        ge=0,
+        le=60,
+    )
     dff: BaselineConfig = Field(
         default_factory=BaselineConfig,
         description="dF/F of recordings that hold fluorescence: the change relative to a baseline, "

@@ -1,4 +1,4 @@
-"""A recording's sampled traces on a regular time grid."""
+"""A recording's sampled traces, or rates of its spikes, on a regular time grid."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
-from pipeline.core.recording import Recording, SampledActivity
+from pipeline.core.recording import Recording, SpikeTrains
 from pipeline.core.views import TraceEnsemble
 from pipeline.prepare.config import BaselineConfig, EnsembleConfig
 from pipeline.prepare.grid_traces import GridTraces
 from pipeline.prepare.left_out import in_words, units_left_out
+from pipeline.prepare.rates import grid_rate_hz, smoothed_rates
 
 NO_BASELINE = "baseline not positive"
 """Why a unit has no dF/F."""
@@ -29,9 +30,9 @@ def trace_ensemble(
     Parameters
     ----------
     recording
-        One recording with sampled activity.
+        One recording.
     config
-        Rate of the grid and longest gap to bridge.
+        Rate of the grid, longest gap to bridge, and width of the Gaussian that makes rates.
     provenance
         What the stage knows about how the view comes about.
 
@@ -43,13 +44,14 @@ def trace_ensemble(
     Raises
     ------
     NotApplicable
-        If the recording holds spike times, or no unit is usable.
+        If the recording holds spike times and no rates are asked for, or no unit is usable.
     """
     activity = recording.activity
-    if not isinstance(activity, SampledActivity):
+    if isinstance(activity, SpikeTrains) and config.rate_sigma_s == 0:
         raise NotApplicable(
             f"This method needs sampled traces; recording {recording.id} holds spike times of "
-            f"{activity.n_units} units. Smoothed rates follow with a later version."
+            f"{activity.n_units} units. prepare.ensemble.rate_sigma_s, such as 0.25, makes rates "
+            "of them."
         )
     good = recording.units["good"].to_numpy(dtype=bool)
     if not good.any():
@@ -57,11 +59,13 @@ def trace_ensemble(
             f"None of the {good.size} units of recording {recording.id} is usable: "
             f"{in_words(recording.units)}."
         )
+    if isinstance(activity, SpikeTrains):
+        return _rate_ensemble(recording, activity, good, config, provenance)
     rate_hz = activity.rate_hz if config.rate_hz == "auto" else float(config.rate_hz)
     traces = GridTraces(
         activity,
         np.flatnonzero(good),
-        time=_grid(activity, rate_hz=rate_hz),
+        time=_grid(activity.span_s, rate_hz=rate_hz),
         rate_hz=rate_hz,
         config=config,
         delay_s=recording.delay_s,
@@ -88,9 +92,40 @@ def trace_ensemble(
     )
 
 
-def _grid(activity: SampledActivity, *, rate_hz: float) -> NDArray[np.float64]:
+def _rate_ensemble(
+    recording: Recording,
+    trains: SpikeTrains,
+    good: NDArray[np.bool_],
+    config: EnsembleConfig,
+    provenance: Provenance,
+) -> TraceEnsemble:
+    """The view of a recording of spikes: smoothed rates."""
+    sigma_s = config.rate_sigma_s
+    rate_hz = grid_rate_hz(sigma_s) if config.rate_hz == "auto" else float(config.rate_hz)
+    time = _grid(trains.span_s, rate_hz=rate_hz)
+    values, valid = smoothed_rates(trains, np.flatnonzero(good), time, sigma_s=sigma_s)
+    units = recording.units.loc[good]
+    certain = units["identity_certain"].to_numpy(dtype=bool)
+    return TraceEnsemble(
+        recording=recording.id,
+        time=time,
+        values=values,
+        valid=valid,
+        unit=units["unit_id"].astype(str).to_numpy(dtype=str),
+        identity=np.where(certain, units["identity"].astype(str).to_numpy(dtype=str), ""),
+        epochs=_epochs(recording),
+        left_out=units_left_out(recording.units),
+        rate_hz=rate_hz,
+        signal="rate",
+        value_unit="spikes/s",
+        baseline=f"rates computed here: spikes weighted by a Gaussian of {sigma_s:g} s (sigma)",
+        provenance=provenance,
+    )
+
+
+def _grid(span_s: tuple[float, float], *, rate_hz: float) -> NDArray[np.float64]:
     """Times of the regular grid, seconds."""
-    start, stop = activity.span_s
+    start, stop = span_s
     n_frames = int(np.floor((stop - start) * rate_hz * (1 + 1e-9))) + 1
     if n_frames < 2:
         raise NotApplicable(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -31,6 +31,16 @@ class ViewKind:
     takes a recording, the settings block and the provenance of the view."""
     activity: tuple[Literal["calcium", "spikes"], ...]
     """The kinds of recordings that it is made from."""
+    on_request: Mapping[str, str] = field(default_factory=dict)
+    """Kinds among them that are used only where a setting of the block is not 0, and its name."""
+
+    def served(self, block: SettingsBlock) -> tuple[str, ...]:
+        """The kinds of recordings that are used with these settings."""
+        return tuple(
+            kind
+            for kind in self.activity
+            if kind not in self.on_request or getattr(block, self.on_request[kind])
+        )
 
     @property
     def build(self) -> Callable[..., View]:
@@ -48,7 +58,8 @@ KINDS: Mapping[str, ViewKind] = MappingProxyType(
             view=TraceEnsemble,
             settings=EnsembleConfig,
             builder="ensemble:trace_ensemble",
-            activity=("calcium",),
+            activity=("calcium", "spikes"),
+            on_request=MappingProxyType({"spikes": "rate_sigma_s"}),
         ),
         "counts": ViewKind(
             view=SpikeCounts,

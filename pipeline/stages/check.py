@@ -231,11 +231,19 @@ def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutloo
     """Why a method would not run; empty when it would, as far as is known."""
     if not getattr(settings.methods, method).enabled:
         return f"switched off (methods.{method}.enabled)"
-    needed = KINDS[registry.methods()[method].needs].activity
+    needs = registry.methods()[method].needs
+    kind = KINDS[needs]
+    needed = kind.served(getattr(settings.prepare, needs))
     kinds = {recording.kind for recording in found if recording.kind}
     if not kinds:
         return "no recording can be read"
     if kinds.isdisjoint(needed):
         wanted, given = " or ".join(needed), " and ".join(sorted(kinds))
-        return f"it needs {wanted} recordings, and these are {given}"
+        switches = [
+            f"prepare.{needs}.{kind.on_request[one]}"
+            for one in sorted(kinds - {*needed})
+            if one in kind.on_request
+        ]
+        unless = f" ({', '.join(switches)} is 0)" if switches else ""
+        return f"it needs {wanted} recordings, and these are {given}{unless}"
     return ""

@@ -1,3 +1,4 @@
+# ruff: noqa: PD011 (no pandas objects here)
 """The view of sampled traces against recordings made by hand."""
 
 from __future__ import annotations
@@ -173,3 +174,43 @@ def test_a_rate_too_low_for_the_recording_is_refused():
 def test_rates_at_or_below_zero_are_refused_by_the_settings():
     with pytest.raises(ValueError, match="greater than 0"):
         PrepareConfig.model_validate({"ensemble": {"rate_hz": 0.0}})
+
+
+def trains_of(*trains, observed=((0.0, 20.0),), own=None) -> SpikeTrains:
+    return SpikeTrains(
+        times=np.concatenate([np.asarray(one, dtype=float) for one in trains]),
+        starts=np.cumsum([0, *(len(one) for one in trains)]),
+        observed=np.array(observed, dtype=float),
+        unit_observed=None if own is None else np.concatenate(own),
+        unit_observed_starts=None if own is None else np.cumsum([0, *(len(one) for one in own)]),
+    )
+
+
+def test_a_single_spike_becomes_a_gaussian_of_area_one():
+    spikes = trains_of([10.3], [])
+    view = view_of(recording_of(None, None, activity=spikes), rate_sigma_s=0.5)
+    assert (view.rate_hz, view.signal, view.value_unit) == (4.0, "rate", "spikes/s")
+    expected = np.exp(-(((view.time - 10.3) / 0.5) ** 2) / 2) / (0.5 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(view.values[:, 0], expected, atol=1e-5)
+    assert view.values.sum(axis=0) / view.rate_hz == pytest.approx([1.0, 0.0], abs=1e-4)
+    assert view.valid.all()
+
+
+def test_regular_spikes_have_their_rate_up_to_the_edges_of_what_was_observed():
+    regular = np.arange(0.05, 30, 0.1)
+    seen = (regular < 8) | (regular > 15)
+    spikes = trains_of(regular[seen], observed=((0.0, 8.0), (15.0, 30.0)))
+    view = view_of(recording_of(None, None, activity=spikes), rate_sigma_s=0.5)
+    inside = (view.time <= 8) | (view.time >= 15)
+    np.testing.assert_array_equal(view.valid[:, 0], inside)
+    np.testing.assert_allclose(view.values[inside, 0], 10.0, rtol=1e-3)
+    assert (view.values[~inside] == 0).all()
+
+
+def test_units_have_their_own_times_of_observation():
+    own = [np.array([[0.0, 5.0]]), np.array([[0.0, 20.0]])]
+    spikes = trains_of([1.0, 2.0], [3.0, 18.0], own=own)
+    view = view_of(recording_of(None, None, activity=spikes), rate_sigma_s=0.5, rate_hz=10.0)
+    assert view.rate_hz == 10.0
+    np.testing.assert_array_equal(view.valid[:, 0], view.time <= 5 + 1e-9)
+    assert view.valid[:, 1].all()
