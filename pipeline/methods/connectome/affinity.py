@@ -1,7 +1,7 @@
-"""From traces to speeds, and from speeds to the affinity of pairs.
+"""From traces to speeds.
 
 A unit's speed is how fast its trace changes, on a scale of its own: 1 is as fast as it gets, 0 is
-rest. Two units have affinity while both are fast, whatever the signs.
+rest.
 """
 
 from __future__ import annotations
@@ -106,27 +106,6 @@ def speeds(
         noise=noise,
         peak=peak,
     )
-
-
-def geometric_affinity(
-    speed: NDArray[np.floating], pairs: NDArray[np.integer]
-) -> NDArray[np.floating]:
-    """Square root of the product of two speeds, for each pair and time.
-
-    Parameters
-    ----------
-    speed
-        Shape (time, unit), within [0, 1].
-    pairs
-        Indices of units, shape (pair, 2).
-
-    Returns
-    -------
-    Shape (time, pair), within [0, 1]; 0 where either unit is at rest.
-    """
-    root = np.sqrt(speed)
-    affinity: NDArray[np.floating] = root[:, pairs[:, 0]] * root[:, pairs[:, 1]]
-    return affinity
 
 
 def shifted(speed: Speeds, rng: np.random.Generator) -> Speeds:

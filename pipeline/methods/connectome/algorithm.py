@@ -12,13 +12,7 @@ from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import TraceEnsemble
-from pipeline.methods.connectome.alignment import (
-    Alignment,
-    affinity_problem,
-    affinity_table,
-    align,
-    rows_of_pairs,
-)
+from pipeline.methods.connectome.alignment import Alignment, align
 from pipeline.methods.connectome.baselines import compare_with_baselines
 from pipeline.methods.connectome.communities import (
     Communities,
@@ -36,6 +30,13 @@ from pipeline.methods.connectome.model import (
     recording_shares,
     reproducibility,
     static_explained,
+)
+from pipeline.methods.connectome.pair_affinity import channels_of
+from pipeline.methods.connectome.problem import (
+    affinity_problem,
+    affinity_table,
+    over_channels,
+    rows_of_pairs,
 )
 from pipeline.methods.connectome.result import ConnectomeResult, PartResult
 from pipeline.numerics.cp import match_score
@@ -107,8 +108,10 @@ def fit_part(
             checkpoint=checkpoint,
             resume=resume,
         )[0]
-    pair = fit.pair[rows_of_pairs(alignment)]
-    found = find_communities(_graphs(pair, alignment), config, rng=rng)
+    channels = problem.observed.channels
+    pair = fit.pair[rows_of_pairs(alignment, channels=channels)]
+    whole = over_channels(pair, channels=channels)
+    found = find_communities(_graphs(whole, alignment), config, rng=rng)
     return PartResult(
         name=part.name,
         surrogate=is_surrogate,
@@ -159,11 +162,13 @@ def combine(
     fits = [_fit_of(part) for part in restarts]
     best_fit = _fit_of(best)
     alignment = align(views, config)
-    graphs = _graphs(best_fit.pair, alignment)
+    channels = channels_of(config.affinity)
+    whole = over_channels(best_fit.pair, channels=channels)
+    graphs = _graphs(whole, alignment)
     found = find_communities(graphs, config, rng=rng)
     second = second_opinion(graphs, config, rng=rng)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
-    every_pair = _of_every_pair(best_fit, alignment)
+    every_pair = _of_every_pair(best_fit, alignment, channels=channels)
     return ConnectomeResult(
         recording=alignment.recording,
         baseline=np.array([view.baseline for view in views], dtype=str),
@@ -180,7 +185,9 @@ def combine(
         bin_s=alignment.bin_s,
         component_time=best_fit.time,
         component_recording=recording_shares(alignment, best_fit),
-        component_pair=best_fit.pair,
+        component_pair=whole,
+        component_opposite=best_fit.pair[len(alignment.pairs) :] if channels == 2 else None,
+        affinity=config.affinity,
         weight=best_fit.weight,
         relative_error=best.relative_error,
         static_explained=best.static_explained,
@@ -239,11 +246,11 @@ def combine(
     )
 
 
-def _of_every_pair(fit: Fit, alignment: Alignment) -> Fit:
+def _of_every_pair(fit: Fit, alignment: Alignment, *, channels: int) -> Fit:
     """The fit with a row for every pair of units, 0 for those never observed together."""
     n_units = alignment.unit.size
-    pair = np.zeros((n_units * (n_units - 1) // 2, fit.pair.shape[1]))
-    pair[rows_of_pairs(alignment)] = fit.pair
+    pair = np.zeros((channels * (n_units * (n_units - 1) // 2), fit.pair.shape[1]))
+    pair[rows_of_pairs(alignment, channels=channels)] = fit.pair
     return dataclasses.replace(fit, pair=pair)
 
 
@@ -291,7 +298,7 @@ def _fit_of_table(
         errors=found.errors,
         stopped=found.converged,
     )
-    return _of_every_pair(fit, alignment)
+    return _of_every_pair(fit, alignment, channels=channels_of(config.affinity))
 
 
 def _fit_of(part: PartResult) -> Fit:

@@ -1,4 +1,4 @@
-"""Which units and frames of several recordings go together, and the table of affinities."""
+"""Which units and frames of several recordings go together, and how they share time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes, table
 from pipeline.core.errors import NotApplicable
 from pipeline.core.views import TraceEnsemble
-from pipeline.methods.connectome.affinity import Speeds, geometric_affinity, shifted, speeds
+from pipeline.methods.connectome.affinity import Speeds, shifted, speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.contraction import UnitColumns, UnitProducts
-from pipeline.methods.connectome.hals import Penalty, Problem
-from pipeline.methods.connectome.masks import Observed
 from pipeline.methods.connectome.windows import (
     EPOCH_COLUMNS,
     Stretch,
@@ -46,9 +43,13 @@ class Alignment:
     speed: NDArray[np.float32] = axes("frame", "slot", "unit")
     """One slot a recording under ``by_epoch``, one for all under ``concatenate``; 0 where the
     unit is not observed in the frame's bin."""
+    sign: NDArray[np.int8] = axes("frame", "slot", "unit")
+    """Direction of change, also at rest; 0 where not observed."""
     observed: NDArray[np.bool_] = axes("bin", "slot", "unit")
     """A unit is observed in a bin if it is in all of the bin's frames."""
     frame_bin: NDArray[np.int64] = axes("frame")
+    frame_interval_s: NDArray[np.float64] = axes("frame", unit="s")
+    """Between frames of the recording that each is of."""
     bin_time_s: NDArray[np.float64] = axes("bin", unit="s")
     bin_recording: NDArray[np.int64] = axes("bin")
     bin_linked: NDArray[np.bool_] = axes("step")
@@ -61,19 +62,6 @@ class Alignment:
     mode: str
     coarse_grain: int
     bin_s: float
-
-    def __post_init__(self) -> None:
-        check_axes(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AffinityTable:
-    """Affinities of pairs over time, zero where not observed."""
-
-    values: NDArray[np.float32] = axes("bin", "slot", "pair")
-    observed: NDArray[np.bool_] = axes("bin", "slot", "pair")
-    recording_scale: NDArray[np.float64] = axes("recording")
-    """What each recording's affinities were multiplied with."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -171,112 +159,6 @@ def align(
         mode=mode,
         config=config,
     )
-
-
-def affinity_table(alignment: Alignment, config: ConnectomeConfig) -> AffinityTable:
-    """Affinities of all pairs, averaged over the frames of each bin.
-
-    Raises
-    ------
-    NotApplicable
-        If no two units are ever active together, or there are fewer entries than components.
-    """
-    n_bins, n_slots = alignment.bin_time_s.size, alignment.speed.shape[1]
-    n_pairs = len(alignment.pairs)
-    _refuse_rank(alignment, config)
-    values = np.zeros((n_bins, n_slots, n_pairs), dtype=np.float32)
-    starts = np.searchsorted(alignment.frame_bin, np.arange(n_bins + 1))
-    step = max(1, 4_000_000 // n_pairs // alignment.coarse_grain)
-    for slot in range(n_slots):
-        for first in range(0, n_bins, step):
-            bins = slice(first, min(first + step, n_bins))
-            frames = slice(starts[bins.start], starts[bins.stop])
-            affinity = geometric_affinity(alignment.speed[frames, slot], alignment.pairs)
-            sizes = np.diff(starts[bins.start : bins.stop + 1])
-            total = np.add.reduceat(affinity, starts[bins] - starts[bins.start], axis=0)
-            values[bins, slot] = total / sizes[:, None]
-    one, other = alignment.pairs.T
-    observed = alignment.observed[:, :, one] & alignment.observed[:, :, other]
-    if not values.any():
-        raise _no_affinity(alignment)
-    scale = _recording_scale(values, alignment, normed=config.animal_norm)
-    return AffinityTable(values=values, observed=observed, recording_scale=scale)
-
-
-def affinity_problem(alignment: Alignment, config: ConnectomeConfig, *, threads: int) -> Problem:
-    """The same affinities as the solver sees them, of all pairs of units and without a table.
-
-    Pairs stand in the order of ``numpy.triu_indices``; :func:`rows_of_pairs` finds those that
-    are observed.
-
-    Raises
-    ------
-    NotApplicable
-        If no two units are ever active together, or there are fewer entries than components.
-    """
-    _refuse_rank(alignment, config)
-    _, n_slots, n_units = alignment.speed.shape
-    n_bins = alignment.bin_time_s.size
-    sizes = np.bincount(alignment.frame_bin)[alignment.frame_bin]
-    # Columns of a cell stand together: bin by bin, slot by slot.
-    cell = alignment.frame_bin[:, None] * n_slots + np.arange(n_slots)
-    order = np.argsort(cell.reshape(-1), kind="stable")
-    # A mean over the frames of a bin: each affinity is divided by their number, each of its two
-    # values by the root of that.
-    share = np.sqrt(alignment.speed) / np.sqrt(sizes).astype(np.float32)[:, None, None]
-    columns = UnitColumns.of(
-        share.reshape(-1, n_units)[order],
-        cell=cell.reshape(-1)[order],
-        n_cells=n_bins * n_slots,
-    )
-    products = UnitProducts(columns, threads=threads)
-    if not products.energy.any():
-        raise _no_affinity(alignment)
-    if config.animal_norm:
-        scale = _cell_scale(products.energy.reshape(n_bins, n_slots), alignment)
-        products = UnitProducts(columns.scaled(scale.reshape(-1)), threads=threads)
-    return Problem(
-        products=products,
-        observed=Observed.of(alignment.observed, max_groups=config.max_patterns),
-        penalty=Penalty(sparse=config.sparse, smooth=config.smooth, ridge=config.ridge),
-        linked=alignment.bin_linked,
-    )
-
-
-def rows_of_pairs(alignment: Alignment) -> NDArray[np.int64]:
-    """Where the pairs that are observed stand among all pairs."""
-    n_units = alignment.unit.size
-    first, second = alignment.pairs.T
-    return np.asarray(first * (2 * n_units - first - 1) // 2 + second - first - 1, dtype=np.int64)
-
-
-def _refuse_rank(alignment: Alignment, config: ConnectomeConfig) -> None:
-    """More components than frames or pairs are never of use."""
-    n_bins, n_pairs = alignment.bin_time_s.size, len(alignment.pairs)
-    if config.rank > min(n_bins, n_pairs):
-        raise NotApplicable(
-            f"{config.rank} components were asked for, but there are only {n_bins} frames and "
-            f"{n_pairs} pairs; set methods.connectome.rank to at most {min(n_bins, n_pairs)}."
-        )
-
-
-def _no_affinity(alignment: Alignment) -> NotApplicable:
-    """What to say of units that are never active together."""
-    return NotApplicable(
-        f"No two of the {alignment.unit.size} units are active at the same time; there is no "
-        "affinity to factorise."
-    )
-
-
-def _cell_scale(energy: NDArray[np.float64], alignment: Alignment) -> NDArray[np.float64]:
-    """What brings the recordings to one common norm, for each cell (bin, slot)."""
-    scale = np.ones(energy.shape)
-    places = [recording_rows(alignment, index) for index in range(alignment.recording.size)]
-    norms = np.sqrt([energy[place].sum() for place in places])
-    for place, norm in zip(places, norms, strict=True):
-        if norm > 0:
-            scale[place] = norms[norms > 0].mean() / norm
-    return scale
 
 
 def _refuse_repeated_names(views: Sequence[TraceEnsemble]) -> None:
@@ -382,9 +264,9 @@ def _frames(
         raise NotApplicable(
             f"No two of the {len(names)} units are observed together for {step} frames in a row."
         )
-    speed = np.where(
-        observed[frame_bin], np.concatenate([stretch.speed for stretch in stretches]), 0
-    )[kept]
+    known = observed[frame_bin]
+    speed = np.where(known, np.concatenate([stretch.speed for stretch in stretches]), 0)[kept]
+    sign = np.where(known, np.concatenate([stretch.sign for stretch in stretches]), 0)[kept]
     time = np.concatenate([stretch.time_s for stretch in stretches])[kept]
     source = np.concatenate([stretch.source_time_s for stretch in stretches])[kept]
     owner = np.concatenate(
@@ -393,6 +275,7 @@ def _frames(
     number = np.concatenate(
         [np.full(len(stretch.time_s), index) for index, stretch in enumerate(stretches)]
     )[kept]
+    interval_s = np.array([stretch.interval_s for stretch in stretches])[number]
     old, frame_bin, first = _renumbered(frame_bin[kept])
     sizes = np.bincount(frame_bin)
     return Alignment(
@@ -400,8 +283,10 @@ def _frames(
         unit=names,
         presence=presence,
         speed=speed.astype(np.float32),
+        sign=sign.astype(np.int8),
         observed=observed[has_pair],
         frame_bin=frame_bin,
+        frame_interval_s=interval_s,
         bin_linked=(np.diff(old) == 1) & (np.diff(number[first]) == 0),
         bin_time_s=np.bincount(frame_bin, time) / sizes,
         bin_recording=owner[first].astype(np.int64),
@@ -453,21 +338,6 @@ def _frames_a_bin(stretches: Sequence[Stretch], *, n_units: int, config: Connect
             "take methods.connectome.engine: compiled, which makes no table."
         )
     return step
-
-
-def _recording_scale(
-    values: NDArray[np.float32], alignment: Alignment, *, normed: bool
-) -> NDArray[np.float64]:
-    """Scales each recording's affinities in place to one common norm; what each was scaled by."""
-    n_recordings = alignment.recording.size
-    places = [recording_rows(alignment, index) for index in range(n_recordings)]
-    norms = np.array([np.linalg.norm(values[place].ravel()) for place in places])
-    scale = np.ones(n_recordings)
-    if normed and n_recordings > 1:
-        scale[norms > 0] = norms[norms > 0].mean() / norms[norms > 0]
-        for place, factor in zip(places, scale, strict=True):
-            values[place] *= np.float32(factor)
-    return scale
 
 
 def recording_rows(alignment: Alignment, index: int) -> tuple[slice | NDArray[np.int64], int]:

@@ -29,6 +29,7 @@ from pipeline.methods.connectome.hals import (
     unfolded,
 )
 from pipeline.methods.connectome.masks import Observed
+from pipeline.methods.connectome.problem import over_channels
 from pipeline.methods.connectome.result import COMPONENTS, Baselines
 from pipeline.numerics.sign_flips import sign_flip_p
 
@@ -108,6 +109,7 @@ def compare_with_baselines(
         for fold in range(FOLDS):
             seen = learn(pieces[1 - fold :: FOLDS])
             if seen is not None:
+                seen = _in_channels(seen, problem.shape[2] // seen.shape[0])
                 explained[fold::FOLDS] = [
                     _explained(problem, piece, seen) for piece in pieces[fold::FOLDS]
                 ]
@@ -207,6 +209,11 @@ def _analyses(
     return analyses
 
 
+def _in_channels(pair: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
+    """Patterns that tell no directions, once for each channel, so that each has its own times."""
+    return np.asarray(np.kron(np.eye(channels), pair)) if channels > 1 else pair
+
+
 def _explained(problem: Problem, piece: _Piece, pair: NDArray[np.float64]) -> float:
     """Share of a piece's affinities that given patterns explain with times of their own."""
     alone = part_of(problem, piece.rows, [piece.slot])
@@ -227,7 +234,11 @@ def _communities(
     """Leiden's communities of every pattern, (pattern, unit)."""
     n_units = alignment.unit.size
     pairs = np.stack(np.triu_indices(n_units, 1), axis=1)
-    graphs = [graph(one, pairs, n_units) for patterns in learned.values() for one in patterns.T]
+    graphs = [
+        graph(one, pairs, n_units)
+        for patterns in learned.values()
+        for one in over_channels(patterns, channels=len(patterns) // len(pairs)).T
+    ]
     by_leiden = config.model_copy(update={"communities": "leiden"})
     return np.stack([one.label for one in find_communities(graphs, by_leiden, rng=rng)])
 

@@ -40,11 +40,21 @@ class ConnectomeConfig(MethodConfig):
         ge=0,
         le=999,
     )
-    affinity: Literal["geometric"] = Field(
+    affinity: (
+        Literal["geometric", "geometric_same_sign", "minimum", "ratio", "interval", "split_sign"]
+        | Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+    ) = Field(
         default="geometric",
         description=(
-            "Affinity of two units at one time: 'geometric' is the square root of the product of "
-            "their speeds, whatever the signs. Paper: prose only, no formula."
+            "Affinity of two units at one time. 'geometric' is the square root of the product of "
+            "their speeds, whatever the signs; 'geometric_same_sign' counts it only while both "
+            "rise or both fall; 'split_sign' fits same and opposite changes side by side; "
+            "'minimum' is the smaller speed; 'ratio' is 'geometric' times the smaller speed over "
+            "the larger; 'interval' is the likeness of both speeds on each run (of half a second "
+            "or more) in which neither turns. Or a function of your own, 'module:function', of "
+            "speeds and signs (frame, unit) of consecutive frames, which returns values of at "
+            "least 0 (frame, pair) in the order of numpy.triu_indices; code that is named here is "
+            "run. Paper: prose only, no formula; 'interval' is nearest to it."
         ),
     )
     sigma_s: float = Field(
@@ -135,8 +145,10 @@ class ConnectomeConfig(MethodConfig):
     max_tensor_mb: int = Field(
         default=500,
         description=(
-            "Largest table of affinities in megabytes, 1 to 100000, where one is made (engine "
-            "'tensorly', which needs about four times as much memory)."
+            "Largest table of affinities in megabytes, 1 to 100000, that is held in memory. "
+            "Engine 'tensorly' needs one, and about four times as much memory; 'compiled' needs "
+            "one for the affinities 'minimum', 'ratio', 'interval' and your own, and puts a larger "
+            "one into a temporary file (in TMPDIR)."
         ),
         ge=1,
         le=100_000,
@@ -144,8 +156,9 @@ class ConnectomeConfig(MethodConfig):
     engine: Literal["compiled", "tensorly"] = Field(
         default="compiled",
         description=(
-            "Solver of the factorisation: 'compiled' works on the units' activity and never makes "
-            "the table of affinities; 'tensorly' is slower, needs the table, and serves to check."
+            "Solver of the factorisation: 'compiled' works on the units' activity and, for most "
+            "affinities, never makes a table of them; 'tensorly' is slower, needs the table, and "
+            "serves to check."
         ),
     )
     start: Literal["random", "nndsvd", "deflation"] = Field(

@@ -53,6 +53,9 @@ class Products(Protocol):
     def of_cells(self, cells: NDArray[np.int64]) -> Products:
         """The same of some cells only, in their order."""
 
+    def scaled(self, factor: NDArray[np.float64]) -> Products:
+        """The same with the affinities of each cell multiplied by a factor, (cell,)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnitColumns:
@@ -115,6 +118,22 @@ class UnitColumns:
             value=self.value[entries],
             cell=order[self.cell[kept]],
             n_cells=cells.size,
+            n_units=self.n_units,
+        )
+
+    def beside(self, other: UnitColumns) -> UnitColumns:
+        """Sums of the affinities of both."""
+        order = np.argsort(np.concatenate([self.cell, other.cell]), kind="stable")
+        size = np.concatenate([np.diff(self.start), np.diff(other.start)])
+        begin = np.concatenate([self.start[:-1], other.start[:-1] + self.start[-1]])
+        start = np.concatenate([[0], np.cumsum(size[order])]).astype(np.int64)
+        entries = np.repeat(begin[order] - start[:-1], size[order]) + np.arange(start[-1])
+        return UnitColumns(
+            start=start,
+            unit=np.concatenate([self.unit, other.unit])[entries],
+            value=np.concatenate([self.value, other.value])[entries],
+            cell=np.concatenate([self.cell, other.cell])[order],
+            n_cells=self.n_cells,
             n_units=self.n_units,
         )
 
@@ -207,6 +226,10 @@ class UnitProducts:
         """The same of some cells only, in their order."""
         return UnitProducts(self.columns.of_cells(cells), threads=self.threads)
 
+    def scaled(self, factor: NDArray[np.float64]) -> UnitProducts:
+        """The same with the affinities of each cell multiplied by a factor, (cell,)."""
+        return UnitProducts(self.columns.scaled(factor), threads=self.threads)
+
     def _to_cells(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the columns of each cell."""
         if self._one_each:
@@ -228,6 +251,57 @@ class UnitProducts:
         return energy
 
 
+class SplitProducts:
+    """Affinities in two channels, same and opposite directions, from the units' values alone.
+
+    Opposite changes are what is left of all changes without the same ones, so that products of
+    both channels follow from those of all changes and of the same ones. Pairs stand twice: same
+    directions first.
+
+    Parameters
+    ----------
+    every, same
+        What affinities are made of whatever the directions, and where they are the same.
+    threads
+        Threads to use; their number changes no digit.
+    """
+
+    def __init__(self, every: UnitColumns, same: UnitColumns, *, threads: int = 1) -> None:
+        self._every = UnitProducts(every, threads=threads)
+        self._same = UnitProducts(same, threads=threads)
+        self.n_pairs = 2 * self._every.n_pairs
+        both = UnitProducts(every.beside(same), threads=threads).energy
+        crossing = (both - self._every.energy - self._same.energy) / 2
+        opposite = self._every.energy - 2 * crossing + self._same.energy
+        self.energy = self._same.energy + np.maximum(opposite, 0)
+
+    def over_pairs(self, pair: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Table times factors of pairs, (channel * pair, column) to (cell, column)."""
+        same, opposite = np.split(pair, 2)
+        return self._same.over_pairs(same - opposite) + self._every.over_pairs(opposite)
+
+    def over_cells(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transposed table times weights of cells, (cell, column) to (channel * pair, column)."""
+        same = self._same.over_cells(weight)
+        return np.concatenate([same, self._every.over_cells(weight) - same])
+
+    def of_cells(self, cells: NDArray[np.int64]) -> SplitProducts:
+        """The same of some cells only, in their order."""
+        return SplitProducts(
+            self._every.columns.of_cells(cells),
+            self._same.columns.of_cells(cells),
+            threads=self._every.threads,
+        )
+
+    def scaled(self, factor: NDArray[np.float64]) -> SplitProducts:
+        """The same with the affinities of each cell multiplied by a factor, (cell,)."""
+        return SplitProducts(
+            self._every.columns.scaled(factor),
+            self._same.columns.scaled(factor),
+            threads=self._every.threads,
+        )
+
+
 class TableProducts:
     """Products with a table that is there, or is made or read block by block.
 
@@ -239,21 +313,28 @@ class TableProducts:
         Threads to use.
     max_bytes
         Most of the table to hold at a time.
+    factor
+        What the rows of the table are multiplied by, (cell,); by 1 where ``None``.
     """
 
     def __init__(
-        self, source: ArraySource, *, threads: int = 1, max_bytes: int = 64 * 2**20
+        self,
+        source: ArraySource,
+        *,
+        threads: int = 1,
+        max_bytes: int = 64 * 2**20,
+        factor: NDArray[np.float64] | None = None,
     ) -> None:
         self._source = source
         self._threads = threads
         self._max_bytes = max_bytes
+        self._factor = np.ones(source.shape[0]) if factor is None else factor
         self.n_pairs = source.shape[1]
-        self.energy = np.concatenate(
-            [
-                np.einsum("ij,ij->i", block, block, dtype=np.float64)
-                for _, block in blocks(source, max_bytes=max_bytes)
-            ]
-        )
+        squares = [
+            np.einsum("ij,ij->i", block, block, dtype=np.float64)
+            for _, block in blocks(source, max_bytes=max_bytes)
+        ]
+        self.energy = np.concatenate([np.empty(0), *squares]) * self._factor**2
 
     def over_pairs(self, pair: NDArray[np.float64]) -> NDArray[np.float64]:
         """Table times factors of pairs, (pair, column) to (cell, column)."""
@@ -279,13 +360,13 @@ class TableProducts:
                 [(group, *one) for group in range(len(lanes)) for one in stretches],
                 self._threads,
             )
-        return _from_lanes(found, pair.shape[1])
+        return _from_lanes(found, pair.shape[1]) * self._factor[:, None]
 
     def over_cells(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transposed table times weights of cells, (cell, column) to (pair, column)."""
         from pipeline.methods.connectome.kernels import table_over_cells
 
-        lanes = _to_lanes(weight)
+        lanes = _to_lanes(weight * self._factor[:, None])
         found = np.zeros((len(lanes), self.n_pairs, lanes.shape[2]))
         for begin, block in blocks(self._source, max_bytes=self._max_bytes):
             rows = lanes[:, begin : begin + len(block)]
@@ -311,7 +392,19 @@ class TableProducts:
     def of_cells(self, cells: NDArray[np.int64]) -> TableProducts:
         """The same of some cells only, in their order."""
         return TableProducts(
-            _Rows(self._source, cells), threads=self._threads, max_bytes=self._max_bytes
+            _Rows(self._source, cells),
+            threads=self._threads,
+            max_bytes=self._max_bytes,
+            factor=self._factor[cells],
+        )
+
+    def scaled(self, factor: NDArray[np.float64]) -> TableProducts:
+        """The same with the affinities of each cell multiplied by a factor, (cell,)."""
+        return TableProducts(
+            self._source,
+            threads=self._threads,
+            max_bytes=self._max_bytes,
+            factor=self._factor * factor,
         )
 
 

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.views import TraceEnsemble
-from pipeline.methods.connectome.alignment import Alignment, affinity_problem, align, recording_rows
+from pipeline.methods.connectome.alignment import Alignment, align, recording_rows
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import Fit
 from pipeline.methods.connectome.hals import Problem, part_of, refit_pairs, refit_times
+from pipeline.methods.connectome.problem import affinity_problem
 from pipeline.methods.connectome.result import EpochTest
 
 STABLE_DIGITS = 12

@@ -356,3 +356,41 @@ def cell_energy(start: Any, unit: Any, value: Any, cell: Any, energy: Any) -> No
             both = dot * dot - fourth
             energy[cell[k]] += both / 2 if other == k else both
             other += 1
+
+
+@compiled
+def interval_affinity(speed: Any, sign: Any, pairs: Any, shortest: Any, out: Any) -> None:
+    """Affinity of pairs (pair, frame) that is constant on runs in which neither unit turns.
+
+    ``speed`` and ``sign`` are (unit, frame), signs 0 at rest. On a run of at least ``shortest``
+    frames it is the cosine of both speeds times the root of the product of their means, else 0.
+    """
+    n_frames = speed.shape[1]
+    for p in range(pairs.shape[0]):
+        one, other = speed[pairs[p, 0]], speed[pairs[p, 1]]
+        of_one, of_other = sign[pairs[p, 0]], sign[pairs[p, 1]]
+        found = out[p]
+        at = 0
+        while at < n_frames:
+            up, down = of_one[at], of_other[at]
+            if up == 0 or down == 0:
+                found[at] = 0
+                at += 1
+                continue
+            begin = at
+            cross = square = other_square = total = other_total = 0.0
+            while at < n_frames and of_one[at] == up and of_other[at] == down:
+                here, there = float(one[at]), float(other[at])
+                cross += here * there
+                square += here * here
+                other_square += there * there
+                total += here
+                other_total += there
+                at += 1
+            length = at - begin
+            value = 0.0
+            if length >= shortest:
+                value = cross / (square * other_square) ** 0.5
+                value *= (total * other_total) ** 0.5 / length
+            for frame in range(begin, at):
+                found[frame] = value

@@ -126,12 +126,17 @@ class ConnectomeResult:
     """How many units were used and left out, and why."""
     alignment: str
     """``by_epoch`` (recordings share frames) or ``concatenate`` (one after another)."""
+    affinity: str
+    """What affinity of pairs was factorised."""
     coarse_grain: int
     bin_s: float
     component_time: NDArray[np.float64] = axes("frame", "component")
     component_recording: NDArray[np.float64] = axes("component", "recording")
     """Share of the component's size in each recording; each row sums to 1."""
     component_pair: NDArray[np.float64] = axes("pair", "component")
+    """Of norm 1; with ``split_sign`` the sum of two channels that together have norm 1."""
+    component_opposite: NDArray[np.float64] | None = axes("pair", "component", optional=True)
+    """How much of the pair factor is opposite change; nothing where directions do not count."""
     weight: NDArray[np.float64] = axes("component")
     relative_error: float
     static_explained: float

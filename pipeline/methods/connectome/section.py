@@ -19,6 +19,7 @@ from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.pair_affinity import affinity_words
 from pipeline.methods.connectome.readback import followed
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.surrogates import (
@@ -137,9 +138,8 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. "
         f"{_baseline_words(result)}Each trace became a speed: the "
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
-        "(as fast as this unit gets). The affinity of two units at a moment is the square root "
-        "of the product of their speeds, whatever their directions; rising and falling of a slow "
-        f"indicator both count. Scale and baseline of a trace do not matter. {time}{averaged}"
+        f"(as fast as this unit gets). {affinity_words(result.affinity)} Scale and baseline of a "
+        f"trace do not matter. {time}{averaged}"
     )
 
 

@@ -58,6 +58,11 @@ def components_table(result: ConnectomeResult) -> Table:
         else ("no epochs",) * result.rank,
         "strongest units": tuple(strongest),
     }
+    if result.component_opposite is not None:
+        opposite = result.component_opposite.sum(axis=0) / np.maximum(
+            result.component_pair.sum(axis=0), np.finfo(float).tiny
+        )
+        columns["of it opposite changes (%)"] = _rounded(100 * opposite, 0)
     if result.recording.size > 1:
         columns["largest recording"] = tuple(str(name) for name in result.recording[main])
         columns["seen in recordings"] = tuple(

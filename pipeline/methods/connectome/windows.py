@@ -27,6 +27,7 @@ class Stretch:
     """Consecutive frames of one recording, or of all recordings side by side."""
 
     speed: NDArray[np.float64] = axes("frame", "slot", "unit")
+    sign: NDArray[np.int8] = axes("frame", "slot", "unit")
     observed: NDArray[np.bool_] = axes("frame", "slot", "unit")
     time_s: NDArray[np.float64] = axes("frame", unit="s")
     source_time_s: NDArray[np.float64] = axes("frame", "recording", unit="s")
@@ -162,8 +163,9 @@ def cut_stretches(
         ]
         stretches.append(
             Stretch(
-                speed=np.stack([speed for speed, _ in sampled], axis=1),
-                observed=np.stack([observed for _, observed in sampled], axis=1),
+                speed=np.stack([one.speed for one in sampled], axis=1),
+                sign=np.stack([one.sign for one in sampled], axis=1),
+                observed=np.stack([one.observed for one in sampled], axis=1),
                 time_s=offset + relative,
                 source_time_s=source,
                 recording=-1,
@@ -185,6 +187,7 @@ def whole_stretches(
         stretches.append(
             Stretch(
                 speed=np.where(present, speed.speed[:, columns[index]], 0.0)[:, None, :],
+                sign=np.where(present, speed.sign[:, columns[index]], 0)[:, None, :],
                 observed=(speed.observed[:, columns[index]] & present)[:, None, :],
                 time_s=view.time,
                 source_time_s=source,
@@ -195,9 +198,18 @@ def whole_stretches(
     return tuple(stretches)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sampled:
+    """The pooled units of one recording at given times, (time, unit)."""
+
+    speed: NDArray[np.float64]
+    sign: NDArray[np.int8]
+    observed: NDArray[np.bool_]
+
+
 def _sampled(
     view: TraceEnsemble, speed: Speeds, columns: NDArray[np.int64], *, at: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> _Sampled:
     """Speeds of the pooled units at given times, from the frames on both sides."""
     present = columns >= 0
     position = (at - view.time[0]) * view.rate_hz
@@ -210,8 +222,13 @@ def _sampled(
     # A frame that carries no weight may be missing.
     seen = (speed.observed[before] | (share > 1 - 1e-6)) & (speed.observed[after] | (share < 1e-6))
     mixed = (1 - share) * speed.speed[before] + share * speed.speed[after]
+    slope = (1 - share) * speed.derivative[before] + share * speed.derivative[after]
     observed = seen[:, columns] & present & inside[:, None]
-    return np.where(observed, mixed[:, columns], 0.0), observed
+    return _Sampled(
+        speed=np.where(observed, mixed[:, columns], 0.0),
+        sign=np.where(observed, np.sign(slope)[:, columns], 0).astype(np.int8),
+        observed=observed,
+    )
 
 
 def _counts(epochs: pd.DataFrame) -> dict[str, int]:

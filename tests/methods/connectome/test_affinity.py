@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.core.rng import stream
-from pipeline.methods.connectome.affinity import geometric_affinity, shifted, speeds
+from pipeline.methods.connectome.affinity import shifted, speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.pair_affinity import pair_affinity
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden" / "tensor_connectome"
 
@@ -52,26 +53,32 @@ def test_signs_agree_with_the_reference_where_the_derivative_is_not_zero(golden,
         np.testing.assert_array_equal(found.sign.T[clear], golden["sign"][animal][clear])
 
 
-def test_affinities_agree_with_the_reference(golden, golden_speeds):
-    pairs = np.stack(np.triu_indices(30, 1), axis=1)
-    table = np.stack([geometric_affinity(found.speed, pairs) for found in golden_speeds], axis=1)
+@pytest.mark.parametrize(
+    "name", ["geometric", "geometric_same_sign", "minimum", "ratio", "interval"]
+)
+def test_affinities_agree_with_the_reference(golden, golden_speeds, name):
+    pairs = np.stack(np.triu_indices(golden["traces"].shape[1], 1), axis=1)
+    shortest = max(1, int(0.5 * float(golden["fs"]) + 0.5))
+    table = np.stack(
+        [
+            pair_affinity(name, found.speed, found.sign, pairs, shortest=shortest)
+            for found in golden_speeds
+        ],
+        axis=1,
+    )
     frame, animal, pair = golden["probe_index"].T
     np.testing.assert_allclose(
-        table[frame, animal, pair], golden["affinity_probe_geometric"], atol=1e-5
+        table[frame, animal, pair], golden[f"affinity_probe_{name}"], atol=1e-5
     )
-    assert table.sum() == pytest.approx(float(golden["affinity_nansum_geometric"]), rel=1e-6)
-
-
-def test_the_worked_example_gives_four_tenths():
-    affinity = geometric_affinity(np.array([[0.64, 0.25]]), np.array([[0, 1]]))
-    assert affinity[0, 0] == pytest.approx(0.40)
+    total = table.sum(dtype=np.float64)
+    assert total == pytest.approx(float(golden[f"affinity_nansum_{name}"]), rel=1e-5)
 
 
 def test_identical_traces_have_their_speed_as_affinity():
     trace = np.cumsum(stream(0, "twins").standard_normal(200))[:, None]
     found = speeds_of(np.hstack([trace, trace]))
-    affinity = geometric_affinity(found.speed, np.array([[0, 1]]))
-    np.testing.assert_allclose(affinity[:, 0], found.speed[:, 0], atol=1e-12)
+    affinity = pair_affinity("geometric", found.speed, found.sign, np.array([[0, 1]]), shortest=1)
+    np.testing.assert_allclose(affinity[:, 0], found.speed[:, 0], atol=1e-6)
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1e-3, 0.0), (250.0, -4.0), (1.0, 1e3)])

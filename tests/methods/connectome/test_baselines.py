@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.core.rng import stream
-from pipeline.methods.connectome.alignment import affinity_problem, align
+from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.baselines import compare_with_baselines, verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.correlation import traces_of_units, whole, windowed
 from pipeline.methods.connectome.hals import refit_times, unfolded
+from pipeline.methods.connectome.problem import affinity_problem
 from pipeline.methods.connectome.result import Baselines
 from pipeline.methods.connectome.simulate import simulate
 

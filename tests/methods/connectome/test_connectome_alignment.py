@@ -13,8 +13,9 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import TraceEnsemble
-from pipeline.methods.connectome.alignment import affinity_table, align
+from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.problem import affinity_table
 
 CONFIG = ConnectomeConfig(rank=2, min_snr=0.0, theta=0.05)
 

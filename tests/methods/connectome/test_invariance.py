@@ -11,11 +11,12 @@ from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.methods.connectome.algorithm import combine, fit_part
-from pipeline.methods.connectome.alignment import affinity_problem, align
+from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.diagnostics import assess
 from pipeline.methods.connectome.factorisation import Search, factorise
 from pipeline.methods.connectome.model import recording_explained, reproducibility
+from pipeline.methods.connectome.problem import affinity_problem
 from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
 from pipeline.methods.connectome.starts import start_models
@@ -97,6 +98,7 @@ def test_names_of_units_decide_nothing_but_the_order_of_pairs(worms):
         unit=aligned.unit[order],
         presence=aligned.presence[:, order],
         speed=aligned.speed[:, :, order],
+        sign=aligned.sign[:, :, order],
         observed=aligned.observed[:, :, order],
     )
     problem, turned = (affinity_problem(one, CONFIG, threads=1) for one in (aligned, mixed))
