@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.quick_settings import QUICK_METHODS
+
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 SHEET = Path(__file__).resolve().parents[3] / "shared" / "data" / "real" / "recordings.tsv"
@@ -32,10 +34,7 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     settings = {
         "recordings": str(SHEET),
-        "methods": {
-            "connectome": {"rank": 4, "n_restarts": 2, "n_surrogates": 1, "max_iterations": 30},
-            "biclustering": {"enabled": False},
-        },
+        "methods": QUICK_METHODS | {"biclustering": {"enabled": False}},
     }
     (folder / "settings.yaml").write_text(json.dumps(settings))
     done = subprocess.run(
@@ -64,7 +63,7 @@ def test_the_connectome_runs_on_traces_and_says_why_not_on_spikes(results, exper
     entry = document["methods"]["connectome"]
     if experiment in CALCIUM:
         assert entry["status"] in ("ok", "warn")
-        assert entry["numbers"]["rank"] == 4
+        assert entry["numbers"]["rank"] == 2
         assert 0 < entry["numbers"]["explained"] < 1
     else:
         assert entry["status"] == "not_applicable"
