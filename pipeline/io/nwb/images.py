@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import ArraySource
 from pipeline.core.errors import DataError
 from pipeline.core.recording import StimulusImages
+from pipeline.io.nwb.image_files import external_frames, names_files
 from pipeline.io.nwb.objects import NwbObject, child, text_attribute
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import scaled
@@ -44,8 +45,10 @@ def shown_images(item: NwbObject, *, options: ReadOptions) -> StimulusImages:
         raise _unusable(item, "it refers to no images")
     frames = child(target, "data")
     stack: ArraySource
-    if isinstance(frames, h5py.Dataset):
-        stack = frame_source(frames, options=options)
+    if names_files(target) and not holds_frames(frames):
+        stack = with_channel(external_frames(target, options=options))
+    elif isinstance(frames, h5py.Dataset):
+        stack = with_channel(frame_source(frames, options=options))
     else:
         stack = _stack(item, target, max_gb=options.max_series_gb)
     numbers = read_all(data)
@@ -73,9 +76,9 @@ def indexed(item: NwbObject) -> h5py.Group | None:
 
 
 def frame_source(data: h5py.Dataset, *, options: ReadOptions) -> ArraySource:
-    """Frames of a series as a source of shape (image, x, y, channel)."""
-    is_grey = len(data.shape) == 3
-    if not is_numeric(data) or not (is_grey or is_colour(data)) or 0 in data.shape:
+    """Frames of a series as a source of shape (frame, x, y), and of channels if in colour."""
+    is_colour = len(data.shape) == 4 and data.shape[-1] in COLOURS
+    if not is_numeric(data) or not (len(data.shape) == 3 or is_colour) or 0 in data.shape:
         raise DataError(
             code="IN-C28",
             place=data.name,
@@ -83,13 +86,17 @@ def frame_source(data: h5py.Dataset, *, options: ReadOptions) -> ArraySource:
             fix="store frames as time x X x Y, or with 3 or 4 channels of colour",
         )
     check_filters(data)
-    frames = scaled(data, max_gb=options.max_series_gb)
-    return _OneChannel(frames) if is_grey else frames
+    return scaled(data, max_gb=options.max_series_gb)
 
 
-def is_colour(data: h5py.Dataset) -> bool:
-    """Whether frames have channels of colour."""
-    return len(data.shape) == 4 and data.shape[-1] in COLOURS
+def with_channel(frames: ArraySource) -> ArraySource:
+    """Frames of shape (image, x, y, channel)."""
+    return _OneChannel(frames) if len(frames.shape) == 3 else frames
+
+
+def holds_frames(data: h5py.Group | h5py.Dataset | None) -> bool:
+    """Whether there are any samples."""
+    return isinstance(data, h5py.Dataset) and 0 not in data.shape
 
 
 def _stack(item: NwbObject, container: h5py.Group, *, max_gb: float | None) -> ArraySource:

@@ -17,6 +17,8 @@ from pipeline.io.nwb.about import read_about
 from pipeline.io.nwb.accepted import accepted_column
 from pipeline.io.nwb.choice import joined_entry
 from pipeline.io.nwb.electrodes import electrode_regions
+from pipeline.io.nwb.image_files import first_frame_words, names_files
+from pipeline.io.nwb.images import holds_frames
 from pipeline.io.nwb.interval_series import interval_table
 from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, survey, text_attribute
 from pipeline.io.nwb.open import open_nwb
@@ -59,7 +61,7 @@ class SeriesOffer:
     kind: str
     """``dff``, ``fluorescence``, ``events`` or ``background`` for traces, else the NWB type."""
     where: str = ""
-    """Container, plane, indicator and channel of traces."""
+    """Container, plane, indicator and channel of traces; files in which frames lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +217,15 @@ def _series_offer(item: NwbObject) -> SeriesOffer:
         data = child(item.group, "data")
     except DataError:
         data = None
+    if names_files(item.group) and not holds_frames(data):
+        return SeriesOffer(
+            path=item.path,
+            shape=(),
+            rate_hz=series_rate_hz(item),
+            unit="",
+            kind=item.type,
+            where=first_frame_words(item.group),
+        )
     if not isinstance(data, h5py.Dataset):
         return SeriesOffer(path=item.path, shape=(), rate_hz=float("nan"), unit="", kind=item.type)
     return SeriesOffer(

@@ -7,14 +7,14 @@ the recording, or in one that the settings allow, once all links of the file sys
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 import h5py
 
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, PipelineError
 from pipeline.io.nwb.files import check_signature, regular_file_size
 
 
@@ -26,7 +26,7 @@ class _Outside:
         self._opened = opened
         self._files: dict[Path, h5py.File] = {}
 
-    def file(self, name: str, *, named_in: h5py.File, where: str) -> h5py.File:
+    def path(self, name: str, *, named_in: h5py.File, where: str) -> Path:
         target = (Path(named_in.filename).parent / name).resolve()
         if not any(target.is_relative_to(folder) for folder in self._folders):
             raise DataError(
@@ -37,17 +37,24 @@ class _Outside:
                 fix="store the data in this file (pynwb's export resolves links), or, if you "
                 "trust it, name that folder in the setting 'prepare.allow_external'",
             )
+        if not target.exists():
+            raise DataError(
+                code="IN-F15",
+                place=where,
+                found=f"a link leads to '{name}', and there is no such file",
+                fix="copy that file beside the recording too",
+            )
+        return target
+
+    def file(self, name: str, *, named_in: h5py.File, where: str) -> h5py.File:
+        target = self.path(name, named_in=named_in, where=where)
         if target not in self._files:
-            if not target.exists():
-                raise DataError(
-                    code="IN-F15",
-                    place=where,
-                    found=f"a link leads to '{name}', and there is no such file",
-                    fix="copy that file beside the recording too",
-                )
             check_signature(target, regular_file_size(target))
             self._files[target] = self._opened.enter_context(h5py.File(target, "r"))
         return self._files[target]
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        self._opened.callback(close)
 
 
 _CURRENT: ContextVar[_Outside | None] = ContextVar("files outside a recording", default=None)
@@ -90,3 +97,33 @@ def linked_file(name: str, *, named_in: h5py.File, where: str) -> h5py.File:
     """
     current = _CURRENT.get()
     return (current or _Outside((), ExitStack())).file(name, named_in=named_in, where=where)
+
+
+def linked_path(name: str, *, named_in: h5py.File, where: str) -> tuple[Path, int]:
+    """A file of another format that a recording names, and its bytes; it is not opened.
+
+    Parameters
+    ----------
+    name, where
+        As for :func:`linked_file`.
+
+    Raises
+    ------
+    DataError, EnvironmentFault
+        If it lies elsewhere than allowed (IN-F14), is missing (IN-F15) or is no regular file that
+        may be read.
+    """
+    current = _CURRENT.get() or _Outside((), ExitStack())
+    path = current.path(name, named_in=named_in, where=where)
+    try:
+        return path, regular_file_size(path)
+    except PipelineError as error:
+        found = f"'{name}', which the recording names: {error.found}"
+        raise type(error)(code=error.code, place=where, found=found, fix=error.fix) from error
+
+
+def at_end(close: Callable[[], None]) -> None:
+    """Have something closed together with the recording that is open now."""
+    current = _CURRENT.get()
+    if current is not None:
+        current.at_end(close)

@@ -8,15 +8,15 @@ from typing import Literal
 import h5py
 import numpy as np
 
+from pipeline.core.arrays import ArraySource
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import BehaviourSeries, StimulusImages, StimulusMovie
-from pipeline.io.nwb.images import frame_source, indexed, is_colour, shown_images
+from pipeline.io.nwb.image_files import external_frames, names_files
+from pipeline.io.nwb.images import frame_source, holds_frames, indexed, shown_images
 from pipeline.io.nwb.objects import NwbObject, Survey, child, text_attribute
 from pipeline.io.nwb.options import ReadOptions
-from pipeline.io.nwb.samples import scaled
 from pipeline.io.nwb.values import (
-    check_filters,
     check_size,
     is_numeric,
     read_all,
@@ -37,6 +37,8 @@ BEHAVIOUR_CONTAINERS = (
 PLAIN_TYPES = ("TimeSeries", "SpatialSeries")
 """Types of series among raw acquisitions that may be behaviour; others are signals of devices."""
 NO_COVARIATES = ("RoiResponseSeries", "IntervalSeries", "ImageSeries", "IndexSeries")
+LACKING = ("IN-F04", "IN-F14", "IN-F15")
+"""Faults of frames that the file promises and does not have."""
 MAX_COVARIATE_GB = 0.5
 """Larger series are raw signals of devices, not what an animal did."""
 
@@ -97,7 +99,8 @@ def read_stimuli(
 ) -> tuple[Mapping[str, StimulusMovie | StimulusImages], tuple[Note, ...]]:
     """Movies and images by name, whose frames are still in the file.
 
-    What cannot be used is told in a note: activity does not depend on it.
+    What cannot be used is told in a note: activity does not depend on it. Frames that should be
+    beside the file and are not, or are damaged, are a warning.
     """
     movies: dict[str, StimulusMovie | StimulusImages] = {}
     notes: tuple[Note, ...] = ()
@@ -109,8 +112,16 @@ def read_stimuli(
                 else _movie(item, options=options)
             )
         except DataError as error:
-            text = f"Stimulus not read: {error.found}."
-            notes += (Note(code="IN-T11", kind="info", place=item.path, text=text),)
+            text = f"Stimulus not read: {error.found}. What to do: {error.fix}."
+            lacking = error.code in LACKING
+            notes += (
+                Note(
+                    code=error.code if lacking else "IN-T11",
+                    kind="warn" if lacking else "info",
+                    place=item.path,
+                    text=text,
+                ),
+            )
     return movies, notes
 
 
@@ -145,37 +156,25 @@ def _free_name(item: NwbObject, taken: Mapping[str, object]) -> str:
 
 
 def _movie(item: NwbObject, *, options: ReadOptions) -> StimulusMovie | StimulusImages:
-    data = _frames(item)
-    time = time_base(item.group, n_samples=data.shape[0])
-    unit = text_attribute(data, "unit")
-    if is_colour(data):
-        frames = frame_source(data, options=options)
-        order = np.arange(data.shape[0], dtype=np.int64)
-        return StimulusImages(values=frames, shown=order, time=time, value_unit=unit)
-    check_filters(data)
-    frames = scaled(data, max_gb=options.max_series_gb)
-    return StimulusMovie(values=frames, time=time, value_unit=unit)
-
-
-def _frames(item: NwbObject) -> h5py.Dataset:
-    """The frames of a movie.
-
-    Raises
-    ------
-    DataError
-        If there are none in the file.
-    """
     data = child(item.group, "data")
-    if not isinstance(data, h5py.Dataset) or 0 in data.shape:
-        external = item.group.get("external_file", getlink=True) is not None
-        found = "its frames lie in external files" if external else "it holds no frames"
-    elif not is_numeric(data) or not (len(data.shape) == 3 or is_colour(data)):
-        found = f"it is {data.dtype} of shape {data.shape}, not a movie of time x X x Y"
+    frames: ArraySource
+    if names_files(item.group) and not holds_frames(data):
+        frames = external_frames(item.group, options=options)
+    elif isinstance(data, h5py.Dataset) and holds_frames(data):
+        frames = frame_source(data, options=options)
     else:
-        return data
-    raise DataError(
-        code="IN-T11", place=item.path, found=found, fix="store the frames in the file as numbers"
-    )
+        raise DataError(
+            code="IN-T11",
+            place=item.path,
+            found="it holds no frames",
+            fix="store the frames in the file as numbers",
+        )
+    time = time_base(item.group, n_samples=frames.shape[0])
+    unit = text_attribute(data, "unit") if isinstance(data, h5py.Dataset) else ""
+    if len(frames.shape) == 4:
+        order = np.arange(frames.shape[0], dtype=np.int64)
+        return StimulusImages(values=frames, shown=order, time=time, value_unit=unit)
+    return StimulusMovie(values=frames, time=time, value_unit=unit)
 
 
 def _behaviour(item: NwbObject) -> BehaviourSeries:

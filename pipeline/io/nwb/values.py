@@ -58,9 +58,19 @@ def check_streamed(dataset: h5py.Dataset, *, max_gb: float | None) -> None:
     max_gb
         Most bytes that its entries may have, in 10^9; no limit where None.
     """
-    declared = dataset.size * dataset.dtype.itemsize
-    stored = int(dataset.id.get_storage_size())
-    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    check_declared(
+        declared=dataset.size * dataset.dtype.itemsize,
+        stored=int(dataset.id.get_storage_size()),
+        chunk=math.prod(dataset.chunks or ()) * dataset.dtype.itemsize,
+        place=dataset.name,
+        max_gb=max_gb,
+    )
+
+
+def check_declared(
+    *, declared: int, stored: int, chunk: int, place: str, max_gb: float | None
+) -> None:
+    """As :func:`check_streamed`, from the bytes of all entries, on disk, and decoded at once."""
     fix = "check the shape of the data; export a shorter stretch or fewer units"
     code = "IN-F20"
     if max_gb is not None and declared > max_gb * 1e9:
@@ -78,7 +88,7 @@ def check_streamed(dataset: h5py.Dataset, *, max_gb: float | None) -> None:
         fix = "write the series again in smaller chunks"
     else:
         return
-    raise DataError(code=code, place=dataset.name, found=found, fix=fix)
+    raise DataError(code=code, place=place, found=found, fix=fix)
 
 
 def read_piece(

@@ -64,21 +64,6 @@ def test_a_movie_in_the_file_is_read_with_its_conversion(path):
     assert noise.value_unit == "contrast"
 
 
-def test_an_external_movie_is_told_and_not_read(path):
-    external = movie(
-        data=None,
-        external_file=["movie.avi"],
-        format="external",
-        starting_frame=[0],
-        rate=None,
-        timestamps=[0.0],
-    )
-    recording, notes = read(session(path, stimuli=[external]))
-    assert dict(recording.stimuli) == {}
-    assert "external files" in texts(notes, "info")
-    assert "IN-T11" in texts(notes, "info")
-
-
 def test_a_movie_in_colour_is_read_frame_by_frame(path, tmp_path):
     frames = np.arange(5 * 3 * 2 * 3, dtype="u1").reshape(5, 3, 2, 3)
     recording, _ = read(session(path, stimuli=[movie(data=frames, conversion=0.5)]))
