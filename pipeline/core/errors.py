@@ -55,7 +55,7 @@ CODES: Mapping[str, str] = {
     "IN-C05": "A series holds no samples.",
     "IN-C06": "Constant traces are not used.",
     "IN-C07": "No trace varies.",
-    "IN-C08": "Units have identical activity.",
+    "IN-C08": "Units have identical or near-identical activity.",
     "IN-C09": "Samples are stored ROI x time.",
     "IN-C10": "The orientation of a square table of samples is ambiguous.",
     "IN-C11": "Timestamps do not increase.",

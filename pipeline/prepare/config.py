@@ -389,6 +389,24 @@ class QualityConfig(SettingsBlock):
         ge=0,
         le=1,
     )
+    duplicate_from: float = Field(
+        default=0.8,
+        description=(
+            "Likeness from which two units count as one that was taken twice: of traces the "
+            "smaller of the correlations of their samples and of their noise, which neurons that "
+            "do the same do not share; of spike trains the share of spikes that agree within half "
+            "a millisecond. 1 finds only identical ones."
+        ),
+        ge=0.5,
+        le=1,
+    )
+    duplicates: Literal["remark", "leave_out"] = Field(
+        default="remark",
+        description=(
+            "What happens with units that were taken twice: a 'remark' on each, or 'leave_out', "
+            "which uses the one of a group with the best signal to noise, or most spikes."
+        ),
+    )
 
 
 class PrepareConfig(SettingsBlock):

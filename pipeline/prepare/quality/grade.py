@@ -16,6 +16,12 @@ from pipeline.core.quality import Cell, Grades
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.core.words import for_number
 from pipeline.prepare.config import QualityConfig
+from pipeline.prepare.quality.duplicates import (
+    Alike,
+    alike_traces,
+    alike_trains,
+    best_of_duplicates,
+)
 from pipeline.prepare.quality.gathering import Gathering
 from pipeline.prepare.quality.measured import Measured
 from pipeline.prepare.quality.spikes import measure_spikes
@@ -106,23 +112,107 @@ def grade_units(
         If no trace varies (IN-C07).
     """
     place = recording.about.source_series or "-"
-    if isinstance(recording.activity, SampledActivity):
-        measured = measure_traces(recording.activity, gathered)
+    activity = recording.activity
+    alike: tuple[Alike, ...] = ()
+    if isinstance(activity, SampledActivity):
+        seen = gathered if gathered is not None else Gathering.of(activity)
+        measured = measure_traces(activity, seen)
         _refuse_constant(measured, place=place)
+        if activity.signal != "events":  # these have no noise by which copies could be told
+            alike = alike_traces(seen.sample, least=config.duplicate_from)
     else:
-        measured = measure_spikes(recording.activity)
+        measured = measure_spikes(activity)
+        if "violations" not in measured.not_assessed:  # made-up times coincide
+            alike = alike_trains(activity, least=config.duplicate_from)
+    copies = _Copies.of(measured, alike, left_out=config.duplicates == "leave_out")
     known = [str(reason) for reason in recording.units["reason"]]
     used = recording.units["good"].to_numpy(dtype=bool)
     reasons = [
         old if old or not good else new
         for old, good, new in zip(known, used, _reasons(measured, config), strict=True)
     ]
+    ids = list(recording.units["unit_id"].astype(str))
     good = used & np.array([not reason for reason in reasons], dtype=bool)
+    for unit, kept in copies.replaced(measured, good).items():
+        reasons[unit], good[unit] = f"duplicate of {ids[kept]}", False
     units = recording.units.assign(good=good)
     units["reason"] = units["reason"].astype("str").where(units["reason"] != "", reasons)
-    notes = _notes(measured, used, config, ids=list(units["unit_id"].astype(str)), place=place)
+    notes = _notes(measured, used, config, ids=ids, place=place)
+    notes += copies.notes(config, ids=ids, place=place)
     graded = dataclasses.replace(recording, units=units)
-    return graded, _grades(graded, measured), notes
+    return graded, _grades(graded, measured, copies), notes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Copies:
+    """Units that are there twice."""
+
+    identical: tuple[tuple[int, ...], ...]
+    """Groups of units with the same activity, by index."""
+    alike: tuple[Alike, ...]
+    """Other pairs that were probably taken from one neuron."""
+    left_out: bool
+    """Whether only one of them is used."""
+
+    @classmethod
+    def of(cls, measured: Measured, alike: Sequence[Alike], *, left_out: bool) -> _Copies:
+        same = {(a, b) for group in measured.identical for a in group for b in group}
+        others = tuple(pair for pair in alike if (pair.one, pair.other) not in same)
+        return cls(measured.identical, others, left_out)
+
+    def replaced(self, measured: Measured, good: NDArray[np.bool_]) -> dict[int, int]:
+        """Units that are left out, each with the one that stays."""
+        if not self.left_out:
+            return {}
+        pairs = [
+            *(Alike(group[0], unit, 1.0) for group in self.identical for unit in group[1:]),
+            *self.alike,
+        ]
+        usable = [pair for pair in pairs if good[pair.one] and good[pair.other]]
+        worth = measured.numbers["snr" if "snr" in measured.numbers else "n_spikes"]
+        return best_of_duplicates(usable, worth)
+
+    def remarks(self, ids: Sequence[str]) -> dict[int, list[str]]:
+        """What stands beside each of them while all are used."""
+        found: dict[int, list[str]] = {}
+        if self.left_out:
+            return found
+        for group in self.identical:
+            for unit in group:
+                others = [ids[other] for other in group if other != unit]
+                found.setdefault(unit, []).append(f"identical to {_listed(others)}")
+        partners: dict[int, list[str]] = {}
+        for pair in self.alike:
+            for unit, other in ((pair.one, pair.other), (pair.other, pair.one)):
+                partners.setdefault(unit, []).append(f"{ids[other]} (alike {pair.likeness:.2f})")
+        for unit, others in partners.items():
+            found.setdefault(unit, []).append(f"duplicate of {_listed(others)}")
+        return found
+
+    def notes(self, config: QualityConfig, *, ids: Sequence[str], place: str) -> tuple[Note, ...]:
+        """Warnings on the recording."""
+        end = (
+            "The clearest of each group is used."
+            if self.left_out
+            else "They were left as they are; probably one cell was taken twice, and counts twice."
+        )
+        texts = []
+        if self.identical:
+            named = _listed([" = ".join(ids[unit] for unit in group) for group in self.identical])
+            n_units = sum(map(len, self.identical))
+            texts.append(f"{n_units} units have activity identical to another one's ({named}).")
+        if self.alike:
+            pairs = [f"{ids[a.one]} and {ids[a.other]}: {a.likeness:.2f}" for a in self.alike]
+            words = for_number(len(pairs), "[pair of units is|pairs of units are]")
+            limit = f"{config.duplicate_from:g}"
+            texts.append(
+                f"{len(pairs)} {words} near-identical, alike by {limit} or more ({_listed(pairs)})."
+            )
+        kind: Literal["warn", "repair"] = "repair" if self.left_out else "warn"
+        return tuple(
+            Note(code="IN-C08", kind=kind, place=place, text=f"Duplicates: {text} {end}")
+            for text in texts
+        )
 
 
 def _refuse_constant(measured: Measured, *, place: str) -> None:
@@ -197,25 +287,13 @@ def _notes(
     for name, doubt in DOUBTS.items():
         if doubt.code and name in measured.findings:
             notes += note(doubt.code, doubt.kind, measured.findings[name], doubt.text)
-    if measured.identical:
-        notes += (_identical_note(measured.identical, ids=ids, place=place),)
     if "violations" in measured.not_assessed:
         text = (
             f"{measured.not_assessed['violations'].capitalize()}; refractory violations, "
-            "contamination and presence were not assessed."
+            "contamination, presence and near-duplicates were not assessed."
         )
         notes += (Note(code="IN-S20", kind="warn", place=place, text=text),)
     return notes
-
-
-def _identical_note(groups: Sequence[Sequence[int]], *, ids: Sequence[str], place: str) -> Note:
-    named = _listed([" = ".join(ids[unit] for unit in group) for group in groups])
-    n_units = sum(map(len, groups))
-    text = (
-        f"Duplicates: {n_units} units have activity identical to another one's ({named}). They "
-        "were left as they are; probably one cell was taken twice, and counts twice."
-    )
-    return Note(code="IN-C08", kind="warn", place=place, text=text)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -223,17 +301,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _grades(recording: Recording, measured: Measured) -> Grades:
+def _grades(recording: Recording, measured: Measured, copies: _Copies) -> Grades:
     units = recording.units
     ids = list(units["unit_id"].astype(str))
     remarks: list[list[str]] = [[] for _ in ids]
     for name, doubt in DOUBTS.items():
         for unit in np.flatnonzero(measured.findings.get(name, ())).tolist():
             remarks[unit].append(doubt.beside)
-    for group in measured.identical:
-        for unit in group:
-            others = [ids[other] for other in group if other != unit]
-            remarks[unit].append(f"identical to {_listed(others)}")
+    for unit, words in copies.remarks(ids).items():
+        remarks[unit] += words
     columns: dict[str, tuple[Cell, ...]] = {
         "unit_id": tuple(ids),
         "good": tuple(units["good"].astype(bool).tolist()),
