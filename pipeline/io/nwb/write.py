@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.core.arrays import loaded
 from pipeline.core.errors import EnvironmentFault
 from pipeline.core.recording import (
     UNIT_COLUMNS,
@@ -46,6 +45,9 @@ def write_recording(
     electrodes: pd.DataFrame | None = None,
 ) -> None:
     """Write a recording as NWB 2; the file appears whole or not at all.
+
+    Samples, frames and images that are sources, as :func:`pipeline.io.records.open_record` gives
+    them, are copied piece by piece: a recording larger than the memory can be written.
 
     Reading it with ``region="region"`` and ``identity="identity"``, where units have such, and for
     inferred events with the name of their series, ``Events``, gives the recording back, but for
@@ -146,6 +148,8 @@ def _add_traces(
 ) -> None:
     from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, RoiResponseSeries
 
+    from pipeline.io.nwb.write_pieces import masked, packed
+
     module = nwb.create_processing_module("ophys", "Activity of the imaged cells.")
     segmentation = ImageSegmentation()
     module.add(segmentation)
@@ -161,12 +165,10 @@ def _add_traces(
     )
     container = {"dff": DfOverF, "fluorescence": Fluorescence}.get(activity.signal, Fluorescence)()
     module.add(container)
-    values, valid = loaded(activity.values, activity.valid)
-    samples = np.where(valid, values, np.float32(np.nan))
     container.add_roi_response_series(
         RoiResponseSeries(
             name="Events" if activity.signal == "events" else "RoiResponseSeries",
-            data=_packed(samples),
+            data=packed(masked(activity.values, activity.valid)),
             unit=activity.value_unit or "n.a.",
             rois=rois,
             **_clock(activity.time),
@@ -223,13 +225,15 @@ def _add_units(
     from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
     from pynwb.misc import Units
 
+    from pipeline.io.nwb.write_pieces import packed
+
     def ragged(name: str, words: str, entries: Any, ends: NDArray[np.int64]) -> tuple[Any, Any]:
         values = VectorData(name=name, description=words, data=entries)
         return VectorIndex(name=f"{name}_index", data=ends, target=values), values
 
     own = [activity.observed_of(unit) for unit in range(activity.n_units)]
     columns = [
-        *ragged("spike_times", "Spike times.", _packed(activity.times), activity.starts[1:]),
+        *ragged("spike_times", "Spike times.", packed(activity.times), activity.starts[1:]),
         *ragged(
             "obs_intervals",
             "Stretches in which the unit could be seen.",
@@ -254,13 +258,6 @@ def _add_units(
         id=_stored_ids(recording),
         columns=[*columns, *_columns(units)],
     )
-
-
-def _packed(values: NDArray[Any]) -> Any:
-    """An array that is compressed in the file; empty ones cannot be."""
-    from hdmf.backends.hdf5 import H5DataIO
-
-    return H5DataIO(values, compression="gzip", shuffle=True) if values.size else values
 
 
 def _lists(table: pd.DataFrame) -> dict[str, list[Any]]:  # Any: columns differ in type
@@ -391,13 +388,6 @@ def _add_series(nwb: Any, recording: Recording) -> None:
     nwb.create_processing_module("behavior", "Behaviour of the animal.").add(container)
 
 
-def _whole_levels(frames: NDArray[np.float32]) -> NDArray[np.float32 | np.uint8]:
-    """Frames of whole grey levels as single bytes, others as they are."""
-    with np.errstate(invalid="ignore"):  # NaN is no level
-        levels = frames.astype(np.uint8)
-    return levels if np.array_equal(levels, frames) else frames
-
-
 def _is_movie(stimulus: StimulusImages) -> bool:
     """Whether every image is shown once, in order, and in colour: a movie then."""
     n_images, *_, n_channels = stimulus.values.shape  # noqa: PD011  an array of ours
@@ -407,12 +397,14 @@ def _is_movie(stimulus: StimulusImages) -> bool:
 def _add_movie(nwb: Any, name: str, movie: StimulusMovie | StimulusImages) -> None:
     from pynwb.image import ImageSeries
 
+    from pipeline.io.nwb.write_pieces import packed, whole_levels
+
     axes = "time, x, y" + (", channel" if isinstance(movie, StimulusImages) else "")
     nwb.add_stimulus(
         ImageSeries(
             name=name,
             description=f"Frames shown; axes {axes}.",
-            data=_packed(_whole_levels(loaded(movie.values)[0])),
+            data=packed(whole_levels(movie.values)),
             unit=movie.value_unit or "n.a.",
             format="raw",
             **_clock(movie.time),
@@ -424,11 +416,13 @@ def _add_images(nwb: Any, name: str, stimulus: StimulusImages) -> None:
     from pynwb.base import ImageReferences, Images
     from pynwb.image import GrayscaleImage, IndexSeries, RGBAImage, RGBImage
 
-    values = loaded(stimulus.values)[0]
+    from pipeline.io.nwb.write_pieces import single_images
+
+    values = stimulus.values  # noqa: PD011  an array of ours
     kind = {1: GrayscaleImage, 3: RGBImage, 4: RGBAImage}[values.shape[-1]]
     images = [
-        kind(name=f"image_{number:06d}", data=image[..., 0] if image.shape[-1] == 1 else image)
-        for number, image in enumerate(values)
+        kind(name=f"image_{number:06d}", data=image)
+        for number, image in enumerate(single_images(values))
     ]
     container = Images(
         name=f"{name}_images",
