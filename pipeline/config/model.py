@@ -38,6 +38,16 @@ class RunConfig(SettingsBlock):
         ge=1,
         le=1000,
     )
+    stalled_after_s: float = Field(
+        default=900.0,
+        description=(
+            "Seconds after which reading a recording file is given up when it comes no further, as "
+            "damaged files can keep the reading library busy for ever. How long the whole of it "
+            "takes does not matter; raise it for files that lie behind a very slow network."
+        ),
+        ge=10,
+        le=1_000_000,
+    )
     page_limit_mb: float = Field(
         default=3.0,
         description="Size in megabytes above which a report's heat maps are coarsened.",

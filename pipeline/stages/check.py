@@ -169,8 +169,9 @@ class Outlook:
 def outlook(project: Project) -> Outlook:
     """What a run would do, from a quick look into each file that reads no bulk data."""
     experiments = []
+    stalled_s = project.settings.run.stalled_after_s
     for name, rows in project.experiments.items():
-        recordings = tuple(_look(row) for row in rows)
+        recordings = tuple(_look(row, stalled_s=stalled_s) for row in rows)
         experiments.append(
             ExperimentOutlook(
                 name=name,
@@ -211,12 +212,13 @@ def count_jobs(project: Project) -> int:
     return n_jobs
 
 
-def _look(row: SheetRow) -> RecordingOutlook:
+def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:
     from pipeline.io.nwb.inspect import inspect_file
 
     try:
         contents = in_own_process(
-            lambda: inspect_file(row.nwb, allow_external=row.options.allow_external)
+            lambda: inspect_file(row.nwb, allow_external=row.options.allow_external),
+            stalled_s=stalled_s,
         )
     except PipelineError as error:
         known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault
-from pipeline.stages.own_process import in_own_process
+from pipeline.stages.own_process import STALLED_VARIABLE, in_own_process
 
 
 def test_a_result_comes_back_and_memory_here_stays_as_it_was():
@@ -81,6 +82,56 @@ def test_a_crash_is_damage_of_the_file(number):
         in_own_process(work)
     assert caught.value.code == "IN-F04"
     assert signal.strsignal(number) in caught.value.found
+
+
+def search_in_circles():
+    """As the library does: in C, and without letting other threads of Python run."""
+    ctypes.PyDLL(None).sleep(60)
+
+
+def wait_for_a_disk():
+    """As the library does where it lets other threads run."""
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("work", [search_in_circles, wait_for_a_disk])
+def test_a_child_that_comes_no_further_is_ended(work):
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before, began = children.read_text(), time.monotonic()
+    with pytest.raises(DataError) as caught:
+        in_own_process(work, stalled_s=1.0)
+    assert caught.value.code == "IN-F32"
+    assert "no further for 1 s" in caught.value.found
+    assert time.monotonic() - began < 30
+    assert children.read_text() == before
+
+
+def read_one_file_again_and_again(path):
+    """Nearly always at the same place of its program."""
+    for _ in range(30):
+        path.read_bytes()
+        time.sleep(0.1)
+    return "read"
+
+
+def go_from_place_to_place(_):
+    for _ in range(15):
+        time.sleep(0.1)
+        time.sleep(0.1)
+    return "gone"
+
+
+@pytest.mark.parametrize("work", [read_one_file_again_and_again, go_from_place_to_place])
+def test_a_child_that_does_something_may_take_its_time(tmp_path, work):
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 1000)
+    assert in_own_process(lambda: work(path), stalled_s=1.5) in ("read", "gone")
+
+
+def test_a_job_takes_its_time_limit_from_the_run(monkeypatch):
+    monkeypatch.setenv(STALLED_VARIABLE, "1.0")
+    with pytest.raises(DataError, match="IN-F32"):
+        in_own_process(wait_for_a_disk)
 
 
 def test_a_process_ended_by_the_system_lacked_memory():

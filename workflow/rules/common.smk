@@ -19,6 +19,7 @@ from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
 from pipeline.stages.check import load_project
 from pipeline.stages.claims import claim_results, release_results
+from pipeline.stages.own_process import STALLED_VARIABLE
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
 
 # Not `configfile:`, which would merge a user's file over the demo's (settings have one source).
@@ -35,6 +36,7 @@ except ConfigErrors as error:
 
 SETTINGS = PROJECT.settings
 os.environ[ON_ERROR_VARIABLE] = SETTINGS.run.on_method_error
+os.environ[STALLED_VARIABLE] = str(SETTINGS.run.stalled_after_s)
 os.environ.setdefault(RUN_VARIABLE, run_id(SETTINGS.as_dict()))
 OUT = SETTINGS.out
 EXPERIMENTS = PROJECT.experiments
