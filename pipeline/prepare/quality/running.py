@@ -11,6 +11,20 @@ CACHED = 2**17
 """Samples worked on at a time: few enough to stay in a processor's cache."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """Room for a block and what is made of it; new memory would cost more than the arithmetic."""
+
+    wide: NDArray[np.float64]
+    power: NDArray[np.float64]
+    bits: NDArray[np.uint64]
+
+    @classmethod
+    def of_shape(cls, rows: int, n_units: int) -> _Work:
+        shape = rows, n_units
+        return cls(np.empty(shape), np.empty(shape), np.empty(shape, dtype=np.uint64))
+
+
 @dataclass(slots=True, eq=False)
 class Running:
     """Statistics of the valid samples so far; every array has shape (unit,)."""
@@ -45,57 +59,72 @@ class Running:
     ) -> None:
         """The next block of samples, shape (time, unit)."""
         rows = max(1, CACHED // max(1, values.shape[1]))
+        work = _Work.of_shape(min(rows, len(values)), values.shape[1])
         for start in range(0, len(values), rows):
             own = slice(start, start + rows)
-            self._add(values[own], valid[own], first_frame=first_frame + start)
+            self._add(values[own], valid[own], first_frame=first_frame + start, work=work)
 
     def _add(
-        self, values: NDArray[np.float32], valid: NDArray[np.bool_], *, first_frame: int
+        self,
+        values: NDArray[np.float32],
+        valid: NDArray[np.bool_],
+        *,
+        first_frame: int,
+        work: _Work,
     ) -> None:
-        whole = bool(valid.all())
-        self._add_moments(values, valid, whole=whole)
-        self._add_maximum(values if whole else np.where(valid, values, np.float32(-np.inf)))
+        invalid = None if valid.all() else ~valid
+        self._add_moments(values, invalid, work=work)
+        shown = values if invalid is None else np.where(valid, values, np.float32(-np.inf))
+        self._add_maximum(shown)
         weights = place_weights(first_frame, len(values))
-        bits = np.ascontiguousarray(values).view(np.uint32).astype(np.uint64)
-        bits += np.uint64(1)  # so that a sample of zero is not the same as none
-        if not whole:
-            bits[~valid] = 0
-        bits *= weights[:, None]
-        self.key += bits.sum(axis=0, dtype=np.uint64)
+        bits = work.bits[: len(values)]
+        bits[...] = np.ascontiguousarray(values).view(np.uint32)
+        # One is added to each sample, so that one of zero is not the same as none.
+        if invalid is None:
+            self.key += weights.sum(dtype=np.uint64)
+        else:
+            bits += np.uint64(1)
+            bits[invalid] = 0
+        self.key += np.einsum("t,tu->u", weights, bits)
 
     def _add_moments(
-        self, values: NDArray[np.float32], valid: NDArray[np.bool_], *, whole: bool
+        self, values: NDArray[np.float32], invalid: NDArray[np.bool_] | None, *, work: _Work
     ) -> None:
         """Joins moments about two means into moments about the common one (Pébay 2008)."""
-        count = np.full(self.count.size, len(values)) if whole else valid.sum(axis=0)
-        wide = values.astype(np.float64)
-        if not whole:
-            wide[~valid] = 0.0
+        wide, power = work.wide[: len(values)], work.power[: len(values)]
+        wide[...] = values
+        count = np.full(self.count.size, len(values))
+        if invalid is not None:
+            count -= np.count_nonzero(invalid, axis=0)
+            wide[invalid] = 0.0
         mean = wide.sum(axis=0) / np.maximum(count, 1)
         wide -= mean
-        if not whole:
-            wide[~valid] = 0.0
-        power = wide * wide
+        if invalid is not None:
+            wide[invalid] = 0.0
+        np.multiply(wide, wide, out=power)
         second = power.sum(axis=0)
-        power *= wide
-        third = power.sum(axis=0)
-        total = np.maximum(self.count + count, 1)
-        apart = np.where(self.count > 0, mean - self.mean, 0.0)
-        share = self.count * count / total
+        third = np.einsum("tu,tu->u", power, wide)
+        before, total = self.count, np.maximum(self.count + count, 1)
+        apart = mean - self.mean
+        apart[before == 0] = 0.0
+        step = apart / total
+        between = apart * step * before * count
         self.third += third
-        self.third += apart**3 * share * (self.count - count) / total
-        self.third += 3 * apart * (self.count * second - count * self.second) / total
-        self.second += second + apart**2 * share
-        self.mean = np.where(self.count > 0, self.mean + apart * count / total, mean)
-        self.count = self.count + count
+        self.third += between * step * (before - count)
+        self.third += 3 * step * (before * second - count * self.second)
+        self.second += second
+        self.second += between
+        self.mean = np.where(before > 0, self.mean + step * count, mean)
+        self.count = before + count
 
     def _add_maximum(self, shown: NDArray[np.float32]) -> None:
         top = shown.max(axis=0)
-        number = np.count_nonzero(shown == top, axis=0)
-        self.at_maximum = np.where(
-            top > self.maximum, number, self.at_maximum + np.where(top == self.maximum, number, 0)
-        )
-        self.maximum = np.maximum(self.maximum, top)
+        reached = np.flatnonzero(top >= self.maximum)
+        own = top[reached]
+        number = np.count_nonzero(shown[:, reached] == own, axis=0)
+        before = np.where(own == self.maximum[reached], self.at_maximum[reached], 0)
+        self.at_maximum[reached] = before + number
+        self.maximum[reached] = own
 
     def skewness(self) -> NDArray[np.float64]:
         """Third standardised moment; NaN of traces that do not vary."""
