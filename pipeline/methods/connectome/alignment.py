@@ -16,11 +16,13 @@ from pipeline.methods.connectome.affinity import Speeds, shifted, speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.windows import (
     EPOCH_COLUMNS,
+    SIDE_BY_SIDE,
     Stretch,
     common_windows,
     cut_stretches,
     epochs_agree,
     epochs_mark_moments,
+    whole_side_by_side,
     whole_stretches,
 )
 
@@ -41,8 +43,8 @@ class Alignment:
     presence: NDArray[np.bool_] = axes("recording", "unit")
     """Whether the unit was found and measurable in the recording."""
     speed: NDArray[np.float32] = axes("frame", "slot", "unit")
-    """One slot a recording under ``by_epoch``, one for all under ``concatenate``; 0 where the
-    unit is not observed in the frame's bin."""
+    """One slot a recording where they lie side by side, one for all under ``concatenate``; 0
+    where the unit is not observed in the frame's bin."""
     sign: NDArray[np.int8] = axes("frame", "slot", "unit")
     """Direction of change, also at rest; 0 where not observed."""
     observed: NDArray[np.bool_] = axes("bin", "slot", "unit")
@@ -65,6 +67,11 @@ class Alignment:
 
     def __post_init__(self) -> None:
         check_axes(self)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether frames are shared by all recordings, each with a slot of its own."""
+        return self.mode in SIDE_BY_SIDE
 
 
 def measured_speeds(views: Sequence[TraceEnsemble], config: ConnectomeConfig) -> tuple[Speeds, ...]:
@@ -140,15 +147,12 @@ def align(
         windows = common_windows(views, pre_s=config.pre_s, post_s=config.post_s)
         stretches = cut_stretches(views, moved, columns, windows=windows)
         epochs = windows.on_common_axis()
+    elif mode == "absolute":
+        stretches = cut_stretches(views, moved, columns, windows=whole_side_by_side(views))
+        epochs = _own_epochs(views, from_start=True)
     else:
         stretches = whole_stretches(views, moved, columns)
-        epochs = pd.concat(
-            [
-                view.epochs[["start_s", "stop_s", "label"]].assign(recording=view.recording)
-                for view in views
-            ],
-            ignore_index=True,
-        )
+        epochs = _own_epochs(views, from_start=False)
     return _frames(
         stretches,
         names=names,
@@ -159,6 +163,17 @@ def align(
         mode=mode,
         config=config,
     )
+
+
+def _own_epochs(views: Sequence[TraceEnsemble], *, from_start: bool) -> pd.DataFrame:
+    """Epochs of every recording, in its own time or from its start."""
+    tables = []
+    for view in views:
+        of_view = view.epochs[["start_s", "stop_s", "label"]].assign(recording=view.recording)
+        if from_start:
+            of_view[["start_s", "stop_s"]] -= view.time[0]
+        tables.append(of_view)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _refuse_repeated_names(views: Sequence[TraceEnsemble]) -> None:
@@ -342,6 +357,6 @@ def _frames_a_bin(stretches: Sequence[Stretch], *, n_units: int, config: Connect
 
 def recording_rows(alignment: Alignment, index: int) -> tuple[slice | NDArray[np.int64], int]:
     """Where one recording stands in the table: its bins and its slot."""
-    if alignment.mode == "by_epoch":
+    if alignment.side_by_side:
         return slice(None), index
     return np.flatnonzero(alignment.bin_recording == index), 0

@@ -91,10 +91,12 @@ class ConnectomeConfig(MethodConfig):
         ge=0.5,
         le=1,
     )
-    alignment: Literal["auto", "by_epoch", "concatenate"] = Field(
+    alignment: Literal["auto", "by_epoch", "absolute", "concatenate"] = Field(
         default="auto",
         description=(
             "How recordings share time: 'by_epoch' cuts out the same epochs from all of them, "
+            "'absolute' puts them side by side from their starts (the rest of shorter ones is "
+            "missing; only for recordings whose clock is common, else nothing but drift is), "
             "'concatenate' puts them one after another, 'auto' takes 'by_epoch' only where every "
             "recording has the same epochs as often and as long, none filling half of it. Paper: "
             "stimulus epochs."

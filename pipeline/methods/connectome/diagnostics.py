@@ -384,7 +384,23 @@ def _second_opinion(result: ConnectomeResult, config: ConnectomeConfig) -> Check
 
 def _rotation(result: ConnectomeResult) -> tuple[Check, ...]:
     """A warning where the model is a matrix factorisation."""
-    if result.alignment == "by_epoch" and result.recording.size > 1:
+    if result.alignment == "absolute" and result.recording.size > 1:
+        return (
+            Check(
+                name="Common clock",
+                status="warn",
+                value=f"{result.recording.size} recordings aligned by their starts",
+                threshold="events that all recordings share in time",
+                meaning=(
+                    "The settings lay recordings side by side from their starts. If nothing "
+                    "happened at the same moments in all of them, only drift is common to them, "
+                    "and a course that they share means nothing else."
+                ),
+                advice="Use methods.connectome.alignment: by_epoch or concatenate where recordings "
+                "have no common clock.",
+            ),
+        )
+    if result.side_by_side:
         return ()
     why = (
         "one recording"

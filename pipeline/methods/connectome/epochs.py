@@ -180,10 +180,11 @@ def _courses(
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Course of the components in each whole recording, with the times of its frames.
 
-    Where only what is near epochs was fitted, patterns know of epochs; then a recording's course
-    comes from patterns refitted in the other recordings.
+    Where recordings share a course it is none of a single one, and where only what is near epochs
+    was fitted, patterns know of epochs; then a recording's course comes from patterns refitted in
+    the other recordings.
     """
-    if alignment.mode != "by_epoch":
+    if not alignment.side_by_side:
         places = [recording_rows(alignment, index)[0] for index in range(alignment.recording.size)]
         return [(fit.time[place], alignment.bin_time_s[place]) for place in places]
     whole = align(views, config.model_copy(update={"alignment": "concatenate"}))

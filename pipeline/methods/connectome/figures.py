@@ -104,7 +104,7 @@ def _components(result: ConnectomeResult) -> Figure:
     tested = result.surrogate.size > 0
     shared = ""
     if several:
-        shared = ", shared by all" if result.alignment == "by_epoch" else ", recording by recording"
+        shared = ", shared by all" if result.side_by_side else ", recording by recording"
     first_look = "" if result.surrogate.size >= FOR_A_CLAIM else " (a first look)"
     finding = (
         f"{result.rank} components explain {100 * result.explained:.0f} % of the affinities of "

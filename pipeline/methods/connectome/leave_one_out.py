@@ -58,7 +58,7 @@ def leave_one_out(
 def _without(problem: Problem, alignment: Alignment, index: int) -> Problem:
     """The problem without one recording."""
     every = np.arange(alignment.bin_time_s.size)
-    if alignment.mode == "by_epoch":
+    if alignment.side_by_side:
         return part_of(problem, every, [s for s in range(alignment.recording.size) if s != index])
     rows, slot = recording_rows(alignment, index)
     return part_of(problem, np.delete(every, every[rows]), [slot])

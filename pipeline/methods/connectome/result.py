@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes, table
 from pipeline.core.provenance import Provenance
-from pipeline.methods.connectome.windows import EPOCH_COLUMNS
+from pipeline.methods.connectome.windows import EPOCH_COLUMNS, SIDE_BY_SIDE
 
 COMPONENTS = "components"
 """The analysis that simpler ones are compared with."""
@@ -125,7 +125,7 @@ class ConnectomeResult:
     selection: pd.DataFrame = table("selection", ("what", "count"))
     """How many units were used and left out, and why."""
     alignment: str
-    """``by_epoch`` (recordings share frames) or ``concatenate`` (one after another)."""
+    """``by_epoch``, ``absolute`` (recordings share frames) or ``concatenate`` (one by one)."""
     affinity: str
     """What affinity of pairs was factorised."""
     coarse_grain: int
@@ -200,6 +200,11 @@ class ConnectomeResult:
 
     def __post_init__(self) -> None:
         check_axes(self)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether several recordings share their frames."""
+        return self.alignment in SIDE_BY_SIDE and self.recording.size > 1
 
     @property
     def rank(self) -> int:

@@ -116,7 +116,13 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
     """Data, affinity and alignment in words."""
     n = result.recording.size
     recordings = counted(n, "recording")
-    if result.alignment == "by_epoch":
+    if result.alignment == "absolute":
+        time = (
+            "Recordings were laid side by side from their starts, as the settings ask; what is "
+            "beyond the end of a shorter one is missing. A component has one course of strength "
+            "for all recordings and a share of each."
+        )
+    elif result.alignment == "by_epoch":
         time = (
             "All recordings have the same epochs, so these were cut out and laid side by side; a "
             "component has one course of strength for all recordings and a share of each."
@@ -256,7 +262,7 @@ def _limits(result: ConnectomeResult) -> str:
 
 def _labels_seen_once(result: ConnectomeResult) -> list[str]:
     """Labels that no recording repeats; none where recordings with other orders share time."""
-    if result.alignment == "by_epoch" and result.recording.size > 1:
+    if result.side_by_side:
         return []
     epochs = result.epochs
     counts = epochs.groupby([epochs["label"].astype(str), epochs["recording"].astype(str)]).size()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.parts import Span
 from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.windows import SIDE_BY_SIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +28,7 @@ class Timeline:
 
 def timeline(result: ConnectomeResult) -> Timeline:
     """The axis that figures draw time on: recordings one after another, or shared epochs."""
-    if result.alignment == "by_epoch":
+    if result.alignment in SIDE_BY_SIDE:
         spans = [
             Span(start=float(start), stop=float(stop), label=str(label))
             for start, stop, label in zip(
@@ -41,7 +42,9 @@ def timeline(result: ConnectomeResult) -> Timeline:
             position_s=result.frame_time_s,
             spans=tuple(spans),
             breaks=_window_breaks(result),
-            title="Time in shared epochs (s)",
+            title="Time in shared epochs (s)"
+            if result.alignment == "by_epoch"
+            else "Time from the start (s)",
         )
     position = np.array(result.frame_time_s)
     spans, breaks, begin = [], [], 0.0
@@ -74,6 +77,8 @@ def frames_of_label(result: ConnectomeResult, label: str) -> NDArray[np.bool_]:
     """Frames inside the epochs of a label, shape (frame,)."""
     inside = np.zeros(result.frame_time_s.size, dtype=bool)
     of_label = result.epochs[result.epochs["label"] == label]
+    if result.alignment == "absolute":  # each has epochs of its own in frames that all share
+        of_label = of_label.assign(recording="")
     names = [*result.recording, ""]  # index -1, frames that all share, has the empty name
     owner = np.array(names)[result.frame_recording]
     for start, stop, recording in zip(

@@ -19,6 +19,9 @@ DURATION_TOLERANCE = 0.1
 LONGEST_SHARE = 0.5
 """Share of a recording above which an epoch marks no moment that recordings could share."""
 
+SIDE_BY_SIDE = ("by_epoch", "absolute")
+"""Alignments in which frames are shared by all recordings."""
+
 EPOCH_COLUMNS = ("start_s", "stop_s", "label", "recording")
 
 
@@ -137,6 +140,18 @@ def common_windows(views: Sequence[TraceEnsemble], *, pre_s: float, post_s: floa
         duration_s=np.array(durations),
         pre_s=min(pre_s, half),
         post_s=min(post_s, half),
+    )
+
+
+def whole_side_by_side(views: Sequence[TraceEnsemble]) -> Windows:
+    """One window over everything: recordings from their starts, as long as the longest."""
+    longest_s = max(float(view.time[-1] - view.time[0]) + 1 / view.rate_hz for view in views)
+    return Windows(
+        label=np.array([""]),
+        start_s=np.array([[view.time[0] for view in views]]),
+        duration_s=np.array([longest_s]),
+        pre_s=0.0,
+        post_s=0.0,
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.core.rng import stream
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.problem import affinity_table
+from pipeline.methods.connectome.problem import affinity_problem, affinity_table
 
 CONFIG = ConnectomeConfig(rank=2, min_snr=0.0, theta=0.05)
 
@@ -210,3 +210,31 @@ def test_infinite_samples_are_told_with_their_place():
     values[30, 1] = np.inf
     with pytest.raises(NotApplicable, match=r"1 infinite samples, the first of unit roi1 at 10\.0"):
         align([dataclasses.replace(view, values=values)], CONFIG)
+
+
+def test_absolute_alignment_starts_together_and_misses_what_is_beyond_the_shorter_end():
+    names = ["AVA", "AVB", "AVE"]
+    late = dataclasses.replace(view_of("b", names, n_frames=120), time=100 + np.arange(120) / 3)
+    epoch = pd.DataFrame({"start_s": [110.0], "stop_s": [115.0], "label": ["salt"]})
+    views = [view_of("a", names), dataclasses.replace(late, epochs=epoch)]
+    config = settings(alignment="absolute", coarse_grain=1)
+    found = align(views, config)
+    assert found.mode == "absolute"
+    assert found.speed.shape == (240, 2, 3)
+    # Back to the times of each recording.
+    np.testing.assert_allclose(found.source_time_s[:, 0], views[0].time)
+    np.testing.assert_allclose(found.source_time_s[:, 1] - found.source_time_s[:, 0], 100)
+    assert found.observed[:120].all()
+    assert not found.observed[120:, 1].any()
+    alone = align([views[1]], settings(alignment="concatenate", coarse_grain=1))
+    np.testing.assert_allclose(found.speed[:120, 1], alone.speed[:, 0], atol=1e-6)
+    np.testing.assert_array_equal(found.sign[:120, 1], alone.sign[:, 0])
+    assert found.epochs[["start_s", "stop_s", "recording"]].to_numpy().tolist() == [[10, 15, "b"]]
+    problem = affinity_problem(found, config, threads=1)
+    energy = problem.products.energy.reshape(240, 2)
+    assert energy[:120].any()
+    assert (energy[120:, 1] == 0).all()
+    # What is missing has no weight: the second slot's Gram matrix knows 120 rows only.
+    ones = np.ones((240, 1)), np.ones((2, 1)), np.ones((3, 1))
+    grams = problem.observed.slot_grams(ones[0], problem.observed.pair_sums(ones[2]))
+    assert grams[:, 0, 0].tolist() == [720, 360]
