@@ -13,6 +13,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import Alignment, align
+from pipeline.methods.connectome.anatomy import against_references, static_strength
 from pipeline.methods.connectome.baselines import compare_with_baselines
 from pipeline.methods.connectome.communities import (
     Communities,
@@ -23,6 +24,7 @@ from pipeline.methods.connectome.communities import (
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.epochs import epoch_test
 from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
+from pipeline.methods.connectome.hals import Problem
 from pipeline.methods.connectome.leave_one_out import leave_one_out
 from pipeline.methods.connectome.model import (
     component_gains,
@@ -38,7 +40,8 @@ from pipeline.methods.connectome.problem import (
     over_channels,
     rows_of_pairs,
 )
-from pipeline.methods.connectome.result import ConnectomeResult, PartResult
+from pipeline.methods.connectome.references import known_edges, references
+from pipeline.methods.connectome.result import Anatomy, ConnectomeResult, PartResult
 from pipeline.numerics.cp import match_score
 from pipeline.numerics.partitions import adjusted_rand_index
 
@@ -242,8 +245,22 @@ def combine(
         baselines=compare_with_baselines(problem, alignment, views, config, rng=rng)
         if config.baselines
         else None,
+        anatomy=_anatomy(problem, alignment, whole, config, rng) if config.edges else None,
         provenance=provenance,
     )
+
+
+def _anatomy(
+    problem: Problem,
+    alignment: Alignment,
+    pair: NDArray[np.float64],
+    config: ConnectomeConfig,
+    rng: np.random.Generator,
+) -> Anatomy | None:
+    """Components, and after them the static graph, against known connections."""
+    known = references(known_edges(config.edges), alignment.unit)
+    strength = np.column_stack([pair, static_strength(problem, alignment)])
+    return against_references(strength, alignment.pairs, known, rng=rng)
 
 
 def _of_every_pair(fit: Fit, alignment: Alignment, *, channels: int) -> Fit:

@@ -285,6 +285,16 @@ class ConnectomeConfig(MethodConfig):
             "are ranked as predictions."
         ),
     )
+    edges: str = Field(
+        default="",
+        description=(
+            "Table of known connections between named units, against which components are held: "
+            "a CSV or TSV file with the columns pre, post, weight and, for several kinds of "
+            "connections, kind; a relative path starts where the run does. 'celegans' takes "
+            "synapses, gap junctions and functional coupling from the package of the extra "
+            "'references'. Empty for none."
+        ),
+    )
     leave_one_out: bool = Field(
         default=True,
         description=(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted, for_number
+from pipeline.methods.connectome.anatomy_parts import anatomy_figure
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
@@ -58,6 +59,8 @@ def figures(
         found.append(_surrogates(result))
     if result.baselines is not None:
         found.append(_baselines(result, result.baselines, config))
+    if result.anatomy is not None:
+        found.append(anatomy_figure(result.anatomy))
     found.append(network_figure(result))
     traces = traces_figure(result, views)
     if traces is not None:

@@ -394,3 +394,32 @@ def interval_affinity(speed: Any, sign: Any, pairs: Any, shortest: Any, out: Any
                 value *= (total * other_total) ** 0.5 / length
             for frame in range(begin, at):
                 found[frame] = value
+
+
+@compiled
+def exchange_ends(ends: Any, place: Any, taken: Any, drawn: Any, turned: Any) -> None:
+    """Tries to exchange an end of two connections, for each two that were drawn, in place.
+
+    ``ends`` (connection, 2) are units, ``place[i, j]`` the number of a pair that may be connected
+    or -1, ``taken`` whether a pair is connected. ``turned`` says which way round the second is.
+    """
+    for step in range(drawn.shape[0]):
+        one, other = drawn[step, 0], drawn[step, 1]
+        if one == other:
+            continue
+        a, b = ends[one, 0], ends[one, 1]
+        c, d = ends[other, 0], ends[other, 1]
+        if turned[step]:
+            c, d = d, c
+        if a == d or c == b:
+            continue
+        first, second = place[a, d], place[c, b]
+        if first < 0 or second < 0 or taken[first] or taken[second]:
+            continue
+        taken[place[a, b]] = False
+        taken[place[c, d]] = False
+        taken[first] = True
+        taken[second] = True
+        ends[one, 1] = d
+        ends[other, 0] = c
+        ends[other, 1] = b

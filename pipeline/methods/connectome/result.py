@@ -99,6 +99,33 @@ class EpochTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Anatomy:
+    """Pair strengths against known connections; graphs are the components, then the static one."""
+
+    kind: NDArray[np.str_] = axes("kind")
+    """Kinds of connections."""
+    n_edges: NDArray[np.int64] = axes("kind")
+    """Connected pairs among those that were observed."""
+    n_units: NDArray[np.int64] = axes("kind")
+    auroc: NDArray[np.float64] = axes("graph", "kind")
+    """Chance that a connected pair is stronger than one that is not."""
+    auroc_rewired: NDArray[np.float64] = axes("graph", "kind")
+    """Mean of rewired connections, in which each unit has as many."""
+    auroc_range: NDArray[np.float64] = axes("bound", "graph", "kind")
+    """95 % of rewired connections."""
+    auroc_p: NDArray[np.float64] = axes("graph", "kind")
+    """By the largest of graphs and kinds; NaN where connections cannot be rewired."""
+    correlation: NDArray[np.float64] = axes("graph", "kind")
+    """Spearman's, of pair strengths with weights of connections (0 for none)."""
+    correlation_rewired: NDArray[np.float64] = axes("graph", "kind")
+    correlation_p: NDArray[np.float64] = axes("graph", "kind")
+    n_rewired: int
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConnectomeResult:
     """Components that couple when, in which recordings and between which units.
 
@@ -194,6 +221,8 @@ class ConnectomeResult:
     """Cosine of each component's pairs with those found without the recording."""
     epoch_test: EpochTest | None = None
     """Nothing where no recording has epochs."""
+    anatomy: Anatomy | None = None
+    """Nothing where no connections are known, or too few of the units."""
     baselines: Baselines | None = None
     """Simpler analyses; nothing where they were switched off."""
     provenance: Provenance

@@ -16,6 +16,8 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.core.words import counted, for_number
+from pipeline.methods.connectome.anatomy import LEAST_EDGES, LEAST_UNITS
+from pipeline.methods.connectome.anatomy_parts import above_rewired, anatomy_table, anatomy_words
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
@@ -71,6 +73,8 @@ def section(
     body += [by_id[name] for name in ("baselines",) if name in by_id]
     if result.baselines is not None:
         body.append(baselines_table(result, result.baselines))
+    if config.edges:
+        body += _anatomy(result, by_id)
     body += [_communities_words(result, config), by_id["network"]]
     body += [by_id[name] for name in ("traces",) if name in by_id]
     body.append(members_table(result))
@@ -89,6 +93,19 @@ def section(
         numbers=numbers,
         citation="Dyballa et al. (2024)",
     )
+
+
+def _anatomy(
+    result: ConnectomeResult, by_id: Mapping[str, Figure]
+) -> tuple[str | Figure | Table, ...]:
+    """The comparison with known connections, or why there is none."""
+    if result.anatomy is None:
+        return (
+            f"Nothing was held against the table of known connections: at least {LEAST_UNITS} of "
+            f"its units, with {LEAST_EDGES} connections of a kind between them and a pair without, "
+            "must be among the units used, and under the same names.",
+        )
+    return anatomy_words(result.anatomy), by_id["anatomy"], anatomy_table(result.anatomy)
 
 
 def _sentence(result: ConnectomeResult) -> str:
@@ -309,6 +326,10 @@ def _numbers(result: ConnectomeResult) -> Numbers:
             for component, row in enumerate(result.epoch_test.p_value)
             for label, p in zip(result.epoch_test.label, row, strict=True)
         }
+    if result.anatomy is not None:
+        above = above_rewired(result.anatomy)
+        numbers["n_components_above_rewired"] = int(above[:-1].any(axis=1).sum())
+        numbers["static_above_rewired"] = bool(above[-1].any())
     if result.left_out_likeness is not None:
         numbers["component_likeness_left_out"] = _listed(result.left_out_likeness.min(axis=1))
     found = verdict(result.baselines) if result.baselines is not None else None
