@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -40,4 +43,5 @@ for name in METHODS:
     include: f"workflow/rules/{name}.smk"
 
 
+include: "workflow/rules/agreement.smk"
 include: "workflow/rules/report.smk"

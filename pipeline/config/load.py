@@ -68,6 +68,7 @@ def load_config(path: Path, overrides: Mapping[str, object] = NONE) -> Settings:
         seed=model.seed,
         methods=model.methods,
         prepare=model.prepare,
+        agreement=model.agreement,
         run=model.run,
         source=path,
         overrides=MappingProxyType(given),

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, create_model
 
 from pipeline import registry
+from pipeline.agreement.config import AgreementConfig
 from pipeline.core.method import MethodSpec, SettingsBlock
 from pipeline.prepare.config import PrepareConfig
 
@@ -112,6 +113,13 @@ def settings_model() -> type[SettingsFile]:
                 description="How recordings are read, and what methods see.",
             ),
         ),
+        agreement=(
+            AgreementConfig,
+            Field(
+                default_factory=AgreementConfig,
+                description="How methods are compared with each other and with regions.",
+            ),
+        ),
         run=(
             RunConfig,
             Field(default_factory=RunConfig, description="How the run goes; changes no number."),
@@ -128,6 +136,7 @@ class Settings:
     seed: int
     methods: Any  # composed from the registry: one block a method, as an attribute
     prepare: PrepareConfig
+    agreement: AgreementConfig
     run: RunConfig
     source: Path
     """The settings file."""
@@ -142,6 +151,7 @@ class Settings:
             "seed": self.seed,
             "methods": self.methods.model_dump(),
             "prepare": self.prepare.model_dump(),
+            "agreement": self.agreement.model_dump(),
             "run": self.run.model_dump(),
         }
 

@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 from pipeline.core.outcome import Status
 
+REMARK = " \N{MIDDLE DOT} "
+"""Stands in labels of figures between the name of a unit, by which it is marked in all figures, and
+what else is told of it."""
+
 Number = float | int | str | bool | None
 Numbers = Mapping[str, "Number | list[Number] | Mapping[str, Number]"]
 
@@ -170,7 +174,7 @@ class Section:
     """All that a report says about one subject, in reading order."""
 
     id: str
-    """The method's name, or ``data``."""
+    """The method's name, ``data`` or ``agreement``."""
     title: str
     status: Status
     sentence: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -30,6 +31,16 @@ def write_tsv(path: Path, table: Table | pd.DataFrame) -> None:
     with replacing(path) as temporary:
         text = "\n".join(lines) + "\n"
         temporary.write_bytes(text.encode("utf-8", errors="replace"))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as comma-separated UTF-8 text, cells as :func:`write_tsv` has them."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([cell_text(name) for name in table.columns])
+        columns = [list(table[name]) for name in table.columns]
+        for row in zip(*columns, strict=True):
+            writer.writerow([cell_text(cell) for cell in row])
 
 
 def cell_text(value: object) -> str:

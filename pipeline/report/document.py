@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Section
-from pipeline.report.page import Page
+from pipeline.report.page import AGREEMENT, Page
 from pipeline.report.redact import redacted
 
 Json = dict[str, Any]  # Any: JSON
@@ -22,10 +22,17 @@ def report_document(page: Page) -> Json:
         "experiment": shown.experiment,
         "recordings": [plain(row) for row in shown.recordings],
         "methods": {section.id: _section(section) for section in shown.methods},
+        **({"agreement": _section(shown.agreement)} if shown.agreement else {}),
         "settings": plain(shown.settings),
         "changed_settings": list(shown.changed),
         "provenance": plain(shown.provenance),
     }
+
+
+def sections_of(document: Mapping[str, Any]) -> Json:  # Any: JSON
+    """What a document says of each method, and of the agreement between methods, by name."""
+    agreement = document.get(AGREEMENT)
+    return {**document["methods"], **({AGREEMENT: agreement} if agreement else {})}
 
 
 def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers

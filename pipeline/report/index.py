@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from pipeline.core.parts import Number
+from pipeline.report.document import sections_of
 from pipeline.report.packing import script_hash
 from pipeline.report.render import environment, policy, template_text, tokens
-from pipeline.report.wording import number_text
+from pipeline.report.wording import NOTHING, number_text
 
-MOST_NUMBERS = 2
-"""Numbers of a method that are shown in its cell."""
+MOST_NUMBERS = 4
+"""Numbers of a method that are compared over experiments."""
+IN_A_CELL = 2
+"""Those of them that stand in the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class IndexEntry:
     units: int
     units_used: int
     methods: Mapping[str, IndexMethod]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Dotted key to value in words, of all settings in effect."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any], *, link: str) -> IndexEntry:  # Any: parsed JSON
@@ -53,8 +59,9 @@ class IndexEntry:
                     reason=method["reason"],
                     numbers=_first_numbers(method["numbers"]),
                 )
-                for name, method in document["methods"].items()
+                for name, method in sections_of(document).items()
             },
+            settings=dict(_leaves(document.get("settings") or {}, "")),
         )
 
 
@@ -74,10 +81,44 @@ def render_index(entries: Sequence[IndexEntry]) -> str:
             tokens=Markup(tokens()),  # noqa: S704 - our own text
             css=Markup(template_text("page.css")),  # noqa: S704 - our own text
             script=Markup(script),  # noqa: S704 - our own text
+            differences=differences(entries),
+            numbers=Markup(_numbers_json(entries)),  # noqa: S704 - no "<" in it
             address=lambda link: quote(link, safe="/"),
             number=number_text,
+            most=IN_A_CELL,
         )
     )
+
+
+def differences(entries: Sequence[IndexEntry]) -> dict[str, tuple[str, ...]]:
+    """Setting to its value in each experiment, for settings that are not the same in all."""
+    keys = dict.fromkeys(key for entry in entries for key in entry.settings)
+    rows = {key: tuple(entry.settings.get(key, NOTHING) for entry in entries) for key in keys}
+    return {key: values for key, values in rows.items() if len(set(values)) > 1}
+
+
+def _leaves(block: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
+    """Dotted keys and values in words of nested settings."""
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            listed = value if isinstance(value, list) else [value]
+            yield f"{above}{key}", ", ".join(number_text(item) for item in listed)
+
+
+def _numbers_json(entries: Sequence[IndexEntry]) -> str:
+    """Method, name of the number and its value in each experiment, for the page's script."""
+    found: dict[tuple[str, str], dict[str, Number]] = {}
+    for entry in entries:
+        for method, one in entry.methods.items():
+            for name, value in one.numbers.items():
+                found.setdefault((method, name), {})[entry.experiment] = value
+    listed = [
+        {"method": method, "name": name.replace("_", " "), "values": values}
+        for (method, name), values in found.items()
+    ]
+    return json.dumps(listed, ensure_ascii=True).replace("<", "\\u003c")
 
 
 def _first_numbers(numbers: Mapping[str, Any]) -> dict[str, Number]:  # Any: parsed JSON

@@ -21,7 +21,7 @@ from pipeline.viz.bars import bars_lie
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
 from pipeline.viz.points import group_name
-from pipeline.viz.scales import heatmap_limits
+from pipeline.viz.scales import bar_limits, heatmap_limits
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import DASHES, MARKERS, group_index
 
@@ -44,6 +44,10 @@ def interactive(figure: Figure) -> Json:
     """A figure as plain data for the page's script: panels, arrays, and tables to download."""
     pool = ArrayPool()
     panels = [interactive_panel(panel, pool) for panel in figure.panels]
+    for panel, drawn in zip(figure.panels, panels, strict=True):
+        limits = bar_limits(panel, figure) if isinstance(panel, Bars) else None
+        if limits is not None:
+            drawn["x" if drawn["across"] else "y"]["range"] = list(limits)
     return {"id": figure.id, "panels": panels, "arrays": pool.arrays}
 
 

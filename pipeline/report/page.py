@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from pipeline.core.parts import Number, Section
 
+AGREEMENT = "agreement"
+"""Id of the section about agreement between methods."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
@@ -29,7 +32,7 @@ class Page:
     version: str
     """Version of the package."""
     sections: tuple[Section, ...]
-    """The section ``data`` first, then the methods in their order."""
+    """The section ``data`` first, then the methods in their order, ``agreement`` last."""
     recordings: tuple[Mapping[str, Number], ...] = ()
     """One row a recording, as :func:`pipeline.report.data_section.recording_rows` makes them."""
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -38,6 +41,10 @@ class Page:
     """Dotted keys of the settings that are not the default."""
     provenance: Mapping[str, object] = field(default_factory=dict)
     timings: tuple[Timing, ...] = ()
+    methods_text: str = ""
+    """A paragraph for the methods section of a paper; empty where there is nothing to tell."""
+    bibtex: str = ""
+    """Entries of what to cite."""
     note: str = ""
     """Why the report is partial, when it is."""
     redact: bool = False
@@ -48,4 +55,9 @@ class Page:
     @property
     def methods(self) -> tuple[Section, ...]:
         """The sections of methods."""
-        return tuple(section for section in self.sections if section.id != "data")
+        return tuple(each for each in self.sections if each.id not in ("data", AGREEMENT))
+
+    @property
+    def agreement(self) -> Section | None:
+        """The section about agreement between methods, where there is one."""
+        return next((each for each in self.sections if each.id == AGREEMENT), None)

@@ -41,6 +41,7 @@ def redacted(page: Page) -> Page:
         recordings=tuple(_hidden(row, pattern) for row in page.recordings),
         settings=_hidden(page.settings, pattern),
         provenance=_hidden(page.provenance, pattern),
+        methods_text=pattern.sub(HIDDEN, page.methods_text),
         note=pattern.sub(HIDDEN, page.note),
         timings=tuple(_hidden(timing, pattern) for timing in page.timings),
     )

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.parts import Figure, Table
+from pipeline.core.parts import Figure, Section, Table
 from pipeline.report.document import plain
 from pipeline.report.fitting import Drawn, Key, fit_to_limit, packed
 from pipeline.report.legend import legend, shared_legend
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 PLACEHOLDER_DAYS = {"1900-01-01", "1970-01-01"}
 """Dates that files carry when the date of recording is not known."""
+
+
+MOST_THUMBNAILS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ def environment() -> jinja2.Environment:
         duration=duration_text,
         kind_of=_kind_of,
         told=told,
+        thumbnails=thumbnails,
     )
     return made
 
@@ -226,6 +230,12 @@ def breakable(text: str) -> Markup:
 
     broken = re.sub(r"([/_\\])(?=[^/_\\])", r"\1<wbr>", str(escape(text)))
     return Markup(broken)  # noqa: S704 - escaped above
+
+
+def thumbnails(section: Section) -> list[Figure]:
+    """The figures of a section that the first screen shows small: its first ones."""
+    figures = [part for part in section.body if isinstance(part, Figure)]
+    return figures[:MOST_THUMBNAILS]
 
 
 def _kind_of(part: Any) -> str:  # Any: a part as the template sees it

@@ -173,7 +173,10 @@ def rows_left_out(table: Table) -> str:
     count = max((len(cells) for cells in table.columns.values()), default=0)
     if count <= MOST_ROWS:
         return ""
-    return f"The first {MOST_ROWS} of {count} rows; report.json has all."
+    return (
+        f"The first {MOST_ROWS} of {count} rows; all are in section.json, and "
+        "`python -m pipeline figures` writes them as a table."
+    )
 
 
 def overall(sections: Sequence[Section]) -> str:

@@ -39,7 +39,9 @@ def _collected(folder: Path) -> dict[str, Any]:
     made = _document(folder / "provenance.json")
     experiments = {
         path.parent.name: {
-            key: _document(path)[key] for key in ("methods", "recordings") if key in _document(path)
+            key: _document(path)[key]
+            for key in ("methods", "agreement", "recordings")
+            if key in _document(path)
         }
         for path in sorted(folder.glob("*/report.json"))
     }

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.core.errors import DataError, ResultError
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_plain
+from pipeline.report.document import sections_of
 from pipeline.report.index import IndexEntry, render_index
 
 
@@ -61,7 +62,7 @@ def summary_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]
         *((name, f"recording {row['recording']}", "failed", row["reason"]) for row in recordings),
         *(
             (name, method, entry["status"], entry["reason"])
-            for method, entry in document["methods"].items()
+            for method, entry in sections_of(document).items()
         ),
     ]
 
@@ -70,7 +71,7 @@ def exit_code_of(document: Mapping[str, Any]) -> int:
     """The class of what failed in an experiment: 3 for a recording, 1 for a method, else 0."""
     if any(row["status"] == "failed" for row in document["recordings"]):
         return DataError.exit_code
-    return int(any(entry["status"] == "failed" for entry in document["methods"].values()))
+    return int(any(entry["status"] == "failed" for entry in sections_of(document).values()))
 
 
 def _read(documents: Sequence[Path]) -> list[tuple[Path, dict[str, Any]]]:

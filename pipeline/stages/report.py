@@ -23,6 +23,7 @@ from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
 from pipeline.report.page import Page, Timing
 from pipeline.report.render import render
+from pipeline.stages.citing import bibtex, methods_text, tool_versions
 from pipeline.stages.run_context import StageRun
 
 BYTES_PER_MB = 1_000_000
@@ -34,6 +35,7 @@ def report(
     recordings: Mapping[str, Path],
     qualities: Mapping[str, Path],
     sections: Mapping[str, Path],
+    agreement: Path,
     left_out: Mapping[str, str],
     settings: Mapping[str, Any],  # all that a report can depend on
     changed: Sequence[str],
@@ -51,6 +53,8 @@ def report(
         Recording id to ``recording.h5`` and ``quality.json``, in the order of the sheet.
     sections
         Method to ``section.json``, for methods that ran.
+    agreement
+        ``section.json`` about agreement between methods.
     left_out
         Recording id to the sheet's reason, for recordings that are not used.
     settings, changed
@@ -72,6 +76,8 @@ def report(
         failures = {name: one for name, one in records.items() if isinstance(one, Outcome)}
         for name, note in repeated(found).items():
             notes[name] = (*notes.get(name, ()), note)
+        methods = [method_section(name, sections) for name in registry.methods()]
+        rows = recordings_shown(found, failures)
         page = Page(
             experiment=run.experiment,
             version=pipeline.__version__,
@@ -79,13 +85,18 @@ def report(
                 data_section(
                     found, notes, failures, {name: each.grades for name, each in quality.items()}
                 ),
-                *(method_section(name, sections) for name in registry.methods()),
+                *methods,
+                read_document(agreement, Section),
             ),
-            recordings=recordings_shown(found, failures),
+            recordings=rows,
             settings=settings,
             changed=tuple(changed),
             provenance=provenance_shown(found),
             timings=read_timings(timings),
+            methods_text=methods_text(
+                methods, rows=rows, settings=settings, versions=tool_versions()
+            ),
+            bibtex=bibtex(methods),
             redact=redact,
             limit_bytes=int(page_limit_mb * BYTES_PER_MB),
         )

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points
-from pipeline.viz.bars import LETTER_INCHES, draw_bars, labels_turned
+from pipeline.viz.bars import LETTER_INCHES, bars_lie, draw_bars, labels_turned
 from pipeline.viz.heatmap import draw_heatmap, heatmap_height
 from pipeline.viz.lines import draw_lines
 from pipeline.viz.network import draw_network
 from pipeline.viz.points import draw_points
+from pipeline.viz.scales import bar_limits
 from pipeline.viz.theme import LIGHT
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
@@ -48,6 +49,9 @@ def draw_figure(figure: Figure) -> str:
         ).ravel()
         for axes, panel in zip(places, figure.panels, strict=False):
             draw_panel(axes, panel)
+            limits = bar_limits(panel, figure) if isinstance(panel, Bars) else None
+            if isinstance(panel, Bars) and limits is not None:
+                (axes.set_xlim if bars_lie(panel) else axes.set_ylim)(*limits)
         for axes in places[len(figure.panels) :]:
             axes.set_visible(False)
         buffer = io.StringIO()

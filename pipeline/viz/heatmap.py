@@ -54,6 +54,8 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
         axes.tick_params(axis="x", labelrotation=90)
     if panel.y_labels:
         label_axis(axes.yaxis, panel.y_labels, inches=height)
+    elif rows == 1:
+        axes.set_yticks([])  # nothing to number
     key = span_key(panel.spans)
     axes.set_xlabel(f"{panel.x_title}\n{key}" if key else panel.x_title)
     axes.set_ylabel(panel.y_title)

@@ -19,6 +19,7 @@ ROOMS = (
     "README.md",
     "__init__.py",
     "algorithm.py",
+    "citing.py",
     "config.py",
     "diagnostics.py",
     "figures.py",
@@ -49,6 +50,7 @@ def test_a_methods_contract_is_complete(name):
         "diagnostics": ("assess",),
         "figures": ("figures",),
         "section": ("section",),
+        "citing": ("methods_text", "BIBTEX", "KEY"),
         "simulate": ("simulate", "Truth"),
         "result": ("PartResult", "Result"),
     }

@@ -10,8 +10,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def index_file(tmp_path):
     entries = []
-    for name, units in (("b2", 30), ("a10", 4), ("a9", 200)):
+    for name, units, seed in (("b2", 30, 1), ("a10", 4, 1), ("a9", 200, 2)):
         document = report_document(fake_page(experiment=name))
+        document["settings"] = {"seed": seed, "methods": {"trsa": {"scale": "rank"}}}
         document["recordings"] = [{"units": units, "units_used": units}]
         document["methods"]["trsa"]["reason"] = HOSTILE
         entries.append(IndexEntry.of(document, link=f"{name}/report.html"))
@@ -21,7 +22,7 @@ def index_file(tmp_path):
 
 
 def shown(page):
-    return page.locator("tbody tr:visible td:first-child").all_text_contents()
+    return page.locator("tr[data-experiment]:visible td:first-child").all_text_contents()
 
 
 def test_the_table_is_sorted_by_the_heading_that_is_pressed(opened, index_file):
@@ -52,3 +53,62 @@ def test_the_index_fits_and_has_no_barrier(opened, index_file, width, scheme):
     watched = opened(index_file, width=width, scheme=scheme)
     assert watched.overflow() <= 0
     assert [each["id"] for each in axe.Axe().run(watched.page).response["violations"]] == []
+
+
+@pytest.fixture
+def toolbox(opened, index_file):
+    page = opened(index_file).page
+    page.get_by_text("Highlight, rename and hide").click()
+    return page
+
+
+def charted(page):
+    return page.locator("#multiples figure").first.locator(".label").all_text_contents()
+
+
+def test_a_hidden_experiment_is_hidden_everywhere(toolbox):
+    assert charted(toolbox) == ["b2", "a10", "a9"]
+    toolbox.get_by_label("Show a10").uncheck()
+    assert shown(toolbox.locator("#experiments")) == ["b2", "a9"]
+    assert charted(toolbox) == ["b2", "a9"]
+    assert toolbox.locator("#differences th[data-experiment]:visible").count() == 2
+    toolbox.get_by_role("button", name="Undo all").click()
+    assert charted(toolbox) == ["b2", "a10", "a9"]
+
+
+def test_a_new_name_is_shown_everywhere_sorted_by_and_kept_as_text(toolbox):
+    toolbox.get_by_label("Name to show for b2").fill(f"a1 {HOSTILE}")
+    assert charted(toolbox)[0] == f"a1 {HOSTILE}"
+    assert toolbox.locator("#differences th .named").first.text_content() == f"a1 {HOSTILE}"
+    toolbox.get_by_role("button", name="Experiment").click()
+    assert charted(toolbox)[1:] == ["a9", "a10"]
+    link = toolbox.locator("#experiments tbody a.named").first
+    assert link.get_attribute("href") == "b2/report.html"
+    assert toolbox.evaluate("window.pwned") is None
+
+
+def test_a_highlight_is_seen_in_table_charts_and_settings(toolbox):
+    toolbox.get_by_label("Highlight a9").select_option("orange")
+    assert toolbox.locator("#experiments tr.lit").count() == 1
+    assert toolbox.locator("#multiples figure").first.locator(
+        "li.lit .label"
+    ).all_text_contents() == ["a9"]
+    assert toolbox.locator("#differences .lit").count() >= 2
+
+
+def test_what_the_filter_leaves_out_can_be_hidden_for_good(toolbox):
+    toolbox.get_by_role("searchbox").fill("a9")
+    toolbox.get_by_role("button", name="Hide all that").click()
+    toolbox.get_by_role("searchbox").fill("")
+    assert shown(toolbox.locator("#experiments")) == ["a9"]
+
+
+def test_choices_are_there_again_when_the_page_is_opened_again(toolbox):
+    toolbox.get_by_label("Name to show for a9").fill("control")
+    toolbox.reload()
+    assert "control" in shown(toolbox.locator("#experiments"))
+
+
+def test_only_settings_that_differ_are_listed(toolbox):
+    assert toolbox.locator("#differences tbody th").all_text_contents() == ["seed"]
+    assert toolbox.locator("#differences tbody td").all_text_contents() == ["1", "1", "2"]

@@ -1,5 +1,7 @@
+import dataclasses
+
 from pipeline.report.document import report_document
-from pipeline.report.index import IndexEntry, render_index
+from pipeline.report.index import IndexEntry, differences, render_index
 from tests.report.test_render import Outline
 from tests.support.fake_page import HOSTILE, fake_page
 
@@ -33,6 +35,16 @@ def test_markup_in_an_experiment_or_reason_is_shown_as_text():
     outline = Outline(render_index((IndexEntry.of(document, link="a/report.html"),)))
     assert not [tag for tag, _ in outline.elements if tag == "img"]
     assert outline.text.count(HOSTILE) == 2
+
+
+def test_settings_that_differ_are_told_and_others_are_not():
+    entries = [
+        dataclasses.replace(entry(experiment=name), settings={"seed": seed, "a.b": "1"})
+        for name, seed in (("x", "1"), ("y", "2"))
+    ]
+    assert differences(entries) == {"seed": ("1", "2")}
+    assert "1 setting differs" in Outline(render_index(entries)).text
+    assert "with the same settings" in Outline(render_index(entries[:1])).text
 
 
 def test_an_index_without_experiments_says_so():

@@ -62,7 +62,7 @@ def test_the_table_has_unused_units_first_then_doubtful_ones(imaged):
     found = rows(table)
     assert [row["Unit"] for row in found[:5]] == ["u8", "u9", "u3", "u6", "u7"]
     assert found[0]["Grade"] == "not used: constant trace"
-    assert found[1]["Grade"] == "not used: 67% of the samples are missing"
+    assert found[1]["Grade"] == "not used: 67 % of the samples are missing"
     assert found[2]["Grade"] == "slow drift"
     assert found[3]["Grade"] == "identical to u7"
     assert {row["Grade"] for row in found[5:]} == {"good"}

@@ -408,5 +408,7 @@ def fake_page(**changes: object) -> Page:
             Timing(job="report", seconds=0.4),
         ),
         "note": "",
+        "methods_text": f"2 recordings of {HOSTILE} were analysed with secret-mouse-7.",
+        "bibtex": "@software{neuroptych,\n  note = {</pre>}\n}",
     }
     return Page(**{**fields, **changes})  # type: ignore[arg-type]

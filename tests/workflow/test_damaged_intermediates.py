@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.agreement.config import AgreementConfig
 from pipeline.core.errors import EnvironmentFault
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.prepare.config import EnsembleConfig, QualityConfig
+from pipeline.stages.agreement import agreement
 from pipeline.stages.assess import assess
 from pipeline.stages.fit import MethodJob, fit_parts, gather
 from pipeline.stages.index import index, summary
@@ -43,6 +45,7 @@ class Stages:
         self.fit = folder / "fit.h5"
         self.truth = folder / "truth" / "connectome.h5"
         self.checks, self.section = folder / "checks.json", folder / "section.json"
+        self.agreed = folder / "agreement.json"
         self.document = folder / "e" / "report.json"
 
     def run(self, stage, **names):
@@ -95,14 +98,27 @@ class Stages:
             section=self.section,
         )
 
+    def agreement(self):
+        agreement(
+            self.run("agreement"),
+            recordings=self.recordings,
+            qualities=self.qualities,
+            fits={"connectome": [self.fit]},
+            settings=AgreementConfig().model_dump(),
+            seed=1,
+            section=self.agreed,
+            table=self.folder / "units.csv",
+        )
+
     def report(self):
         report(
             self.run("report"),
             recordings=self.recordings,
             qualities=self.qualities,
             sections={"connectome": self.section},
+            agreement=self.agreed,
             left_out={},
-            settings={},
+            settings={"seed": 1, "methods": {"connectome": self.job.settings}},
             changed=[],
             timings=self.folder / "timings",
             redact=False,
@@ -124,7 +140,16 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     write_tiny_recordings(folder)
     stages = Stages(folder)
-    for stage in ("ingest", "prepare", "fit_parts", "gather", "assess", "report", "index"):
+    for stage in (
+        "ingest",
+        "prepare",
+        "fit_parts",
+        "gather",
+        "assess",
+        "agreement",
+        "report",
+        "index",
+    ):
         getattr(stages, stage)()
     stages.summary()
     return folder
@@ -141,7 +166,10 @@ HANDED_ON = [
     ("assess", lambda s: s.fit, lambda s: s.section),
     ("assess", lambda s: s.views[FIRST], lambda s: s.section),
     ("assess", lambda s: s.truth, lambda s: s.section),
+    ("agreement", lambda s: s.fit, lambda s: s.agreed),
+    ("agreement", lambda s: s.recordings[FIRST], lambda s: s.agreed),
     ("report", lambda s: s.section, lambda s: s.document),
+    ("report", lambda s: s.agreed, lambda s: s.document),
     ("index", lambda s: s.document, lambda s: s.folder / "index.html"),
     ("summary", lambda s: s.document, lambda s: s.folder / "summary.tsv"),
 ]

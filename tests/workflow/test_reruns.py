@@ -37,7 +37,7 @@ USUAL = {
     "on_error": "record",
 }
 PAGES = {"report", "index", "provenance", "summary", "all"}
-CONNECTOME = {"connectome_fit", "connectome_gather", "connectome_assess", *PAGES}
+CONNECTOME = {"connectome_fit", "connectome_gather", "connectome_assess", "agreement", *PAGES}
 EVERYTHING = {"ingest", "prepare_view", *CONNECTOME}
 
 
@@ -146,7 +146,7 @@ def test_another_run_gives_the_same_bytes_whatever_shares_a_job(finished):
         for path in sorted((finished / "again" / "e").rglob("*"))
         if path.suffix == ".h5" or path.name in ("checks.json", "section.json", "quality.json")
     ]
-    assert len(names) == 2 + 2 + 3 + 1 + 2 + 2
+    assert len(names) == 2 + 2 + 3 + 1 + 2 + 2 + 1
     first, second = finished / "the résults", finished / "again"
     differing = [
         str(name) for name in names if (first / name).read_bytes() != (second / name).read_bytes()

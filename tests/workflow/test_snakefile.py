@@ -61,6 +61,7 @@ def test_a_dry_run_plans_every_job_once(project):
     done = snakemake(project, "-n", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
     assert job_counts(done.stdout) == {
+        "agreement": 2,
         "all": 1,
         "biclustering_assess": 2,
         "biclustering_fit_chain_00": 3,
@@ -77,7 +78,7 @@ def test_a_dry_run_plans_every_job_once(project):
         "provenance": 1,
         "report": 2,
         "summary": 1,
-        "total": 36,
+        "total": 38,
     }
 
 

@@ -85,6 +85,12 @@ def folder_of(method):
     return folder if pools else f"{folder}/{{recording}}"
 
 
+def fits_of(method):
+    """Input function: the results of a method, one an experiment or one a recording."""
+    fit = f"{folder_of(method)}/fit.h5"
+    return [fit] if registry.methods()[method].pools_recordings else per_recording(fit)
+
+
 def parts_of(method, number=None):
     """File patterns of all parts of a method's fit, or of those of one round."""
     config = getattr(SETTINGS.methods, method)

@@ -16,8 +16,14 @@ rule report:
             f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json"
         ),
         sections=[f"{OUT}/{{experiment}}/{method}/section.json" for method in METHODS],
+        agreement=f"{OUT}/{{experiment}}/agreement/section.json",
     output:
-        html=f"{OUT}/{{experiment}}/report.html",
+        html=report(
+            f"{OUT}/{{experiment}}/report.html",
+            caption="../report/experiment.rst",
+            category="Reports",
+            labels={"experiment": "{experiment}", "what": "report"},
+        ),
         document=f"{OUT}/{{experiment}}/report.json",
     log:
         f"{OUT}/logs/{{experiment}}/report.log",
@@ -55,7 +61,12 @@ rule index:
         documents=expand(f"{OUT}/{{experiment}}/report.json", experiment=EXPERIMENTS),
         pages=expand(f"{OUT}/{{experiment}}/report.html", experiment=EXPERIMENTS),
     output:
-        html=f"{OUT}/index.html",
+        html=report(
+            f"{OUT}/index.html",
+            caption="../report/index.rst",
+            category="Overview",
+            labels={"experiment": "all", "what": "index"},
+        ),
     log:
         f"{OUT}/logs/index.log",
     benchmark:
@@ -108,7 +119,12 @@ rule summary:
         documents=expand(f"{OUT}/{{experiment}}/report.json", experiment=EXPERIMENTS),
         index=f"{OUT}/index.html",
     output:
-        table=f"{OUT}/summary.tsv",
+        table=report(
+            f"{OUT}/summary.tsv",
+            caption="../report/summary.rst",
+            category="Overview",
+            labels={"experiment": "all", "what": "how methods ended"},
+        ),
     log:
         f"{OUT}/logs/summary.log",
     benchmark:

@@ -14,6 +14,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         recordings=dict(zip(names, map(Path, found.recordings), strict=True)),
         qualities=dict(zip(names, map(Path, found.qualities), strict=True)),
         sections=dict(zip(snakemake.params.methods, map(Path, found.sections), strict=True)),
+        agreement=Path(found.agreement),
         left_out=snakemake.params.left_out,
         settings=snakemake.params.settings,
         changed=snakemake.params.changed,

@@ -78,8 +78,9 @@ def check_scale(series: NwbObject, times: NDArray[np.float64], trials: pd.DataFr
     raise DataError(
         code="IN-C15",
         place=f"{series.path}/timestamps",
-        found=f"only {inside:.0%} of the {len(trials)} trials lie inside the recording, which "
-        f"lasts from {times[0]:.6g} to {times[-1]:.6g} s; if these were milliseconds, most would",
+        found=f"only {100 * inside:.0f} % of the {len(trials)} trials lie inside the recording, "
+        f"which lasts from {times[0]:.6g} to {times[-1]:.6g} s; if these were milliseconds, most "
+        "would",
         fix="divide the times of samples by 1000, so that they are in seconds",
     )
 
@@ -98,8 +99,8 @@ def check_square(series: NwbObject, times: NDArray[np.float64], trials: pd.DataF
         code="IN-C10",
         place=f"{series.path}/data",
         found=f"as many samples as ROIs ({times.size}), so that the orientation is ambiguous, and "
-        f"only {inside:.0%} of the {len(trials)} trials lie inside the recording, which lasts from "
-        f"{times[0]:.6g} to {times[-1]:.6g} s",
+        f"only {100 * inside:.0f} % of the {len(trials)} trials lie inside the recording, "
+        f"which lasts from {times[0]:.6g} to {times[-1]:.6g} s",
         fix="write the whole recording as time x ROI, or correct the times of the trials",
     )
 

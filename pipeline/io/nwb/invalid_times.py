@@ -92,7 +92,7 @@ def without_invalid_times(
     )
     text = (
         f"{len(stretches)} stretches, {seconds:.6g} s in all, are marked as invalid, "
-        f"{n_lost / n_all:.1%} of the recording: {effect}."
+        f"{100 * n_lost / n_all:.1f} % of the recording: {effect}."
     )
     return marked, (Note(code="IN-T14", kind="info", place=PLACE, text=text),)
 

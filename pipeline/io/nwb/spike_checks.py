@@ -201,7 +201,7 @@ def _duplicates(trains: SpikeTrains, *, ids: Sequence[str], place: str) -> tuple
         return ()
     text = (
         f"Duplicate spikes: in {many.size} of {trains.n_units} units more than "
-        f"{MAX_DUPLICATES:.1%} of the spikes have the same time as the one before, "
+        f"{100 * MAX_DUPLICATES:.1f} % of the spikes have the same time as the one before, "
         f"{counts[many].sum()} in all ({_named([ids[unit] for unit in many.tolist()])})."
     )
     return (Note(code="IN-S10", kind="warn", place=place, text=text),)

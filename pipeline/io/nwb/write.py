@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ def write_recording(
     resolution_s: float | None = None,
     region_column: str = "region",
     electrodes: pd.DataFrame | None = None,
+    finish: Callable[[Any], None] | None = None,
 ) -> None:
     """Write a recording as NWB 2; the file appears whole or not at all.
 
@@ -81,6 +82,8 @@ def write_recording(
     electrodes
         Of a recording of spikes, one row each, with ``location``, ``group`` and further columns
         (``rel_x``, ``rel_y``, ... in um). The units' column ``electrode`` holds the row of each.
+    finish
+        Adds to the file of pynwb what a recording does not hold, before it is written.
 
     Raises
     ------
@@ -103,6 +106,8 @@ def write_recording(
         _add_units(nwb, recording, recording.activity, units=units, resolution_s=resolution_s)
     _add_intervals(nwb, recording)
     _add_series(nwb, recording)
+    if finish is not None:
+        finish(nwb)
     with _appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
         io.write(nwb)
 

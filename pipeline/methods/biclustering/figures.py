@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.parts import REMARK, Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.views import SpikeCounts
 from pipeline.methods.biclustering.associations import bin_labels, epoch_names
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
@@ -79,10 +79,17 @@ def order_of_units(result: BiclusteringResult) -> NDArray[np.int64]:
 
 
 def unit_labels(result: BiclusteringResult, units: NDArray[np.int64]) -> tuple[str, ...]:
-    """Ids of units with their regions."""
+    """Ids of units, with regions and clusters as remarks."""
     return tuple(
-        f"{result.unit[unit]} {result.region[unit]}".strip()
-        + f" (cluster {result.cluster_of_unit[unit] + 1})"
+        REMARK.join(
+            word
+            for word in (
+                str(result.unit[unit]),
+                str(result.region[unit]),
+                f"cluster {result.cluster_of_unit[unit] + 1}",
+            )
+            if word
+        )
         for unit in units
     )
 

@@ -21,12 +21,14 @@ from pipeline.methods.connectome.factorisation import Fit
 from pipeline.methods.connectome.hals import Problem, part_of, refit_pairs, refit_times
 from pipeline.methods.connectome.problem import affinity_problem
 from pipeline.methods.connectome.result import EpochTest
+from pipeline.numerics.courses import (
+    LEAST_INDEPENDENT,
+    STABLE_DIGITS,
+    correlation_frames,
+    detrended,
+)
 
-STABLE_DIGITS = 12
-"""Decimals that are the same wherever arrays lie in memory."""
 MOST_SHIFTS = 5000
-LEAST_INDEPENDENT = 20
-"""Correlation times that a recording must last for shifts to say anything."""
 
 REPLICATES = 5
 """Recordings from which the test is one over recordings, not within them."""
@@ -99,7 +101,7 @@ def shift_test(
         Chooses shifts where there are more than are looked at.
     """
     n_frames, n_labels = inside.shape
-    course = _detrended(course)
+    course = detrended(course)
     n_inside = inside.sum(axis=0)
     every = np.arange(1, n_frames)
     if every.size > MOST_SHIFTS:
@@ -155,20 +157,6 @@ def combined_p(
     return np.where(testable, (1 + n_as_large) / (1 + N_DRAWN), np.nan)
 
 
-def correlation_frames(course: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Frames over which each course stays alike, (component,): 1 + twice its autocorrelation's sum.
-
-    The sum ends where the autocorrelation first falls to 0.
-    """
-    n_frames = len(course)
-    centred = course - course.mean(axis=0)
-    power = np.abs(np.fft.rfft(centred, n=2 * n_frames, axis=0)) ** 2
-    lags = np.fft.irfft(power, axis=0)[:n_frames]
-    relative = lags / np.where(lags[0] > 0, lags[0], 1)
-    positive = np.cumprod(relative > 0, axis=0)
-    return np.asarray(np.maximum(2 * (relative * positive).sum(axis=0) - 1, 1))
-
-
 def _courses(
     problem: Problem,
     alignment: Alignment,
@@ -210,11 +198,3 @@ def _inside(view: TraceEnsemble, label: str, time_s: NDArray[np.float64]) -> NDA
     for start, stop in zip(of_label["start_s"], of_label["stop_s"], strict=True):
         inside |= (time_s >= start) & (time_s < stop)
     return inside
-
-
-def _detrended(course: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Without mean and linear trend."""
-    step = np.arange(len(course)) - (len(course) - 1) / 2
-    centred = course - course.mean(axis=0)
-    slope = step @ centred / max(float(step @ step), 1.0)
-    return np.asarray(centred - step[:, None] * slope)

@@ -94,7 +94,7 @@ def epochs_agree(views: Sequence[TraceEnsemble]) -> tuple[bool, str]:
         if longest > (1 + DURATION_TOLERANCE) * shortest:
             return False, (
                 f"epochs '{label}' last between {shortest:.3g} and {longest:.3g} s, which differs "
-                f"by more than {DURATION_TOLERANCE:.0%}"
+                f"by more than {100 * DURATION_TOLERANCE:.0f} %"
             )
     return True, ""
 

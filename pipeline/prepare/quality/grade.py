@@ -240,7 +240,7 @@ def _reasons(measured: Measured, config: QualityConfig) -> list[str]:
     if "missing" in numbers:
         missing = numbers["missing"]
         give(findings["empty"], "no valid samples")
-        words = [f"{share:.0%} of the samples are missing" for share in missing]
+        words = [f"{100 * share:.0f} % of the samples are missing" for share in missing]
         give(missing > config.max_missing, words)
         give(findings["constant"], "constant trace")
         give(numbers["snr"] < config.min_snr, f"SNR below {config.min_snr:g}")
@@ -278,8 +278,8 @@ def _notes(
     if "missing" in measured.numbers:
         missing = measured.numbers["missing"] > config.max_missing
         text = (
-            f"[misses|miss] more than {config.max_missing:.0%} of [its|their] samples and [is|are] "
-            "not used"
+            f"[misses|miss] more than {100 * config.max_missing:.0f} % of [its|their] samples and "
+            "[is|are] not used"
         )
         notes += note("IN-C03", "repair", missing | measured.findings["empty"], text)
         constant = measured.findings["constant"] & ~missing

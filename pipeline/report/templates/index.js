@@ -4,8 +4,55 @@
   if (!table) return;
   const body = table.tBodies[0];
   const rows = Array.from(body.rows);
+  const names = rows.map((row) => row.dataset.experiment);
   const order = new Intl.Collator(undefined, { numeric: true });
-  const keyOf = (row, column) => row.cells[column].dataset.key;
+  const filter = document.getElementById("filter");
+  const shown = document.getElementById("shown");
+
+  /* ---- what the reader chose: experiment to shown name, highlight, hidden ---- */
+  const STORE = `neuroptych-index ${location.pathname}`;
+  const COLOURS = ["none", "blue", "orange", "green", "pink"];
+  let chosen = {};
+  try { chosen = JSON.parse(localStorage.getItem(STORE)) || {}; } catch { /* no storage: fine */ }
+  const of = (name) => chosen[name] || {};
+  const change = (name, what) => {
+    chosen[name] = { ...of(name), ...what };
+    try { localStorage.setItem(STORE, JSON.stringify(chosen)); } catch { /* fine */ }
+  };
+  const titleOf = (name) => of(name).title || name;
+  const colourOf = (name) => COLOURS.indexOf(of(name).colour || "none");
+
+  /* ---- everything that shows an experiment follows ---- */
+  const found = (name) => {
+    const wanted = filter.value.trim().toLowerCase();
+    const row = rows[names.indexOf(name)];
+    return `${row.textContent} ${name} ${titleOf(name)}`.toLowerCase().includes(wanted);
+  };
+  const visible = (name) => !of(name).hidden && found(name);
+  const mark = (element, name) => {
+    element.classList.toggle("lit", colourOf(name) > 0);
+    element.style.setProperty("--lit", colourOf(name) > 0 ? `var(--g${colourOf(name) - 1})` : "");
+  };
+  const showAll = () => {
+    let count = 0;
+    for (const element of document.querySelectorAll("[data-experiment]")) {
+      const name = element.dataset.experiment;
+      element.hidden = !visible(name);
+      mark(element, name);
+      const text = element.querySelector(".named");
+      if (text) {
+        text.textContent = titleOf(name);
+        text.title = titleOf(name) === name ? "" : name;
+      }
+    }
+    for (const name of names) count += visible(name);
+    shown.textContent = count < names.length ? `${count} of ${names.length}` : "";
+    drawMultiples();
+  };
+
+  /* ---- sorting ---- */
+  const keyOf = (row, column) =>
+    (column ? row.cells[column].dataset.key : titleOf(row.dataset.experiment));
   table.tHead.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
@@ -14,18 +61,101 @@
     for (const other of table.tHead.rows[0].cells) other.setAttribute("aria-sort", "none");
     heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
     const column = heading.cellIndex;
-    rows.sort((a, b) => order.compare(keyOf(a, column), keyOf(b, column)) * (falling ? -1 : 1));
-    body.append(...rows);
+    const sorted = [...rows].sort((a, b) =>
+      order.compare(keyOf(a, column), keyOf(b, column)) * (falling ? -1 : 1));
+    body.append(...sorted);
+    drawMultiples();
   });
-  const filter = document.getElementById("filter");
-  const shown = document.getElementById("shown");
-  filter.addEventListener("input", () => {
-    const wanted = filter.value.trim().toLowerCase();
-    let count = 0;
-    for (const row of rows) {
-      row.hidden = !row.textContent.toLowerCase().includes(wanted);
-      if (!row.hidden) count += 1;
-    }
-    shown.textContent = wanted ? `${count} of ${rows.length}` : "";
+
+  /* ---- key numbers, one small chart each ---- */
+  const charts = document.getElementById("multiples");
+  const numbers = JSON.parse(document.getElementById("numbers").textContent);
+  const make = (tag, cls, text) => {
+    const element = document.createElement(tag);
+    if (cls) element.className = cls;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+  const told = (value) => (Number.isInteger(value) ? String(value)
+    : String(Number(value.toPrecision(3))));
+  const drawMultiples = () => {
+    const inOrder = [...body.rows].map((row) => row.dataset.experiment).filter(visible);
+    charts.replaceChildren(...numbers.flatMap(({ method, name, values }) => {
+      const listed = inOrder.filter((one) => Object.hasOwn(values, one));
+      if (!listed.length) return [];
+      const low = Math.min(0, ...listed.map((one) => values[one]));
+      const high = Math.max(0, ...listed.map((one) => values[one]));
+      const span = high - low || 1;
+      const chart = make("figure", "multiple");
+      chart.append(make("figcaption", "", `${method}: ${name}`));
+      const list = make("ul");
+      for (const one of listed) {
+        const line = make("li");
+        mark(line, one);
+        const label = make("span", "label", titleOf(one));
+        label.title = one;
+        const track = make("span", "track");
+        const bar = make("span", "bar");
+        bar.style.left = `${(100 * (Math.min(0, values[one]) - low)) / span}%`;
+        bar.style.width = `${(100 * Math.abs(values[one])) / span}%`;
+        track.append(bar);
+        line.append(label, track, make("span", "value", told(values[one])));
+        list.append(line);
+      }
+      chart.append(list);
+      return [chart];
+    }));
+  };
+
+  /* ---- the toolbox ---- */
+  const tools = document.getElementById("chosen").tBodies[0];
+  const inCell = (element) => {
+    const found = make("td");
+    found.append(element);
+    return found;
+  };
+  const drawTools = () => {
+    tools.replaceChildren(...names.map((name) => {
+      const line = make("tr");
+      const heading = make("th", "", name);
+      heading.scope = "row";
+      const show = make("input");
+      show.type = "checkbox";
+      show.checked = !of(name).hidden;
+      show.setAttribute("aria-label", `Show ${name}`);
+      show.addEventListener("change", () => { change(name, { hidden: !show.checked }); showAll(); });
+      const colour = make("select");
+      colour.append(...COLOURS.map((one) => new Option(one, one)));
+      colour.value = of(name).colour || "none";
+      colour.setAttribute("aria-label", `Highlight ${name}`);
+      colour.addEventListener("change", () => { change(name, { colour: colour.value }); showAll(); });
+      const title = make("input");
+      title.type = "text";
+      title.value = of(name).title || "";
+      title.placeholder = name;
+      title.setAttribute("aria-label", `Name to show for ${name}`);
+      title.addEventListener("input", () => { change(name, { title: title.value.trim() }); showAll(); });
+      line.append(heading, inCell(show), inCell(colour), inCell(title));
+      return line;
+    }));
+  };
+  const press = (id, act) => document.getElementById(id).addEventListener("click", () => {
+    act();
+    drawTools();
+    showAll();
   });
+  press("hide-others", () => {
+    for (const name of names) change(name, { hidden: !found(name) || Boolean(of(name).hidden) });
+  });
+  press("highlight-found", () => {
+    for (const name of names) if (visible(name)) change(name, { colour: COLOURS[1] });
+  });
+  press("reset", () => {
+    chosen = {};
+    filter.value = "";
+    try { localStorage.removeItem(STORE); } catch { /* fine */ }
+  });
+  filter.addEventListener("input", showAll);
+  drawTools();
+  showAll();
 })();

@@ -312,13 +312,18 @@
     if (panel.kind === "lines" || panel.kind === "heatmap") layout.xaxis.range = xrange;
     if (panel.kind === "bars") {
       layout[panel.across ? "yaxis" : "xaxis"].range = panel[panel.across ? "y" : "x"].range;
-      layout[panel.across ? "xaxis" : "yaxis"].showgrid = true;
+      const values = panel.across ? "x" : "y";
+      layout[`${values}axis`].showgrid = true;
+      if (panel[values].range) layout[`${values}axis`].range = panel[values].range;
       if (panel.reference !== null) Object.assign(layout, referenceMarks(panel, theme));
     }
     if (panel.kind === "heatmap") {
       layout.yaxis.range = yrange;
       layout.yaxis.showgrid = false;
       if (!panel.ylabels.length) layout.yaxis.nticks = 6;
+      if (!panel.ylabels.length && panel.rows === 1) {
+        Object.assign(layout.yaxis, { showticklabels: false, ticks: "" }); /* nothing to number */
+      }
     }
     if (panel.kind === "points") layout.xaxis.showgrid = true;
     if (panel.plain) {
@@ -425,18 +430,19 @@
 
   /* ---- names chosen by the reader, marked wherever they are shown ---- */
   let chosen = "";
+  const bare = (label) => label.split(" \u00b7 ")[0]; /* the name, without remarks */
   const plainText = (text) =>
     text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
   const nameAt = {
     /* name of the thing at a point of a panel */
     heatmap: (panel, point) => {
       const [row, column] = point.pointIndex;
-      return panel.ylabels[row] ?? panel.xlabels[column] ?? "";
+      return bare(panel.ylabels[row] ?? panel.xlabels[column] ?? "");
     },
-    points: (_, point) => plainText(point.text ?? ""),
-    network: (_, point) => plainText(point.customdata ?? ""),
-    bars: (_, point) => plainText(point.text ?? ""),
-    lines: (_, point) => plainText(point.data.name ?? ""),
+    points: (_, point) => bare(plainText(point.text ?? "")),
+    network: (_, point) => bare(plainText(point.customdata ?? "")),
+    bars: (_, point) => bare(plainText(point.text ?? "")),
+    lines: (_, point) => bare(plainText(point.data.name ?? "")),
   };
   const pointNames = (panel, trace) =>
     (panel.kind === "network" ? trace.customdata : trace.text) || [];
@@ -448,11 +454,12 @@
         for (const name of pointNames(panel, trace)) found.add(plainText(name));
       }
     }
-    found.delete("");
-    return found;
+    const names = new Set([...found].map(bare));
+    names.delete("");
+    return names;
   };
   const placesOf = (labels, name) =>
-    (labels || []).flatMap((label, at) => (label === name ? [at] : []));
+    (labels || []).flatMap((label, at) => (bare(label) === name ? [at] : []));
   const frame = (axis, low, high, theme) => {
     const other = axis === "x" ? "y" : "x";
     return { type: "rect", [`${axis}ref`]: axis, [`${axis}0`]: low, [`${axis}1`]: high,
@@ -471,8 +478,8 @@
   const markTraces = (panel, traces, theme) => {
     if (!chosen) return traces;
     const name = escaped(chosen);
-    if (panel.kind === "lines" && traces.some((trace) => trace.name === name)) {
-      return traces.map((trace) => (trace.name === name
+    if (panel.kind === "lines" && traces.some((trace) => bare(trace.name || "") === name)) {
+      return traces.map((trace) => (bare(trace.name || "") === name
         ? { ...trace, line: { ...trace.line, width: 3.5 } } : { ...trace, opacity: 0.3 }));
     }
     if (panel.kind !== "points" && panel.kind !== "network") return traces;
@@ -615,6 +622,111 @@
     figures.set(holder, {});
     watch.observe(holder);
   }
+  /* ---- small pictures on the first screen ---- */
+  const extent = (list) => {
+    let low = Infinity;
+    let high = -Infinity;
+    for (const values of list) {
+      for (const value of values || []) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+    }
+    return low < high ? [low, high] : [low - 1, low + 1];
+  };
+  const inkOf = (colour, theme, fallback) =>
+    (typeof colour === "string" && colour.startsWith("@") ? colourOf(colour, theme) : fallback);
+  const sketchHeat = (pen, panel, theme, width, height) => {
+    const trace = panel.traces[0];
+    const z = trace.z;
+    const categorical = !trace.showscale;
+    const scale = panel.traces[0].colorscale === "@diverging" ? theme.diverging : theme.sequential;
+    const span = trace.zmax - trace.zmin || 1;
+    const rows = Math.min(z.length, height);
+    const columns = Math.min(z[0]?.length || 0, width);
+    for (let r = 0; r < rows; r += 1) {
+      for (let c = 0; c < columns; c += 1) {
+        const value = z[Math.floor((r * z.length) / rows)][Math.floor((c * z[0].length) / columns)];
+        const at = Math.min(1, Math.max(0, (value - trace.zmin) / span));
+        const group = theme.groups[value % theme.groups.length];
+        pen.fillStyle = Number.isNaN(value) || (categorical && value < 0) ? theme.missing
+          : categorical ? group : mixed(scale, at);
+        pen.fillRect(Math.floor((c * width) / columns), Math.floor((r * height) / rows),
+          Math.ceil(width / columns), Math.ceil(height / rows));
+      }
+    }
+  };
+  const sketch = (canvas, panel) => {
+    const theme = themes[appearance()];
+    const pen = canvas.getContext("2d");
+    const { width, height } = canvas;
+    pen.fillStyle = theme.surface;
+    pen.fillRect(0, 0, width, height);
+    if (panel.kind === "heatmap") { sketchHeat(pen, panel, theme, width, height); return; }
+    const xs = extent(panel.traces.map((trace) => trace.x));
+    const ys = extent(panel.traces.map((trace) => trace.y));
+    if (panel.kind === "bars") {
+      const values = panel.across ? xs : ys;
+      values[0] = Math.min(0, values[0]);
+      values[1] = Math.max(0, values[1]);
+    }
+    const edge = 6;
+    const px = (x) => edge + ((x - xs[0]) / (xs[1] - xs[0])) * (width - 2 * edge);
+    const py = (y) => height - edge - ((y - ys[0]) / (ys[1] - ys[0])) * (height - 2 * edge);
+    for (const trace of panel.traces) {
+      if (!trace.x || !trace.y || trace.fill) continue;
+      const paint = inkOf(trace.line?.color || trace.marker?.color, theme, theme.groups[0]);
+      pen.strokeStyle = pen.fillStyle = Array.isArray(paint) ? theme.groups[0] : paint;
+      if (panel.kind === "bars") {
+        const count = trace.x.length;
+        const thick = Math.max(1, (0.7 * ((panel.across ? height : width) - 2 * edge)) / count);
+        for (let at = 0; at < count; at += 1) {
+          const along = edge + ((at + 0.5) * ((panel.across ? height : width) - 2 * edge)) / count;
+          if (panel.across) {
+            pen.fillRect(Math.min(px(0), px(trace.x[at])), along - thick / 2,
+              Math.abs(px(trace.x[at]) - px(0)), thick);
+          } else {
+            pen.fillRect(along - thick / 2, Math.min(py(0), py(trace.y[at])), thick,
+              Math.abs(py(trace.y[at]) - py(0)));
+          }
+        }
+      } else if ((trace.mode || "").includes("markers")) {
+        for (let at = 0; at < trace.x.length; at += 1) {
+          pen.beginPath();
+          pen.arc(px(trace.x[at]), py(trace.y[at]), 2.5, 0, 7);
+          pen.fill();
+        }
+      } else {
+        pen.globalAlpha = panel.kind === "network" ? 0.4 : 1;
+        pen.lineWidth = 1.25;
+        pen.beginPath();
+        let down = false;
+        for (let at = 0; at < trace.x.length; at += 1) {
+          const known = Number.isFinite(trace.y[at]) && trace.y[at] !== null && trace.x[at] !== null;
+          if (known) pen[down ? "lineTo" : "moveTo"](px(trace.x[at]), py(trace.y[at]));
+          down = known;
+        }
+        pen.stroke();
+        pen.globalAlpha = 1;
+      }
+    }
+  };
+  const sketchAll = () => {
+    for (const link of document.querySelectorAll("a.thumb")) {
+      const state = figures.get(document.getElementById(link.dataset.figure));
+      if (!state?.panels) continue;
+      sketch(link.querySelector("canvas"), state.panels[0]);
+      link.dataset.drawn = "yes";
+    }
+  };
+  for (const link of document.querySelectorAll("a.thumb")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      history.replaceState(null, "", link.href);
+      arrive(document.getElementById(link.dataset.figure));
+    });
+  }
+
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 300));
   idle(async () => {
     /* everything is unpacked early, so that printing can draw at once */
@@ -623,6 +735,7 @@
       await loadLibrary();
       for (const holder of figures.keys()) await decode(holder);
     } catch { /* each figure reports its own failure when it is drawn */ }
+    sketchAll();
     root.dataset.ready = "yes";
   });
 
@@ -641,7 +754,7 @@
     clearTimeout(pending);
     pending = setTimeout(() => { redrawAll(); markWide(); }, 150);
   });
-  const rethemed = () => { showAppearance(); redrawAll(); };
+  const rethemed = () => { showAppearance(); redrawAll(); sketchAll(); };
   system.addEventListener("change", rethemed);
   toggle.addEventListener("click", () => {
     root.dataset.theme = appearance() === "dark" ? "light" : "dark";
@@ -732,6 +845,11 @@
       const text = csvOf(panels[Number(csv.dataset.csv)]);
       save(new Blob([text], { type: "text/csv" }), csv.dataset.file);
     }
+    const listed = event.target.closest("button[data-rows]");
+    if (listed) {
+      const table = document.getElementById(listed.dataset.rows).querySelector("table");
+      save(new Blob([csvOfRows(table)], { type: "text/csv" }), listed.dataset.file);
+    }
     const image = event.target.closest("button[data-image]");
     if (image) save(await imageOf(image), image.dataset.file);
     const copy = event.target.closest("button[data-copy]");
@@ -752,6 +870,78 @@
       said.textContent = "Selected; press Ctrl+C";
     }
   };
+
+  /* ---- tables: sorted by a heading, filtered, and as CSV ---- */
+  const FILTERED = 12; /* rows from which a table can be filtered */
+  const order = new Intl.Collator(undefined, { numeric: true });
+  const keyOf = (row, column) => row.cells[column].textContent.trim();
+  const NONE = "\u2013";
+  const sortRows = (table, heading) => {
+    /* entries without a value stay at the end */
+    const falling = heading.getAttribute("aria-sort") === "ascending";
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    const column = heading.cellIndex;
+    const lacks = (row) => ["", NONE].includes(keyOf(row, column));
+    const number = (row) => Number(keyOf(row, column).replace("\u2212", "-"));
+    const numeric = heading.classList.contains("number");
+    const rows = [...table.tBodies[0].rows].sort((a, b) => {
+      if (lacks(a) || lacks(b)) return lacks(a) - lacks(b);
+      const compared = numeric ? number(a) - number(b)
+        : order.compare(keyOf(a, column), keyOf(b, column));
+      return falling ? -compared : compared;
+    });
+    table.tBodies[0].append(...rows);
+  };
+  const filterRows = (table, wanted, said) => {
+    /* every word must be in the row; NAME=TEXT asks for one column */
+    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    const heads = [...table.tHead.rows[0].cells].map((head) =>
+      head.textContent.trim().toLowerCase().replaceAll(" ", "-"));
+    let count = 0;
+    for (const row of table.tBodies[0].rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => {
+        const [name, value] = word.split("=");
+        const column = value === undefined ? -1 : heads.indexOf(name);
+        return column < 0 ? text.includes(word) : keyOf(row, column).toLowerCase() === value;
+      });
+      count += !row.hidden;
+    }
+    said.textContent = words.length ? `${count} of ${table.tBodies[0].rows.length}` : "";
+  };
+  for (const holder of document.querySelectorAll(".tabled")) {
+    const table = holder.querySelector("table");
+    const rows = table.tBodies[0].rows.length;
+    if (rows < 3) continue;
+    for (const heading of table.tHead.rows[0].cells) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => sortRows(table, heading));
+    }
+    if (rows < FILTERED) continue;
+    const label = document.createElement("label");
+    label.className = "filter";
+    const input = document.createElement("input");
+    input.type = "search";
+    input.autocomplete = "off";
+    input.placeholder = "text, or heading=text";
+    const said = document.createElement("span");
+    said.className = "muted";
+    said.setAttribute("role", "status");
+    label.append("Rows with ", input);
+    holder.querySelector(".scroll").before(label, " ", said);
+    input.addEventListener("input", () => filterRows(table, input.value, said));
+  }
+  const csvOfRows = (table) => [...table.tHead.rows, ...table.tBodies[0].rows]
+    .filter((row) => !row.hidden)
+    .map((row) => [...row.cells].map((c) => {
+      const text = c.textContent.trim();
+      return cell(text === NONE ? "" : text);
+    }).join(",")).join("\n") + "\n";
 
   /* ---- finding ---- */
   const SEARCHED = "main h2, main h3, main h4, main .lead, main .prose, main .finding, "

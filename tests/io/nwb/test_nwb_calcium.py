@@ -371,7 +371,7 @@ def test_times_in_milliseconds_at_a_believable_rate_are_refused_by_the_trials(pa
     time = 60_000 + milliseconds(rate_hz=400.0)  # 0.4 Hz, were they seconds
     error = refusal_of(imaging_file(path, timestamps=time, trials=trials))
     assert error.code == "IN-C15"
-    assert "only 0% of the 9 trials lie inside" in error.found
+    assert "only 0 % of the 9 trials lie inside" in error.found
     assert "milliseconds" in error.found
 
 

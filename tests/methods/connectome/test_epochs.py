@@ -15,13 +15,13 @@ from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.epochs import (
     combined_p,
-    correlation_frames,
     epoch_test,
     shift_test,
 )
 from pipeline.methods.connectome.factorisation import Search, factorise
 from pipeline.methods.connectome.leave_one_out import leave_one_out
 from pipeline.methods.connectome.simulate import simulate
+from pipeline.numerics.courses import correlation_frames
 
 CONFIG = ConnectomeConfig(rank=4, n_starts=4, max_iterations=200)
 SEARCH = Search(n_starts=4, n_kept=1, max_iterations=200)

@@ -74,7 +74,7 @@ def test_each_fault_of_a_trace_has_its_reason():
         "",
         "constant trace",
         "no valid samples",
-        "60% of the samples are missing",
+        "60 % of the samples are missing",
         "",
     ]
     assert list(recording.units["good"]) == [True, False, False, False, True]
@@ -82,7 +82,7 @@ def test_each_fault_of_a_trace_has_its_reason():
         "IN-C03": "repair",
         "IN-C06": "repair",
     }
-    assert "2 of 5 units miss more than 50%" in by_code(notes)["IN-C03"].text
+    assert "2 of 5 units miss more than 50 %" in by_code(notes)["IN-C03"].text
     assert "(1)" in by_code(notes)["IN-C06"].text
 
 
@@ -185,9 +185,9 @@ def test_settings_decide_which_traces_are_used():
     assert list(recording.units["reason"]) == [
         "",
         "SNR below 4",
-        "20% of the samples are missing",
+        "20 % of the samples are missing",
     ]
-    assert "more than 10%" in by_code(notes)["IN-C03"].text
+    assert "more than 10 %" in by_code(notes)["IN-C03"].text
 
 
 def test_settings_decide_which_spikes_are_used():

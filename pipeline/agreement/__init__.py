@@ -1,0 +1,1 @@
+"""Labels of all methods held against each other, unit by unit and moment by moment."""

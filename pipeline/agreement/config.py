@@ -1,0 +1,29 @@
+"""Settings of the comparison of methods."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pipeline.core.method import SettingsBlock
+
+
+class AgreementConfig(SettingsBlock):
+    """Settings of the comparison of methods with each other and with regions."""
+
+    n_permutations: int = Field(
+        default=999,
+        description=(
+            "Exchanges of units with which the agreement of labels with regions, and with types "
+            "that the file names, is compared, 99 to 99999."
+        ),
+        ge=99,
+        le=99_999,
+    )
+    min_units: int = Field(
+        default=10,
+        description=(
+            "Units of a recording that must have both labels for these to be compared, 4 to 10000."
+        ),
+        ge=4,
+        le=10_000,
+    )

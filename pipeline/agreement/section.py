@@ -1,0 +1,310 @@
+"""The words, figures and tables of the report about how methods agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.agreement.pairs import Pair
+from pipeline.core.labelling import Association, UnitLabels
+from pipeline.core.labels import natural_order
+from pipeline.core.parts import REMARK, Figure, Heatmap, Number, Section, Table
+from pipeline.core.words import counted
+
+ID = "agreement"
+TITLE = "Agreement between methods"
+LEVEL = 0.05
+MOST_GROUPS = 40
+"""Rows and columns of a matrix; the largest groups are kept."""
+TOLD_PAIRS = 3
+
+
+def agreement_section(
+    table: pd.DataFrame,
+    labellings: Sequence[UnitLabels],
+    pairs: Sequence[Pair],
+    associations: Sequence[Association],
+) -> Section:
+    """All that the report says about agreement, in reading order.
+
+    Parameters
+    ----------
+    table
+        One row a unit, as :mod:`pipeline.agreement.unit_table` makes it.
+    labellings
+        The groupings in it.
+    pairs, associations
+        What was compared, of units and of moments.
+    """
+    shown = best_of_kinds(pairs)
+    compared = bool(pairs or associations)
+    reason = "" if compared else _lacking(labellings)
+    words = [_what_was_done(pairs, associations)] if compared else []
+    return Section(
+        id=ID,
+        title=TITLE,
+        status="ok" if compared else "not_applicable",
+        sentence=_sentence(shown, associations) if compared else f"{TITLE}: {reason}.",
+        reason=reason,
+        body=(
+            *words,
+            *(pair_figure(pair, number) for number, pair in enumerate(shown, start=1)),
+            *([pairs_table(pairs)] if pairs else []),
+            *([moments_table(associations)] if associations else []),
+            units_table(table),
+        ),
+        numbers=_numbers(shown, associations),
+    )
+
+
+def best_of_kinds(pairs: Sequence[Pair]) -> list[Pair]:
+    """Of the pairs of the same two kinds, such as all components, the one that agrees best."""
+    best: dict[tuple[str, str], Pair] = {}
+    for pair in pairs:
+        known = best.get(pair.kinds)
+        if known is None or _order(pair) < _order(known):
+            best[pair.kinds] = pair
+    return list(best.values())
+
+
+def _order(pair: Pair) -> tuple[float, float]:
+    return (pair.p_value if np.isfinite(pair.p_value) else 1.0, -pair.ari)
+
+
+def _lacking(labellings: Sequence[UnitLabels]) -> str:
+    names = sorted({one.kind for one in labellings if np.unique(one.label).size > 1})
+    if not names:
+        return "no method and no region groups units here"
+    if len(names) == 1:
+        return f"there are {names[0]} and nothing else to hold against them"
+    return f"{', '.join(names)} share too few units of a recording to be compared"
+
+
+def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -> str:
+    told = []
+    if pairs:
+        told.append(
+            "Two groupings of the same units are compared within each recording and averaged: the "
+            "adjusted Rand index (ARI) and adjusted mutual information (AMI) are 1 if they are the "
+            "same and 0 on average if they have nothing to do with each other. Units that one of "
+            "the two leaves without a label take no part; a neuron that was seen in several "
+            "recordings counts once."
+        )
+    if any(np.isfinite(pair.p_value) for pair in pairs):
+        told.append(
+            "Against regions, and types that the file names, chance is told by exchanging units, "
+            "among those alike in activity where there are enough. Neighbours in the tissue share "
+            "more than others do, which exchanges do not keep: a small p says that labels differ "
+            "between these parts of the tissue, not that they change at this very border."
+        )
+    if any(not np.isfinite(pair.p_value) for pair in pairs):
+        told.append(
+            "Groupings that were both found in the same activity share its noise, so their "
+            "agreement is described and not tested: a test needs each from another half of the "
+            "data, for which methods would have to be fitted again."
+        )
+    if any(one.first == "states" and one.second.startswith("component") for one in associations):
+        told.append(
+            "States and components come from the same activity too. Shifts in time ask whether "
+            "they follow the same events, which is no second evidence for either."
+        )
+    return " ".join(told)
+
+
+def _sentence(shown: Sequence[Pair], associations: Sequence[Association]) -> str:
+    told = [
+        f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:.2f} of "
+        f"{counted(pair.n_units, 'unit')}, {_p_words(pair)}."
+        for pair in sorted(shown, key=_order)[:TOLD_PAIRS]
+    ]
+    tested = [one for one in associations if np.isfinite(one.p_value)]
+    small = [one for one in tested if one.p_value <= LEVEL]
+    if tested:
+        told.append(
+            f"{len(small)} of {counted(len(tested), 'comparison')} of states or components with "
+            f"epochs and each other have p <= {LEVEL:g}."
+        )
+    elif not shown:
+        told.append("Moments were compared, and nothing could be tested.")
+    return " ".join(told)
+
+
+def _name(pair: Pair, at: int) -> str:
+    """A grouping in the plural, with its component."""
+    name = (pair.first, pair.second)[at]
+    kind = pair.kinds[at]
+    text = f"{kind} of component {name.split()[-1]}" if kind == "communities" else kind
+    return text if at else text[:1].upper() + text[1:]
+
+
+def _group(grouping: str, label: str) -> str:
+    """One group, such as ``region CA1`` and ``community 2 of component 1``."""
+    first, _, rest = grouping.partition(" ")
+    return f"{first} {label} {rest}".strip()
+
+
+def _p_words(pair: Pair) -> str:
+    return f"p = {pair.p_value:.3g}" if np.isfinite(pair.p_value) else "not tested (same activity)"
+
+
+def pair_figure(pair: Pair, number: int) -> Figure:
+    """Shares of each group of one grouping that lie in the groups of the other."""
+    rows, row_of = _groups(pair.first_label)
+    columns, column_of = _groups(pair.second_label)
+    counts = np.zeros((len(rows), len(columns)))
+    np.add.at(counts, (row_of, column_of), 1)
+    cut = max(counts.shape) > MOST_GROUPS
+    kept_rows = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:MOST_GROUPS])
+    kept_columns = np.argsort(-counts.sum(axis=0), kind="stable")[:MOST_GROUPS]
+    size = counts.sum(axis=1)
+    share = counts[np.ix_(kept_rows, kept_columns)] / np.maximum(size[kept_rows, None], 1)
+    order = _along_diagonal(share)
+    values = share[:, order].astype(np.float32)
+    top = np.unravel_index(int(np.argmax(values)), values.shape)
+    names = [str(columns[kept_columns[at]]) for at in order]
+    verdict = (
+        f"{_p_words(pair)} ({pair.null})"
+        if np.isfinite(pair.p_value)
+        else "not tested, as both come from the same activity"
+    )
+    given, found = _name(pair, 0), _name(pair, 1)
+    most = (
+        f"of {counted(int(size[kept_rows[top[0]]]), 'unit')} in "
+        f"{_group(pair.first, rows[kept_rows[top[0]]])}, {100 * values[top]:.0f} % are in "
+        f"{_group(pair.second, names[top[1]])}"
+    )
+    return Figure(
+        id=f"pair-{number}",
+        title=f"{given} and {found}",
+        finding=(f"ARI {pair.ari:.2f}, AMI {pair.ami:.2f}, {verdict}; {most}."),
+        caption=(
+            f"Share of each row's units that lie in each column; {counted(pair.n_units, 'unit')} "
+            f"of {counted(pair.n_recordings, 'recording')} have both labels. Columns are ordered "
+            "so that large shares lie along the diagonal. One bright field a row means that the "
+            "two groupings agree; rows that look alike mean that they have nothing to do with "
+            "each other." + (f" The {MOST_GROUPS} largest groups are shown." if cut else "")
+        ),
+        alt=f"Matrix of {given} by {found}: {most}.",
+        panels=(
+            Heatmap(
+                title=f"{given} by {found}",
+                values=values,
+                x_title=pair.second,
+                y_title=pair.first,
+                value_title="Share of the row's units",
+                x_labels=tuple(names),
+                y_labels=tuple(
+                    f"{rows[at]}{REMARK}{counted(int(size[at]), 'unit')}" for at in kept_rows
+                ),
+                limits=(0.0, 1.0),
+            ),
+        ),
+    )
+
+
+def _groups(labels: NDArray[np.str_]) -> tuple[list[str], NDArray[np.intp]]:
+    """Names of groups in the order in which people read them, and the group of each unit."""
+    names = sorted(set(map(str, labels)), key=natural_order)
+    place = {name: at for at, name in enumerate(names)}
+    return names, np.array([place[str(name)] for name in labels], dtype=np.intp)
+
+
+def _along_diagonal(share: NDArray[np.float64]) -> list[int]:
+    """Columns in the order of the rows in which they are large on average."""
+    weight = share.sum(axis=0)
+    middle = (np.arange(len(share)) @ share) / np.where(weight > 0, weight, 1)
+    return [int(at) for at in np.argsort(middle, kind="stable")]
+
+
+def pairs_table(pairs: Sequence[Pair]) -> Table:
+    """One row a pair of groupings."""
+    return Table(
+        id="pairs",
+        title="Groupings of units, two by two",
+        caption=(
+            "ARI and AMI: 1 the same, 0 as by chance. p: share of exchanges of units with an ARI "
+            "as large, valid for all groupings of a kind together; empty where nothing was tested."
+        ),
+        columns={
+            "grouping": tuple(pair.first for pair in pairs),
+            "other grouping": tuple(pair.second for pair in pairs),
+            "recordings": tuple(pair.n_recordings for pair in pairs),
+            "units": tuple(pair.n_units for pair in pairs),
+            "groups": tuple(
+                f"{np.unique(pair.first_label).size} and {np.unique(pair.second_label).size}"
+                for pair in pairs
+            ),
+            "ARI": tuple(_rounded(pair.ari, 3) for pair in pairs),
+            "AMI": tuple(_rounded(pair.ami, 3) for pair in pairs),
+            "p": tuple(_rounded(pair.p_value, 4) for pair in pairs),
+            "chance": tuple(pair.null for pair in pairs),
+        },
+    )
+
+
+def moments_table(associations: Sequence[Association]) -> Table:
+    """One row a comparison of moments."""
+    return Table(
+        id="moments",
+        title="States, components and epochs in time",
+        caption=(
+            "Moments depend on their neighbours, so whole sequences are shifted in time to tell "
+            "chance. Rows with epochs and trials are those of the methods' own sections."
+        ),
+        columns={
+            "recording": tuple(one.recording or "all" for one in associations),
+            "labels": tuple(one.first for one in associations),
+            "beside": tuple(one.second for one in associations),
+            "measure": tuple(one.measure for one in associations),
+            "value": tuple(_rounded(one.value, 3) for one in associations),
+            "p": tuple(_rounded(one.p_value, 4) for one in associations),
+            "chance": tuple(one.null for one in associations),
+        },
+    )
+
+
+def units_table(table: pd.DataFrame) -> Table:
+    """All labels of all units."""
+    columns: dict[str, tuple[Number, ...]] = {}
+    for name in table.columns:
+        cells = table[name]
+        if cells.dtype == np.float64:
+            columns[name] = tuple(_rounded(float(cell), 3) for cell in cells)
+        elif cells.dtype == np.bool_:
+            columns[name] = tuple("yes" if cell else "no" for cell in cells)
+        else:
+            columns[name] = tuple(str(cell) for cell in cells)
+    return Table(
+        id="units",
+        title="All labels of every unit",
+        caption=(
+            "Region as in the file; labels of methods with their probability where a method has "
+            "one; used, reason and remarks as in the data section. The file units.csv beside this "
+            "report has all rows and digits."
+        ),
+        columns=columns,
+    )
+
+
+def _numbers(
+    shown: Sequence[Pair], associations: Sequence[Association]
+) -> Mapping[str, Number | list[Number] | Mapping[str, Number]]:
+    numbers: dict[str, Number | list[Number] | Mapping[str, Number]] = {}
+    for pair in shown:
+        key = "_and_".join(kind.replace(" ", "_") for kind in pair.kinds)
+        numbers[f"{key}_ari"] = _rounded(pair.ari, 4)
+        numbers[f"{key}_p"] = _rounded(pair.p_value, 4)
+        numbers[f"{key}_ami"] = _rounded(pair.ami, 4)
+        numbers[f"{key}_units"] = pair.n_units
+    tested = [one.p_value for one in associations if np.isfinite(one.p_value)]
+    if associations:
+        numbers["n_moments_tested"] = len(tested)
+        numbers["n_moments_small_p"] = sum(p <= LEVEL for p in tested)
+    return numbers
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    return round(value, digits) if np.isfinite(value) else None

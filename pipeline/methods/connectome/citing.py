@@ -1,0 +1,37 @@
+"""The method in the words of a paper's methods section, and what to cite."""
+
+from __future__ import annotations
+
+from pipeline.core.words import counted
+from pipeline.methods.connectome.config import ConnectomeConfig
+
+KEY = "dyballa2024"
+BIBTEX = r"""@inproceedings{dyballa2024,
+  title     = {Learning dynamic representations of the functional connectome in neurobiological networks},
+  author    = {Dyballa, Luciano and Lang, Samuel and Haslund-Gourley, Alexandra and Yemini, Eviatar and Zucker, Steven W.},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2024},
+  url       = {https://arxiv.org/abs/2402.14102}
+}"""  # noqa: E501
+
+
+def methods_text(config: ConnectomeConfig) -> str:
+    """What was done, with the settings that were used."""
+    communities = {
+        "block_model": "a nested weighted stochastic block model",
+        "graph_tool": "the nested stochastic block model of graph-tool",
+        "leiden": "modularity (Leiden)",
+    }[config.communities]
+    surrogates = (
+        f"compared with {counted(config.n_surrogates, 'surrogate data set')} in which each unit's "
+        "activity was shifted in time by itself"
+        if config.n_surrogates
+        else "not compared with surrogates"
+    )
+    return (
+        "The dynamic functional connectome was estimated after Dyballa et al. (2024): pairwise "
+        "affinities of units, the square root of the product of their scaled absolute derivatives "
+        f"(smoothed over {config.sigma_s:g} s), were factorised into {config.rank} non-negative "
+        f"components of time, recording and pair (best of {config.n_restarts} restarts), and "
+        f"{surrogates}. Communities of each component were found by {communities}."
+    )

@@ -1,0 +1,168 @@
+"""Groupings two by two: planted equal, independent, pooled units, and what is not tested."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.agreement.pairs import SAME_DATA, compare_pairs
+from pipeline.agreement.section import agreement_section
+from pipeline.agreement.unit_table import activity_levels, regions, unit_table
+from pipeline.core.labelling import UnitLabels, item_names
+from pipeline.core.parts import Figure, Table
+from pipeline.core.quality import Grades
+from pipeline.core.rng import stream
+
+
+def units_of(n, *, region, identity=None):
+    return pd.DataFrame(
+        {
+            "unit_id": [f"u{at}" for at in range(n)],
+            "region": region,
+            "identity": identity if identity is not None else [""] * n,
+            "identity_certain": [identity is not None] * n,
+            "good": True,
+            "reason": "",
+        }
+    )
+
+
+def labels(kind, recording, label, *, name=None, from_activity=True, item=None):
+    unit = np.array([f"u{at}" for at in range(len(label))])
+    return UnitLabels(
+        name=name or kind,
+        kind=kind,
+        from_activity=from_activity,
+        recording=np.full(unit.size, recording),
+        unit=unit,
+        item=item_names(recording, unit) if item is None else np.asarray(item),
+        label=np.asarray(label).astype(np.str_),
+        probability=np.full(unit.size, 0.9),
+    )
+
+
+def compare(units, *groupings, n=199):
+    levels = activity_levels(units, {})
+    ids = {name: list(table["unit_id"]) for name, table in units.items()}
+    return compare_pairs(groupings, levels=levels, unit_ids=ids, n_permutations=n, least=10, seed=0)
+
+
+@pytest.fixture
+def areas():
+    return stream(0, "areas").integers(0, 3, 60).astype(np.str_)
+
+
+def test_clusters_that_are_the_regions_are_found_and_others_are_not(areas):
+    units = {"day1": units_of(60, region=areas)}
+    shuffled = stream(1, "shuffle").permutation(areas)
+    (same,) = compare(units, regions(units), labels("clusters", "day1", areas))
+    (apart,) = compare(units, regions(units), labels("clusters", "day1", shuffled))
+    assert (same.ari, same.ami) == (pytest.approx(1), pytest.approx(1))
+    assert same.p_value == pytest.approx(1 / 200)
+    assert apart.p_value > 0.05
+    assert abs(apart.ari) < 0.1
+
+
+def test_groupings_of_the_same_activity_are_described_and_not_tested(areas):
+    units = {"day1": units_of(60, region=[""] * 60)}
+    (pair,) = compare(units, labels("clusters", "day1", areas), labels("types", "day1", areas))
+    assert pair.ari == pytest.approx(1)
+    assert np.isnan(pair.p_value)
+    assert pair.null == SAME_DATA
+
+
+def test_of_several_communities_each_has_a_p_that_holds_for_all(areas):
+    units = {"day1": units_of(60, region=areas)}
+    other = stream(2, "other").permutation(areas)
+    pairs = compare(
+        units,
+        regions(units),
+        labels("communities", "day1", other, name="community of component 1"),
+        labels("communities", "day1", areas, name="community of component 2"),
+    )
+    assert [pair.second for pair in pairs] == [
+        "community of component 1",
+        "community of component 2",
+    ]
+    assert pairs[1].p_value == pytest.approx(1 / 200)
+    assert "largest of 2" in pairs[0].null
+
+
+def test_a_neuron_seen_in_two_recordings_counts_once(areas):
+    names = [f"AVA{at}" for at in range(60)]
+    units = {name: units_of(60, region=areas, identity=names) for name in ("a", "b")}
+    groupings = [
+        labels("communities", name, areas, name="community of component 1", item=names)
+        for name in ("a", "b")
+    ]
+    both = UnitLabels(
+        name="community of component 1",
+        kind="communities",
+        from_activity=True,
+        **{
+            key: np.concatenate([getattr(one, key) for one in groupings])
+            for key in ("recording", "unit", "item", "label", "probability")
+        },
+    )
+    (pair,) = compare(units, regions(units), both)
+    assert (pair.n_units, pair.n_recordings) == (60, 1)
+
+
+def test_too_few_common_units_are_no_pair():
+    units = {"day1": units_of(9, region=list("abcabcabc"))}
+    assert compare(units, regions(units), labels("clusters", "day1", list("abcabcabc"))) == ()
+
+
+def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas):
+    units = {"day1": units_of(60, region=areas), "day2": units_of(3, region=["x", "", "x"])}
+    grades = {"day1": Grades(units={"remarks": ("slow drift", *[None] * 59)})}
+    clusters = labels("clusters", "day1", areas, name="cluster")
+    groupings = [regions(units), clusters]
+    table = unit_table(units, grades, groupings)
+    assert table.columns.tolist() == [
+        *("recording", "unit", "region", "cluster", "cluster probability"),
+        *("used", "reason", "remarks"),
+    ]
+    assert len(table) == 63
+    assert table["cluster"].tolist() == [*areas, "", "", ""]
+    assert table["remarks"].tolist() == ["slow drift", *[""] * 62]
+    section = agreement_section(table, groupings, compare(units, *groupings), [])
+    assert section.status == "ok"
+    assert "ARI 1.00 of 60 units, p = 0.005" in section.sentence
+    figure = next(part for part in section.body if isinstance(part, Figure))
+    np.testing.assert_allclose(figure.panels[0].values, np.eye(3))
+    assert section.numbers["regions_and_clusters_ari"] == 1.0
+
+
+def test_a_single_grouping_is_listed_and_nothing_is_compared():
+    units = {"day1": units_of(60, region=["V1"] * 60)}
+    clusters = labels("clusters", "day1", np.arange(60) % 2, name="cluster")
+    groupings = [regions(units), clusters]
+    assert compare(units, *groupings) == ()
+    section = agreement_section(unit_table(units, {}, groupings), groupings, (), [])
+    assert section.status == "not_applicable"
+    assert section.reason == "there are clusters and nothing else to hold against them"
+    assert [part.id for part in section.body if isinstance(part, Table)] == ["units"]
+
+
+@pytest.mark.slow
+def test_p_of_regions_is_uniform_for_unrelated_clusters_whose_rates_differ():
+    """Regions differ in rate, clusters too: exchanges within thirds of rate allow for most."""
+    rng, p = stream(3, "calibration"), []
+    for _ in range(200):
+        rate = rng.gamma(2, 2, 90)
+        area = np.where(rng.random(90) < np.clip(rate / 10, 0.1, 0.9), "V1", "LM")
+        cluster = (rate > 4).astype(int) + 2 * rng.integers(0, 2, 90)
+        units = {"day1": units_of(90, region=area)}
+        levels = {"day1": rate}
+        (pair,) = compare_pairs(
+            [regions(units), labels("clusters", "day1", cluster)],
+            levels=levels,
+            unit_ids={"day1": list(units["day1"]["unit_id"])},
+            n_permutations=99,
+            least=10,
+            seed=int(rng.integers(2**31)),
+        )
+        p.append(pair.p_value)
+    assert np.mean(np.array(p) <= 0.05) < 0.11

@@ -1,0 +1,83 @@
+"""Tables of a report: sorted, filtered and saved; pictures on the first screen; words to copy."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_page import HOSTILE, unit_table
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def units(opened, report_file):
+    return opened(report_file).page.locator("#connectome-units")
+
+
+def column(units, place):
+    return units.locator(f"tbody tr:visible td:nth-child({place})").all_text_contents()
+
+
+def test_rows_follow_the_heading_that_is_pressed_with_missing_ones_last(units):
+    units.get_by_role("button", name="Community").click()
+    rising = [int(cell) for cell in column(units, 2)]
+    assert rising == sorted(rising)
+    units.get_by_role("button", name="Community").click()
+    assert [int(cell) for cell in column(units, 2)] == rising[::-1]
+    units.get_by_role("button", name="Region").click()
+    regions = column(units, 4)
+    assert regions[0] == "VISp"
+    assert regions[-1] == "\N{EN DASH}"
+
+
+def test_rows_are_filtered_by_text_and_by_a_heading(units):
+    units.get_by_role("searchbox").fill("AV007")
+    assert column(units, 1) == ["AV007"]
+    units.get_by_role("searchbox").fill("community=3 visp")
+    assert set(column(units, 2)) == {"3"}
+    assert set(column(units, 4)) == {"VISp"}
+    assert " of " in units.get_by_role("status").text_content()
+
+
+def test_what_is_shown_is_what_is_saved(units):
+    units.get_by_role("searchbox").fill("region=visp")
+    with units.page.expect_download() as started:
+        units.get_by_role("button", name="CSV of the rows shown").click()
+    rows = list(csv.reader(Path(started.value.path()).read_text("utf-8").splitlines()))
+    table = unit_table().columns
+    expected = [str(u) for u, r in zip(table["Unit"], table["Region"], strict=True) if r]
+    assert rows[0] == ["Unit", "Community", "Probability", "Region"]
+    assert [row[0] for row in rows[1:]] == [name for name in expected if name in column(units, 1)]
+
+
+def test_small_pictures_are_drawn_and_lead_to_their_figures(opened, report_file):
+    watched = opened(report_file)
+    page = watched.page
+    page.wait_for_function("() => document.documentElement.dataset.ready")
+    links = page.locator("a.thumb")
+    assert links.count() >= 2
+    assert page.locator("a.thumb[data-drawn]").count() == links.count()
+    colours = page.evaluate(
+        "[...document.querySelectorAll('a.thumb canvas')].map((canvas) => new Set(new Uint32Array("
+        "canvas.getContext('2d').getImageData(0, 0, 240, 120).data.buffer)).size)"
+    )
+    assert min(colours) > 1
+    target = links.first.get_attribute("data-figure")
+    links.first.click()
+    assert page.locator(f"#{target}.arrived").count() == 1
+    assert page.url.endswith(f"#{target}")
+    assert watched.complaints == []
+
+
+def test_words_for_a_paper_are_shown_as_text(opened, report_file):
+    page = opened(report_file).page
+    section = page.locator("#citing")
+    assert HOSTILE in section.locator("#methods-text").text_content()
+    section.get_by_role("button", name="Copy as BibTeX").click()
+    page.wait_for_function(
+        "document.querySelector('#citing .tools ~ h3 + .tools [role=status]').textContent"
+    )
+    assert page.evaluate("window.pwned") is None

@@ -1,0 +1,24 @@
+"""Hold the labels of all methods against each other."""
+
+from pathlib import Path
+
+from pipeline.stages.agreement import agreement
+from pipeline.stages.run_context import StageRun, stage_run
+
+run = StageRun(stage="agreement", experiment=snakemake.wildcards.experiment)
+names, found = snakemake.params.recordings, snakemake.input
+outputs = [Path(path) for path in snakemake.output]
+with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
+    agreement(
+        run,
+        recordings=dict(zip(names, map(Path, found.recordings), strict=True)),
+        qualities=dict(zip(names, map(Path, found.qualities), strict=True)),
+        fits={
+            method: [Path(path) for path in found.get(method, [])]
+            for method in snakemake.params.methods
+        },
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        section=outputs[0],
+        table=outputs[1],
+    )
