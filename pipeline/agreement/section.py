@@ -42,7 +42,7 @@ def agreement_section(
     shown = best_of_kinds(pairs)
     compared = bool(pairs or associations)
     reason = "" if compared else _lacking(labellings)
-    words = [_what_was_done(pairs, associations)] if compared else []
+    words = _what_was_done(pairs, associations)
     return Section(
         id=ID,
         title=TITLE,
@@ -83,7 +83,7 @@ def _lacking(labellings: Sequence[UnitLabels]) -> str:
     return f"{', '.join(names)} share too few units of a recording to be compared"
 
 
-def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -> str:
+def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -> list[str]:
     told = []
     if pairs:
         told.append(
@@ -111,7 +111,7 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
             "States and components come from the same activity too. Shifts in time ask whether "
             "they follow the same events, which is no second evidence for either."
         )
-    return " ".join(told)
+    return told
 
 
 def _sentence(shown: Sequence[Pair], associations: Sequence[Association]) -> str:
