@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.core.words import counted
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.pair_affinity import affinity_words
 
 KEY = "dyballa2024"
 BIBTEX = r"""@inproceedings{dyballa2024,
@@ -30,8 +31,9 @@ def methods_text(config: ConnectomeConfig) -> str:
     )
     return (
         "The dynamic functional connectome was estimated after Dyballa et al. (2024): pairwise "
-        "affinities of units, the square root of the product of their scaled absolute derivatives "
-        f"(smoothed over {config.sigma_s:g} s), were factorised into {config.rank} non-negative "
+        f"affinities of units, from their speeds (scaled absolute derivatives, smoothed over "
+        f"{config.sigma_s:g} s), were factorised into {config.rank} non-negative "
         f"components of time, recording and pair (best of {config.n_restarts} restarts), and "
-        f"{surrogates}. Communities of each component were found by {communities}."
+        f"{surrogates}. {affinity_words(config.affinity)} Communities of each component were found "
+        f"by {communities}."
     )
