@@ -17,6 +17,7 @@ from pipeline.core.words import counted
 from pipeline.report.contents import behaviour_table, condition_table, stimulus_table
 from pipeline.report.example_units import MOST_RECORDINGS, example_units
 from pipeline.report.overview import overview, signal_words
+from pipeline.report.rasters import raster_figures
 from pipeline.report.unit_quality import distributions, measure_table, unit_table
 
 LEAST_USED = 0.8
@@ -75,7 +76,8 @@ def data_section(
     examples = [
         figure
         for recording in recordings[:MOST_RECORDINGS]
-        for figure in example_units(recording, graded[recording.id])
+        for make in (example_units, raster_figures)
+        for figure in make(recording, graded[recording.id])
     ]
     return Section(
         id="data",

@@ -102,8 +102,9 @@ def choose(recording: Recording, grades: Grades) -> tuple[Example, ...]:
 
     def fact(unit: int) -> str:
         number = shown_value(measure, units.get(measure, (None,) * good.size)[unit])
-        name = MEASURES[measure].title
-        return f"{name} {number:.3g}" if number is not None else f"{name} not known"
+        if number is None:
+            return f"{MEASURES[measure].title} not known"
+        return f"SNR {number:.3g}" if measure == "snr" else f"{number:.3g} Hz"
 
     found = [Example(unit=int(u), group=TYPICAL, words=f"typical, {fact(u)}") for u in typical]
     others = np.setdiff1d(np.flatnonzero(good), typical)

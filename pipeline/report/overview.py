@@ -285,6 +285,8 @@ def _caption(
             f"Spike rate in bins of {binned.width_s:.3g} s; each unit in standard deviations from "
             f"its own mean, with colours ending at {SPIKE_LIMITS[0]:g} and {SPIKE_LIMITS[1]:g}"
         )
+    calcium = isinstance(recording.activity, SampledActivity)
+    stripes = "motion, lamp changes" if calcium else "artefacts, movement of the probe"
     order = "Units are sorted by region, then " if by_region else "Units are sorted "
     rows = (
         ""
@@ -294,7 +296,7 @@ def _caption(
     sample = f" Every {_ordinal(every)} of {n_used} units is shown." if every > 1 else ""
     return (
         f"{what}. {order}by their part in the strongest common time course.{sample}{rows} Look for "
-        "stripes over all units (motion, lamp changes), gaps and drift."
+        f"stripes over all units ({stripes}), gaps and drift."
     )
 
 
