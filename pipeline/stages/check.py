@@ -205,10 +205,11 @@ def count_jobs(project: Project) -> int:
     n_experiments = len(project.experiments)
     n_jobs = n_recordings * (1 + len(views)) + n_experiments + 3
     for spec in specs:
-        n_parts = len(getattr(settings.methods, spec.name).plan())
+        rounds = getattr(settings.methods, spec.name).rounds()
         share = settings.run.parts_per_job if spec.parts_share_jobs else 1
         fits = n_experiments if spec.pools_recordings else n_recordings
-        n_jobs += fits * (math.ceil(n_parts / share) + 1) + n_experiments
+        n_batches = sum(math.ceil(len(parts) / share) for parts in rounds)
+        n_jobs += fits * (n_batches + 1) + n_experiments
     return n_jobs
 
 

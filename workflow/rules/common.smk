@@ -98,9 +98,9 @@ def parts_of(method, number=None):
     return [f"{folder_of(method)}/parts/{part.name}.h5" for part in parts]
 
 
-def batches_of(method):
+def batches_of(method, number=None):
     """The parts, in groups that share a job and with it the start of an interpreter."""
-    parts = parts_of(method)
+    parts = parts_of(method, number)
     share = registry.methods()[method].parts_share_jobs
     size = SETTINGS.run.parts_per_job if share else 1
     return [parts[start : start + size] for start in range(0, len(parts), size)]

@@ -1,12 +1,20 @@
-"""Dynamic functional connectome: restarts and surrogates, then their joining."""
+"""Dynamic functional connectome: number of components, restarts and surrogates, their joining."""
 
-for number, batch in enumerate(batches_of("connectome")):
+# The number of components follows from all runs of the candidates, each fit from that number alone.
+CONNECTOME_BATCHES = [
+    (batch, parts_of("connectome", number - 1) if number else [])
+    for number, _ in enumerate(SETTINGS.methods.connectome.rounds())
+    for batch in batches_of("connectome", number)
+]
+
+for number, (batch, earlier) in enumerate(CONNECTOME_BATCHES):
 
     rule:
         name:
             f"connectome_fit_{number}"
         input:
             views=views_of("connectome"),
+            earlier=earlier,
         output:
             parts=batch,
         log:

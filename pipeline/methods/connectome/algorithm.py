@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from pipeline.methods.connectome.communities import (
     graph,
     second_opinion,
 )
-from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.config import CHOICE, ConnectomeConfig
 from pipeline.methods.connectome.epochs import epoch_test
 from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
 from pipeline.methods.connectome.hals import Problem
@@ -40,8 +40,17 @@ from pipeline.methods.connectome.problem import (
     over_channels,
     rows_of_pairs,
 )
+from pipeline.methods.connectome.rank_choice import choose_rank
+from pipeline.methods.connectome.rank_runs import rank_run
 from pipeline.methods.connectome.references import known_edges, references
-from pipeline.methods.connectome.result import Anatomy, ConnectomeResult, PartResult
+from pipeline.methods.connectome.result import (
+    Anatomy,
+    ConnectomeResult,
+    FitPart,
+    PartResult,
+    RankChoice,
+    RankPart,
+)
 from pipeline.numerics.cp import match_score
 from pipeline.numerics.partitions import adjusted_rand_index
 
@@ -50,6 +59,9 @@ Checkpoint = Snapshot
 
 SURROGATE = "surrogate"
 """What stands in the names of parts that fit shifted data."""
+
+RANK = "rank-"
+"""What the names of candidates' runs begin with."""
 
 
 def fit_part(
@@ -60,10 +72,11 @@ def fit_part(
     progress: Progress = silent,
     *,
     provenance: Provenance,
+    earlier: Mapping[str, PartResult] | None = None,
     checkpoint: Callable[[Snapshot], None] | None = None,
     resume: Snapshot | None = None,
 ) -> PartResult:
-    """One fit of the data, or of one surrogate, from starts of its own.
+    """One run of a candidate number of components, the choice of one, or one fit with it.
 
     Parameters
     ----------
@@ -72,23 +85,32 @@ def fit_part(
     config
         The method's settings.
     part
-        ``restart-NN`` or ``surrogate-NNN``, as planned by the settings; ``rank-NN-`` before it
-        sets the number of components.
+        As planned by the settings: ``rank-NN-run-MM``, then ``choice``, then ``restart-NN`` (the
+        data from starts of its own) and ``surrogate-NNN``.
     rng
         The random stream of this part.
     progress
         Told after every iteration.
     provenance
         Put into the result; its number of threads is used, which changes no digit.
+    earlier
+        For the choice all runs of candidates, for a fit the choice; nothing where there are none.
     checkpoint, resume
-        Given snapshots of the fit now and then; one to go on from. Not for ``tensorly``.
+        Given snapshots of the fit now and then; one to go on from. Not for ``tensorly``, nor for
+        runs of candidates.
 
     Raises
     ------
     NotApplicable
         If the data cannot serve, with what was found and what is needed.
     """
-    config = config.of_part(part)
+    before = [] if earlier is None else [earlier[name] for name in sorted(earlier)]
+    if part.name == CHOICE:
+        runs = [one for one in before if isinstance(one, RankPart)]
+        return choose_rank(runs, config, provenance=provenance)
+    if part.name.startswith(RANK):
+        return rank_run(views, config.of_part(part), part, rng, progress, provenance=provenance)
+    config = _with_chosen_rank(config, before)
     is_surrogate = SURROGATE in part.name
     alignment = align(views, config, shift_with=rng if is_surrogate else None)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
@@ -97,7 +119,7 @@ def fit_part(
     else:
         fit = factorise(
             problem,
-            rank=config.rank,
+            rank=config.n_components,
             search=Search(
                 start=config.start,
                 n_starts=config.n_starts,
@@ -115,7 +137,7 @@ def fit_part(
     pair = fit.pair[rows_of_pairs(alignment, channels=channels)]
     whole = over_channels(pair, channels=channels)
     found = find_communities(_graphs(whole, alignment), config, rng=rng)
-    return PartResult(
+    return FitPart(
         name=part.name,
         surrogate=is_surrogate,
         weight=fit.weight,
@@ -151,7 +173,8 @@ def combine(
     Parameters
     ----------
     parts
-        All parts by name; at least one restart.
+        All parts by name; at least one restart, and the choice of the number of components unless
+        it was set by hand and no candidates were tried.
     views, config
         What the parts were given.
     rng
@@ -159,8 +182,11 @@ def combine(
     provenance
         Put into the result.
     """
-    restarts = [parts[name] for name in sorted(parts) if not parts[name].surrogate]
-    surrogates = [parts[name] for name in sorted(parts) if parts[name].surrogate]
+    in_order = [parts[name] for name in sorted(parts)]
+    config = _with_chosen_rank(config, in_order)
+    fitted = [part for part in in_order if isinstance(part, FitPart)]
+    restarts = [part for part in fitted if not part.surrogate]
+    surrogates = [part for part in fitted if part.surrogate]
     best = min(restarts, key=lambda part: part.relative_error)
     fits = [_fit_of(part) for part in restarts]
     best_fit = _fit_of(best)
@@ -246,6 +272,7 @@ def combine(
         if config.baselines
         else None,
         anatomy=_anatomy(problem, alignment, whole, config, rng) if config.edges else None,
+        rank_choice=_choice(in_order),
         provenance=provenance,
     )
 
@@ -261,6 +288,17 @@ def _anatomy(
     known = references(known_edges(config.edges), alignment.unit)
     strength = np.column_stack([pair, static_strength(problem, alignment)])
     return against_references(strength, alignment.pairs, known, rng=rng)
+
+
+def _with_chosen_rank(config: ConnectomeConfig, parts: Iterable[PartResult]) -> ConnectomeConfig:
+    """The settings with the number of components that was chosen, if one was."""
+    choice = _choice(parts)
+    return config if choice is None else config.with_rank(choice.chosen)
+
+
+def _choice(parts: Iterable[PartResult]) -> RankChoice | None:
+    """The choice of the number of components among parts."""
+    return next((part for part in parts if isinstance(part, RankChoice)), None)
 
 
 def _of_every_pair(fit: Fit, alignment: Alignment, *, channels: int) -> Fit:
@@ -300,7 +338,7 @@ def _fit_of_table(
     found = fit_nonnegative(
         table.values[:, 0] if one_slot else table.values,
         table.observed[:, 0] if one_slot else table.observed,
-        rank=config.rank,
+        rank=config.n_components,
         rng=rng,
         max_iterations=config.max_iterations,
         tolerance=config.tolerance,
@@ -309,7 +347,7 @@ def _fit_of_table(
     fit = Fit(
         weight=found.weight,
         time=found.factors[0],
-        slot=np.ones((1, config.rank)) if one_slot else found.factors[1],
+        slot=np.ones((1, config.n_components)) if one_slot else found.factors[1],
         pair=found.factors[-1],
         relative_error=found.relative_error,
         errors=found.errors,
@@ -318,7 +356,7 @@ def _fit_of_table(
     return _of_every_pair(fit, alignment, channels=channels_of(config.affinity))
 
 
-def _fit_of(part: PartResult) -> Fit:
+def _fit_of(part: FitPart) -> Fit:
     """The factors of a stored restart."""
     if part.component_time is None or part.component_slot is None or part.component_pair is None:
         raise ValueError(f"Part {part.name} holds no factors.")
@@ -334,12 +372,12 @@ def _fit_of(part: PartResult) -> Fit:
     )
 
 
-def _names(parts: list[PartResult]) -> NDArray[np.str_]:
+def _names(parts: list[FitPart]) -> NDArray[np.str_]:
     """Names of parts."""
     return np.array([part.name for part in parts], dtype=np.str_)
 
 
-def _means(parts: list[PartResult], field: str) -> NDArray[np.float64]:
+def _means(parts: list[FitPart], field: str) -> NDArray[np.float64]:
     """Mean over components of one statistic, for each part; NaN where there is none."""
     means = np.full(len(parts), np.nan)
     for index, part in enumerate(parts):

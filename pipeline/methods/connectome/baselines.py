@@ -166,10 +166,12 @@ def _analyses(
         tolerance=config.tolerance,
     )
 
-    def fitted(one: Problem, rank: int) -> NDArray[np.float64] | None:
-        if one.size == 0 or rank > min(one.shape[0] * one.shape[1], one.shape[2]):
+    rank = config.n_components
+
+    def fitted(one: Problem, count: int) -> NDArray[np.float64] | None:
+        if one.size == 0 or count > min(one.shape[0] * one.shape[1], one.shape[2]):
             return None
-        fit = factorise(one, rank=rank, search=search, rng=rng)[0]
+        fit = factorise(one, rank=count, search=search, rng=rng)[0]
         return np.where(one.observed.pair_observed[:, None], fit.pair * fit.weight, 0.0)
 
     def of_pieces(pieces: Sequence[_Piece]) -> Problem:
@@ -192,7 +194,7 @@ def _analyses(
         if not len(table):
             return None
         one = Problem(products=TableProducts(table), observed=Observed.of(observed[:, None, :]))
-        return fitted(one, config.rank)
+        return fitted(one, rank)
 
     def static(pieces: Sequence[_Piece]) -> NDArray[np.float64]:
         tables = np.stack([whole(piece.values, piece.valid) for piece in pieces])
@@ -200,9 +202,9 @@ def _analyses(
         mean = np.where(known, tables, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return np.asarray(mean[:, None])
 
-    analyses: dict[str, Learn] = {COMPONENTS: lambda pieces: fitted(of_pieces(pieces), config.rank)}
+    analyses: dict[str, Learn] = {COMPONENTS: lambda pieces: fitted(of_pieces(pieces), rank)}
     if problem.observed.n_slots > 1:
-        analyses["matrix factors"] = lambda pieces: fitted(unfolded(of_pieces(pieces)), config.rank)
+        analyses["matrix factors"] = lambda pieces: fitted(unfolded(of_pieces(pieces)), rank)
     analyses["one affinity graph"] = lambda pieces: fitted(unfolded(of_pieces(pieces)), 1)
     analyses["correlation in windows"] = in_windows
     analyses["static correlation"] = static

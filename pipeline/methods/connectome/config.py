@@ -12,15 +12,36 @@ from pydantic import Field, model_validator
 
 from pipeline.core.method import MethodConfig, Part
 
+LARGEST_CANDIDATE = 12
+"""Most components that are tried unless the settings say which."""
+
 
 class ConnectomeConfig(MethodConfig):
     """Settings of the dynamic functional connectome."""
 
-    rank: int = Field(
-        default=8,
-        description="Number of components, 1 to 60. Paper: not stated.",
-        ge=1,
-        le=60,
+    rank: Literal["auto"] | Annotated[int, Field(ge=1, le=60)] = Field(
+        default="auto",
+        description=(
+            "Number of components, 1 to 60, or 'auto' for the one that the candidates' criteria "
+            "speak for. Paper: not stated."
+        ),
+    )
+    ranks: Literal["auto"] | list[Annotated[int, Field(ge=1, le=60)]] = Field(
+        default="auto",
+        description=(
+            "Candidate numbers of components whose criteria are shown, each 1 to 60; 'auto' is 1 "
+            f"to {LARGEST_CANDIDATE} where 'rank' is 'auto', and none where it is set. Paper: "
+            "none."
+        ),
+    )
+    n_rank_runs: int = Field(
+        default=5,
+        description=(
+            "Runs of each candidate, 2 to 99: each fits the data from another start, predicts "
+            "other held-out blocks, and fits another surrogate. Paper: none."
+        ),
+        ge=2,
+        le=99,
     )
     n_restarts: int = Field(
         default=6,
@@ -315,16 +336,56 @@ class ConnectomeConfig(MethodConfig):
             raise ValueError("'sparse' and 'smooth' do nothing without 'ridge' above 0")
         return self
 
+    @model_validator(mode="after")
+    def _candidates_mean_something(self) -> Self:
+        if self.rank == "auto" and not self.candidates:
+            raise ValueError("'rank: auto' needs candidates in 'ranks'")
+        if len(set(self.candidates)) < len(self.candidates):
+            raise ValueError("'ranks' has a candidate more than once")
+        return self
+
+    @property
+    def candidates(self) -> tuple[int, ...]:
+        """Numbers of components that are tried, smallest first."""
+        if self.ranks != "auto":
+            return tuple(sorted(self.ranks))
+        return tuple(range(1, LARGEST_CANDIDATE + 1)) if self.rank == "auto" else ()
+
+    @property
+    def n_components(self) -> int:
+        """The number of components, once it is known."""
+        if self.rank == "auto":
+            raise ValueError("The number of components has not been chosen yet.")
+        return self.rank
+
+    def with_rank(self, rank: int) -> Self:
+        """The same settings with the number of components set."""
+        return self.model_copy(update={"rank": rank})
+
     def plan(self) -> tuple[Part, ...]:
-        """One part a random start of the data's fit, and one a surrogate."""
-        return (
+        """All parts of all rounds."""
+        return tuple(part for parts in self.rounds() for part in parts)
+
+    def rounds(self) -> tuple[tuple[Part, ...], ...]:
+        """Runs of candidates and the choice of one; then restarts of the fit, and surrogates."""
+        fits = (
             *(Part(f"restart-{index:02d}") for index in range(self.n_restarts)),
             *(Part(f"surrogate-{index:03d}") for index in range(self.n_surrogates)),
         )
+        if not self.candidates:
+            return (fits,)
+        runs = tuple(
+            Part(f"rank-{rank:02d}-run-{index:02d}")
+            for rank in self.candidates
+            for index in range(self.n_rank_runs)
+        )
+        return runs, (Part(CHOICE),), fits
 
     def of_part(self, part: Part) -> Self:
         """The settings of one part: names that begin with ``rank-NN-`` bring their own rank."""
         head, _, rest = part.name.partition("-")
-        if head != "rank":
-            return self
-        return self.model_copy(update={"rank": int(rest.partition("-")[0])})
+        return self.with_rank(int(rest.partition("-")[0])) if head == "rank" else self
+
+
+CHOICE = "choice"
+"""Name of the part that chooses among the candidates."""

@@ -56,6 +56,9 @@ class Products(Protocol):
     def scaled(self, factor: NDArray[np.float64]) -> Products:
         """The same with the affinities of each cell multiplied by a factor, (cell,)."""
 
+    def seen_only(self, seen: NDArray[np.bool_]) -> Products:
+        """The same with zeros where not both units are seen, (cell, unit)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnitColumns:
@@ -135,6 +138,18 @@ class UnitColumns:
             cell=np.concatenate([self.cell, other.cell])[order],
             n_cells=self.n_cells,
             n_units=self.n_units,
+        )
+
+    def seen_only(self, seen: NDArray[np.bool_]) -> UnitColumns:
+        """The same without the values of units that are not seen, (cell, unit)."""
+        column = np.repeat(np.arange(self.cell.size), np.diff(self.start))
+        kept = seen[self.cell[column], self.unit]
+        size = np.bincount(column[kept], minlength=self.cell.size)
+        return dataclasses.replace(
+            self,
+            start=np.concatenate([[0], np.cumsum(size)]).astype(np.int64),
+            unit=self.unit[kept],
+            value=self.value[kept],
         )
 
     def scaled(self, factor: NDArray[np.float64]) -> UnitColumns:
@@ -230,6 +245,10 @@ class UnitProducts:
         """The same with the affinities of each cell multiplied by a factor, (cell,)."""
         return UnitProducts(self.columns.scaled(factor), threads=self.threads)
 
+    def seen_only(self, seen: NDArray[np.bool_]) -> UnitProducts:
+        """The same with zeros where not both units are seen, (cell, unit)."""
+        return UnitProducts(self.columns.seen_only(seen), threads=self.threads)
+
     def _to_cells(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the columns of each cell."""
         if self._one_each:
@@ -298,6 +317,14 @@ class SplitProducts:
         return SplitProducts(
             self._every.columns.scaled(factor),
             self._same.columns.scaled(factor),
+            threads=self._every.threads,
+        )
+
+    def seen_only(self, seen: NDArray[np.bool_]) -> SplitProducts:
+        """The same with zeros where not both units are seen, (cell, unit)."""
+        return SplitProducts(
+            self._every.columns.seen_only(seen),
+            self._same.columns.seen_only(seen),
             threads=self._every.threads,
         )
 
@@ -407,6 +434,15 @@ class TableProducts:
             factor=self._factor * factor,
         )
 
+    def seen_only(self, seen: NDArray[np.bool_]) -> TableProducts:
+        """The same with zeros where not both units are seen, (cell, unit)."""
+        return TableProducts(
+            _Seen(self._source, seen),
+            threads=self._threads,
+            max_bytes=self._max_bytes,
+            factor=self._factor,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
@@ -433,6 +469,36 @@ class _Rows:
             return np.empty((0, *self.source.shape[1:]), dtype=self.dtype)[:, *rest]
         low, high = int(rows.min()), int(rows.max()) + 1
         return self.source[(slice(low, high), *rest)][rows - low]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A source with zeros where not both units of a pair are seen, as a source.
+
+    Its columns are all pairs of units, once or several times.
+    """
+
+    source: ArraySource
+    seen: NDArray[np.bool_]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        return self.source.dtype
+
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        """The entries in a rectangle."""
+        rows, *rest = key if isinstance(key, tuple) else (key,)
+        one, other = np.triu_indices(self.seen.shape[1], 1)
+        channels = self.source.shape[1] // one.size
+        both = self.seen[rows][:, one] & self.seen[rows][:, other]
+        values = np.where(np.tile(both, channels), self.source[rows], 0)
+        return values[:, *rest]
 
 
 def _run(work: Callable[[Job], None], jobs: Iterable[Job], threads: int) -> None:

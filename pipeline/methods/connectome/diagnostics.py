@@ -13,6 +13,7 @@ from pipeline.methods.connectome.block_model import NO_STRUCTURE_NATS
 from pipeline.methods.connectome.communities import named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import KKT_LIMIT
+from pipeline.methods.connectome.rank_choice import reasons, warnings
 from pipeline.methods.connectome.recovery import recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
@@ -97,6 +98,7 @@ def assess(
             "those that the same search finds in shifted data; if not they only order the matrix. "
             "A component that one group describes as well counts as 0.",
         ),
+        *_number_of_components(result),
         *_simpler(result),
         *_left_out(result),
         *_epochs(result),
@@ -174,6 +176,28 @@ def _against_surrogates(name: str, comparison: Comparison, meaning: str) -> Chec
         advice=""
         if verdict == "above"
         else "Do not interpret it as interaction of units; record longer or more animals.",
+    )
+
+
+def _number_of_components(result: ConnectomeResult) -> tuple[Check, ...]:
+    """Whether the data support the number of components, and the criteria agree on it."""
+    choice = result.rank_choice
+    if choice is None:
+        return ()
+    against = warnings(choice)
+    return (
+        Check(
+            name="Number of components",
+            status="warn" if against else "pass",
+            value=f"{choice.chosen} of {choice.rank[0]} to {choice.rank[-1]}"
+            + "".join(f"; {one}" for one in against),
+            threshold="held-out blocks, restarts and surrogates agree on it",
+            meaning=" ".join(reasons(choice)),
+            advice="Read single components with care, or set methods.connectome.rank and say why; "
+            "the figure shows what each criterion speaks for."
+            if against
+            else "",
+        ),
     )
 
 

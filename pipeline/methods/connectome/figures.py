@@ -12,6 +12,7 @@ from pipeline.methods.connectome.anatomy_parts import anatomy_figure
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
+from pipeline.methods.connectome.rank_figure import rank_figure
 from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
 from pipeline.methods.connectome.readback import followed
 from pipeline.methods.connectome.recovery import recovery
@@ -53,6 +54,8 @@ def figures(
         What was planted, for simulated recordings.
     """
     found = [_components(result)]
+    if result.rank_choice is not None:
+        found.append(rank_figure(result.rank_choice, n_recordings=result.recording.size))
     if result.epoch_test is not None:
         found.append(_epochs(result, result.epoch_test))
     if result.surrogate.size:

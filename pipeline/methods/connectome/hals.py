@@ -12,6 +12,7 @@ never rises. One iteration reads the data twice: once for time and slots, once f
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,6 +79,19 @@ class Problem:
     def shape(self) -> tuple[int, int, int]:
         """Rows of time, slots, pairs."""
         return self.observed.n_rows, self.observed.n_slots, self.products.n_pairs
+
+    def seen_only(self, seen: NDArray[np.bool_]) -> Problem:
+        """The problem where units are observed only where they are also seen, (row, slot, unit)."""
+        observed = self.observed.seen[self.observed.pattern] & seen
+        return dataclasses.replace(
+            self,
+            products=self.products.seen_only(observed.reshape(-1, self.observed.n_units)),
+            observed=Observed.of(
+                observed,
+                max_groups=self.observed.max_groups,
+                channels=self.observed.channels,
+            ),
+        )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

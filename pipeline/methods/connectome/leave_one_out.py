@@ -47,7 +47,7 @@ def leave_one_out(
         rest = _without(problem, alignment, index)
         if rest.size == 0:
             continue
-        again = factorise(rest, rank=config.rank, search=search, rng=rng)[0]
+        again = factorise(rest, rank=config.n_components, search=search, rng=rng)[0]
         seen = rest.observed.pair_observed
         likeness = _unit(fit.pair[seen]).T @ _unit(again.pair[seen])
         rows, columns = linear_sum_assignment(-likeness)

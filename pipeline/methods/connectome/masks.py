@@ -193,6 +193,31 @@ class Observed:
                 found[component] -= (weight * fill.to_cells).sum(axis=0)
         return np.asarray(found)
 
+    def missing_products(
+        self,
+        time: NDArray[np.float64],
+        slot: NDArray[np.float64],
+        pair: NDArray[np.float64],
+        other: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """The model's missing entries times columns of pairs, (pair, column) to (cell, column)."""
+        rank = pair.shape[1]
+        both = np.concatenate([pair, other], axis=1)
+        if not self.exact:
+            beside = [
+                np.concatenate([factor, np.zeros((len(factor), other.shape[1]))], axis=1)
+                for factor in (time, slot)
+            ]
+            return self._filled(beside[0], beside[1], both).to_cells[:, rank:]
+        weight = cell_weights(time, slot)
+        sums = pair.T @ other - self.pair_sums(both)[:, :rank, rank:]
+        group = self._group.reshape(-1)
+        found = np.empty((len(weight), other.shape[1]))
+        for index in range(self.n_groups):
+            cells = np.flatnonzero(group == index)
+            found[cells] = weight[cells] @ sums[index]
+        return found
+
     def of_rows(self, rows: NDArray[np.int64], slots: Sequence[int]) -> Observed:
         """Of some rows of time and some slots only."""
         return self._of(self.pattern[rows][:, list(slots)])
@@ -239,10 +264,17 @@ class Observed:
         pair: NDArray[np.float64],
     ) -> Fill | None:
         """What the model adds where nothing is observed; nothing where masks are exact."""
+        return None if self.exact else self._filled(time, slot, pair)
+
+    def _filled(
+        self,
+        time: NDArray[np.float64],
+        slot: NDArray[np.float64],
+        pair: NDArray[np.float64],
+    ) -> Fill:
+        """What the model adds where nothing is observed."""
         from pipeline.methods.connectome.kernels import model_where_missing
 
-        if self.exact:
-            return None
         weight = cell_weights(time, slot)
         to_cells, to_pairs = np.zeros_like(weight), np.zeros_like(pair)
         energy = 0.0

@@ -226,10 +226,10 @@ def _stretches(alignment: Alignment) -> Iterator[tuple[slice, slice]]:
 
 def _refuse_rank(alignment: Alignment, config: ConnectomeConfig) -> None:
     """More components than frames or pairs are never of use."""
-    n_bins, n_pairs = alignment.bin_time_s.size, len(alignment.pairs)
-    if config.rank > min(n_bins, n_pairs):
+    n_bins, n_pairs, rank = alignment.bin_time_s.size, len(alignment.pairs), config.n_components
+    if rank > min(n_bins, n_pairs):
         raise NotApplicable(
-            f"{config.rank} components were asked for, but there are only {n_bins} frames and "
+            f"{rank} components were asked for, but there are only {n_bins} frames and "
             f"{n_pairs} pairs; set methods.connectome.rank to at most {min(n_bins, n_pairs)}."
         )
 

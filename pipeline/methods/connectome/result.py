@@ -17,7 +17,75 @@ COMPONENTS = "components"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PartResult:
+class RankPart:
+    """One run of one candidate number of components.
+
+    Factors have unit-norm columns, largest weight first; there are none of a candidate with more
+    components than frames or pairs.
+    """
+
+    name: str
+    rank: int
+    run: int
+    weight: NDArray[np.float64] = axes("component")
+    component_time: NDArray[np.float64] = axes("frame", "component")
+    component_slot: NDArray[np.float64] = axes("slot", "component")
+    component_pair: NDArray[np.float64] = axes("pair", "component")
+    relative_error: float
+    reproducibility: float
+    """Mean over components of their agreement across recordings (or halves of the only one)."""
+    core_consistency: float
+    """In percent; NaN where it means nothing."""
+    held_out_residual: NDArray[np.float64] = axes("block")
+    """Sum of squared residuals of each block that the fit did not see."""
+    held_out_energy: NDArray[np.float64] = axes("block")
+    """Sum of squared affinities of each block."""
+    surrogate_error: float
+    surrogate_reproducibility: float
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RankChoice:
+    """Criteria of all candidate numbers of components, and the number that was taken."""
+
+    rank: NDArray[np.int64] = axes("candidate")
+    run: NDArray[np.int64] = axes("run")
+    error: NDArray[np.float64] = axes("candidate", "run")
+    """Relative error over observed entries."""
+    similarity: NDArray[np.float64] = axes("candidate", "run")
+    """Factor match score with the candidate's best run (1 for itself)."""
+    held_out: NDArray[np.float64] = axes("candidate", "run")
+    """Relative error of held-out blocks, 1 for predicting nothing; NaN where nothing could be held
+    out."""
+    reproducibility: NDArray[np.float64] = axes("candidate", "run")
+    surrogate_error: NDArray[np.float64] = axes("candidate", "run")
+    surrogate_reproducibility: NDArray[np.float64] = axes("candidate", "run")
+    core_consistency: NDArray[np.float64] = axes("candidate")
+    """Of the best run in percent; NaN where it means nothing."""
+    within: NDArray[np.bool_] = axes("candidate")
+    """Whether the held-out error is within one standard error of the smallest."""
+    one_slot: bool
+    """Whether recordings do not stand side by side in time (or there is a single one)."""
+    ruled: int
+    """The number that the rule takes."""
+    because: str
+    """What decided: ``stable``, ``unstable``, ``unpredicted`` or ``unjudged``."""
+    chosen: int
+    """The number that was fitted: the rule's, or the one that was set by hand."""
+    n_impossible: int
+    """Candidates with more components than frames or pairs, which are not listed."""
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitPart:
     """One fit: of the data from one random start, or of one surrogate.
 
     Factors have unit-norm columns, largest weight first; those of surrogates are not kept.
@@ -56,6 +124,10 @@ class PartResult:
     def explained(self) -> float:
         """Share of the sum of squares explained, over observed entries."""
         return 1.0 - self.relative_error**2
+
+
+PartResult = FitPart | RankPart | RankChoice
+"""Records of parts, by the name all methods use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -225,6 +297,8 @@ class ConnectomeResult:
     """Nothing where no connections are known, or too few of the units."""
     baselines: Baselines | None = None
     """Simpler analyses; nothing where they were switched off."""
+    rank_choice: RankChoice | None = None
+    """Criteria of the number of components; nothing where no candidates were tried."""
     provenance: Provenance
 
     def __post_init__(self) -> None:

@@ -22,6 +22,12 @@ from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.pair_affinity import affinity_words
+from pipeline.methods.connectome.rank_choice import (
+    held_out_runs,
+    median_similarity,
+    reasons,
+    supported,
+)
 from pipeline.methods.connectome.readback import followed
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.surrogates import (
@@ -65,6 +71,8 @@ def section(
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config), by_id["components"]]
     body.append(components_table(result))
+    body.append(_rank_words(result))
+    body += [by_id[name] for name in ("rank",) if name in by_id]
     body += [by_id[name] for name in ("epochs",) if name in by_id]
     if result.epoch_test is not None:
         body.append(epochs_table(result, result.epoch_test))
@@ -164,6 +172,23 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         f"(as fast as this unit gets). {affinity_words(result.affinity)} Scale and baseline of a "
         f"trace do not matter. {time}{averaged}"
     )
+
+
+def _rank_words(result: ConnectomeResult) -> str:
+    """Why this number of components."""
+    choice = result.rank_choice
+    if choice is None:
+        return (
+            f"The number of components, {result.rank}, was set by hand and compared with no other; "
+            "set methods.connectome.ranks to see what speaks for it."
+        )
+    left_out = (
+        f" {counted(choice.n_impossible, 'candidate')} with more components than frames or pairs "
+        f"{for_number(choice.n_impossible, '[was|were]')} left out."
+        if choice.n_impossible
+        else ""
+    )
+    return " ".join(reasons(choice)) + left_out
 
 
 def _baseline_words(result: ConnectomeResult) -> str:
@@ -270,9 +295,9 @@ def _limits(result: ConnectomeResult) -> str:
         else ""
     )
     return (
-        "Not part of this version: choice of the rank (it is a setting), and movement and other "
-        "behaviour beside the time courses. Affinity has no direction and can come from common "
-        "drive such as stimuli or movement, and from drift that units share."
+        "Not part of this version: movement and other behaviour beside the time courses. Affinity "
+        "has no direction and can come from common drive such as stimuli or movement, and from "
+        "drift that units share."
         f"{confounded}"
     )
 
@@ -332,6 +357,20 @@ def _numbers(result: ConnectomeResult) -> Numbers:
         numbers["static_above_rewired"] = bool(above[-1].any())
     if result.left_out_likeness is not None:
         numbers["component_likeness_left_out"] = _listed(result.left_out_likeness.min(axis=1))
+    choice = result.rank_choice
+    if choice is not None:
+        numbers |= {
+            "rank_by_the_rule": choice.ruled,
+            "rank_decided_by": choice.because,
+            "rank_candidates": [int(one) for one in choice.rank],
+            "rank_error": _listed(choice.error.min(axis=1)),
+            "rank_held_out_error": _listed(held_out_runs(choice.held_out).mean(axis=1))
+            if held_out_runs(choice.held_out).size
+            else [],
+            "rank_restart_similarity": _listed(median_similarity(choice.similarity)),
+            "rank_core_consistency": _listed(choice.core_consistency),
+            "rank_beyond_surrogates": [bool(one) for one in supported(choice)],
+        }
     found = verdict(result.baselines) if result.baselines is not None else None
     if found is not None:
         numbers |= {
