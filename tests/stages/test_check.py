@@ -102,12 +102,17 @@ OTHERS = [f"methods.{name}.enabled" for name in registry.methods() if name != "c
 def test_jobs_are_counted(project):
     settings = (
         "recordings: sheet.tsv\nrun: {parts_per_job: 2}\n"
-        "methods: {connectome: {n_restarts: 3, n_surrogates: 2}, celltypes: {enabled: false}}\n"
+        "methods: {connectome: {rank: 8, n_restarts: 3, n_surrogates: 2}, "
+        "celltypes: {enabled: false}}\n"
     )
     path = project("first\ta1\ta.nwb\nfirst\ta2\tb.nwb\nsecond\tb1\tc.nwb\n", settings)
     # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, report; index, summary, all
     pooled = 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
     assert count_jobs(load_project(path, ALONE)) == pooled
+    # Three runs of two candidates and their choice come first, in batches of their own.
+    by_rule = {**ALONE, "methods.connectome.rank": "auto", "methods.connectome.ranks": [2, 3]}
+    by_rule["methods.connectome.n_rank_runs"] = 3
+    assert count_jobs(load_project(path, by_rule)) == pooled + 2 * (3 + 1)
     # Parts that share no job: 4 chains, 8 predictions and their joining a recording; 2 assessed.
     with_chains = {**ALONE, "methods.biclustering.enabled": True}
     assert count_jobs(load_project(path, with_chains)) == pooled + 3 + 3 * (4 + 8 + 1) + 2

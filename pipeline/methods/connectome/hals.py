@@ -196,25 +196,50 @@ def refit_pairs(
     return pair
 
 
-def refit_times(problem: Problem, pair: NDArray[np.float64], *, sweeps: int) -> NDArray[np.float64]:
-    """Time factors that fit best with pair factors as they are, (row, component).
+def refit_times(
+    problem: Problem,
+    pair: NDArray[np.float64],
+    *,
+    sweeps: int,
+    slot: NDArray[np.float64] | None = None,
+    shrink: float = 0.0,
+) -> NDArray[np.float64]:
+    """Time factors that fit best with the other factors as they are, (row, component).
+
+    Parameters
+    ----------
+    problem, pair
+        Data and pair factors.
+    sweeps
+        Passes of HALS from zero, which need the data once for all.
+    slot
+        Slot factors; needed where there are several slots.
+    shrink
+        Ridge on each component, as a share of its squared size in a row where all is observed: a
+        row in which no more of the component than that is observed gets half of what fits best.
 
     Raises
     ------
     ValueError
-        If the problem has several slots.
+        If the problem has several slots and there are no slot factors.
     """
     observed = problem.observed
-    if observed.n_slots != 1:
-        raise ValueError(f"{observed.n_slots} slots; time factors are refitted in one.")
-    product = problem.products.over_pairs(pair)
-    slot = np.ones((1, pair.shape[1]))
+    if slot is None:
+        if observed.n_slots != 1:
+            raise ValueError(f"{observed.n_slots} slots, but no slot factors.")
+        slot = np.ones((1, pair.shape[1]))
+    shape = observed.n_rows, observed.n_slots, pair.shape[1]
+    product = np.einsum("tar,ar->tr", problem.products.over_pairs(pair).reshape(shape), slot)
     grams = observed.time_grams(slot, observed.pair_sums(pair))
+    component = np.arange(pair.shape[1])
+    grams[:, component, component] += shrink * (slot**2).sum(axis=0) * (pair**2).sum(axis=0)
     time = np.zeros_like(product)
     rows = np.arange(observed.n_rows)
     for _ in range(sweeps):
         fill = observed.fill(time, slot, pair)
-        target = product if fill is None else product + fill.to_cells
+        target = product
+        if fill is not None:
+            target = product + np.einsum("tar,ar->tr", fill.to_cells.reshape(shape), slot)
         _sweep(time, target, grams, rows, observed.row_kind)
     return time
 

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.methods.connectome.alignment import Alignment, recording_rows
-from pipeline.methods.connectome.factorisation import Fit
 from pipeline.methods.connectome.hals import Problem, residual_energy
 
 BLOCK_S = 10.0
@@ -97,15 +96,19 @@ def judged(problem: Problem, blocks: Blocks) -> Problem:
 
 
 def block_errors(
-    problem: Problem, blocks: Blocks, fit: Fit
+    problem: Problem,
+    blocks: Blocks,
+    time: NDArray[np.float64],
+    slot: NDArray[np.float64],
+    pair: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sum of squared residuals of each block, and of squared affinities, both (block,).
 
-    ``problem`` is what :func:`judged` gives, ``fit`` one of what :func:`training` gives.
+    ``problem`` is what :func:`judged` gives; the factors were fitted to what :func:`training`
+    gives.
     """
-    time = fit.time * fit.weight
-    product = problem.products.over_pairs(fit.pair)
-    rest = residual_energy(problem, time, fit.slot, fit.pair, product)
+    product = problem.products.over_pairs(pair)
+    rest = residual_energy(problem, time, slot, pair, product)
     block = blocks.judged.reshape(-1)
     used = block >= 0
     residual, energy = np.zeros(blocks.count), np.zeros(blocks.count)
@@ -125,6 +128,8 @@ def _stretches(
         bins = np.arange(alignment.bin_time_s.size)[rows]
         time = alignment.source_time_s[bins, index]
         bins, time = bins[np.isfinite(time)], time[np.isfinite(time)]
+        if not time.size:
+            continue
         start = time.min() - rng.uniform(0, length_s)
         number = np.floor((time - start) / length_s).astype(np.int64)
         within = time - start - number * length_s

@@ -22,17 +22,23 @@ from pipeline.methods.connectome.alignment import Alignment, align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.core_consistency import core_consistency
 from pipeline.methods.connectome.factorisation import Fit, Search, factorise
-from pipeline.methods.connectome.hals import Problem
+from pipeline.methods.connectome.hals import Problem, refit_times
 from pipeline.methods.connectome.held_out import block_errors, draw_blocks, judged, training
 from pipeline.methods.connectome.model import reproducibility
 from pipeline.methods.connectome.problem import affinity_problem, rows_of_pairs
 from pipeline.methods.connectome.result import RankPart
 
-RIDGE = 0.01
+RIDGE = 1e-3
 """Penalty on the factors of a fit that predicts, for data of norm 1 whose weights are spread
-evenly over the modes. A component whose units are all but held out has next to nothing that tells
-how active it is in the block; without the penalty it can be predicted a thousand times too
-large."""
+evenly over the modes."""
+
+SHRINK = 0.1
+"""Share of a component that must be visible in a cell for half of its estimate there to be kept. A
+component whose units are all but held out has next to nothing that tells how active it is; without
+this it can be predicted a thousand times too large."""
+
+SWEEPS = 20
+"""Passes over the courses with everything else fixed."""
 
 
 def rank_run(
@@ -131,7 +137,9 @@ def _held_out(
     modes = 2 if problem.observed.n_slots == 1 else 3
     ridge = RIDGE * problem.size ** (2 - 2 / modes)
     penalty = dataclasses.replace(known.penalty, ridge=max(ridge, known.penalty.ridge))
-    return block_errors(unknown, blocks, fitted(dataclasses.replace(known, penalty=penalty)))
+    fit = fitted(dataclasses.replace(known, penalty=penalty))
+    time = refit_times(known, fit.pair, slot=fit.slot, sweeps=SWEEPS, shrink=SHRINK)
+    return block_errors(unknown, blocks, time, fit.slot, fit.pair)
 
 
 def _shared(provenance: Provenance, name: str) -> np.random.Generator:
