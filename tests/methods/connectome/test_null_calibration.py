@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.algorithm import combine, fit_part
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.rank_choice import supported
 from pipeline.methods.connectome.surrogates import TESTED, compare, supported_components
 
 N_DATA_SETS = 60
@@ -107,3 +111,34 @@ def test_the_best_restart_against_single_surrogate_fits_would_be_seen_to_be_unfa
         ]
     )
     assert (p_values <= LEVEL).sum() > most_by_chance()
+
+
+@pytest.fixture(scope="module")
+def choices():
+    """Choices of the number of components for independent units, two recordings each."""
+    config = CONFIG.model_copy(update={"rank": "auto", "ranks": [1, 2, 3], "n_rank_runs": 5})
+    found = []
+    for index in range(N_DATA_SETS // 3):
+        rng = stream(index, "null", "ranks")
+        views = tuple(independent_view(name, rng) for name in "ab")
+        provenance = dataclasses.replace(PROVENANCE, seed=index)
+        parts = {
+            part.name: fit_part(
+                views, config, part, stream(index, "null", part.name), provenance=provenance
+            )
+            for part in config.rounds()[0]
+        }
+        found.append(
+            fit_part(views, config, Part("choice"), rng, provenance=provenance, earlier=parts)
+        )
+    return found
+
+
+@pytest.mark.slow
+def test_no_number_of_components_is_found_in_independent_units(choices):
+    from scipy.stats import binom
+
+    # All of five surrogates are worse in one of six data sets by chance, for each number.
+    n_supported = np.array([supported(choice) for choice in choices]).sum(axis=0)
+    assert (n_supported <= binom.isf(0.005, len(choices), 1 / 6)).all()
+    assert sum(choice.ruled == 1 for choice in choices) >= 0.8 * len(choices)
