@@ -24,7 +24,7 @@ def project(tmp_path):
     (tmp_path / "settings.yaml").write_text(
         "recordings: recordings.tsv\n"
         "methods:\n"
-        "  connectome: {rank: 8, n_restarts: 3, n_surrogates: 2}\n"
+        "  connectome: {n_restarts: 3, n_surrogates: 2, rank: 8}\n"
         "  trsa: {enabled: false}\n"
         "  biclustering: {n_chains: 2, held_out: none}\n"
         "  celltypes: {enabled: false}\n"

@@ -193,8 +193,9 @@ def _number_of_components(result: ConnectomeResult) -> tuple[Check, ...]:
             + "".join(f"; {one}" for one in against),
             threshold="held-out blocks, restarts and surrogates agree on it",
             meaning=" ".join(reasons(choice)),
-            advice="Read single components with care, or set methods.connectome.rank and say why; "
-            "the figure shows what each criterion speaks for."
+            advice="Read single components with care; the figure shows what each criterion speaks "
+            "for. methods.connectome.ranks sets what is tried, methods.connectome.n_rank_runs how "
+            "often, and methods.connectome.rank a number of your own."
             if against
             else "",
         ),

@@ -233,7 +233,7 @@ def refit_times(
     grams = observed.time_grams(slot, observed.pair_sums(pair))
     component = np.arange(pair.shape[1])
     grams[:, component, component] += shrink * (slot**2).sum(axis=0) * (pair**2).sum(axis=0)
-    time = np.zeros_like(product)
+    time = np.zeros(product.shape)
     rows = np.arange(observed.n_rows)
     for _ in range(sweeps):
         fill = observed.fill(time, slot, pair)
