@@ -61,7 +61,7 @@ TRACE_MEASURES: Mapping[str, Measure] = {
     "drift": Measure(
         title="Drift (share of range)",
         meaning="Change of the baseline from the first to the last tenth, as a share of the range "
-        "from 5th to 99th percentile. Beyond 0.5 either way slow change is most of the trace.",
+        "from 5th to 99th percentile. Beyond 0.6 either way slow change is most of the trace.",
     ),
     "at_maximum": Measure(
         title="At maximum (%)",

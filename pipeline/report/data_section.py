@@ -236,7 +236,7 @@ def _note_check(notes: Mapping[str, Sequence[Note]]) -> Check:
     return Check(
         name="Files as expected",
         status="warn" if warned or repaired else "pass",
-        value=told or "no remark",
+        value=told or "no warning",
         threshold="none",
         meaning=remarks_in_short(notes)
         if told
@@ -298,7 +298,7 @@ def _sentence(
         else f"lasting {min(durations):.4g} to {max(durations):.4g} s"
     )
     # Files of one animal may name it differently, and files of several may not name any.
-    animals = f" of {counted(len(subjects), 'animal')} by name" if subjects else ""
+    animals = f" of {counted(len(subjects), 'named animal')}" if subjects else ""
     doubtful = sum(_n_doubtful(grades[recording.id]) for recording in recordings)
     doubted = f", {doubtful} of them doubtful" if doubtful else ""
     missed = f" {counted(len(failures), 'recording')} could not be read." if failures else ""

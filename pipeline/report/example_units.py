@@ -173,7 +173,10 @@ def _y_title(activity: SampledActivity | SpikeTrains) -> str:
     if isinstance(activity, SpikeTrains):
         return "Rate (Hz)"
     words = signal_words(activity.signal)
-    return words.capitalize() if words.islower() else words
+    if activity.signal == "dff":
+        return words
+    unit = f" ({activity.value_unit})" if activity.value_unit else ""
+    return f"{words.capitalize()}{unit}"
 
 
 def _finding(grades: Grades, kind: str) -> str:

@@ -162,16 +162,16 @@ def _caption(sweeps: Sweeps, grades: Grades, *, has_unused: bool) -> str:
     width_ms = 1000 * float(sweeps.edges_s[1] - sweeps.edges_s[0])
     unused = ", then units that are not used" if has_unused else ""
     reason = grades.not_assessed.get("violations", "")
-    made_up = f" Read rows, not places in them: {reason}." if reason else ""
+    made_up = f"Read rows, not places in them: {reason}. " if reason else ""
     good, bad = (
         ("marks that come back at the same place in rows of one condition", "")
         if sweeps.by_trial
         else ("an even spread", ", rows that fall silent for good (a unit that was lost)")
     )
     return (
-        f"{sweeps.words}; a mark is a bin of {width_ms:.3g} ms with a spike, stronger where there "
-        f"are several, grey where the unit was not observed. Typical units first, then doubtful "
-        f"ones or those that fire least{unused}, as in the figure above. Good: {good}. Bad: "
+        f"{made_up}{sweeps.words}; a mark is a bin of {width_ms:.3g} ms with a spike, stronger "
+        "where there are several, grey where the unit was not observed. Typical units first, then "
+        f"doubtful ones or those that fire least{unused}, as in the figure above. Good: {good}. Bad: "
         "stripes at the same instant in every unit (an artefact), marks at even distances (hum)"
-        f"{bad}.{made_up}"
+        f"{bad}."
     )

@@ -41,9 +41,11 @@ Graded = Mapping[str, Grades]
 
 
 def shown_value(measure: str, value: object) -> float | None:
-    """A stored number as people read it, with three digits."""
+    """A stored number as people read it: counts as they are, others with three digits."""
     if not isinstance(value, (int, float)) or not np.isfinite(value):
         return None
+    if measure == "n_spikes":
+        return float(value)
     return float(f"{100 * value if measure in PER_CENT else value:.3g}")
 
 
@@ -199,7 +201,7 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
 
 def _alike_words(titles: Sequence[str]) -> str:
     """Why measures are not shown that a reader may look for."""
-    return f" Not shown, as it is alike in all units: {', '.join(titles)}." if titles else ""
+    return f" Not shown, as alike in all units: {', '.join(titles)}." if titles else ""
 
 
 def _short(value: float) -> str:

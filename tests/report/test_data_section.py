@@ -39,7 +39,7 @@ def test_sound_recordings_give_an_ok_section_with_one_overview_each():
     figures = [part.id for part in section.body if isinstance(part, Figure)]
     assert figures == ["overview-a", "overview-b"]
     assert section.sentence == (
-        "2 recordings (calcium and spikes) of 2 animals by name, lasting 9.9 to 20 s; 6 of 6 units "
+        "2 recordings (calcium and spikes) of 2 named animals, lasting 9.9 to 20 s; 6 of 6 units "
         "are used."
     )
 

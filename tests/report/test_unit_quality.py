@@ -117,11 +117,11 @@ def test_what_is_the_same_in_all_units_is_told_and_not_drawn(sorted_units):
     assert "Contamination (%) 0" in figure.finding
     assert "Contamination (%)" not in {panel.x_title for panel in figure.panels}
     assert "contamination" not in figure.caption
-    alike = "Not shown, as it is alike in all units: Contamination (%)"
+    alike = "Not shown, as alike in all units: Contamination (%)"
     assert alike in figure.caption
     (table,) = unit_table([record], {"b": grades})
     assert "Contamination (%)" not in table.columns
-    assert "Not shown, as it is alike in all units:" in table.caption
+    assert "Not shown, as alike in all units:" in table.caption
     assert "Contamination (%)" in table.caption
 
 
