@@ -171,7 +171,7 @@ def _caption(sweeps: Sweeps, grades: Grades, *, has_unused: bool) -> str:
     return (
         f"{made_up}{sweeps.words}; a mark is a bin of {width_ms:.3g} ms with a spike, stronger "
         "where there are several, grey where the unit was not observed. Typical units first, then "
-        f"doubtful ones or those that fire least{unused}, as in the figure above. Good: {good}. Bad: "
-        "stripes at the same instant in every unit (an artefact), marks at even distances (hum)"
-        f"{bad}."
+        f"doubtful ones or those that fire least{unused}, as in the figure above. Good: {good}. "
+        "Bad: stripes at the same instant in every unit (an artefact), marks at even distances "
+        f"(hum){bad}."
     )
