@@ -3,7 +3,7 @@
 Writes a file of units with as many spikes as asked for (chunked, gzip), ingests it, and copies its
 spike times with h5py: once with the codec and chunks of the record, once with those of the file.
 
-    .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
+    .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder F] [--file F]
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ def main() -> None:
     parser.add_argument("--spikes", type=float, default=1e8)
     parser.add_argument("--units", type=int, default=1000)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--file", type=Path, help="kept, and used again where it exists")
     chosen = parser.parse_args()
     per_unit = int(chosen.spikes / chosen.units)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
-        nwb = folder / "spikes.nwb"
-        write_spikes(nwb, n_units=chosen.units, per_unit=per_unit)
+        nwb = chosen.file or folder / "spikes.nwb"
+        if not nwb.exists():
+            write_spikes(nwb, n_units=chosen.units, per_unit=per_unit)
         size = nwb.stat().st_size / 1e9
         print(f"{chosen.units} units, {per_unit} spikes each, {size:.2f} GB on disk")
         ingest = cost_of_ingest(nwb, folder)
@@ -72,10 +74,11 @@ def write_spikes(path: Path, *, n_units: int, per_unit: int) -> None:
         )
         for name, entry in attributes.items():
             data.attrs[name] = entry
-        own = (np.arange(per_unit) + rng.uniform(0.0, 0.9, per_unit)) / RATE_HZ
-        own = np.round(own * 30_000) / 30_000  # at the clock of a probe
+        jitter = rng.uniform(0.0, 0.9, per_unit)
         for unit in range(n_units):
-            data[unit * per_unit : (unit + 1) * per_unit] = own + unit / 30_000 / n_units
+            own = (np.arange(per_unit) + np.roll(jitter, 97 * unit)) / RATE_HZ
+            own = np.round(own * 30_000) / 30_000  # at the clock of a probe
+            data[unit * per_unit : (unit + 1) * per_unit] = own
         index = np.arange(1, n_units + 1) * per_unit
         attributes = dict(units["spike_times_index"].attrs)
         del units["spike_times_index"]

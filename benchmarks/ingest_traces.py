@@ -3,7 +3,7 @@
 Writes an imaging file of the size asked for (chunked, gzip), ingests it, and copies its samples
 with h5py: once with the codec and chunks of the record, once with those of the file.
 
-    .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp]
+    .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp] [--file F]
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ def main() -> None:
     parser.add_argument("--gb", type=float, default=2.0)
     parser.add_argument("--units", type=int, default=5000)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--file", type=Path, help="kept, and used again where it exists")
     chosen = parser.parse_args()
     n_samples = int(chosen.gb * 1e9 / 4 / chosen.units)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
-        nwb = folder / "traces.nwb"
-        write_traces(nwb, n_samples=n_samples, n_units=chosen.units)
+        nwb = chosen.file or folder / "traces.nwb"
+        if not nwb.exists():
+            write_traces(nwb, n_samples=n_samples, n_units=chosen.units)
         size = nwb.stat().st_size / 1e9
         print(f"{n_samples} x {chosen.units} samples, {size:.2f} GB on disk")
         ingest = cost_of_ingest(nwb, folder)
