@@ -3,7 +3,8 @@
 Writes a file of units with as many spikes as asked for (chunked, gzip), ingests it, and copies its
 spike times with h5py: once with the codec and chunks of the record, once with those of the file.
 
-    .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder F] [--file F]
+    .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
+        [--file units.nwb]
 """
 
 from __future__ import annotations

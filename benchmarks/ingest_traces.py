@@ -3,7 +3,8 @@
 Writes an imaging file of the size asked for (chunked, gzip), ingests it, and copies its samples
 with h5py: once with the codec and chunks of the record, once with those of the file.
 
-    .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp] [--file F]
+    .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp]
+        [--file traces.nwb]
 """
 
 from __future__ import annotations
