@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.core.errors import EnvironmentFault
 
 BLOCK_BYTES = 64 * 2**20
 """How much of an array is held at once while it is worked through."""
@@ -34,6 +37,47 @@ class ArraySource(Protocol):
 
     def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
         """The entries in a rectangle: one slice an axis, missing ones mean all."""
+
+
+def memory_bytes() -> int:
+    """Memory of this machine."""
+    return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
+
+
+def check_room(n_bytes: int, *, what: str, fix: str) -> None:
+    """Refuse what this machine's memory cannot hold, before anything of it is made.
+
+    Parameters
+    ----------
+    n_bytes
+        How much will be in memory at once, at least.
+    what
+        It in words, such as "counts of 1000 units in 10^9 bins".
+    fix
+        What makes it smaller.
+
+    Raises
+    ------
+    EnvironmentFault
+        If it is larger than the memory (RN-R03).
+    """
+    if n_bytes > memory_bytes():
+        raise EnvironmentFault(
+            code="RN-R03",
+            found=f"{what} would take {n_bytes / 1e9:.3g} GB, and this machine has "
+            f"{memory_bytes() / 1e9:.3g} GB of memory",
+            fix=f"{fix}, or run on a machine with more memory",
+        )
+
+
+def loaded_whole(source: ArraySource) -> NDArray[Any]:
+    """A source as an array in memory, if that has room for it: raises as :func:`check_room`."""
+    check_room(
+        math.prod(source.shape) * source.dtype.itemsize,
+        what=f"an array of {' x '.join(map(str, source.shape))} entries that is used as a whole",
+        fix="use fewer units or a coarser grid of time",
+    )
+    return source[:]
 
 
 def pieces(

@@ -14,6 +14,7 @@ import hdf5plugin  # noqa: F401  registers the compression of large arrays
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import loaded_whole
 from pipeline.io.seals import is_whole
 from pipeline.io.trees import Branch, Leaf
 
@@ -117,7 +118,10 @@ def _children(group: h5py.Group, *, load_up_to: int) -> dict[str, Leaf | Branch]
 def _values(node: h5py.Dataset, *, load_up_to: int) -> NDArray[Any] | StoredArray:
     if h5py.check_string_dtype(node.dtype) is not None:
         return np.asarray(node.asstr()[...], dtype=object)
-    return np.asarray(node[...]) if node.nbytes <= load_up_to else StoredArray(node)
+    if not node.shape:
+        return np.asarray(node[()])
+    source = StoredArray(node)
+    return loaded_whole(source) if node.nbytes <= load_up_to else source
 
 
 def _text_attributes(node: h5py.Group | h5py.Dataset) -> dict[str, str]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import ArraySource
+from pipeline.core.errors import EnvironmentFault
 from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import replacing, write_fault
 from pipeline.io.documents import damaged, foreign, missing, unreadable
@@ -265,7 +266,7 @@ def _guarded(path: Path, read: Callable[[], T]) -> T:
         raise missing(path) from error
     except PermissionError as error:
         raise unreadable(path) from error
-    except MemoryError:
+    except (MemoryError, EnvironmentFault):
         raise  # a matter of the machine; the structure of the file has checksums
     except Exception as error:  # h5py raises nearly every type on damaged files
         raise damaged(path, f"cannot be read ({type(error).__name__}: {error})") from error

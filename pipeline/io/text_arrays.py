@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import loaded_whole
 from pipeline.io.trees import Leaf
 
 ESCAPED_TEXT = "escaped"
@@ -51,7 +52,7 @@ def array_of(leaf: Leaf) -> NDArray[Any]:
 
 def entries_of(leaf: Leaf) -> NDArray[Any]:
     """As :func:`array_of`, but text as objects: NumPy's own text loses zeros at its end."""
-    values = leaf.values if isinstance(leaf.values, np.ndarray) else leaf.values[:]
+    values = leaf.values if isinstance(leaf.values, np.ndarray) else loaded_whole(leaf.values)
     if leaf.attributes.get("text") == ESCAPED_TEXT:
         return _mapped(values, lambda entry: entry.encode("ascii").decode("unicode_escape"))
     return values

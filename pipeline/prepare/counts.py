@@ -9,13 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.arrays import check_room
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.errors import NotApplicable
 from pipeline.core.intervals import union
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 from pipeline.core.views import SpikeCounts
+from pipeline.core.words import counted
 from pipeline.prepare.config import CountsConfig
+
+BYTES_A_COUNT = 24
+"""A count, the seconds in which the unit was seen, and copies in smaller types."""
 
 LEAST_EXPOSURE = 0.5
 """Share of a bin in which a unit must have been seen; with less the entry counts as missing."""
@@ -49,7 +54,7 @@ def spike_counts(recording: Recording, config: CountsConfig, provenance: Provena
         raise NotApplicable(f"None of the {good.size} units of recording {recording.id} is usable.")
     activity, chosen = recording.activity, np.flatnonzero(good)
     observed = activity.observed if isinstance(activity, SpikeTrains) else _sampled_in(activity)
-    bins = _bins(observed, recording.epochs, config)
+    bins = _bins(observed, recording.epochs, config, n_units=chosen.size)
     if not bins.start_s.size:
         raise NotApplicable(
             f"No stretch of recording {recording.id} is as long as a bin of "
@@ -102,10 +107,24 @@ class _Bins:
         check_axes(self)
 
 
-def _bins(observed: NDArray[np.float64], epochs: pd.DataFrame, config: CountsConfig) -> _Bins:
-    """Whole bins in every stretch, numbered by stretch."""
+def _bins(
+    observed: NDArray[np.float64], epochs: pd.DataFrame, config: CountsConfig, *, n_units: int
+) -> _Bins:
+    """Whole bins in every stretch, numbered by stretch.
+
+    Raises
+    ------
+    EnvironmentFault
+        If what is counted in so many bins would not fit in memory (RN-R03).
+    """
     width_s = config.bin_width_s
     stretches = union(observed)
+    most = int(np.diff(stretches, axis=1).sum() / width_s)
+    check_room(
+        BYTES_A_COUNT * most * n_units,
+        what=f"counts of {counted(n_units, 'unit')} in {most} bins of {width_s:g} s",
+        fix="raise prepare.counts.bin_width_s",
+    )
     pieces = _cut(stretches, epochs)
     cut_at = config.cut_at
     if cut_at == "auto":

@@ -223,3 +223,16 @@ def test_chunks_are_never_larger_than_the_array_and_bounded(shape):
     if len(shape) == 2:
         assert np.prod(chunks) <= tree_writer.CHUNK_ENTRIES
         assert chunks[0] * shape[1] <= max(tree_writer.STRETCH_ENTRIES, shape[1])
+
+
+@pytest.mark.parametrize(("rows", "memory"), [(40, 5_000), (5000, 200_000)])
+def test_what_the_memory_cannot_hold_is_refused_before_it_is_read(
+    tmp_path, monkeypatch, rows, memory
+):
+    path = tmp_path / "a.h5"
+    write_record(path, calcium(rows, 40))
+    monkeypatch.setattr("pipeline.core.arrays.memory_bytes", lambda: memory)
+    with pytest.raises(EnvironmentFault) as caught:
+        read_record(path, Recording)
+    assert caught.value.code == "RN-R03"
+    assert f"an array of {rows} x 40 entries" in caught.value.found

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.errors import NotApplicable
+from pipeline.core.errors import EnvironmentFault, NotApplicable
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import SampledActivity
 from pipeline.core.rng import stream
@@ -32,6 +32,14 @@ def events(values, *, valid=None, rate_hz=10.0, time=None, signal="events"):
         value_unit="a.u.",
         signal=signal,
     )
+
+
+def test_counts_beyond_the_memory_are_refused_before_they_are_made():
+    with pytest.raises(EnvironmentFault) as caught:
+        view_of(recording(trains([[1.0], [2.0]], observed=[(0, 100)])), bin_width_s=1e-12)
+    assert caught.value.code == "RN-R03"
+    assert "counts of 2 units in" in caught.value.found
+    assert "prepare.counts.bin_width_s" in caught.value.fix
 
 
 def test_counts_agree_with_a_histogram():

@@ -8,6 +8,7 @@ already write something else. Whatever is not of this kind, or is odd, is left t
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -96,10 +97,10 @@ def _stored(dataset: h5py.Dataset, first: tuple[int, ...]) -> bytes | None:
 def _entries(raw: bytes, dataset: h5py.Dataset, *, is_shuffled: bool) -> NDArray[Any] | None:
     """The entries of a chunk; None where the bytes are not what they should be."""
     dtype, shape = dataset.dtype, dataset.chunks
-    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    n_bytes = math.prod(shape) * dtype.itemsize
     stream = zlib.decompressobj()
     try:
-        plain = stream.decompress(raw, n_bytes + 1)
+        plain: bytes | memoryview = stream.decompress(raw, n_bytes + 1)
     except zlib.error:
         return None
     if not stream.eof or len(plain) != n_bytes:
@@ -110,8 +111,9 @@ def _entries(raw: bytes, dataset: h5py.Dataset, *, is_shuffled: bool) -> NDArray
         for plane in planes[-2::-1]:
             words <<= 8
             words |= plane
-        return words.view(dtype).reshape(shape)
-    return np.frombuffer(plain, dtype=dtype).reshape(shape)
+        plain = words.data
+    entries: NDArray[Any] = np.frombuffer(plain, dtype=dtype).reshape(shape)
+    return entries
 
 
 @cache

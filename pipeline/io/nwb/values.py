@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.arrays import pieces
+from pipeline.core.arrays import memory_bytes, pieces
 from pipeline.core.errors import DataError
 from pipeline.core.words import counted
 from pipeline.io.nwb.chunks import unpacked
@@ -48,7 +46,7 @@ def check_size(dataset: h5py.Dataset, *, max_gb: float | None = None) -> None:
         If it is too large, or so much larger than what is stored of it that it must be empty or
         made to do harm.
     """
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
+    half = memory_bytes() / 2e9
     check_streamed(dataset, max_gb=half if max_gb is None else max_gb)
 
 
@@ -130,9 +128,8 @@ def read_piece(
 
 def _empty_piece(dataset: h5py.Dataset, key: tuple[slice, ...]) -> NDArray[Any]:
     """Room for the entries in a rectangle."""
-    parts = itertools.zip_longest(key, dataset.shape, fillvalue=slice(None))
-    shape = [len(range(*part.indices(size))) for part, size in parts]
-    return np.empty(shape, dtype=dataset.dtype)
+    read = [len(range(*part.indices(size))) for part, size in zip(key, dataset.shape, strict=False)]
+    return np.empty((*read, *dataset.shape[len(read) :]), dtype=dataset.dtype)
 
 
 def row_blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
