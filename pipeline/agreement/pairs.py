@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.agreement.unit_table import COORDINATES
 from pipeline.core.labelling import UnitLabels
 from pipeline.core.rng import stream
-from pipeline.numerics.label_tests import GroupedLabels, label_agreement, thirds
+from pipeline.numerics.label_tests import GroupedLabels, label_agreement, plane, thirds
 
+LEAST_MAP = 20
+"""Units of known position that make a map."""
 LEAST_A_THIRD = 10
 """Units that a third of the activity must hold for units to be exchanged only within it."""
 SAME_DATA = "not tested: both come from the same activity, whose noise they share"
@@ -48,6 +51,7 @@ def compare_pairs(
     labellings: Sequence[UnitLabels],
     *,
     levels: Mapping[str, NDArray[np.float64]],
+    places: Mapping[str, NDArray[np.float64]],
     unit_ids: Mapping[str, Sequence[str]],
     n_permutations: int,
     least: int,
@@ -62,8 +66,9 @@ def compare_pairs(
     ----------
     labellings
         All groupings.
-    levels, unit_ids
-        Recording to how active its units are and to their ids, in the same order.
+    levels, places, unit_ids
+        Recording to how active its units are, to their coordinates, and to their ids, in the same
+        order.
     n_permutations
         Exchanges of units where one of the two was not found in the activity.
     seed
@@ -79,7 +84,7 @@ def compare_pairs(
         if len(given) > 1:
             given, candidates = candidates, given
         for one in given:
-            joined = _joined(one, candidates, levels=levels, unit_ids=unit_ids)
+            joined = _joined(one, candidates, levels=levels, places=places, unit_ids=unit_ids)
             rng = stream(seed, "agreement", one.name, candidates[0].kind)
             found += _compared(one, candidates, joined, n_permutations, least, rng)
     return tuple(found)
@@ -90,21 +95,25 @@ def _joined(
     candidates: Sequence[UnitLabels],
     *,
     levels: Mapping[str, NDArray[np.float64]],
+    places: Mapping[str, NDArray[np.float64]],
     unit_ids: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.DataFrame]:
-    """Recording to the labels of its units: ``given``, one column a candidate, ``level``."""
+    """Recording to its units: ``given``, one column a candidate, ``level`` and coordinates."""
     table = _column(given, "given")
     for at, one in enumerate(candidates):
         table = table.merge(_column(one, f"found {at}"), how="left")
     names = [f"found {at}" for at in range(len(candidates))]
     table = table[table[names].notna().any(axis=1)].drop_duplicates("item")
-    level = {
-        (name, unit): value
-        for name, ids in unit_ids.items()
-        for unit, value in zip(ids, levels[name], strict=True)
-    }
-    keys = zip(table["recording"], table["unit"], strict=True)
-    table["level"] = [level[key] for key in keys]
+    known = pd.concat(
+        [
+            pd.DataFrame(
+                {"recording": name, "unit": list(ids), "level": levels[name]}
+                | {axis: places[name][:, at] for at, axis in enumerate(COORDINATES)}
+            )
+            for name, ids in unit_ids.items()
+        ]
+    )
+    table = table.merge(known, how="left")
     order = [name for name in unit_ids if name in set(table["recording"])]
     return {name: table[table["recording"] == name] for name in order}
 
@@ -130,6 +139,7 @@ def _compared(
             given=_codes(table["given"]),
             found=np.stack([_codes(table[each]) for each in names]),
             stratum=thirds(table["level"].to_numpy(np.float64), least=3 * LEAST_A_THIRD),
+            position=plane(table[list(COORDINATES)].to_numpy(np.float64), least=LEAST_MAP),
         )
         for name, table in joined.items()
     }
@@ -142,6 +152,18 @@ def _compared(
         least=least,
         rng=rng,
     )
+    p_value = tested.p_value
+    mapped = testable and all(one.position is not None for one in populations.values())
+    if mapped:
+        turned = label_agreement(
+            list(populations.values()),
+            n_permutations=n_permutations,
+            least=least,
+            rng=rng,
+            turn_maps=True,
+        )
+        # Neither alone keeps both what units share by their activity and what by their place.
+        p_value = np.fmax(p_value, turned.p_value)
     for at, one in enumerate(candidates):
         if not np.isfinite(tested.ari[at]):
             continue
@@ -161,17 +183,20 @@ def _compared(
             n_recordings=len(used),
             ari=float(tested.ari[at]),
             ami=_adjusted_mutual_information(used, names[at]),
-            p_value=float(tested.p_value[at]) if testable else float("nan"),
-            null=_null_words(n_permutations, by_thirds, len(candidates)) if testable else SAME_DATA,
+            p_value=float(p_value[at]) if testable else float("nan"),
+            null=_null_words(n_permutations, by_thirds, mapped, len(candidates))
+            if testable
+            else SAME_DATA,
             first_label=rows["given"].to_numpy(dtype=np.str_),
             second_label=rows[names[at]].to_numpy(dtype=np.str_),
         )
 
 
-def _null_words(n_permutations: int, by_thirds: bool, n_candidates: int) -> str:
+def _null_words(n_permutations: int, by_thirds: bool, mapped: bool, n_candidates: int) -> str:
     among = "of a recording and a third of its activity" if by_thirds else "of a recording"
     largest = f", largest of {n_candidates}" if n_candidates > 1 else ""
-    return f"{n_permutations} exchanges of units {among}{largest}"
+    turned = ", and turned maps, whichever gives the larger p" if mapped else ""
+    return f"{n_permutations} exchanges of units {among}{turned}{largest}"
 
 
 def _codes(labels: pd.Series[str]) -> NDArray[np.int64]:

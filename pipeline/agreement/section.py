@@ -97,8 +97,10 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
         told.append(
             "Against regions, and types that the file names, chance is told by exchanging units, "
             "among those alike in activity where there are enough. Neighbours in the tissue share "
-            "more than others do, which exchanges do not keep: a small p says that labels differ "
-            "between these parts of the tissue, not that they change at this very border."
+            "more than others do, which exchanges do not keep. Where positions make a map, it is "
+            "turned about its middle as well, so that neighbours stay together, and the larger p "
+            "counts; elsewhere a small p says that labels differ between these parts of the "
+            "tissue, not that they change at this very border."
         )
     if any(not np.isfinite(pair.p_value) for pair in pairs):
         told.append(

@@ -12,6 +12,7 @@ from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.quality import Grades
 
 REGION = "region"
+COORDINATES = ("x_um", "y_um", "z_um")
 LEVELS = ("rate_hz", "n_spikes", "snr")
 """Measures of how active a unit is, the one to take first."""
 
@@ -106,6 +107,22 @@ def _graded(grades: Grades | None, column: str, table: pd.DataFrame) -> list[str
     if cells is None:
         cells = tuple(table["reason"]) if column == "reason" else ("",) * len(table)
     return ["" if cell is None or cell != cell else str(cell) for cell in cells]
+
+
+def positions(units: Mapping[str, pd.DataFrame]) -> dict[str, NDArray[np.float64]]:
+    """Recording to coordinates of its units in um, shape (unit, 3); NaN where not known."""
+    return {
+        name: np.stack(
+            [
+                table[axis].to_numpy(np.float64, na_value=np.nan)
+                if axis in table
+                else np.full(len(table), np.nan)
+                for axis in COORDINATES
+            ],
+            axis=1,
+        )
+        for name, table in units.items()
+    }
 
 
 def activity_levels(

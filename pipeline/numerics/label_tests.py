@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from pipeline.numerics.partitions import adjusted_rand_index
 from pipeline.numerics.permutation import largest_p_values
 
+LEAST_WIDTH = 0.2
+"""Spread across the main direction, as a share of that along it, from which positions are a map."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupedLabels:
@@ -22,6 +25,8 @@ class GroupedLabels:
     """Shape (candidate, item); -1 for none."""
     stratum: NDArray[np.int64]
     """Shape (item,): items are exchanged only with others of their stratum."""
+    position: NDArray[np.float64] | None = None
+    """Where items lie, shape (item, 2); needed to turn maps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +48,7 @@ def label_agreement(
     n_permutations: int,
     least: int,
     rng: np.random.Generator,
+    turn_maps: bool = False,
 ) -> Agreement:
     """Agreement of candidates with given labels, and how often chance gives as much.
 
@@ -60,6 +66,11 @@ def label_agreement(
         All with the same candidates.
     least
         Items with both labels below which a population does not count.
+    turn_maps
+        Chance by turned maps in place of exchanges: the given labels are a map that is turned about
+        its middle by any angle and mirrored or not, and each item gets the label of the item that
+        comes to lie nearest to it. Labels of neighbours stay alike as they are (a spin test in the
+        plane; Alexander-Bloch et al. 2018, NeuroImage 178:540); strata take no part.
 
     Returns
     -------
@@ -72,7 +83,9 @@ def label_agreement(
     for draw in range(n_permutations + 1):
         summed = np.zeros(n_candidates)
         for one, weights in zip(populations, weight, strict=True):
-            given = one.given if draw == 0 else _exchanged(one, rng)
+            given = one.given
+            if draw > 0:
+                given = _turned(one, rng) if turn_maps else _exchanged(one, rng)
             for candidate in np.flatnonzero(weights):
                 both = (given >= 0) & (one.found[candidate] >= 0)
                 score = adjusted_rand_index(given[both], one.found[candidate, both])
@@ -104,6 +117,44 @@ def _exchanged(one: GroupedLabels, rng: np.random.Generator) -> NDArray[np.int64
         places = np.flatnonzero((one.stratum == stratum) & (one.given >= 0))
         given[places] = given[rng.permutation(places)]
     return given
+
+
+def _turned(one: GroupedLabels, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Given labels of a turned map; items without a label keep none."""
+    from scipy.spatial import KDTree
+
+    if one.position is None:
+        raise ValueError("Maps can be turned only where positions of items are known.")
+    labelled = np.flatnonzero(one.given >= 0)
+    centred = one.position[labelled] - one.position[labelled].mean(axis=0)
+    angle = rng.uniform(0, 2 * np.pi)
+    mirrored = centred * [1, rng.choice([-1, 1])]
+    cosine, sine = np.cos(angle), np.sin(angle)
+    nearest = KDTree(mirrored @ np.array([[cosine, sine], [-sine, cosine]])).query(centred)[1]
+    given = one.given.copy()
+    given[labelled] = one.given[labelled[nearest]]
+    return given
+
+
+def plane(coordinates: NDArray[np.float64], *, least: int) -> NDArray[np.float64] | None:
+    """Positions in the plane in which items spread most, shape (item, 2).
+
+    ``None`` where there are fewer than ``least`` items, one has no position, or all lie along a
+    line, such as a probe: there is no map to turn then.
+
+    Parameters
+    ----------
+    coordinates
+        Shape (item, coordinate); NaN where unknown.
+    """
+    known = coordinates[:, np.isfinite(coordinates).any(axis=0)]
+    if len(known) < least or known.shape[1] < 2 or not np.isfinite(known).all():
+        return None
+    centred = known - known.mean(axis=0)
+    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+    if spread[1] < LEAST_WIDTH * spread[0]:
+        return None
+    return np.asarray(centred @ directions[:2].T)
 
 
 def thirds(level: NDArray[np.float64], *, least: int) -> NDArray[np.int64]:

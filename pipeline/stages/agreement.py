@@ -14,7 +14,7 @@ from pipeline.agreement.config import AgreementConfig
 from pipeline.agreement.moments import states_beside_courses
 from pipeline.agreement.pairs import compare_pairs
 from pipeline.agreement.section import ID, TITLE, agreement_section
-from pipeline.agreement.unit_table import activity_levels, regions, unit_table
+from pipeline.agreement.unit_table import activity_levels, positions, regions, unit_table
 from pipeline.core.labelling import Labels
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Section
@@ -63,6 +63,7 @@ def agreement(
         pairs = compare_pairs(
             groupings,
             levels=activity_levels(units, grades),
+            places=positions(units),
             unit_ids={name: list(each["unit_id"].astype(str)) for name, each in units.items()},
             n_permutations=config.n_permutations,
             least=config.min_units,

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.agreement.pairs import SAME_DATA, compare_pairs
 from pipeline.agreement.section import agreement_section
-from pipeline.agreement.unit_table import activity_levels, regions, unit_table
+from pipeline.agreement.unit_table import activity_levels, positions, regions, unit_table
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.parts import Figure, Table
 from pipeline.core.quality import Grades
@@ -45,7 +45,15 @@ def labels(kind, recording, label, *, name=None, from_activity=True, item=None):
 def compare(units, *groupings, n=199):
     levels = activity_levels(units, {})
     ids = {name: list(table["unit_id"]) for name, table in units.items()}
-    return compare_pairs(groupings, levels=levels, unit_ids=ids, n_permutations=n, least=10, seed=0)
+    return compare_pairs(
+        groupings,
+        levels=levels,
+        places=positions(units),
+        unit_ids=ids,
+        n_permutations=n,
+        least=10,
+        seed=0,
+    )
 
 
 @pytest.fixture
@@ -159,6 +167,7 @@ def test_p_of_regions_is_uniform_for_unrelated_clusters_whose_rates_differ():
         (pair,) = compare_pairs(
             [regions(units), labels("clusters", "day1", cluster)],
             levels=levels,
+            places=positions(units),
             unit_ids={"day1": list(units["day1"]["unit_id"])},
             n_permutations=99,
             least=10,
@@ -166,3 +175,13 @@ def test_p_of_regions_is_uniform_for_unrelated_clusters_whose_rates_differ():
         )
         p.append(pair.p_value)
     assert np.mean(np.array(p) <= 0.05) < 0.11
+
+
+def test_where_positions_make_a_map_it_is_turned_as_well(areas):
+    rng = stream(4, "map")
+    units = {"day1": units_of(60, region=areas)}
+    units["day1"]["x_um"] = 100 * (areas.astype(int) + rng.normal(0, 0.2, 60))
+    units["day1"]["y_um"] = rng.normal(0, 100, 60)
+    (pair,) = compare(units, regions(units), labels("clusters", "day1", areas))
+    assert "turned maps" in pair.null
+    assert 1 / 200 < pair.p_value < 0.2

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from pipeline.core.rng import stream
-from pipeline.numerics.label_tests import GroupedLabels, label_agreement, thirds
+from pipeline.numerics.label_tests import GroupedLabels, label_agreement, plane, thirds
 from pipeline.numerics.partitions import adjusted_rand_index
 
 
@@ -98,3 +98,55 @@ def test_thirds_are_of_equal_size_and_unknown_values_stay_apart():
     level = np.r_[np.arange(30.0), np.nan]
     assert np.bincount(thirds(level, least=30)).tolist() == [10, 10, 10, 1]
     assert set(thirds(level, least=31)) == {0}
+
+
+def smooth_labels(place, rng):
+    """Two groups that are patches of tissue, by a random wave of long reach."""
+    waves = rng.normal(0, 1.5, (6, 2))
+    field = np.cos(place @ waves.T + rng.uniform(0, 2 * np.pi, 6)).sum(axis=1)
+    return (field > np.median(field)).astype(np.int64)
+
+
+def mapped_p(given, found, place, *, turn_maps, n, rng):
+    one = GroupedLabels(
+        given=given,
+        found=found[None],
+        stratum=np.zeros(given.size, dtype=np.int64),
+        position=place,
+    )
+    return label_agreement([one], n_permutations=n, least=4, rng=rng, turn_maps=turn_maps).p_value[
+        0
+    ]
+
+
+def test_patches_of_tissue_that_have_nothing_in_common_are_told_by_turned_maps_only():
+    """Exchanges call smooth labels in agreement far too often; turned maps hardly."""
+    rng, exchanged, turned = stream(4, "patches"), [], []
+    for _ in range(100):
+        place = rng.normal(0, 1, (80, 2))
+        given, found = smooth_labels(place, rng), smooth_labels(place, rng)
+        for values, turn in ((exchanged, False), (turned, True)):
+            values.append(mapped_p(given, found, place, turn_maps=turn, n=39, rng=rng))
+    assert np.mean(np.array(exchanged) <= 0.05) > 0.2
+    assert binom.cdf(np.sum(np.array(turned) <= 0.05) - 1, 100, 0.05) < 0.999
+
+
+def test_labels_that_are_the_map_are_found_by_turning_it():
+    rng = stream(5, "map")
+    place = rng.uniform(-1, 1, (120, 2))
+    given = np.digitize(place[:, 0], [-0.4, 0.1]) + 3 * (place[:, 1] > 0.3)
+    assert mapped_p(given, given, place, turn_maps=True, n=199, rng=rng) < 0.05
+
+
+def test_positions_along_a_probe_are_no_map():
+    rng = stream(6, "probe")
+    depth = np.stack([rng.normal(0, 1, 50), rng.normal(0, 500, 50), np.full(50, np.nan)], axis=1)
+    assert plane(depth, least=20) is None
+    field = np.stack([rng.normal(0, 300, 50), rng.normal(0, 500, 50), np.full(50, np.nan)], axis=1)
+    found = plane(field, least=20)
+    assert found.shape == (50, 2)
+    apart = np.linalg.norm(field[0, :2] - field[1, :2])
+    assert np.linalg.norm(found[0] - found[1]) == pytest.approx(apart)
+    assert plane(field, least=51) is None
+    field[3, 0] = np.nan
+    assert plane(field, least=20) is None
