@@ -88,7 +88,7 @@ def methods_text(
     for section in _with_result(sections):
         spec = registry.methods()[section.id]
         block = spec.config.model_validate(settings["methods"][section.id])
-        parts.append(spec.room("citing").methods_text(block))
+        parts.append(spec.room("citing").methods_text(block, section.numbers))
     tools = ", ".join(
         f"{name} {versions[name]} ({who})" for name, (who, _) in TOOLS.items() if name in versions
     )

@@ -25,8 +25,8 @@ def settings(**changes):
     return {"seed": 7, "methods": methods | changes}
 
 
-def section(name, status="ok"):
-    return Section(id=name, title=name, status=status, sentence="")
+def section(name, status="ok", **numbers):
+    return Section(id=name, title=name, status=status, sentence="", numbers=numbers)
 
 
 def text(*sections, **changes):
@@ -44,6 +44,11 @@ def test_the_words_tell_data_settings_and_versions():
     assert "seed 7" in told
 
 
+def test_a_number_that_the_settings_leave_open_is_that_of_the_result():
+    told = text(section("connectome", rank=6), connectome={"rank": "auto"})
+    assert "6 non-negative components (a number chosen by" in told
+
+
 def test_methods_without_a_result_are_neither_told_nor_cited():
     sections = [section("trsa", "failed"), section("biclustering", "not_applicable")]
     assert "Kriegeskorte" not in text(*sections)
@@ -54,7 +59,7 @@ def test_methods_without_a_result_are_neither_told_nor_cited():
 def test_every_method_has_words_and_an_entry(name):
     spec = registry.methods()[name]
     room = spec.room("citing")
-    assert room.methods_text(spec.config()).endswith(".")
+    assert room.methods_text(spec.config(), {}).endswith(".")
     assert re.match(rf"@\w+\{{{room.KEY},", room.BIBTEX)
     assert room.BIBTEX in bibtex([section(name, "warn")])
 

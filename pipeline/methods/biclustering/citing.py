@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.core.words import counted
 from pipeline.methods.biclustering.config import BiclusteringConfig
 
@@ -15,8 +17,16 @@ BIBTEX = r"""@article{wei2023,
 }"""
 
 
-def methods_text(config: BiclusteringConfig) -> str:
-    """What was done, with the settings that were used."""
+def methods_text(config: BiclusteringConfig, numbers: Mapping[str, object]) -> str:
+    """What was done, with the settings that were used and, where these leave it open, the outcome.
+
+    Parameters
+    ----------
+    config
+        The method's settings.
+    numbers
+        Those of the method's section; the settings say all of it here.
+    """
     hidden = {
         "both": "single counts and stretches of units that were hidden from further fits",
         "speckled": "single counts that were hidden from further fits",

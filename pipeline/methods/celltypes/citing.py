@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.core.words import counted
 from pipeline.methods.celltypes.config import CelltypesConfig
 
@@ -15,8 +17,16 @@ BIBTEX = r"""@inproceedings{burg2024,
 }"""  # noqa: E501
 
 
-def methods_text(config: CelltypesConfig) -> str:
-    """What was done, with the settings that were used."""
+def methods_text(config: CelltypesConfig, numbers: Mapping[str, object]) -> str:
+    """What was done, with the settings that were used and, where these leave it open, the outcome.
+
+    Parameters
+    ----------
+    config
+        The method's settings.
+    numbers
+        Those of the method's section; the settings say all of it here.
+    """
     through = {
         "model": "optimised through an encoding model of the units",
         "discrete": "chosen among the stimuli that were shown",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.methods.trsa.config import TrsaConfig
 
 KEY = "lin2024"
@@ -14,8 +16,16 @@ BIBTEX = r"""@article{lin2024,
 }"""
 
 
-def methods_text(config: TrsaConfig) -> str:
-    """What was done, with the settings that were used."""
+def methods_text(config: TrsaConfig, numbers: Mapping[str, object]) -> str:
+    """What was done, with the settings that were used and, where these leave it open, the outcome.
+
+    Parameters
+    ----------
+    config
+        The method's settings.
+    numbers
+        Those of the method's section; the settings say all of it here.
+    """
     first, *others = config.estimators
     beside = f" (beside {', '.join(others)})" if others else ""
     return (
