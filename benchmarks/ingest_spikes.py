@@ -5,6 +5,14 @@ spike times with h5py: once with the codec and chunks of the record, once with t
 
     .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
         [--file units.nwb]
+
+Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores that fourteen other processes
+kept busy, so that seconds of processors tell more than those of the clock:
+
+    ingest                           10.8 s of processors (67 s), peak 0.93 GiB
+    plain h5py, codec of the record  3.1 s of processors (13 s): 0.29 of its speed (0.19)
+    plain h5py, codec of the file    11.2 s of processors (73 s): 1.04 of its speed (1.08)
+    inspect                          0.9 s of processors (5.6 s)
 """
 
 from __future__ import annotations
