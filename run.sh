@@ -4,6 +4,8 @@
 #   ./run.sh                          the shipped simulated recordings
 #   ./run.sh --configfile my.yaml     your recordings; all further arguments go to snakemake
 #   ./run.sh --setup                  install and stop
+#   ./run.sh --fetch-wheels DIR       put all packages into a folder, where there is a network ...
+#   ./run.sh --setup --wheels DIR     ... and install from it where there is none
 #
 # TORCH_INDEX=ADDRESS takes torch from another package index (CPU or CUDA build, see
 # docs/installation.md).
@@ -16,6 +18,8 @@ venv=$home/.venv
 python=$venv/bin/python
 stamp=$venv/neuroptych.stamp
 log=$venv/setup.log
+lock=$home/envs/requirements.lock
+wheels=
 
 fail() {
     printf 'ERROR %s\n' "$1" >&2
@@ -44,18 +48,36 @@ install_all() {
     if ! "$1" -m venv "$venv"; then
         fail "the Python module venv is missing. Fix: apt-get install python3.11-venv (or python3-venv)."
     fi
+    if [ -n "$wheels" ]; then
+        "$python" -m pip install --no-index --find-links "$wheels" --require-hashes -r "$lock"
+        "$python" -m pip install --no-index --find-links "$wheels" "torch==$torch"
+        install_ourselves
+        return
+    fi
     uv=$(command -v uv) || uv=$venv/bin/uv
     if ! [ -x "$uv" ]; then
         "$python" -m pip install --quiet uv || echo "uv is not to be had; pip does the work"
     fi
     # uv does not read pip's settings, such as an index of the house; pip tries again where it fails.
-    lock=$home/envs/requirements.lock
     "$uv" pip install --python "$python" --require-hashes -r "$lock" ||
         "$python" -m pip install --require-hashes -r "$lock"
     # By pip and after the lock: pip's own settings decide which build of torch fits the machine.
     "$python" -m pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch==$torch"
+    install_ourselves
+}
+
+install_ourselves() {
     "$python" -m pip install --no-deps --no-build-isolation -e "$home"
     "$python" -m pip check
+}
+
+# Wheels only: a package that had to be built would need more than the folder where it is installed.
+fetch_wheels() {
+    base=$(find_python) || exit 5
+    "$base" -m pip download --only-binary :all: --dest "$1" --require-hashes -r "$lock" &&
+        "$base" -m pip download --only-binary :all: --dest "$1" \
+            ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch==$torch" ||
+        fail "packages could not be fetched into $1. Fix: see what pip says above; it must be pip of Python 3.11 (apt-get install python3-pip), with a network."
 }
 
 set_up() {
@@ -89,7 +111,20 @@ case ${1:-} in
     echo "Arguments of snakemake: .venv/bin/snakemake --help"
     exit 0
     ;;
+--fetch-wheels)
+    [ -n "${2:-}" ] || fail "--fetch-wheels needs a folder."
+    fetch_wheels "$2"
+    exit 0
+    ;;
 --setup)
+    case ${2:-} in
+    '') ;;
+    --wheels)
+        [ -d "${3:-}" ] || fail "--wheels needs a folder, and '${3:-}' is none. Fix: fill one with './run.sh --fetch-wheels DIR' where there is a network."
+        wheels=$(CDPATH='' cd -- "$3" && pwd)
+        ;;
+    *) fail "after --setup comes nothing or --wheels DIR, not '$2'." ;;
+    esac
     set_up
     exit 0
     ;;

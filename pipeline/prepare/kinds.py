@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -31,6 +31,9 @@ class ViewKind:
     takes a recording, the settings block and the provenance of the view."""
     activity: tuple[Literal["calcium", "spikes"], ...]
     """The kinds of recordings that it is made from."""
+    only_events: bool = False
+    """Whether of calcium only inferred events serve, which nobody reads unless the sheet names
+    their series."""
     on_request: Mapping[str, str] = field(default_factory=dict)
     """Kinds among them that are used only where a setting of the block is not 0, and its name."""
 
@@ -65,7 +68,8 @@ KINDS: Mapping[str, ViewKind] = MappingProxyType(
             view=SpikeCounts,
             settings=CountsConfig,
             builder="counts:spike_counts",
-            activity=("spikes", "calcium"),  # calcium where events were inferred
+            activity=("spikes", "calcium"),
+            only_events=True,
         ),
         "patterns": ViewKind(
             view=ResponsePatterns,
@@ -82,3 +86,22 @@ KINDS: Mapping[str, ViewKind] = MappingProxyType(
     }
 )
 """Name to kind; methods name theirs in ``MethodSpec.needs``."""
+
+
+def is_ruled_out(view: str, block: SettingsBlock, recordings: Iterable[tuple[str, str]]) -> bool:
+    """Whether the sheet already tells that there will be no such view of any of the recordings.
+
+    Parameters
+    ----------
+    block
+        Settings of the view.
+    recordings
+        Columns ``activity`` and ``series`` of each.
+    """
+    kind = KINDS[view]
+    served = kind.served(block)
+    return all(
+        activity != "auto"
+        and (activity not in served or (kind.only_events and activity == "calcium" and not series))
+        for activity, series in recordings
+    )

@@ -13,9 +13,10 @@ from pipeline.config import Settings, load_config, place_of, view_name
 from pipeline.config.load import NONE
 from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
+from pipeline.core.method import MethodSpec
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
-from pipeline.prepare.kinds import KINDS
+from pipeline.prepare.kinds import KINDS, is_ruled_out
 from pipeline.stages.own_process import in_own_process
 
 
@@ -194,7 +195,8 @@ def count_jobs(project: Project) -> int:
 
     A recording is ingested once and prepared once a view; a method has its batches of parts and
     their joining for each experiment, or each recording, and its assessment for each experiment;
-    each experiment has a report, and the run an index, a summary and the target that asks for both.
+    each experiment has an agreement and a report, and the run an index, a provenance, a summary and
+    the target that asks for them. Nothing is fitted where the sheet tells that no view can be made.
     """
     settings = project.settings
     specs = [
@@ -203,14 +205,23 @@ def count_jobs(project: Project) -> int:
     views = {view_name(settings, spec) for spec in specs}
     n_recordings = sum(len(rows) for rows in project.experiments.values())
     n_experiments = len(project.experiments)
-    n_jobs = n_recordings * (1 + len(views)) + n_experiments + 3
+    n_jobs = n_recordings * (1 + len(views)) + 2 * n_experiments + 4
     for spec in specs:
         rounds = getattr(settings.methods, spec.name).rounds()
         share = settings.run.parts_per_job if spec.parts_share_jobs else 1
-        fits = n_experiments if spec.pools_recordings else n_recordings
         n_batches = sum(math.ceil(len(parts) / share) for parts in rounds)
-        n_jobs += fits * (n_batches + 1) + n_experiments
+        pooled = list(project.experiments.values())
+        alone: list[tuple[SheetRow, ...]] = [(row,) for rows in pooled for row in rows]
+        fits = pooled if spec.pools_recordings else alone
+        n_fitted = sum(not nothing_to_fit(settings, spec, rows) for rows in fits)
+        n_jobs += n_fitted * n_batches + len(fits) + n_experiments
     return n_jobs
+
+
+def nothing_to_fit(settings: Settings, spec: MethodSpec, rows: Sequence[SheetRow]) -> bool:
+    """Whether the sheet already tells that a method has no view of any of these recordings."""
+    said = [(row.options.activity, row.options.series) for row in rows]
+    return is_ruled_out(spec.needs, getattr(settings.prepare, spec.needs), said)
 
 
 def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:

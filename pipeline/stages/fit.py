@@ -142,9 +142,17 @@ def gather(
     parts: Sequence[Path],
     output: Path,
 ) -> None:
-    """Join the parts to the method's result and store it."""
+    """Join the parts to the method's result and store it.
+
+    There are no parts where the sheet already told that there would be no view to fit.
+    """
     loaded = job.read_parts(parts)
     result: object = first_outcome(list(loaded.values()))
+    if not parts:
+        with job.open_views(views) as seen:
+            result = first_outcome(seen)
+            if usable(seen) or result is None:
+                raise RuntimeError("There are views, and no part of a fit was planned.")
     if result is None:
         try:
             with job.open_views(views) as seen:

@@ -106,8 +106,9 @@ def test_jobs_are_counted(project):
         "celltypes: {enabled: false}}\n"
     )
     path = project("first\ta1\ta.nwb\nfirst\ta2\tb.nwb\nsecond\tb1\tc.nwb\n", settings)
-    # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, report; index, summary, all
-    pooled = 3 + 3 + 2 * (3 + 1 + 1 + 1) + 3
+    # 3 ingested, 3 prepared; each experiment 3 batches, gather, assess, agreement, report; index,
+    # provenance, summary, all
+    pooled = 3 + 3 + 2 * (3 + 1 + 1 + 1 + 1) + 4
     assert count_jobs(load_project(path, ALONE)) == pooled
     # Three runs of two candidates and their choice come first, in batches of their own.
     by_rule = {**ALONE, "methods.connectome.rank": "auto", "methods.connectome.ranks": [2, 3]}
@@ -117,7 +118,7 @@ def test_jobs_are_counted(project):
     with_chains = {**ALONE, "methods.biclustering.enabled": True}
     assert count_jobs(load_project(path, with_chains)) == pooled + 3 + 3 * (4 + 8 + 1) + 2
     off = load_project(path, {**ALONE, "methods.connectome.enabled": False})
-    assert count_jobs(off) == 3 + 2 + 3
+    assert count_jobs(off) == 3 + 2 * 2 + 4
 
 
 def test_parts_of_a_method_with_rounds_are_jobs_by_themselves(project):
@@ -126,8 +127,8 @@ def test_parts_of_a_method_with_rounds_are_jobs_by_themselves(project):
     )
     path = project("first\ta1\ta.nwb\n", settings)
     alone = load_project(path, dict.fromkeys(OTHERS, False))
-    # Ingested and prepared; 2 models, 3 restarts, 1 twin and 1 null, gather, assess, report.
-    assert count_jobs(alone) == 2 + 7 + 1 + 1 + 1 + 3
+    # Ingested, prepared; 2 models, 3 restarts, 1 twin, 1 null, gather, assess, agreement, report.
+    assert count_jobs(alone) == 2 + 7 + 1 + 1 + 1 + 1 + 4
 
 
 def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):

@@ -101,6 +101,50 @@ def test_a_missing_venv_module_is_named_with_what_to_do(checkout):
     assert "--require-hashes" not in calls(checkout)
 
 
+def test_from_a_folder_of_wheels_nothing_is_asked_of_a_network(checkout):
+    wheels = checkout.parent / "my wheels"
+    wheels.mkdir()
+    done = run_sh(checkout, "--setup", "--wheels", "my wheels")
+    assert done.returncode == 0, done.stderr
+    installs = [line for line in calls(checkout).splitlines() if "pip install" in line]
+    *fetched, ours = installs
+    assert len(fetched) == 2
+    assert all(f"--no-index --find-links {wheels}" in line for line in fetched)
+    assert "--require-hashes" in fetched[0]
+    assert "torch==" in fetched[1]
+    assert "--no-deps" in ours
+    assert run_sh(checkout, "--setup", "--wheels", "my wheels").returncode == 0
+    assert "pip" not in calls(checkout)
+
+
+def test_a_folder_of_wheels_is_filled_with_what_the_set_up_installs(checkout):
+    assert run_sh(checkout, "--fetch-wheels", "my wheels").returncode == 0
+    locked, torch = [line for line in calls(checkout).splitlines() if "pip download" in line]
+    assert "--dest my wheels --require-hashes -r" in locked
+    assert "torch==" in torch
+    assert not (checkout / ".venv").exists()
+    (checkout.parent / "fails").write_text("require-hashes")
+    done = run_sh(checkout, "--fetch-wheels", "my wheels")
+    assert done.returncode == 5
+    assert "could not be fetched into my wheels" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--setup", "--wheels"), "--wheels needs a folder"),
+        (("--setup", "--wheels", "nowhere"), "'nowhere' is none"),
+        (("--setup", "--wheel", "x"), "not '--wheel'"),
+        (("--fetch-wheels",), "needs a folder"),
+    ],
+)
+def test_words_that_are_wrong_are_refused_before_anything_is_installed(checkout, words, what):
+    done = run_sh(checkout, *words)
+    assert done.returncode == 5
+    assert what in done.stderr
+    assert "pip" not in calls(checkout)
+
+
 def test_all_other_words_go_to_the_pipeline(checkout):
     assert run_sh(checkout, "--configfile", "my settings.yaml", "-n").returncode == 0
     assert calls(checkout).splitlines()[-1] == "-m pipeline run -- --configfile my settings.yaml -n"

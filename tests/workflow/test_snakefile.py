@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.stages.check import count_jobs, load_project
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -19,7 +21,8 @@ def project(tmp_path):
     for name in ("a1", "a2", "b1"):
         (tmp_path / f"{name}.nwb").write_bytes(b"not opened in a dry run")
     (tmp_path / "recordings.tsv").write_text(
-        "experiment\trecording\tnwb\nfirst\ta1\ta1.nwb\nfirst\ta2\ta2.nwb\nsecond\tb1\tb1.nwb\n"
+        "experiment\trecording\tnwb\tactivity\n"
+        "first\ta1\ta1.nwb\t\nfirst\ta2\ta2.nwb\tcalcium\nsecond\tb1\tb1.nwb\tspikes\n"
     )
     (tmp_path / "settings.yaml").write_text(
         "recordings: recordings.tsv\n"
@@ -60,17 +63,19 @@ def job_counts(text):
 def test_a_dry_run_plans_every_job_once(project):
     done = snakemake(project, "-n", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
-    assert job_counts(done.stdout) == {
+    counts = job_counts(done.stdout)
+    # No chains of traces, and no connectome of spikes: the sheet tells.
+    assert counts == {
         "agreement": 2,
         "all": 1,
         "biclustering_assess": 2,
-        "biclustering_fit_chain_00": 3,
-        "biclustering_fit_chain_01": 3,
+        "biclustering_fit_chain_00": 2,
+        "biclustering_fit_chain_01": 2,
         "biclustering_gather": 3,
         "connectome_assess": 2,
-        "connectome_fit_0": 2,
-        "connectome_fit_1": 2,
-        "connectome_fit_2": 2,
+        "connectome_fit_0": 1,
+        "connectome_fit_1": 1,
+        "connectome_fit_2": 1,
         "connectome_gather": 2,
         "index": 1,
         "ingest": 3,
@@ -78,8 +83,9 @@ def test_a_dry_run_plans_every_job_once(project):
         "provenance": 1,
         "report": 2,
         "summary": 1,
-        "total": 38,
+        "total": 33,
     }
+    assert count_jobs(load_project(project / "settings.yaml")) == counts["total"]
 
 
 def test_the_default_profile_is_picked_up(project):

@@ -32,7 +32,7 @@ for part in parts_of("biclustering"):
 rule biclustering_gather:
     input:
         views=[view_of("biclustering")],
-        parts=parts_of("biclustering"),
+        parts=joined_parts("biclustering"),
     output:
         fit=f"{folder_of('biclustering')}/fit.h5",
     log:

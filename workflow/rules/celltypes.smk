@@ -39,7 +39,7 @@ for number, _ in enumerate(SETTINGS.methods.celltypes.rounds()):
 rule celltypes_gather:
     input:
         views=views_of("celltypes"),
-        parts=parts_of("celltypes"),
+        parts=joined_parts("celltypes"),
     output:
         fit=f"{OUT}/{{experiment}}/celltypes/fit.h5",
     log:

@@ -17,7 +17,7 @@ from pipeline.config import (
 from pipeline.core.errors import ConfigErrors, EnvironmentFault
 from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
-from pipeline.stages.check import load_project
+from pipeline.stages.check import load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.own_process import STALLED_VARIABLE
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
@@ -96,6 +96,20 @@ def parts_of(method, number=None):
     config = getattr(SETTINGS.methods, method)
     parts = config.plan() if number is None else config.rounds()[number]
     return [f"{folder_of(method)}/parts/{part.name}.h5" for part in parts]
+
+
+def joined_parts(method):
+    """Input function: the parts to join; none where the sheet tells that nothing can be fitted."""
+    spec, parts = registry.methods()[method], parts_of(method)
+
+    def find(wildcards):
+        experiment = EXPERIMENTS[wildcards.experiment]
+        rows = experiment if spec.pools_recordings else [row_of(wildcards)]
+        if nothing_to_fit(SETTINGS, spec, rows):
+            return []
+        return [part.format(**wildcards) for part in parts]
+
+    return find
 
 
 def batches_of(method, number=None):

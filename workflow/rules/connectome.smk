@@ -40,7 +40,7 @@ for number, (batch, earlier) in enumerate(CONNECTOME_BATCHES):
 rule connectome_gather:
     input:
         views=views_of("connectome"),
-        parts=parts_of("connectome"),
+        parts=joined_parts("connectome"),
     output:
         fit=f"{OUT}/{{experiment}}/connectome/fit.h5",
     log:

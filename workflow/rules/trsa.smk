@@ -32,7 +32,7 @@ for number, batch in enumerate(batches_of("trsa")):
 rule trsa_gather:
     input:
         views=views_of("trsa"),
-        parts=parts_of("trsa"),
+        parts=joined_parts("trsa"),
     output:
         fit=f"{OUT}/{{experiment}}/trsa/fit.h5",
     log:
