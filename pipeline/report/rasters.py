@@ -162,7 +162,7 @@ def _caption(sweeps: Sweeps, grades: Grades, *, has_unused: bool) -> str:
     width_ms = 1000 * float(sweeps.edges_s[1] - sweeps.edges_s[0])
     unused = ", then units that are not used" if has_unused else ""
     reason = grades.not_assessed.get("violations", "")
-    made_up = f"Read rows, not places in them: {reason}. " if reason else ""
+    made_up = f"Mind the times: {reason}. " if reason else ""
     good, bad = (
         ("marks that come back at the same place in rows of one condition", "")
         if sweeps.by_trial

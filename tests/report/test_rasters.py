@@ -85,9 +85,7 @@ def test_made_up_times_are_told():
         recording(trains([times], observed=[(0.0, 160.0)])), QualityConfig()
     )
     (figure,) = raster_figures(record, grades)
-    assert "Read rows, not places in them: spike times lie evenly spread inside bins of 1 s" in (
-        figure.caption
-    )
+    assert "Mind the times: spike times lie evenly spread inside bins of 1 s" in (figure.caption)
 
 
 def test_the_section_shows_them_after_the_rates_and_only_for_spikes():

@@ -64,6 +64,23 @@ def test_a_movie_in_the_file_is_read_with_its_conversion(path):
     assert noise.value_unit == "contrast"
 
 
+def test_what_stood_on_a_screen_is_a_movie_like_any_other(path):
+    from pynwb.image import OpticalSeries
+
+    screen = OpticalSeries(
+        name="screen",
+        data=FRAMES,
+        unit="cd/m2",
+        rate=30.0,
+        distance=0.2,
+        field_of_view=np.array([0.3, 0.2]),
+        orientation="upright",
+    )
+    shown = read(session(path, stimuli=[screen]))[0].stimuli["screen"]
+    np.testing.assert_array_equal(shown.values, FRAMES.astype(np.float32))
+    assert shown.value_unit == "cd/m2"
+
+
 def test_a_movie_in_colour_is_read_frame_by_frame(path, tmp_path):
     frames = np.arange(5 * 3 * 2 * 3, dtype="u1").reshape(5, 3, 2, 3)
     recording, _ = read(session(path, stimuli=[movie(data=frames, conversion=0.5)]))
