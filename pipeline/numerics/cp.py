@@ -86,3 +86,27 @@ def match_score(
         scores *= 1 - gap / np.where(largest > 0, largest, 1)
     rows, columns = linear_sum_assignment(-scores)
     return float(scores[rows, columns].mean())
+
+
+def matches(first: Factors, second: Factors) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which component of the second model each one of the first is, and how much.
+
+    Components are matched one to one so that the sum of the products of their cosines over modes is
+    largest.
+
+    Parameters
+    ----------
+    first, second
+        Unit-norm factors, one a mode, with as many components.
+
+    Returns
+    -------
+    Component of the second model and product of cosines, both (component,).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    scores = np.ones((first[0].shape[1], second[0].shape[1]))
+    for one, other in zip(first, second, strict=True):
+        scores *= one.T @ other
+    rows, columns = linear_sum_assignment(-scores)
+    return columns.astype(np.int64), np.asarray(scores[rows, columns], dtype=np.float64)

@@ -51,11 +51,14 @@ from pipeline.methods.connectome.result import (
     RankChoice,
     RankPart,
 )
-from pipeline.numerics.cp import match_score
+from pipeline.numerics.cp import match_score, matches
 from pipeline.numerics.partitions import adjusted_rand_index
 
 Checkpoint = Snapshot
 """What a part leaves to go on from, by the name all methods use."""
+
+ALIKE = 0.5
+"""Product of cosines from which a component of another restart is the same one."""
 
 SURROGATE = "surrogate"
 """What stands in the names of parts that fit shifted data."""
@@ -251,6 +254,9 @@ def combine(
         restart_converged=np.array([part.converged for part in restarts]),
         restart_kkt=np.array([part.kkt for part in restarts]),
         effective_rank=best.effective_rank,
+        restart_gain=np.stack(
+            [_matched_gain(part, fit, best_fit) for part, fit in zip(restarts, fits, strict=True)]
+        ),
         restart_explained=np.array([part.explained for part in restarts]),
         restart_reproducibility=_means(restarts, "reproducibility"),
         restart_communities=_means(restarts, "n_communities"),
@@ -370,6 +376,12 @@ def _fit_of(part: FitPart) -> Fit:
         stopped=part.converged,
         kkt=part.kkt,
     )
+
+
+def _matched_gain(part: FitPart, fit: Fit, best: Fit) -> NDArray[np.float64]:
+    """What a restart loses without the component that is each one of the best restart's."""
+    index, likeness = matches(best.factors, fit.factors)
+    return np.where(likeness >= ALIKE, part.component_gain[index], 0.0)
 
 
 def _names(parts: list[FitPart]) -> NDArray[np.str_]:

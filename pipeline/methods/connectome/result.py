@@ -276,6 +276,9 @@ class ConnectomeResult:
     """Residual of the conditions of a minimum."""
     effective_rank: int
     """Components of the best restart that are not all zero."""
+    restart_gain: NDArray[np.float64] = axes("restart", "component")
+    """Explained share lost without each component in each restart, where the component is the one
+    that is most like it there; 0 where none is alike."""
     restart_explained: NDArray[np.float64] = axes("restart")
     restart_reproducibility: NDArray[np.float64] = axes("restart")
     restart_communities: NDArray[np.float64] = axes("restart")

@@ -126,11 +126,13 @@ def compare(result: ConnectomeResult) -> dict[str, Comparison]:
 def supported_components(result: ConnectomeResult) -> NDArray[np.bool_]:
     """Components that matter more than the most important one of nearly all surrogates.
 
-    A component is supported when the same loss of the largest component reaches the explained
-    share lost without it in so few surrogates that p is at most 0.05. The largest of each
-    surrogate makes this hold for all components at once. All false with fewer than 19 surrogates.
-    The components are of the restart with the lowest error, which favours them a little.
+    A component's gain is the median, over restarts, of the explained share that is lost without it,
+    0 in restarts where it is not found again. It is supported when the largest gain of a surrogate
+    reaches that in so few surrogates that p is at most 0.05. In each restart a component's gain is
+    at most the largest one there, which is to a fit of the data what the largest gain is to a
+    surrogate's; so this holds for all components at once, whichever restart is the best. All false
+    with fewer than 19 surrogates.
     """
-    largest = result.surrogate_largest_gain
-    n_as_large = (largest[None, :] >= result.component_gain[:, None]).sum(axis=1)
+    largest, gain = result.surrogate_largest_gain, np.median(result.restart_gain, axis=0)
+    n_as_large = (largest[None, :] >= gain[:, None]).sum(axis=1)
     return np.asarray((1 + n_as_large) / (1 + largest.size) <= LEVEL)

@@ -77,10 +77,10 @@ def components_table(result: ConnectomeResult) -> Table:
         id="components-table",
         title="Components",
         caption=(
-            "'Above surrogates': the loss is larger than that of the most important component "
-            f"in at least 95 % of {counted(result.surrogate.size, 'surrogate')} (from "
-            f"{FOR_A_CLAIM} on more than a first look); being of the best restart favours "
-            "components a little. Reproducibility as in the text below; it needs the comparison "
+            "'Above surrogates': the loss, in the median of the restarts (none in those that lack "
+            "the component), is larger than that of the most important component in at least 95 % "
+            f"of {counted(result.surrogate.size, 'surrogate')} (from {FOR_A_CLAIM} on more than a "
+            "first look). Reproducibility as in the text below; it needs the comparison "
             "with surrogates to mean anything. 'No groups': one group describes the component as "
             "well. 'Strength inside them': share of the pair strengths inside communities less "
             "their share of pairs. Active: total of the stretches from half of the largest "

@@ -36,7 +36,8 @@ from pipeline.methods.connectome.rank_choice import choose_rank, supported, warn
 from pipeline.methods.connectome.result import RankPart
 from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
-from pipeline.numerics.cp import normalise
+from pipeline.methods.connectome.surrogates import supported_components
+from pipeline.numerics.cp import matches, normalise
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 SEARCH = Search(n_starts=1, n_kept=1, max_iterations=30)
@@ -377,3 +378,45 @@ def test_candidates_are_asked_for_sensibly():
     with pytest.raises(ValueError, match="has not been chosen"):
         _ = ConnectomeConfig().n_components
     assert Part("choice") in ConnectomeConfig().plan()
+
+
+def test_a_component_counts_with_what_it_gains_in_the_median_restart(result):
+    assert result.restart_gain.shape == (2, 3)
+    best = np.flatnonzero(result.restart == result.best_restart)[0]
+    np.testing.assert_allclose(result.restart_gain[best], result.component_gain)
+    np.testing.assert_allclose(result.restart_gain[1 - best], result.component_gain, rtol=0.05)
+    many = dataclasses.replace(
+        result,
+        restart=np.array(["a", "b", "c"]),
+        restart_gain=np.array([[0.9, 0.2, 0.3], [0.9, 0.0, 0.3], [0.9, 0.0, 0.0]]),
+        surrogate=np.array([f"s{index}" for index in range(19)]),
+        surrogate_largest_gain=np.full(19, 0.1),
+        **{
+            name: np.zeros(3, dtype=getattr(result, name).dtype)
+            for name in vars_of_restarts(result)
+        },
+        **{name: np.zeros(19) for name in vars_of_surrogates(result)},
+    )
+    # The second is above surrogates in the best restart alone, the third in two of three.
+    np.testing.assert_array_equal(supported_components(many), [True, False, True])
+
+
+def vars_of_restarts(result):
+    names = [field.name for field in dataclasses.fields(result)]
+    return [name for name in names if name.startswith("restart_") and name != "restart_gain"]
+
+
+def vars_of_surrogates(result):
+    names = [field.name for field in dataclasses.fields(result)]
+    return [
+        name for name in names if name.startswith("surrogate_") and name != "surrogate_largest_gain"
+    ]
+
+
+def test_components_of_two_models_are_matched_one_to_one():
+    rng = stream(0, "match")
+    _, factors = normalise([rng.random((size, 4)) for size in (9, 3, 20)])
+    order = np.array([2, 0, 3, 1])
+    index, likeness = matches(factors, [factor[:, order] for factor in factors])
+    np.testing.assert_array_equal(order[index], np.arange(4))
+    np.testing.assert_allclose(likeness, 1)
