@@ -112,7 +112,7 @@ def assess(
         *_names(result),
     ]
     if truth is not None:
-        checks += _recovered(result, config, truth)
+        checks += _recovered(result, truth)
     return tuple(checks)
 
 
@@ -488,11 +488,9 @@ def _names(result: ConnectomeResult) -> tuple[Check, ...]:
     )
 
 
-def _recovered(
-    result: ConnectomeResult, config: ConnectomeConfig, truth: ConnectomeTruth
-) -> list[Check]:
+def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:
     """Planted groups and communities that were found."""
-    seen = recovery(result, truth, config)
+    seen = recovery(result, truth)
     f1 = float(seen.group_f1.mean())
     n_found = int((seen.group_f1 >= FOUND).sum())
     scores = seen.label_ari[np.isfinite(seen.label_ari)]
@@ -518,8 +516,9 @@ def _recovered(
                 value=f"mean adjusted Rand index {ari:.2f} over {scores.size} labels",
                 threshold=f">= {FOUND}",
                 meaning=(
-                    "Agreement of communities in the epochs of a label with the groups planted "
-                    "there; 0 is chance."
+                    "Agreement of communities in the epochs of a label (each unit's in the "
+                    "component that ties it most there) with the groups planted there; 0 is "
+                    "chance."
                 ),
                 advice="" if ari >= FOUND else "Raise the rank or n_restarts.",
             )

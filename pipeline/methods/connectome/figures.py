@@ -70,7 +70,7 @@ def figures(
         found.append(traces)
     found.append(_restarts(result, config))
     if truth is not None:
-        found.append(_truth(result, config, truth))
+        found.append(_truth(result, truth))
     return tuple(found)
 
 
@@ -371,9 +371,9 @@ def _restarts(result: ConnectomeResult, config: ConnectomeConfig) -> Figure:
     )
 
 
-def _truth(result: ConnectomeResult, config: ConnectomeConfig, truth: ConnectomeTruth) -> Figure:
+def _truth(result: ConnectomeResult, truth: ConnectomeTruth) -> Figure:
     """Planted beside found."""
-    seen = recovery(result, truth, config)
+    seen = recovery(result, truth)
     components = tuple(f"Component {index + 1}" for index in range(result.rank))
     groups = tuple(str(group) for group in seen.group)
     scores = ", ".join(

@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
-from pipeline.core.rng import stream
-from pipeline.methods.connectome.communities import find_communities, graph
-from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.timeline import frames_of_label
@@ -39,9 +36,7 @@ class Recovery:
         check_axes(self)
 
 
-def recovery(
-    result: ConnectomeResult, truth: ConnectomeTruth, config: ConnectomeConfig
-) -> Recovery:
+def recovery(result: ConnectomeResult, truth: ConnectomeTruth) -> Recovery:
     """Planted groups, labels and what answers to them in the result.
 
     Only units that the result holds are counted on either side.
@@ -67,7 +62,7 @@ def recovery(
         label=truth.label,
         label_ari=np.array(
             [
-                _label_agreement(result, truth, config, member=member, label=index)
+                _label_agreement(result, truth, member=member, label=index)
                 for index in range(truth.label.size)
             ]
         ),
@@ -76,14 +71,23 @@ def recovery(
     )
 
 
-def label_graph(result: ConnectomeResult, label: str) -> NDArray[np.float64]:
-    """Pair strengths in the epochs of a label: components weighted by their size there."""
+def label_communities(result: ConnectomeResult, label: str) -> NDArray[np.int64]:
+    """Communities in the epochs of a label, (unit,), -1 for units in none.
+
+    A unit is in its community of the component that gives it most strength there, so that groups
+    which different components hold are different ones.
+    """
     inside = frames_of_label(result, label)
     if not inside.any():
-        return np.zeros(len(result.pair_units))
+        return np.full(result.unit.size, -1)
     size = result.weight * result.component_time[inside].mean(axis=0)
-    strengths: NDArray[np.float64] = result.component_pair @ size
-    return strengths
+    strength = np.zeros((result.unit.size, result.rank))
+    for end in result.pair_units.T:
+        np.add.at(strength, end, result.component_pair * size)
+    largest = strength.argmax(axis=1)
+    community = result.community[largest, np.arange(result.unit.size)]
+    number = largest * (int(result.community.max(initial=0)) + 1) + community
+    return np.where((community >= 0) & (strength.max(axis=1) > 0), number, -1)
 
 
 def _label_contrast(result: ConnectomeResult, truth: ConnectomeTruth) -> NDArray[np.float64]:
@@ -100,7 +104,6 @@ def _label_contrast(result: ConnectomeResult, truth: ConnectomeTruth) -> NDArray
 def _label_agreement(
     result: ConnectomeResult,
     truth: ConnectomeTruth,
-    config: ConnectomeConfig,
     *,
     member: NDArray[np.bool_],
     label: int,
@@ -110,13 +113,8 @@ def _label_agreement(
     grouped = groups.any(axis=0)
     if len(groups) < 2 or not grouped.any():
         return np.nan
-    strength = label_graph(result, str(truth.label[label]))
-    found = find_communities(
-        [graph(strength, result.pair_units, result.unit.size)],
-        config,
-        rng=stream(0, "recovery", str(truth.label[label])),
-    )[0]
-    return adjusted_rand_index(groups.argmax(axis=0)[grouped], found.label[grouped])
+    found = label_communities(result, str(truth.label[label]))
+    return adjusted_rand_index(groups.argmax(axis=0)[grouped], found[grouped])
 
 
 def _f1(found: NDArray[np.bool_], planted: NDArray[np.bool_]) -> float:
