@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.killed_runs import killed_run, results_of, unlocked
+from tests.support.rerun_table import CHANGES
 from tests.support.tiny_project import pipeline_run, write_tiny_recordings
 
 pytestmark = pytest.mark.slow
@@ -36,9 +38,6 @@ USUAL = {
     "redact": "false",
     "on_error": "record",
 }
-PAGES = {"report", "index", "provenance", "summary", "all"}
-CONNECTOME = {"connectome_fit", "connectome_gather", "connectome_assess", "agreement", *PAGES}
-EVERYTHING = {"ingest", "prepare_view", *CONNECTOME}
 
 
 def write_settings(folder, **changes):
@@ -97,61 +96,30 @@ def raise_version(path, name):
     path.write_text(raised)
 
 
-def test_nothing_is_left_to_do(finished):
-    assert planned(finished) == set()
-
-
-@pytest.mark.parametrize("change", [{"parts": 1}, {"on_error": "raise"}])
-def test_how_jobs_are_run_makes_nothing_anew(finished, change):
-    assert planned(finished, **change) == set()
-
-
-def test_a_setting_of_reports_makes_reports_anew(finished):
-    assert planned(finished, redact="true") == PAGES
-
-
-@pytest.mark.parametrize("change", [{"rank": 3}, {"seed": 2}])
-def test_what_changes_a_methods_numbers_makes_the_method_anew(finished, change):
-    assert planned(finished, **change) == CONNECTOME
-
-
-def test_how_files_are_read_makes_all_anew(finished):
-    assert planned(finished, strict="true") == EVERYTHING
-
-
-def test_the_same_code_in_another_place_makes_nothing_anew(finished, copied_code):
-    assert planned(finished, checkout=copied_code) == set()
-
-
-def test_a_raised_results_version_makes_its_method_anew(finished, copied_code):
-    raise_version(
-        copied_code / "pipeline" / "methods" / "connectome" / "__init__.py", "results_version"
-    )
-    assert planned(finished, checkout=copied_code) == CONNECTOME
-
-
-def test_a_raised_version_of_recordings_makes_all_anew(finished, copied_code):
-    raise_version(copied_code / "pipeline" / "core" / "recording.py", "RECORDING_VERSION")
-    assert planned(finished, checkout=copied_code) == EVERYTHING
+@pytest.mark.parametrize("change", CHANGES, ids=[change.what for change in CHANGES])
+def test_what_a_change_makes_anew(finished, copied_code, change):
+    if change.raised is not None:
+        module, version = change.raised
+        raise_version(copied_code / "pipeline" / module, version)
+    if change.project is not None:
+        change.project(finished)
+    assert planned(finished, checkout=copied_code, **change.settings) == change.anew
 
 
 def test_a_left_out_recording_is_told_with_its_reason(finished):
     assert "moved too much" in (finished / "the résults" / "e" / "report.html").read_text()
 
 
-def test_another_run_gives_the_same_bytes_whatever_shares_a_job(finished):
+def test_another_run_gives_the_same_bytes_whatever_shares_a_job_and_whenever_it_is_killed(finished):
+    words = ("--cores", "1", "--configfile", write_settings(finished, out="again", parts=1))
+    code = finished / "code"
+    for moment in (9.0, 14.0):
+        killed_run(finished, *words, after_s=moment, checkout=code)
+        unlocked(finished, "settings.yaml", checkout=code)
     run(finished, "--cores", "1", out="again", parts=1)
-    names = [
-        path.relative_to(finished / "again")
-        for path in sorted((finished / "again" / "e").rglob("*"))
-        if path.suffix == ".h5" or path.name in ("checks.json", "section.json", "quality.json")
-    ]
-    assert len(names) == 2 + 2 + 3 + 1 + 2 + 2 + 1
-    first, second = finished / "the résults", finished / "again"
-    differing = [
-        str(name) for name in names if (first / name).read_bytes() != (second / name).read_bytes()
-    ]
-    assert differing == []
+    first, second = results_of(finished / "the résults"), results_of(finished / "again")
+    assert len(first) == 2 + 2 + 3 + 1 + 2 + 2 + 1
+    assert second == first
 
 
 def test_a_run_in_another_directory_finds_its_reports(finished):

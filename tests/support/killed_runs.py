@@ -1,0 +1,90 @@
+"""Whole runs that are killed, and what their results hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+PLAIN = ("checks.json", "section.json", "quality.json")
+"""Results that are no HDF5; reports tell times, so they differ."""
+
+
+def killed_run(folder, *words, after_s, checkout=None):
+    """Start a run and kill it with its jobs, as when a node is lost, unless it is done by then.
+
+    Returns
+    -------
+    Whether it was killed.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if checkout is not None:
+        environment["PYTHONPATH"] = os.fspath(checkout)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "run", "--", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        code = process.wait(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        for pid in of_session(process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        return True
+    assert code == 0, f"the run ended with {code} before it was killed"
+    return False
+
+
+def of_session(leader):
+    """The processes that a session leader started, and itself."""
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/stat")
+        if _session(path) == leader
+    ]
+
+
+def _session(path):
+    """The session of a process; 0 for one that has just ended."""
+    with suppress(OSError):
+        return int(path.read_text().rpartition(")")[2].split()[3])
+    return 0
+
+
+def unlocked(folder, name, *, checkout=None):
+    """Lift the locks of a killed run, as its user would: again and again while a job lives."""
+    environment = dict(os.environ)
+    if checkout is not None:
+        environment["PYTHONPATH"] = os.fspath(checkout)
+    for _ in range(60):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "unlock", "--configfile", name],
+            cwd=folder,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if "RN-R20" not in done.stderr + done.stdout:
+            break
+        time.sleep(1)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def results_of(out):
+    """The bytes of every result below a folder, by its place."""
+    found = {}
+    for path in sorted(out.rglob("*")):
+        if path.suffix == ".h5" or path.name in PLAIN:
+            found[path.relative_to(out).as_posix()] = path.read_bytes()
+    return found

@@ -1,0 +1,94 @@
+"""What is made anew after a change: the cases that ``test_reruns`` proves, and their table.
+
+.venv/bin/python -m tests.support.rerun_table       writes the table into docs/clusters.md
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "clusters.md"
+BEGIN = "<!-- by `python -m tests.support.rerun_table` -->\n"
+END = "<!-- end -->\n"
+
+PAGES = frozenset({"report", "index", "provenance", "summary", "all"})
+METHOD = frozenset({"connectome_fit", "connectome_gather", "connectome_assess"})
+CONNECTOME = METHOD | {"agreement"} | PAGES
+VIEWS = frozenset({"prepare_view"}) | CONNECTOME
+EVERYTHING = frozenset({"ingest"}) | VIEWS
+WORDS = {
+    frozenset(): "nothing",
+    PAGES: "reports, index",
+    CONNECTOME: "fits, joining and assessment of the methods concerned; agreement, reports, index",
+    VIEWS: "views, all methods on them, agreement, reports, index",
+    EVERYTHING: "everything",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that a user, or a new version, changes after a finished run."""
+
+    what: str
+    """In words, for the table."""
+    anew: frozenset[str]
+    """Rules whose jobs are run again."""
+    settings: Mapping[str, str | int] = field(default_factory=dict)
+    """What is changed in the settings of the test."""
+    raised: tuple[str, str] | None = None
+    """Module of the package, and the version in it that is raised."""
+    project: Callable[[Path], None] | None = None
+    """What is done in the project's folder; it must leave results as they are."""
+
+
+def touch_recordings(folder: Path) -> None:
+    """Give the recordings a new time and the same content."""
+    for path in folder.glob("*.nwb"):
+        os.utime(path)
+
+
+CHANGES = (
+    Change("nothing, or where the checkout lies", frozenset()),
+    Change(
+        "`run.parts_per_job`, `run.on_method_error`", frozenset(), {"parts": 1, "on_error": "raise"}
+    ),
+    Change(
+        "times of files up to 1 MB, and not their content", frozenset(), project=touch_recordings
+    ),
+    Change("a setting of the report: `run.redact`", PAGES, {"redact": "true"}),
+    Change("a setting of a method", CONNECTOME, {"rank": 3}),
+    Change("`seed`", CONNECTOME, {"seed": 2}),
+    Change(
+        "a method's `results_version`",
+        CONNECTOME,
+        raised=("methods/connectome/__init__.py", "results_version"),
+    ),
+    Change("`VIEW_VERSION`", VIEWS, raised=("core/views.py", "VIEW_VERSION")),
+    Change("how recordings are read: `prepare.strict`", EVERYTHING, {"strict": "true"}),
+    Change("`RECORDING_VERSION`", EVERYTHING, raised=("core/recording.py", "RECORDING_VERSION")),
+)
+
+
+def table() -> str:
+    """The table in Markdown."""
+    rows = [f"| {change.what} | {WORDS[change.anew]} |" for change in CHANGES]
+    return "\n".join(["| what changes | what runs again |", "| --- | --- |", *rows]) + "\n"
+
+
+def page_with(text: str) -> str:
+    """The page with today's table between its marks."""
+    found = re.subn(
+        rf"(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", lambda _: table(), text, flags=re.DOTALL
+    )
+    if found[1] != 1:
+        raise ValueError(f"{PAGE.name} has no place for the table.")
+    return found[0]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page_with(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
