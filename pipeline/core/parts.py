@@ -137,6 +137,8 @@ class Network:
     """Shape (edge, 2), indices of nodes."""
     weights: NDArray[np.float64]
     group_names: tuple[str, ...] = ()
+    tree: bool = False
+    """Whether nodes stand on circles around 0, of which the outermost has the named ones."""
 
 
 Panel = Heatmap | Lines | Points | Bars | Network

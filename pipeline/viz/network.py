@@ -39,6 +39,8 @@ def edge_classes(panel: Network) -> list[EdgeClass]:
     size = np.abs(panel.weights)
     limits = np.quantile(size, np.linspace(0, 1, EDGE_CLASSES + 1)[1:-1])
     classes = np.searchsorted(limits, size, side="left")
+    if panel.tree:  # branches are all alike
+        classes[:] = EDGE_CLASSES // 2
     found: list[EdgeClass] = []
     for strength in range(EDGE_CLASSES):
         for below in (False, True):
@@ -55,21 +57,26 @@ def edge_classes(panel: Network) -> list[EdgeClass]:
 def on_ring(panel: Network) -> bool:
     """Whether the nodes stand on a circle around 0, so that names can point outwards."""
     radius = np.hypot(panel.x, panel.y)
+    if panel.tree:
+        return True
     return radius.size > 2 and bool(np.ptp(radius) < 0.01 * radius.max())
 
 
 def labelled_nodes(panel: Network, *, width: float = 400.0) -> list[int]:
     """Nodes whose names fit without covering a name or another node, best linked first.
 
-    On a circle names point outwards, each along its own ray, and all fit.
+    On a circle (the outermost one of a tree) names point outwards, each along its ray, and all fit.
 
     Parameters
     ----------
     width
         Pixels over which the longer side of the network spreads.
     """
-    if on_ring(panel) and len(panel.labels) <= MOST_ON_RING:
-        return list(range(len(panel.labels)))
+    if on_ring(panel):
+        radius = np.hypot(panel.x, panel.y)
+        outermost = np.flatnonzero(radius > 0.99 * radius.max())
+        if outermost.size <= MOST_ON_RING:
+            return [int(node) for node in outermost]
     if len(panel.labels) > MOST_LABELS or not panel.x.size:
         return []
     reach = max(float(np.ptp(panel.x)), float(np.ptp(panel.y))) or 1.0

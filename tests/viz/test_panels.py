@@ -98,6 +98,20 @@ def test_all_names_on_a_circle_are_shown():
     assert on_ring(panel)
     assert labelled_nodes(panel) == list(range(40))
     assert not on_ring(network([0, 1, 2], labels=("a", "b", "c")))
+    # In a tree the outermost nodes are the named ones, and all branches are drawn alike.
+    tree = dataclasses.replace(
+        panel,
+        labels=(*panel.labels, "inside"),
+        x=np.append(panel.x, 0.0),
+        y=np.append(panel.y, 0.0),
+        group=np.append(panel.group, -1),
+        edges=np.array([[40, 0], [40, 1]]),
+        weights=np.array([1.0, 1.0]),
+        tree=True,
+    )
+    assert on_ring(tree)
+    assert labelled_nodes(tree) == list(range(40))
+    assert [one[2] for one in edge_classes(tree)] == [2.0]
 
 
 def test_a_stretch_is_told_by_label_number_or_nothing_as_fits():

@@ -81,8 +81,10 @@ def anatomy_figure(anatomy: Anatomy) -> Figure:
             f"{counted(anatomy.n_rewired, 'graph')} in which connections were rewired and each "
             "unit keeps their number; 'static' is the mean affinity over all the time. Lines span "
             "the difference to 95 % of rewired graphs, each by itself; the table's p values hold "
-            "for all bars together. Good: lines wholly above 0. At 0 strengths know no more of "
-            "connections than how many each unit has."
+            "for all bars together. Connections that another component holds count against one, "
+            "so that the static graph often does best where connections form several groups. "
+            "Good: lines wholly above 0. At 0 strengths know no more of connections than how many "
+            "each unit has."
         ),
         alt="Bars of how well each component tells connected pairs of units from others.",
         panels=tuple(panels),

@@ -11,6 +11,8 @@ from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.anatomy_parts import anatomy_figure
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.dendrogram import dendrogram_figure
+from pipeline.methods.connectome.dominance import dominance_figure
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
 from pipeline.methods.connectome.rank_figure import rank_figure
 from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
@@ -53,7 +55,7 @@ def figures(
     truth
         What was planted, for simulated recordings.
     """
-    found = [_components(result)]
+    found = [_components(result), dominance_figure(result)]
     if result.rank_choice is not None:
         found.append(rank_figure(result.rank_choice, n_recordings=result.recording.size))
     if result.epoch_test is not None:
@@ -65,6 +67,9 @@ def figures(
     if result.anatomy is not None:
         found.append(anatomy_figure(result.anatomy))
     found.append(network_figure(result))
+    dendrogram = dendrogram_figure(result)
+    if dendrogram is not None:
+        found.append(dendrogram)
     traces = traces_figure(result, views)
     if traces is not None:
         found.append(traces)

@@ -70,7 +70,7 @@ def section(
     numbers = _numbers(result)
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config), by_id["components"]]
-    body.append(components_table(result))
+    body += [by_id["dominance"], components_table(result)]
     body.append(_rank_words(result))
     body += [by_id[name] for name in ("rank",) if name in by_id]
     body += [by_id[name] for name in ("epochs",) if name in by_id]
@@ -84,7 +84,7 @@ def section(
     if config.edges:
         body += _anatomy(result, by_id)
     body += [_communities_words(result, config), by_id["network"]]
-    body += [by_id[name] for name in ("traces",) if name in by_id]
+    body += [by_id[name] for name in ("dendrogram", "traces") if name in by_id]
     body.append(members_table(result))
     if config.seeds:
         body.append(predictions_table(result, config.seeds))

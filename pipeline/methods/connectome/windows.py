@@ -53,6 +53,8 @@ class Windows:
     """Of the epoch, the shortest over recordings and repeats."""
     pre_s: float
     post_s: float
+    ends_s: NDArray[np.float64] | None = axes("recording", unit="s", optional=True)
+    """Where recordings end, if frames beyond are of none; epochs lie within them."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -152,7 +154,13 @@ def whole_side_by_side(views: Sequence[TraceEnsemble]) -> Windows:
         duration_s=np.array([longest_s]),
         pre_s=0.0,
         post_s=0.0,
+        ends_s=np.array([view.time[-1] + 0.5 / view.rate_hz for view in views]),
     )
+
+
+def _until(time_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times (frame, recording), NaN from the end of each recording on."""
+    return np.where(time_s < ends_s, time_s, np.nan)
 
 
 def cut_stretches(
@@ -182,7 +190,7 @@ def cut_stretches(
                 sign=np.stack([one.sign for one in sampled], axis=1),
                 observed=np.stack([one.observed for one in sampled], axis=1),
                 time_s=offset + relative,
-                source_time_s=source,
+                source_time_s=source if windows.ends_s is None else _until(source, windows.ends_s),
                 recording=-1,
                 interval_s=interval_s,
             )
