@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.methods.biclustering.model import CountData, Draws, Priors, Schedule
+from pipeline.methods.biclustering.sampler import chain
 from pipeline.methods.biclustering.sampler.chain import run_chain
 
 SHORT = Schedule(n_tune=10, n_draws=6, thin=2, n_trajectories=3, checkpoint_every=9)
@@ -45,6 +46,18 @@ def test_an_interrupted_chain_goes_on_as_if_nothing_had_happened(coupling):
         # Another stream: the checkpoint brings the right one.
         again = run_chain(data, priors, SHORT, np.random.default_rng(99), resume=one)
         assert_same(whole, again)
+
+
+def test_splits_and_merges_go_on_from_a_checkpoint_too(monkeypatch):
+    monkeypatch.setattr(chain, "SPLIT_EVERY", 4)
+    monkeypatch.setattr(chain, "STEPS_PER_BIN", 1)
+    data = small_data(np.random.default_rng(0), n_bins=20)
+    saved = []
+    whole = run_chain(data, FEW_STATES, SHORT, np.random.default_rng(1), checkpoint=saved.append)
+    assert whole.moves.get("split", (0, 0))[1] + whole.moves.get("merge", (0, 0))[1] == 3
+    assert_same(
+        whole, run_chain(data, FEW_STATES, SHORT, np.random.default_rng(9), resume=saved[0])
+    )
 
 
 def test_a_checkpoint_of_another_chain_is_refused():

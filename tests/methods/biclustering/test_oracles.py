@@ -248,6 +248,7 @@ def test_slices_of_the_dispersion_have_the_density_of_a_grid():
     mean = np.exp(0.5 + 0.5 * rng.standard_normal(200))
     count = rng.negative_binomial(5.0, 5.0 / (5.0 + mean)).astype(float)
     above = np.array([(count > v).sum() for v in range(int(count.max()) + 1)], dtype=float)
+    even = np.ones(200)
     grid = np.linspace(-1, 6, 701)
     log_density = np.array(
         [
@@ -257,12 +258,12 @@ def test_slices_of_the_dispersion_have_the_density_of_a_grid():
             for at in grid
         ]
     )
-    own = [dispersion.dispersion_density(at, count, mean, above, 1.0, 0.2) for at in grid]
+    own = [dispersion.dispersion_density(at, count, mean, even, above, 1.0, 0.2) for at in grid]
     np.testing.assert_allclose(np.diff(own), np.diff(log_density), atol=1e-8)
     weight = np.exp(log_density - logsumexp(log_density))
     draws, now = np.empty(6000), 1.0
     for index in range(draws.size):
-        now = np.log(dispersion.slice_dispersion(now, count, mean, above, 1.0, 0.2, rng))
+        now = np.log(dispersion.slice_dispersion(now, count, mean, even, above, 1.0, 0.2, rng))
         draws[index] = now
     expected = (weight * grid).sum()
     sd = np.sqrt((weight * (grid - expected) ** 2).sum())

@@ -217,7 +217,7 @@ def test_parts_survive_their_files(parts, tmp_path):
 @pytest.mark.slow
 @pytest.mark.xfail(
     strict=True,
-    reason="known defect: on small recordings the search keeps too few clusters (docs/roadmap.md)",
+    reason="known defect: two minutes of 18 units may start with wrong clusters (docs/roadmap.md)",
 )
 def test_a_short_fit_finds_what_was_planted(planted):
     view, truth = planted

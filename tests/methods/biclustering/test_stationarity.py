@@ -54,6 +54,7 @@ def fill_counts(problem, now, rng):
     counts = draw_counts(log_mean(problem, now), now.size, poisson=poisson, rng=rng)
     seen = problem.data.counts >= 0
     problem.data.counts[seen] = counts[seen]
+    problem.known.clear()
 
 
 def statistics(problem, now):
@@ -155,7 +156,15 @@ def invariances(problem, now, rng):
     moves.move_dynamics(problem, now, rng)
 
 
-KERNELS = (states, windows, rows, trajectories, pieces, units, dispersions, invariances, sweep)
+def splits(problem, now, rng):
+    for _ in range(2):
+        moves.split_or_merge(problem, now, 6, rng)
+    moves.move_dynamics(problem, now, rng)
+
+
+KERNELS = (
+    states, windows, rows, trajectories, pieces, units, dispersions, invariances, splits, sweep
+)  # fmt: skip
 FAMILIES = [{"family": "poisson"}, {"coupling": "full"}, {"n_factors": 2}, {"n_factors": 0}]
 
 

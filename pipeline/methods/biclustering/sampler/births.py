@@ -49,6 +49,7 @@ def offer_cluster(problem: Problem, now: Position, unit: int, rng: np.random.Gen
             beta,
             problem.loading.mean[unit],
             problem.loading.precision,
+            1.0,
             found.mode[0, cluster],
             found.root[0, cluster],
         )

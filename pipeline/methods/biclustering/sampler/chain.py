@@ -46,6 +46,16 @@ ONE_STATE = 20
 MANY_WINDOWS, WINDOWS = 25, 15
 """Joint moves a sweep: while states are found, and from then on."""
 
+SPLIT_EVERY = 400
+"""Sweeps for one split or merge of clusters."""
+
+STEPS_PER_BIN, MOST_WORK = 3, 3_600_000
+"""Steps of the walk of a split or merge: as many for each bin, but no more counts in all.
+
+What a walk loses grows with the bins and falls with its steps; a step costs a third of a sweep.
+With less than a twelfth of the steps no walk is tried.
+"""
+
 
 def run_chain(
     data: CountData,
@@ -117,9 +127,20 @@ def advance(
     if several and index == settle:
         now = start_states(problem, now, rng)
     early = index < schedule.n_tune // 2
-    plan = Plan(states=several and index >= settle, n_windows=MANY_WINDOWS if early else WINDOWS)
+    plan = Plan(
+        states=several and index >= settle,
+        n_windows=MANY_WINDOWS if early else WINDOWS,
+        split_steps=split_steps(problem) if index % SPLIT_EVERY == SPLIT_EVERY - 1 else 0,
+    )
     sweep(problem, now, plan, rng, tally)
     return now
+
+
+def split_steps(problem: Problem) -> int:
+    """Steps of the walk of a split or merge, 0 where they would be too few."""
+    wanted = STEPS_PER_BIN * problem.n_bins
+    steps = min(wanted, MOST_WORK // (problem.n_units * problem.n_bins))
+    return steps if 12 * steps >= wanted else 0
 
 
 def first_position(problem: Problem, rng: np.random.Generator, start: Start) -> Position:

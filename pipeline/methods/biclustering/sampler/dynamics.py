@@ -205,8 +205,24 @@ def draw_system(
     g: int,
 ) -> None:
     """Draws a system's dynamics in all states given its trajectory, or takes their mean."""
+    uu, vu, vv, number = gather(x, state, linked, out.b.shape[1])
+    draw_from_sums(uu, vu, vv, number, prior, rng, mean_only, out, g)
+
+
+@compiled
+def draw_from_sums(
+    uu: Array,
+    vu: Array,
+    vv: Array,
+    number: Array,
+    prior: DynamicsPrior,
+    rng: np.random.Generator,
+    mean_only: bool,
+    out: Dynamics,
+    g: int,
+) -> None:
+    """Draws a system's dynamics given the sums that :func:`gather` makes, or takes their mean."""
     n_states, d = out.b.shape[1], out.b.shape[2]
-    uu, vu, vv, number = gather(x, state, linked, n_states)
     for s in range(n_states):
         root, mean, scale = update(uu[s], vu[s], vv[s], prior)
         degrees = d + prior.extra + number[s]

@@ -59,11 +59,13 @@ def laplace_of_unit(
     x: Array,
     prior_mean: Array,
     prior_precision: Array,
+    power: float,
     mode: Array,
     root: Array,
 ) -> float:
     """Fills in mode and root for one unit on one trajectory (bin, latent); the log evidence.
 
+    The counts' probability is raised to ``power``; it is 1 but on the way between partitions.
     The steps begin at the same place always, so that all of it depends on counts, size and
     trajectory alone.
     """
@@ -99,8 +101,10 @@ def laplace_of_unit(
             for j in range(1, q):
                 f[j] = x[t, j]
                 eta += mode[j] * f[j]
-            value += kernel(count, eta, size, log_size, data.poisson)
+            value += power * kernel(count, eta, size, log_size, data.poisson)
             slope, curve = slopes(count, eta, size, data.poisson)
+            slope *= power
+            curve *= power
             for i in range(q):
                 gradient[i] += slope * f[i]
                 for j in range(i + 1):
@@ -147,6 +151,7 @@ def laplace(data: Counts, size: Array, x: Array, prior: LoadingPrior, units: Ind
                 x[c],
                 prior.mean[unit],
                 prior.precision,
+                1.0,
                 out.mode[m, c],
                 out.root[m, c],
             )
@@ -172,12 +177,13 @@ def loading_weight(
     beta: Array,
     prior_mean: Array,
     prior_precision: Array,
+    power: float,
     mode: Array,
     root: Array,
 ) -> float:
     """Log of exact density over normal approximation of loadings on a trajectory."""
     q = beta.size
-    total = unit_log_likelihood(data, unit, size, beta, x, 0, 0, x.shape[0] - 1)
+    total = power * unit_log_likelihood(data, unit, size, beta, x, 0, 0, x.shape[0] - 1)
     for i in range(q):
         away = beta[i] - prior_mean[i]
         total += 0.5 * np.log(prior_precision[i]) - 0.5 * prior_precision[i] * away * away
@@ -237,6 +243,7 @@ def label_moves(
             fresh,
             prior.mean[i],
             prior.precision,
+            1.0,
             found.mode[i, new],
             found.root[i, new],
         )
@@ -248,6 +255,7 @@ def label_moves(
             beta[i],
             prior.mean[i],
             prior.precision,
+            1.0,
             found.mode[i, old],
             found.root[i, old],
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ class Problem:
     dynamics: DynamicsPrior
     log_v: Array
     """Logs of the coefficients of the partition prior by number of clusters."""
+    known: dict[bytes, Any] = field(default_factory=dict)
+    """What sets of units say by themselves, by the set; kept so that it is found once only."""
 
     @classmethod
     def of(cls, data: CountData, priors: Priors) -> Problem:

@@ -13,6 +13,7 @@ from pipeline.methods.biclustering.sampler.invariance import invariance_moves
 from pipeline.methods.biclustering.sampler.joint import concentration_means
 from pipeline.methods.biclustering.sampler.loadings import label_moves
 from pipeline.methods.biclustering.sampler.position import Position, Problem
+from pipeline.methods.biclustering.sampler.splits import may_split, split_or_merge
 from pipeline.methods.biclustering.sampler.states import (
     draw_concentration,
     draw_rows,
@@ -39,6 +40,8 @@ class Plan:
     """Units that are offered a cluster of their own."""
     n_invariances: int = 4
     """Rounds of moves along directions in which only priors decide; scales mix by them alone."""
+    split_steps: int = 0
+    """Steps of the walk of one split or merge; none is tried when 0."""
     piece: int = 10**9
     """Bins of a trajectory that are redrawn at once."""
 
@@ -67,6 +70,9 @@ def sweep(
     move_dispersions(problem, now, rng)
     for _ in range(plan.n_invariances):
         move_along_invariances(problem, now, rng, tally)
+    if plan.split_steps > 0 and may_split(problem):
+        kind, done = split_or_merge(problem, now, plan.split_steps, rng)
+        tally.note(kind, done, 1)
     move_dynamics(problem, now, rng)
 
 

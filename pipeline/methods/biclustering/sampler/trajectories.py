@@ -122,10 +122,12 @@ def smooth(
     start: Array,
     low: int,
     most: int,
+    power: float,
 ) -> tuple[Array, Array, Array, float]:
     """Mode of a window, and factor of the precision there: ``mode``, ``root``, ``link``, ``half``.
 
-    ``start`` is where the steps begin, (bin of the window, latent), and ``most`` their number.
+    ``start`` is where the steps begin, (bin of the window, latent), and ``most`` their number. The
+    counts' probability is raised to ``power``; it is 1 but on the way between partitions.
     """
     n, d = start.shape
     q = members.beta.shape[1]
@@ -157,8 +159,10 @@ def smooth(
                 for j in range(q):
                     shared += g[j] * mode[t, place + j]
                 eta = known + shared
-                value += kernel(count, eta, size, log_size, data.poisson)
+                value += power * kernel(count, eta, size, log_size, data.poisson)
                 slope, curve = slopes(count, eta, size, data.poisson)
+                slope *= power
+                curve *= power
                 pull = slope + curve * shared
                 for i in range(q):
                     right[t, place + i] += pull * g[i]
@@ -236,7 +240,9 @@ def weigh_window(
     length, d = high - low + 1, x.shape[1]
     diagonal, below, linear = window_prior(x, dynamics, g, state, data.linked, window)
     start = x[low : high + 1].copy()
-    mode, root, link, half = smooth(data, members, diagonal, below, linear, start, low, MOST_STEPS)
+    mode, root, link, half = smooth(
+        data, members, diagonal, below, linear, start, low, MOST_STEPS, 1.0
+    )
     away = np.empty((length, d))
     if draw:
         noise = np.empty((length, d))
