@@ -115,13 +115,14 @@ def test_settings_without_a_sheet_are_refused(load):
 
 def test_all_problems_are_told_at_once_each_with_its_line(problems):
     found = problems(
-        "seed: -1\nmetods: {}\nmethods:\n  connectome:\n    rnak: 3\n    rank: many\n  trsa: 3\n"
+        "seed: -1\nmetods: {}\nmethods:\n"
+        "  connectome:\n    rnak: 3\n    n_restarts: many\n  trsa: 3\n"
     )
     assert {(problem.code, problem.place) for problem in found} == {
         ("CF-K05", "seed (line 2)"),
         ("CF-K03", "metods (line 3)"),
         ("CF-K03", "methods.connectome.rnak (line 6)"),
-        ("CF-K04", "methods.connectome.rank (line 7)"),
+        ("CF-K04", "methods.connectome.n_restarts (line 7)"),
         ("CF-K04", "methods.trsa (line 8)"),
     }
     for problem in found:

@@ -74,5 +74,8 @@ def test_what_is_allowed_is_put_into_words(schema, words):
 def test_the_schema_refuses_unknown_keys_and_knows_every_block():
     schema = settings_schema()
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == {"recordings", "out", "seed", "methods", "prepare", "run"}
+    assert set(schema["properties"]) == {
+        *("recordings", "out", "seed"),
+        *("methods", "agreement", "prepare", "run"),
+    }
     assert schema["required"] == ["recordings"]

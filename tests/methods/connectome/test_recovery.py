@@ -281,10 +281,12 @@ def test_every_figure_has_its_words_and_stays_small(worms, result):
     found = figures(result, worms[0], CONFIG, truth=worms[1])
     assert [figure.id for figure in found] == [
         "components",
+        "dominance",
         "epochs",
         "surrogates",
         "baselines",
         "network",
+        "dendrogram",
         "traces",
         "restarts",
         "truth",
