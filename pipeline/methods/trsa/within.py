@@ -192,7 +192,9 @@ def _why_none(sample: Sample) -> str:
     """Why no recording allows a test of its regions."""
     reasons = {halves.why_not(session) for session in sample.sessions}
     least = halves.LEAST_UNITS
-    return "; ".join(sorted(reason or f"one region with {least} units" for reason in reasons))
+    return "; ".join(
+        sorted(reason or f"fewer than two regions have {least} units or more" for reason in reasons)
+    )
 
 
 def _draws(found: Sequence[Statistics], along_time: Sequence[Floats] | None) -> Draws:

@@ -108,7 +108,7 @@ def test_units_of_another_region_do_not_change_a_region(view, result):
     alone = fitted([with_units(view, np.flatnonzero(view.region == "VISl"))])
     np.testing.assert_allclose(alone.dissimilarities[:, 0], result.dissimilarities[:, 1], atol=1e-9)
     assert alone.halves is None
-    assert alone.halves_missing == "one region with 12 units"
+    assert alone.halves_missing == "fewer than two regions have 12 units or more"
 
 
 def test_a_copy_of_a_recording_under_another_name_tells_the_same(view, result):
