@@ -11,6 +11,7 @@ QUICK_METHODS = {
     },
     "trsa": {"n_permutations": 39, "n_bootstraps": 20, "n_splits": 10, "level_step": 0.25},
     "celltypes": {
+        "encoding": {"max_epochs": 4},
         "n_restarts": 1,
         "n_nulls": 1,
         "loop": {"start_clusters": [5, 12]},
