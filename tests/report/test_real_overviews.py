@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.core.parts import Figure
 from pipeline.core.provenance import Provenance
+from pipeline.core.recording import SpikeTrains
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.read import read_recording
 from pipeline.prepare.config import QualityConfig
@@ -50,9 +51,11 @@ def test_real_recordings_fit_on_a_page_with_an_overview_each(name):
     assert len(text.encode()) < 1_450_000
     assert "to keep this page small" not in text
     figures = [part for part in section.body if isinstance(part, Figure)]
+    spikes = isinstance(recordings[0].activity, SpikeTrains)
+    of_each = ["examples", "rasters"] if spikes else ["examples"]
     assert [figure.id.partition("-")[0] for figure in figures] == [
         *["overview"] * len(files),
         "unit",
-        *["examples"] * len(files),
+        *of_each * len(files),
     ]
     assert all("<svg" in draw_figure(figures[place]) for place in (0, -1))
