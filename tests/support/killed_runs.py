@@ -14,8 +14,13 @@ PLAIN = ("checks.json", "section.json", "quality.json")
 """Results that are no HDF5; reports tell times, so they differ."""
 
 
-def killed_run(folder, *words, after_s, checkout=None):
-    """Start a run and kill it with its jobs, as when a node is lost, unless it is done by then.
+def killed_run(folder, *words, after_s, checkout=None, all_of_it=True):
+    """Start a run and kill it, unless it is done by then.
+
+    Parameters
+    ----------
+    all_of_it
+        With its jobs, at once, as when a node is lost; else the driver alone, and jobs go on.
 
     Returns
     -------
@@ -35,7 +40,7 @@ def killed_run(folder, *words, after_s, checkout=None):
     try:
         code = process.wait(timeout=after_s)
     except subprocess.TimeoutExpired:
-        for pid in of_session(process.pid):
+        for pid in of_session(process.pid) if all_of_it else (process.pid, *driver(process.pid)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
@@ -49,15 +54,25 @@ def of_session(leader):
     return [
         int(path.parent.name)
         for path in Path("/proc").glob("[0-9]*/stat")
-        if _session(path) == leader
+        if _numbers(path)[1] == leader
     ]
 
 
-def _session(path):
-    """The session of a process; 0 for one that has just ended."""
+def driver(pid):
+    """Snakemake, which a run starts as its only child."""
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/stat")
+        if _numbers(path)[0] == pid
+    ]
+
+
+def _numbers(path):
+    """Parent and session of a process; 0 for one that has just ended."""
     with suppress(OSError):
-        return int(path.read_text().rpartition(")")[2].split()[3])
-    return 0
+        fields = path.read_text().rpartition(")")[2].split()
+        return int(fields[1]), int(fields[3])
+    return 0, 0
 
 
 def unlocked(folder, name, *, checkout=None):
@@ -65,7 +80,7 @@ def unlocked(folder, name, *, checkout=None):
     environment = dict(os.environ)
     if checkout is not None:
         environment["PYTHONPATH"] = os.fspath(checkout)
-    for _ in range(60):
+    while True:
         done = subprocess.run(
             [sys.executable, "-m", "pipeline", "unlock", "--configfile", name],
             cwd=folder,
