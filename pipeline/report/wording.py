@@ -158,6 +158,7 @@ def typeset(text: str) -> str:
     """Text with the signs of mathematics, and without line breaks inside a value."""
     signs = {">=": "\N{GREATER-THAN OR EQUAL TO}", "<=": "\N{LESS-THAN OR EQUAL TO}"}
     signs |= {" %": "\N{NO-BREAK SPACE}%", "p = ": "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"}
+    signs |= {" +- ": "\N{NO-BREAK SPACE}\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}"}
     for written, sign in signs.items():
         text = text.replace(written, sign)
     return text

@@ -57,6 +57,7 @@ def test_fractions_of_one_column_have_equally_many_decimals(cells, texts):
 
 def test_thresholds_show_the_signs_of_mathematics():
     assert typeset("p <= 0.05, x >= 5 %") == "p \u2264 0.05, x \u2265 5\u00a0%"
+    assert typeset("0.020 +- 0.003 bits") == "0.020\u00a0\u00b1\u00a00.003 bits"
 
 
 @pytest.mark.parametrize(
