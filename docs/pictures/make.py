@@ -24,7 +24,8 @@ def picture(report: Path, *, chromium: str) -> Image.Image:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         page.goto(report.resolve().as_uri())
-        page.wait_for_function("document.documentElement.dataset.ready")  # small pictures are drawn
+        # By then small pictures are drawn.
+        page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
         last_card = _box(page, ".cards .card:last-child")
         summary = _shot(page, top=0.0, bottom=last_card["bottom"] + MARGIN)
         figure = "#connectome-components"
