@@ -63,6 +63,7 @@ def ingest(
     """
     units = quality.with_name(UNITS)
     units.unlink(missing_ok=True)
+    remove_leftovers(units)  # no rule names it, so nobody else does
     result: Recording | Outcome
     notes: list[Note] = []  # also of a file that is refused over them
     grades = Grades()

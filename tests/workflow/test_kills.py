@@ -50,7 +50,7 @@ def test_ingest_killed_at_random_moments_never_leaves_half_a_record(tmp_path):
         assert isinstance(read_record(results / "recording.h5", Recording, Outcome), Recording)
         assert read_digest(results / "recording.h5") == first
     assert n_killed > N_KILLS // 2
-    for name in ("recording.h5", "quality.json", "recording.run.json"):
+    for name in ("recording.h5", "quality.json", "units.tsv", "recording.run.json"):
         (results / f".{name}.0123456789abcdef.tmp").write_text("half of it")
     assert start(tmp_path).wait() == 0
     assert sorted(path.name for path in results.iterdir()) == [
