@@ -6,13 +6,15 @@ spike times with h5py: once with the codec and chunks of the record, once with t
     .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
         [--file units.nwb]
 
-Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores that fourteen other processes
-kept busy, so that seconds of processors tell more than those of the clock:
+Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores without other work:
 
-    ingest                           10.8 s of processors (67 s), peak 0.93 GiB
-    plain h5py, codec of the record  3.1 s of processors (13 s): 0.29 of its speed (0.19)
-    plain h5py, codec of the file    11.2 s of processors (73 s): 1.04 of its speed (1.08)
-    inspect                          0.9 s of processors (5.6 s)
+    ingest                           9.9 s (11.0 s of processors), peak 0.95 GiB
+    plain h5py, codec of the record  3.2 s (3.0 s): 0.32 of its speed (0.28 by processors)
+    plain h5py, codec of the file    13.3 s (12.7 s): 1.34 of its speed (1.16)
+    inspect                          1.9 s, the first after the file was written
+
+A third of the time goes into each of reading and checking, grading of units (refractory
+violations, coinciding spikes), and writing, reading again and checksums.
 """
 
 from __future__ import annotations

@@ -6,13 +6,12 @@ with h5py: once with the codec and chunks of the record, once with those of the 
     .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp]
         [--signal fluorescence] [--file traces.nwb]
 
-Measured at 2 GB (dF/F, 5000 units, 1.68 GB on disk), on two cores that fourteen other processes
-kept busy, so that seconds of processors tell more than those of the clock:
+Measured at 2 GB (dF/F, 5000 units, 1.68 GB on disk), on two cores without other work:
 
-    ingest                           29.6 s of processors (151 s), peak 0.58 GiB
-    plain h5py, codec of the record  14.9 s of processors (65 s): 0.50 of its speed (0.43)
-    plain h5py, codec of the file    42.7 s of processors (150 s): 1.44 of its speed (0.99)
-    inspect                          0.9 s of processors (2.0 s)
+    ingest                           23.4 s (31.3 s of processors), peak 0.61 GiB
+    plain h5py, codec of the record  16.5 s (15.8 s): 0.70 of its speed (0.51 by processors)
+    plain h5py, codec of the file    50.0 s (49.5 s): 2.14 of its speed (1.58)
+    inspect                          2.0 s, the first after the file was written
 
 What ingest does beyond copying: SHA-256 of the source, measures of every unit, and reading the new
 file again with a digest and a checksum of all of it. Fluorescence costs the same as dF/F (5.3 and

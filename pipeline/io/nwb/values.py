@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import memory_bytes, pieces
 from pipeline.core.errors import DataError
 from pipeline.core.words import counted
-from pipeline.io.nwb.chunks import unpacked
 from pipeline.io.nwb.objects import child
 from pipeline.io.nwb.open import one_line
 
@@ -108,13 +107,10 @@ def read_piece(
     """
     check_filters(dataset)
     try:
-        piece = _empty_piece(dataset, key) if into is None else into[key]
-        if unpacked(dataset, key, piece):
-            return piece
         if into is None:
             return np.asarray(dataset[key])
         dataset.read_direct(into, key, key)
-        return piece
+        return into[key]
     except OSError as error:
         start, stop, _ = key[0].indices(dataset.shape[0])
         raise DataError(
@@ -124,12 +120,6 @@ def read_piece(
             f"not be read ({one_line(str(error))})",
             fix="copy the file again, and compare its checksum with the source",
         ) from error
-
-
-def _empty_piece(dataset: h5py.Dataset, key: tuple[slice, ...]) -> NDArray[Any]:
-    """Room for the entries in a rectangle."""
-    read = [len(range(*part.indices(size))) for part, size in zip(key, dataset.shape, strict=False)]
-    return np.empty((*read, *dataset.shape[len(read) :]), dtype=dataset.dtype)
 
 
 def row_blocks(dataset: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
