@@ -1,4 +1,4 @@
-"""Frames of a series that lie in image files beside the recording."""
+"""Frames in image files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.errors import DataError, PipelineError
-from pipeline.core.words import counted
-from pipeline.io.nwb.objects import child
+from pipeline.core.errors import DataError
+from pipeline.io.nwb.external_files import (
+    STORE_INSIDE,
+    ExternalFile,
+    check_counts,
+    damaged,
+    size_words,
+    unusable,
+)
 from pipeline.io.nwb.options import ReadOptions
-from pipeline.io.nwb.outside import at_end, linked_path
-from pipeline.io.nwb.values import check_declared, check_size
+from pipeline.io.nwb.outside import at_end
+from pipeline.io.nwb.values import check_declared
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,38 +36,21 @@ COLOURS = {"RGB": 3, "RGBA": 4}
 CONVERTED = {"P": "RGB", "PA": "RGBA", "LA": "RGBA"}
 """Pillow's modes of pixels that are read, colours with their channels; the last ones are indices
 into a palette, or grey with a second channel, and become what they show."""
-STORE_INSIDE = (
-    "store the frames in the file as numbers, or beside it as TIFF, PNG, JPEG or BMP images "
-    "(ffmpeg makes such of a film), named in the order in which they were shown"
-)
 
 
-@dataclass(frozen=True, slots=True)
-class _ImageFile:
-    """An image file that the recording names."""
-
-    name: str
-    path: Path
-    n_bytes: int
-
-
-def names_files(series: h5py.Group) -> bool:
-    """Whether the frames of a series lie in files of their own; nothing is opened."""
-    return series.get("external_file", getlink=True) is not None
-
-
-def external_frames(series: h5py.Group, *, options: ReadOptions) -> ImageFrames:
-    """The frames of an ``ImageSeries`` that names image files, as a source.
+def image_frames(
+    series: h5py.Group, files: Sequence[ExternalFile], *, options: ReadOptions
+) -> ImageFrames:
+    """The frames of image files that a series names, as a source.
 
     Every file is looked at, and every frame's size, before any frame is decoded.
 
     Raises
     ------
-    DataError, EnvironmentFault
-        If a file lies outside the allowed folders, is missing or no image of a kind that is
-        read, or if frames differ in size or do not stand where the series says.
+    DataError
+        If a file is no image of a kind that is read, or if frames differ in size or do not stand
+        where the series says.
     """
-    files = [_located(series, name) for name in _names(series)]
     shapes: set[tuple[int, ...]] = set()
     counts: list[int] = []
     declared = 0
@@ -72,10 +61,10 @@ def external_frames(series: h5py.Group, *, options: ReadOptions) -> ImageFrames:
         shapes.update(own)
         counts.append(len(own))
         if len(shapes) > 1:
-            sizes = " and ".join(sorted(_size_words(shape) for shape in shapes))
-            raise _unusable(series, f"its frames differ in size: {sizes} in '{one.name}'")
+            sizes = " and ".join(sorted(size_words(shape) for shape in shapes))
+            raise unusable(series.name, f"its frames differ in size: {sizes} in '{one.name}'")
     first = np.concatenate([[0], np.cumsum(counts)])
-    _check_counts(series, first)
+    check_counts(series, first)
     shape = (int(first[-1]), *shapes.pop())
     check_declared(
         declared=declared,
@@ -87,16 +76,10 @@ def external_frames(series: h5py.Group, *, options: ReadOptions) -> ImageFrames:
     return ImageFrames(series.name, tuple(files), first, shape)
 
 
-def first_frame_words(series: h5py.Group) -> str:
-    """Where the frames lie and what the first file holds, for a reader; one file is opened."""
-    try:
-        names = _names(series)
-        one = _located(series, names[0])
-        with _opened(one, series.name) as image:
-            what = _size_words(_shape(image, one, series.name))
-    except PipelineError as error:
-        return f"frames in external files that are not read: {error.found}"
-    return f"frames in {counted(len(names), 'external file')}, the first '{one.name}' ({what})"
+def image_words(one: ExternalFile, place: str) -> str:
+    """Size and colour of a file's first frame."""
+    with _opened(one, place) as image:
+        return size_words(_shape(image, one, place))
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +87,7 @@ class ImageFrames:
     """Frames of image files one after another, as float32; a source that decodes what is asked."""
 
     place: str
-    files: tuple[_ImageFile, ...]
+    files: tuple[ExternalFile, ...]
     first: NDArray[np.int64]
     """Number of the first frame of each file, and of all frames; shape (file + 1,)."""
     shape: tuple[int, ...]
@@ -153,59 +136,13 @@ class ImageFrames:
             target = CONVERTED.get(image.mode)
             pixels = np.asarray(image.convert(target) if target else image)
         if pixels.swapaxes(0, 1).shape != self.shape[1:]:
-            raise _damaged(one, self.place, f"frame {number} has shape {pixels.shape}")
+            raise damaged(one, self.place, f"frame {number} has shape {pixels.shape}")
         return pixels.swapaxes(0, 1)
 
     def _close(self) -> None:
         if self._open is not None:
             self._open[1].close()
             self._open = None
-
-
-def _names(series: h5py.Group) -> list[str]:
-    """Names of the files as the series has them."""
-    listed = child(series, "external_file")
-    if not isinstance(listed, h5py.Dataset) or h5py.check_string_dtype(listed.dtype) is None:
-        raise _unusable(series, "external_file holds no names of files")
-    check_size(listed)
-    names = [
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-        for name in np.atleast_1d(listed[()]).ravel()
-    ]
-    if not names or not all(names):
-        raise _unusable(series, "external_file names no file")
-    return names
-
-
-def _located(series: h5py.Group, name: str) -> _ImageFile:
-    where = f"{series.name}/external_file"
-    path, n_bytes = linked_path(name, named_in=series.file, where=where)
-    return _ImageFile(name=name, path=path, n_bytes=n_bytes)
-
-
-def _check_counts(series: h5py.Group, first: NDArray[np.int64]) -> None:
-    """Compare frames counted in the files with what the series says about them."""
-    total = child(series, "num_samples")
-    if isinstance(total, h5py.Dataset) and total.shape == () and total[()] != first[-1]:
-        raise _unusable(
-            series,
-            f"it says that it has {total[()]} frames, and its files hold {first[-1]}",
-            fix="write as num_samples how many frames the files hold together",
-        )
-    told = np.atleast_1d(series["external_file"].attrs.get("starting_frame", ())).ravel()
-    if told.size < 2 and (told.size == 0 or told[0] == 0):  # many writers only write the first
-        return
-    if told.tolist() != first[:-1].tolist():
-        raise _unusable(
-            series,
-            f"starting_frame says that its files start at frames {_listed(told.tolist())}, and by "
-            f"the frames in them they start at {_listed(first[:-1].tolist())}",
-            fix="write as starting_frame how many frames the files before each one hold",
-        )
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
 
 
 def _image(path: Path) -> Image:
@@ -220,7 +157,7 @@ def _image(path: Path) -> Image:
 
 
 @contextlib.contextmanager
-def _opened(one: _ImageFile, place: str) -> Iterator[Image]:
+def _opened(one: ExternalFile, place: str) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -245,7 +182,7 @@ def _pages(image: Image) -> Iterator[int]:
         yield number
 
 
-def _shape(image: Image, one: _ImageFile, place: str) -> tuple[int, ...]:
+def _shape(image: Image, one: ExternalFile, place: str) -> tuple[int, ...]:
     """Pixels along x and y, and channels where there are several."""
     mode = CONVERTED.get(image.mode, image.mode)
     layout = str(image.tile[0].args) if image.tile else ""  # type: ignore[attr-defined]
@@ -268,28 +205,10 @@ def _pixel_bytes(image: Image) -> int:
     return len(mode.bands) * np.dtype(mode.typestr).itemsize
 
 
-def _size_words(shape: tuple[int, ...]) -> str:
-    colour = "grey" if len(shape) == 2 else "colour"
-    return f"{shape[0]} x {shape[1]} pixels, {colour}"
-
-
 @contextlib.contextmanager
-def _damage_told(one: _ImageFile, place: str) -> Iterator[None]:
+def _damage_told(one: ExternalFile, place: str) -> Iterator[None]:
     """What Pillow says about broken files, as damage."""
     try:
         yield
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise _damaged(one, place, " ".join(str(error).split()).rstrip(".")) from error
-
-
-def _damaged(one: _ImageFile, place: str, why: str) -> DataError:
-    return DataError(
-        code="IN-F04",
-        place=place,
-        found=f"'{one.name}', which holds its frames, is damaged: {why}",
-        fix="copy that file again, and compare its checksum with the source",
-    )
-
-
-def _unusable(series: h5py.Group, why: str, *, fix: str = STORE_INSIDE) -> DataError:
-    return DataError(code="IN-T11", place=series.name, found=why, fix=fix)
+        raise damaged(one, place, " ".join(str(error).split()).rstrip(".")) from error

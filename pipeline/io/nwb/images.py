@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import ArraySource
 from pipeline.core.errors import DataError
 from pipeline.core.recording import StimulusImages
-from pipeline.io.nwb.image_files import external_frames, names_files
+from pipeline.io.nwb.external_files import names_files
+from pipeline.io.nwb.external_frames import external_frames
 from pipeline.io.nwb.objects import NwbObject, child, text_attribute
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import scaled

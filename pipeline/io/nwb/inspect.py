@@ -17,7 +17,8 @@ from pipeline.io.nwb.about import read_about
 from pipeline.io.nwb.accepted import accepted_column
 from pipeline.io.nwb.choice import joined_entry
 from pipeline.io.nwb.electrodes import electrode_regions
-from pipeline.io.nwb.image_files import first_frame_words, names_files
+from pipeline.io.nwb.external_files import names_files
+from pipeline.io.nwb.external_frames import first_frame_words
 from pipeline.io.nwb.images import holds_frames
 from pipeline.io.nwb.interval_series import interval_table
 from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, survey, text_attribute

@@ -12,7 +12,8 @@ from pipeline.core.arrays import ArraySource
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import BehaviourSeries, StimulusImages, StimulusMovie
-from pipeline.io.nwb.image_files import external_frames, names_files
+from pipeline.io.nwb.external_files import names_files
+from pipeline.io.nwb.external_frames import external_frames
 from pipeline.io.nwb.images import frame_source, holds_frames, indexed, shown_images
 from pipeline.io.nwb.objects import NwbObject, Survey, child, text_attribute
 from pipeline.io.nwb.options import ReadOptions

@@ -183,12 +183,12 @@ def test_a_film_that_was_not_copied_along_is_told(path):
     assert "'film.tif'" in note.text
 
 
-def test_a_film_that_cannot_be_decoded_is_told_with_what_to_do(path):
-    (path.parent / "film.avi").write_bytes(b"RIFF\0\0\0\0AVI LIST" + bytes(500))
-    note = told(movie(path, ["film.avi"]))
+def test_a_file_of_another_kind_is_told_with_what_to_do(path):
+    (path.parent / "film.wmv").write_bytes(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(500))
+    note = told(movie(path, ["film.wmv"]))
     assert (note.code, note.kind) == ("IN-T11", "info")
-    assert "'film.avi' is no image of a kind that is read (TIFF, PNG, JPEG, BMP)" in note.text
-    assert "ffmpeg" in note.text
+    assert "'film.wmv' is no image of a kind that is read (TIFF, PNG, JPEG, BMP)" in note.text
+    assert "AVI, MP4, MOV or MKV film" in note.text
 
 
 def png_of_16_bits(pixels):
