@@ -1,4 +1,9 @@
-"""The objects of an NWB file: found by type, reached without leaving the file."""
+"""The objects of an NWB file: found by type, reached without leaving the file.
+
+By h5py and not by pynwb, which refuses a whole file for one object of an unknown extension, follows
+links wherever they lead, waits for ever at pipes, and takes seconds to start. Tests hold both
+against each other on every file that pynwb can read.
+"""
 
 from __future__ import annotations
 
