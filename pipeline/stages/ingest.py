@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +32,8 @@ from pipeline.stages.run_context import StageRun
 
 UNITS = "units.tsv"
 """Name of the table of units for people."""
+MAX_FILES_BESIDE = 20
+"""More files than these beside a recording, such as pictures, have one checksum together."""
 
 
 def ingest(
@@ -165,7 +169,8 @@ def _stored(
             about = graded.about
             if subject:
                 about = dataclasses.replace(about, subject=subject)
-            known = dataclasses.replace(provenance, inputs={nwb.name: checksum.result()})
+            inputs = {nwb.name: checksum.result(), **_checksums_beside(nwb)}
+            known = dataclasses.replace(provenance, inputs=inputs)
             if _state(nwb) != before:
                 raise DataError(
                     code="IN-F28",
@@ -186,6 +191,17 @@ def _overheard(recording: Recording) -> tuple[Recording, Callable[[], Gathering 
     gathering = Gathering(activity)
     overheard = dataclasses.replace(recording, activity=gathering.overheard())
     return overheard, lambda: gathering if gathering.is_whole else None
+
+
+def _checksums_beside(nwb: Path) -> dict[str, str]:
+    """Checksums of the files that the recording led to: of each, or of many pictures together."""
+    from pipeline.io.nwb.outside import files_met
+
+    found = {os.path.relpath(path, nwb.parent): sha256_of(path) for path in files_met()}
+    if len(found) <= MAX_FILES_BESIDE:
+        return found
+    lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(found.items()))
+    return {f"{len(found)} files that it names": hashlib.sha256(lines.encode()).hexdigest()}
 
 
 def _state(path: Path) -> tuple[int, int, int]:

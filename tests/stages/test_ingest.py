@@ -17,11 +17,14 @@ from pipeline.core.outcome import Outcome
 from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
 from pipeline.io.documents import read_document
+from pipeline.io.hashing import sha256_of
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import read_record
 from pipeline.prepare.config import QualityConfig
+from pipeline.stages import ingest as ingest_stage
 from pipeline.stages.ingest import ingest, ingest_apart, refuse_remarks
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, StageRun
+from tests.io.nwb.test_nwb_image_files import movie, picture
 from tests.support.nwb_factory import imaging_file, probe_file, transients
 
 
@@ -198,6 +201,23 @@ def test_a_process_of_its_own_leaves_the_same_record(ingested, tmp_path):
     ingest_in_its_process(path, tmp_path / "apart")
     for name in ("recording.h5", "quality.json"):
         assert (tmp_path / "apart" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_files_beside_a_recording_are_inputs_by_their_checksums(ingested, tmp_path, monkeypatch):
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    names = [f"{number}.png" for number in range(3)]
+    for number, name in enumerate(names):
+        picture(tmp_path / name, pixels + np.uint8(number))
+    path = movie(tmp_path / "a.nwb", names, starting_frame=[0, 1, 2], num_samples=3)
+    inputs = ingested(path)[0].provenance.inputs
+    assert inputs == {name: sha256_of(tmp_path / name) for name in ("a.nwb", *names)}
+    monkeypatch.setattr(ingest_stage, "MAX_FILES_BESIDE", 2)
+    together = dict(ingested(path)[0].provenance.inputs)
+    assert set(together) == {"a.nwb", "3 files that it names"}
+    picture(tmp_path / names[1], pixels)
+    changed = dict(ingested(path)[0].provenance.inputs)
+    assert changed["a.nwb"] == together["a.nwb"]
+    assert changed["3 files that it names"] != together["3 files that it names"]
 
 
 def test_units_and_their_grades_are_a_table_for_people(ingested, tmp_path):

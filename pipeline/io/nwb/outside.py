@@ -25,6 +25,7 @@ class _Outside:
         self._folders = tuple(folder.resolve() for folder in folders)
         self._opened = opened
         self._files: dict[Path, h5py.File] = {}
+        self.met: dict[Path, None] = {}
 
     def path(self, name: str, *, named_in: h5py.File, where: str) -> Path:
         target = (Path(named_in.filename).parent / name).resolve()
@@ -44,6 +45,7 @@ class _Outside:
                 found=f"a link leads to '{name}', and there is no such file",
                 fix="copy that file beside the recording too",
             )
+        self.met[target] = None
         return target
 
     def file(self, name: str, *, named_in: h5py.File, where: str) -> h5py.File:
@@ -127,3 +129,9 @@ def at_end(close: Callable[[], None]) -> None:
     current = _CURRENT.get()
     if current is not None:
         current.at_end(close)
+
+
+def files_met() -> tuple[Path, ...]:
+    """Files besides the recording to which links in it have led so far."""
+    current = _CURRENT.get()
+    return () if current is None else tuple(current.met)
