@@ -11,6 +11,6 @@ SPEC = MethodSpec(
     citation="Dyballa et al. (2024)",
     needs="ensemble",
     pools_recordings=True,
-    results_version=4,
+    results_version=5,
     config=ConnectomeConfig,
 )

@@ -25,6 +25,7 @@ from pipeline.methods.connectome.config import CHOICE, ConnectomeConfig
 from pipeline.methods.connectome.epochs import epoch_test
 from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
 from pipeline.methods.connectome.hals import Problem
+from pipeline.methods.connectome.lead_lag import lead_lag
 from pipeline.methods.connectome.leave_one_out import leave_one_out
 from pipeline.methods.connectome.model import (
     component_gains,
@@ -279,6 +280,11 @@ def combine(
         else None,
         anatomy=_anatomy(problem, alignment, whole, config, rng) if config.edges else None,
         rank_choice=_choice(in_order),
+        lead_lag=lead_lag(
+            problem, alignment, every_pair, views, config, threads=provenance.threads, rng=rng
+        )
+        if config.lead_lag_pairs
+        else None,
         provenance=provenance,
     )
 

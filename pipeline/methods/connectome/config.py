@@ -323,6 +323,22 @@ class ConnectomeConfig(MethodConfig):
             "come back; needs three recordings."
         ),
     )
+    lead_lag_pairs: int = Field(
+        default=6,
+        description=(
+            "Strongest pairs of each component for which it is asked which unit changes first "
+            "while the component is active (found in one half of the recordings, measured in the "
+            "other), 0 to 100; 0 for none. Paper: none."
+        ),
+        ge=0,
+        le=100,
+    )
+    max_lag_s: float = Field(
+        default=3.0,
+        description="Largest lag between two units that is looked at, in seconds, 0.1 to 60.",
+        ge=0.1,
+        le=60,
+    )
     window_s: float = Field(
         default=8.0,
         description="Length of the windows of the sliding correlation in seconds, 1 to 600.",

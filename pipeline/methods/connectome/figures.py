@@ -13,6 +13,7 @@ from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.dendrogram import dendrogram_figure
 from pipeline.methods.connectome.dominance import dominance_figure
+from pipeline.methods.connectome.lead_lag_parts import lead_lag_figure
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
 from pipeline.methods.connectome.rank_figure import rank_figure
 from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
@@ -73,6 +74,9 @@ def figures(
     traces = traces_figure(result, views)
     if traces is not None:
         found.append(traces)
+    leads = lead_lag_figure(result)
+    if leads is not None:
+        found.append(leads)
     found.append(_restarts(result, config))
     if truth is not None:
         found.append(_truth(result, truth))

@@ -58,12 +58,17 @@ def active(result: ConnectomeResult, component: int) -> list[tuple[int, int]]:
 
     A stretch that never falls below the lower bound is one; those of less than a second are none.
     """
-    course = result.component_time[:, component]
+    return active_stretches(result.component_time[:, component], linked(result), bin_s=result.bin_s)
+
+
+def active_stretches(
+    course: NDArray[np.float64], follows: NDArray[np.bool_], *, bin_s: float
+) -> list[tuple[int, int]]:
+    """The same of any course, (frame,), given which frames the next one follows, (frame - 1,)."""
     largest = course.max(initial=0.0)
     if largest == 0:
         return []
     relative = course / largest
-    follows = linked(result)
     found: list[tuple[int, int]] = []
     begin = -1
     for frame, value in enumerate(relative):
@@ -74,7 +79,7 @@ def active(result: ConnectomeResult, component: int) -> list[tuple[int, int]]:
             begin = frame
     if begin >= 0:
         found.append((begin, relative.size))
-    shortest = SHORTEST_S / result.bin_s
+    shortest = SHORTEST_S / bin_s
     return [(first, stop) for first, stop in found if stop - first >= shortest - 1e-9]
 
 

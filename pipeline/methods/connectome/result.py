@@ -198,6 +198,53 @@ class Anatomy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LeadLag:
+    """Which of two units changes first while a component is active; this is no causation.
+
+    Each row is one pair in one component, found in one half of the recordings (or of the time of
+    the only one) and measured in the other, in stretches that were chosen without the two units.
+    """
+
+    lag_s: NDArray[np.float64] = axes("lag", unit="s")
+    """Lags that were looked at; positive where the second unit follows the first."""
+    component: NDArray[np.int64] = axes("row")
+    """The component of all the data that is most like the one of the half; -1 where none is."""
+    pair: NDArray[np.int64] = axes("row", "end")
+    """Units; where there is a lag the first is ahead."""
+    strength: NDArray[np.float64] = axes("row")
+    """Pair strength in the half in which the pair was found, as a share of the largest there."""
+    half: NDArray[np.int64] = axes("row")
+    """Of the recordings, the one in which the lag was measured."""
+    status: NDArray[np.str_] = axes("row")
+    """Of the test; see :mod:`pipeline.numerics.lagged`."""
+    n_stretches: NDArray[np.int64] = axes("row")
+    n_recordings: NDArray[np.int64] = axes("row")
+    n_alike: NDArray[np.int64] = axes("row")
+    """Recordings whose own lag has the same sign."""
+    curve: NDArray[np.float64] = axes("row", "lag")
+    """Correlation of the units' derivatives."""
+    correlation: NDArray[np.float64] = axes("row")
+    """At its peak."""
+    chance: NDArray[np.float64] = axes("row")
+    """What the largest absolute correlation stays below in 95 % of shifted courses."""
+    delay_s: NDArray[np.float64] = axes("row", unit="s")
+    """How much later the second unit changes, not below 0; NaN where nothing can be said."""
+    delay_range_s: NDArray[np.float64] = axes("row", "bound", unit="s")
+    """95 % of draws of the stretches."""
+    p_locked: NDArray[np.float64] = axes("row")
+    """Of any correlation within the lags."""
+    p_apart: NDArray[np.float64] = axes("row")
+    """Of a delay of more than half a frame."""
+    q_value: NDArray[np.float64] = axes("row")
+    """False discovery rate over all rows at which the first unit is ahead: locked, and apart."""
+    frame_s: float
+    """Distance of the frames in which lags were measured."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConnectomeResult:
     """Components that couple when, in which recordings and between which units.
 
@@ -298,6 +345,8 @@ class ConnectomeResult:
     """Nothing where no recording has epochs."""
     anatomy: Anatomy | None = None
     """Nothing where no connections are known, or too few of the units."""
+    lead_lag: LeadLag | None = None
+    """Nothing where it was not asked for, or nothing is active in one of the halves."""
     baselines: Baselines | None = None
     """Simpler analyses; nothing where they were switched off."""
     rank_choice: RankChoice | None = None

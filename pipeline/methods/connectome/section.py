@@ -21,6 +21,11 @@ from pipeline.methods.connectome.anatomy_parts import above_rewired, anatomy_tab
 from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.communities import MIN_SIZE, named
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.lead_lag_parts import (
+    lead_lag_numbers,
+    lead_lag_table,
+    lead_lag_words,
+)
 from pipeline.methods.connectome.pair_affinity import affinity_words
 from pipeline.methods.connectome.rank_choice import (
     held_out_runs,
@@ -88,6 +93,11 @@ def section(
     body.append(members_table(result))
     if config.seeds:
         body.append(predictions_table(result, config.seeds))
+    if config.lead_lag_pairs:
+        body.append(lead_lag_words(result, config.sigma_s))
+    body += [by_id[name] for name in ("lead-lag",) if name in by_id]
+    if result.lead_lag is not None:
+        body.append(lead_lag_table(result, result.lead_lag))
     body.append(by_id["restarts"])
     body += [by_id[name] for name in ("truth",) if name in by_id]
     body += [selection_table(result), _limits(result)]
@@ -351,6 +361,8 @@ def _numbers(result: ConnectomeResult) -> Numbers:
             for component, row in enumerate(result.epoch_test.p_value)
             for label, p in zip(result.epoch_test.label, row, strict=True)
         }
+    if result.lead_lag is not None:
+        numbers |= lead_lag_numbers(result.lead_lag)
     if result.anatomy is not None:
         above = above_rewired(result.anatomy)
         numbers["n_components_above_rewired"] = int(above[:-1].any(axis=1).sum())

@@ -219,6 +219,7 @@ def test_groups_that_were_planted_are_connections_that_components_follow(tmp_pat
         min_animals=1,
         alignment="absolute",
         baselines=False,
+        lead_lag_pairs=0,
         leave_one_out=False,
         edges=str(path),
     )

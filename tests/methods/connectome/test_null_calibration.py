@@ -32,6 +32,7 @@ CONFIG = ConnectomeConfig(
     min_snr=0.0,
     min_animals=1,
     baselines=False,
+    lead_lag_pairs=0,
     leave_one_out=False,
 )
 

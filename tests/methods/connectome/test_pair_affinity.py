@@ -181,6 +181,7 @@ def test_opposite_changes_are_told_from_same_ones(worms):
         max_iterations=60,
         n_partitions=5,
         baselines=False,
+        lead_lag_pairs=0,
         leave_one_out=False,
     )
     part = fit_part(views, config, Part("restart-00"), stream(0, "split"), provenance=PROVENANCE)

@@ -48,6 +48,7 @@ CONFIG = ConnectomeConfig(
     n_surrogates=1,
     n_partitions=5,
     baselines=False,
+    lead_lag_pairs=0,
     leave_one_out=False,
 )
 
