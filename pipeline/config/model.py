@@ -14,7 +14,8 @@ from pydantic import Field, create_model
 
 from pipeline import registry
 from pipeline.agreement.config import AgreementConfig
-from pipeline.core.method import MethodSpec, SettingsBlock
+from pipeline.config.text import user_path
+from pipeline.core.method import MethodConfig, MethodSpec, SettingsBlock
 from pipeline.prepare.config import PrepareConfig
 
 DEFAULT_SEED = 20240
@@ -165,6 +166,12 @@ def method_settings(settings: Settings, name: str) -> dict[str, Any]:
     block: SettingsBlock = getattr(settings.methods, name)
     version = registry.methods()[name].results_version
     return {**block.model_dump(exclude={"enabled"}), "results_version": version}
+
+
+def method_tables(settings: Settings, name: str) -> tuple[str, ...]:
+    """Paths of the tables that a method's settings name, from where the run is."""
+    block: MethodConfig = getattr(settings.methods, name)
+    return tuple(str(settings.source.parent / user_path(path)) for path in block.tables())
 
 
 def report_settings(settings: Settings) -> dict[str, Any]:

@@ -21,6 +21,7 @@ CODES: Mapping[str, str] = {
     "CF-K10": "The path of a recording has braces.",
     "CF-K11": "The settings file contains a tag that would run code.",
     "CF-K12": "The settings file expands to too much text.",
+    "CF-K13": "A table that the settings name cannot be used.",
     "CF-K17": "A recording is left out.",
     "IN-F01": "A recording file is missing.",
     "IN-F02": "A recording file is empty.",

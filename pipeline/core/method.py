@@ -48,6 +48,14 @@ class MethodConfig(SettingsBlock):
         """
         return (self.plan(),)
 
+    def tables(self) -> tuple[str, ...]:
+        """Paths of the tables of text that the settings name; a relative one starts at their file.
+
+        A method that has some is given them by ``tables``, a mapping from these paths, in
+        ``fit_part`` and ``combine``; a change of one of them makes its results anew.
+        """
+        return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodSpec:

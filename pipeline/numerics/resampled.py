@@ -87,6 +87,37 @@ def compare_resampled(
     return found
 
 
+def without_scale(
+    vectors: NDArray[np.floating], measure: Resampled, count: NDArray[np.integer]
+) -> Floats:
+    """Vectors less what a measure ignores, in one draw of items, so that they can be averaged.
+
+    As :func:`~pipeline.numerics.similarity.pooled` has it before it takes the mean.
+
+    Parameters
+    ----------
+    vectors
+        Complete condensed dissimilarities, shape (vector, pair).
+    count
+        How often each item was drawn, shape (item,).
+
+    Returns
+    -------
+    Shape (vector, pair); values of pairs that were not drawn mean nothing. NaN for vectors without
+    a scale.
+    """
+    left, right = np.triu_indices(count.size, 1)
+    weight = np.asarray(count, dtype=np.float64)[left] * count[right]
+    values: Floats = np.asarray(vectors, dtype=np.float64)
+    if measure in ("spearman", "rho_a", "tau_a"):
+        return np.asarray(weighted_ranks(dense_codes(values), weight[None])[0])
+    total = weight.sum()
+    if measure in ("corr", "whitened_corr"):
+        values = values - (values @ weight / total)[:, None]
+    size = np.sqrt(np.square(values) @ weight / total)
+    return np.asarray(values / np.where(size > 0, size, np.nan)[:, None])
+
+
 def _inner(one: Floats, other: Floats, weights: Floats) -> Floats:
     """Weighted inner products of each with each, shape (draw, first, second)."""
     if len(one) > len(other):

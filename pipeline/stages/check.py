@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import registry
-from pipeline.config import Settings, load_config, place_of, view_name
+from pipeline.config import Settings, load_config, method_tables, place_of, view_name
 from pipeline.config.load import NONE
 from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
@@ -56,6 +56,7 @@ def load_project(config_path: Path, overrides: Mapping[str, object] = NONE) -> P
     try:
         settings = load_config(config_path, overrides)
         problems += _missing_folders(settings, overrides)
+        problems += _missing_tables(settings)
     except ConfigErrors as error:
         problems += error.problems
     place, sheet = place_of(config_path, overrides, key="recordings")
@@ -117,6 +118,22 @@ def _missing_folders(settings: Settings, overrides: Mapping[str, object]) -> Ite
                 found=f"there is no folder '{name[:200]}'",
                 fix="correct the path; a relative path starts at the settings file",
             )
+
+
+def _missing_tables(settings: Settings) -> Iterator[ConfigError]:
+    """Tables of methods that are not there."""
+    for name in registry.methods():
+        block = getattr(settings.methods, name)
+        paths = method_tables(settings, name) if block.enabled else ()
+        for told, path in zip(block.tables(), paths, strict=False):
+            if not Path(path).is_file():
+                yield ConfigError(
+                    code="CF-K13",
+                    file=shown_path(settings.source),
+                    place=f"methods.{name}",
+                    found=f"there is no table '{told[:200]}'{nearest_file(Path(path))}",
+                    fix="correct the path; a relative path starts at the settings file",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,9 @@ from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.outcome import Outcome
 from pipeline.core.rng import stream
 from pipeline.core.views import View
+from pipeline.io.hashing import sha256_of
 from pipeline.io.records import open_record, read_digest, read_record, write_record
+from pipeline.io.text_tables import read_text_table
 from pipeline.prepare.kinds import KINDS
 from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.run_context import StageRun
@@ -64,6 +66,18 @@ class MethodJob:
         kinds = typing.get_args(kind) or (kind,)
         return {path.stem: read_record(path, *kinds, Outcome) for path in paths}
 
+    def read_tables(self, paths: Sequence[Path]) -> dict[str, Any]:
+        """Tables by the names that the settings have for them; nothing for methods without."""
+        if not paths:
+            return {}
+        names = self.config.tables()
+        return {
+            "tables": {
+                name: read_text_table(path, name=name)
+                for name, path in zip(names, paths, strict=True)
+            }
+        }
+
 
 def fit_parts(
     run: StageRun,
@@ -72,6 +86,7 @@ def fit_parts(
     views: Sequence[Path],
     outputs: Sequence[Path],
     earlier: Sequence[Path] = (),
+    tables: Sequence[Path] = (),
 ) -> None:
     """Compute and store the parts named by ``outputs``.
 
@@ -84,10 +99,14 @@ def fit_parts(
     ----------
     earlier
         Parts of earlier rounds; where one of them has no result, neither have these.
+    tables
+        Tables that the method's settings name, in their order.
     """
     with job.open_views(views) as loaded:
-        provenance = _provenance(run, job, inputs=[*views, *earlier])
-        _fit_parts(run, job, loaded, job.read_parts(earlier), provenance, outputs)
+        provenance = _provenance(run, job, inputs=[*views, *earlier], tables=tables)
+        before = job.read_parts(earlier)
+        more: dict[str, Any] = {"earlier": before} if before else {}
+        _fit_parts(run, job, loaded, before, provenance, outputs, tables, more)
     for output in outputs:
         remove_checkpoints(output)
 
@@ -99,10 +118,11 @@ def _fit_parts(
     before: Mapping[str, Any],  # parts of earlier rounds
     provenance: Any,  # Provenance
     outputs: Sequence[Path],
+    tables: Sequence[Path],
+    more: Mapping[str, Any],
 ) -> None:
     found = usable(loaded)
     missing = first_outcome(list(before.values()))
-    more = {"earlier": before} if before else {}
     for output in outputs:
         part = Part(output.stem)
         rng = job.stream(run, part.name)
@@ -123,6 +143,7 @@ def _fit_parts(
                         run.progress(),
                         provenance=provenance,
                         **more,
+                        **job.read_tables(tables),
                         **checkpoints.arguments(),
                     )
             except Exception as error:
@@ -141,6 +162,7 @@ def gather(
     views: Sequence[Path],
     parts: Sequence[Path],
     output: Path,
+    tables: Sequence[Path] = (),
 ) -> None:
     """Join the parts to the method's result and store it.
 
@@ -161,7 +183,8 @@ def gather(
                     usable(seen),
                     job.config,
                     job.stream(run, "combine"),
-                    provenance=_provenance(run, job, inputs=[*views, *parts]),
+                    provenance=_provenance(run, job, inputs=[*views, *parts], tables=tables),
+                    **job.read_tables(tables),
                 )
         except Exception as error:
             result = run.outcome_of(error)
@@ -179,10 +202,16 @@ def first_outcome(results: Sequence[object]) -> Outcome | None:
     return min(outcomes, key=lambda outcome: outcome.status != "failed", default=None)
 
 
-def _provenance(run: StageRun, job: MethodJob, *, inputs: Sequence[Path]) -> Any:  # Provenance
+def _provenance(
+    run: StageRun, job: MethodJob, *, inputs: Sequence[Path], tables: Sequence[Path]
+) -> Any:  # Provenance
+    digests = {f"{path.parent.name}/{path.name}": read_digest(path) for path in inputs}
+    digests |= {
+        name: sha256_of(path) for name, path in zip(job.config.tables(), tables, strict=True)
+    }
     return run.provenance(
         settings=job.settings,
-        inputs={f"{path.parent.name}/{path.name}": read_digest(path) for path in inputs},
+        inputs=digests,
         seed=job.seed,
         results_version=job.spec.results_version,
     )

@@ -10,6 +10,7 @@ from pipeline import __version__, registry
 from pipeline.config import (
     changed_settings,
     method_settings,
+    method_tables,
     report_settings,
     view_name,
     view_settings,

@@ -7,6 +7,7 @@ for number, batch in enumerate(batches_of("trsa")):
             f"trsa_fit_{number}"
         input:
             views=views_of("trsa"),
+            tables=method_tables(SETTINGS, "trsa"),
         output:
             parts=batch,
         log:
@@ -33,6 +34,7 @@ rule trsa_gather:
     input:
         views=views_of("trsa"),
         parts=joined_parts("trsa"),
+        tables=method_tables(SETTINGS, "trsa"),
     output:
         fit=f"{OUT}/{{experiment}}/trsa/fit.h5",
     log:

@@ -21,4 +21,5 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         views=[Path(path) for path in snakemake.input.views],
         outputs=outputs,
         earlier=[Path(path) for path in snakemake.input.get("earlier", [])],
+        tables=[Path(path) for path in snakemake.input.get("tables", [])],
     )

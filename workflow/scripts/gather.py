@@ -20,5 +20,6 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         job,
         views=[Path(path) for path in snakemake.input.views],
         parts=[Path(path) for path in snakemake.input.parts],
+        tables=[Path(path) for path in snakemake.input.get("tables", [])],
         output=outputs[0],
     )

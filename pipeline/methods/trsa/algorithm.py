@@ -13,10 +13,10 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import ResponsePatterns
-from pipeline.methods.trsa import across, scores, within
+from pipeline.methods.trsa import across, fitting, scores, within
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
-from pipeline.methods.trsa.models import models_of
+from pipeline.methods.trsa.models import NO_TABLES, models_of
 from pipeline.methods.trsa.populations import (
     decoded_share,
     dissimilarities_of,
@@ -25,6 +25,7 @@ from pipeline.methods.trsa.populations import (
 )
 from pipeline.methods.trsa.relations import Order, smooth_steps, why_no_null
 from pipeline.methods.trsa.result import PartResult, TrsaResult
+from pipeline.methods.trsa.targets import targets_of
 from pipeline.methods.trsa.transforms import level_grid
 
 Floats = NDArray[np.float64]
@@ -38,6 +39,7 @@ def fit_part(
     progress: Progress = silent,
     *,
     provenance: Provenance,
+    tables: Mapping[str, pd.DataFrame] = NO_TABLES,
 ) -> PartResult:
     """One chunk of relabellings, or of resamples.
 
@@ -55,6 +57,8 @@ def fit_part(
         Told after every split.
     provenance
         Put into the result. Its seed and experiment name the streams that all parts share.
+    tables
+        Text of the tables of models by their paths in the settings.
 
     Raises
     ------
@@ -78,17 +82,20 @@ def fit_part(
             provenance=provenance,
         )
     resampled = across.resampled(sample, config, n_draws, rng, _families(config, provenance))
-    scored = scores.resampled(
-        models_of(sample, config), scores.targets_of(sample, config), config, n_draws, rng
-    )
+    models, targets = models_of(sample, config, tables), targets_of(sample, config)
+    scored = scores.resampled(models, targets, config, n_draws, rng) or {}
+    fitted = fitting.resampled(models, targets, config, n_draws, rng) or {}
     return PartResult(
         name=part.name,
         accuracy_both=resampled["both"] if resampled else None,
         accuracy_subjects=resampled["subjects"] if resampled else None,
         accuracy_conditions=resampled["conditions"] if resampled else None,
-        model_both=scored["both"] if scored else None,
-        model_subjects=scored["subjects"] if scored else None,
-        model_conditions=scored["conditions"] if scored else None,
+        model_both=scored.get("both"),
+        model_subjects=scored.get("subjects"),
+        model_conditions=scored.get("conditions"),
+        fitted_both=fitted.get("both"),
+        fitted_subjects=fitted.get("subjects"),
+        fitted_conditions=fitted.get("conditions"),
         provenance=provenance,
     )
 
@@ -100,6 +107,7 @@ def combine(
     rng: np.random.Generator,
     *,
     provenance: Provenance,
+    tables: Mapping[str, pd.DataFrame] = NO_TABLES,
 ) -> TrsaResult:
     """What is observed, beside what relabellings and resamples gave.
 
@@ -113,6 +121,8 @@ def combine(
         The random stream of the joining step (shuffles of conditions).
     provenance
         Put into the result.
+    tables
+        What the parts were given.
     """
     sample = sample_of(views, config)
     levels = level_grid(config.level_step)
@@ -127,8 +137,8 @@ def combine(
     subjects, subjects_missing = across.observed(
         sample, config, levels, ordered, _families(config, provenance)
     )
-    models = models_of(sample, config)
-    targets = scores.targets_of(sample, config)
+    models = models_of(sample, config, tables)
+    targets = targets_of(sample, config)
     scored = scores.observed(models, targets, config, ordered, rng, order=order, no_null=missing)
     return TrsaResult(
         condition=sample.condition,
@@ -147,6 +157,8 @@ def combine(
         model=np.array(models.name, dtype=np.str_),
         model_dissimilarities=models.dissimilarities,
         model_scores=scored.table,
+        model_weights=scored.weights,
+        fitted_missing=fitting.why_not(models, config, sample.n_conditions),
         noise_ceiling=scored.ceiling,
         model_missing=missing,
         left_out=sample.left_out,

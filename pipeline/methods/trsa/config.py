@@ -129,7 +129,25 @@ class TrsaConfig(MethodConfig):
         description=(
             "Model dissimilarities: names of columns of the trials (numbers: their difference; "
             "text: same or not; 'NAME:circular' for degrees around a circle, 'NAME:same' for "
-            "numbers that are labels), and 'pixels' of the frames shown. 'auto' takes all of these."
+            "numbers that are labels), 'pixels' of the frames shown, and 'region:NAME' for what "
+            "that region has in the other subjects. 'auto' takes all but regions."
+        ),
+    )
+    model_tables: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description=(
+            "CSV or TSV files with more models: a symmetric matrix with names of conditions in the "
+            "first column and in the header, or one line a condition with columns of features "
+            "(numbers: their mean squared difference; words: same or not), or lines of condition, "
+            "feature and value. A relative path starts at this settings file."
+        ),
+    )
+    fitted_models: list[Literal["weighted", "interpolated"]] = Field(
+        default=[],
+        description=(
+            "Models that are fitted to each region: 'weighted' is the best sum of all models with "
+            "weights of at least 0, 'interpolated' the best mixture of two that follow each other. "
+            "They are scored on conditions and subjects that did not fit them; needs 12 conditions."
         ),
     )
     correction: Literal["bh", "holm", "bonferroni", "none"] = Field(
@@ -142,6 +160,18 @@ class TrsaConfig(MethodConfig):
         if len(set(self.estimators)) < len(self.estimators):
             raise ValueError("an estimator stands twice in 'estimators'")
         return self
+
+    @model_validator(mode="after")
+    def _each_table_and_fit_once(self) -> Self:
+        for name in ("model_tables", "fitted_models"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"an entry stands twice in '{name}'")
+        return self
+
+    def tables(self) -> tuple[str, ...]:
+        """Tables of models."""
+        return tuple(self.model_tables)
 
     def plan(self) -> tuple[Part, ...]:
         """Chunks of relabellings, and of resamples."""

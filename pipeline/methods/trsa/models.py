@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ from numpy.typing import NDArray
 
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample
+from pipeline.methods.trsa.model_tables import table_models
 
 Floats = NDArray[np.float64]
 
 PIXELS = "pixels"
+REGION = "region:"
+NO_TABLES: Mapping[str, pd.DataFrame] = MappingProxyType({})
 CIRCULAR = ":circular"
 SAME = ":same"
 """Marks after the name of a column of numbers: angles around a circle; whether it is the same."""
@@ -31,24 +36,47 @@ class Models:
     """Shape (model, pair)."""
 
 
-def models_of(sample: Sample, config: TrsaConfig) -> Models:
-    """The models that the settings name and the recordings allow.
+def models_of(
+    sample: Sample, config: TrsaConfig, tables: Mapping[str, pd.DataFrame] = NO_TABLES
+) -> Models:
+    """The models that the settings name and the recordings allow, then those of tables.
+
+    Parameters
+    ----------
+    tables
+        Text of ``config.model_tables`` by their paths.
 
     Raises
     ------
     ValueError
         If a model is named that is not there.
+    ConfigError
+        If a table does not fit the conditions.
     """
-    if config.models == "none":
-        return Models(name=(), dissimilarities=np.empty((0, _n_pairs(sample))))
-    names = _offered(sample) if config.models == "auto" else list(config.models)
+    names = _offered(sample) if config.models == "auto" else []
+    if isinstance(config.models, list):
+        names = [name for name in config.models if not name.startswith(REGION)]
     found = {name: _model(sample, name) for name in names}
     if config.models == "auto":
         found = {name: values for name, values in found.items() if np.ptp(values) > 0}
+    brought = table_models(tables, sample.condition)
+    twice = sorted(found.keys() & brought.keys())
+    if twice:
+        raise ValueError(
+            f"a table and a column of the trials both give a model '{twice[0]}'; rename the "
+            "file of the table (methods.trsa.model_tables)"
+        )
+    found |= brought
     rows = list(found.values())
     return Models(
         name=tuple(found), dissimilarities=np.array(rows).reshape(len(rows), _n_pairs(sample))
     )
+
+
+def region_models(config: TrsaConfig) -> tuple[str, ...]:
+    """Regions whose dissimilarities in other subjects are models."""
+    named = config.models if isinstance(config.models, list) else []
+    return tuple(name.removeprefix(REGION) for name in named if name.startswith(REGION))
 
 
 def _offered(sample: Sample) -> list[str]:

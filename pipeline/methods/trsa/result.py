@@ -39,6 +39,7 @@ PAIR_COLUMNS = (
     "ceiling",
 )
 STRETCH_COLUMNS = ("recording", "start_s", "stop_s", "mass", "p")
+WEIGHT_COLUMNS = ("region", "fit", "model", "weight")
 MODEL_COLUMNS = (
     "region",
     "model",
@@ -77,6 +78,16 @@ class PartResult:
     model_subjects: NDArray[np.float64] | None = axes("draw", "candidate", "region", optional=True)
     model_conditions: NDArray[np.float64] | None = axes(
         "draw", "candidate", "region", optional=True
+    )
+    fitted_both: NDArray[np.float64] | None = axes(
+        "draw", "assignment", "fitted", "region", optional=True
+    )
+    """Scores of fitted models, then the lower noise ceiling on the same folds."""
+    fitted_subjects: NDArray[np.float64] | None = axes(
+        "draw", "assignment", "fitted", "region", optional=True
+    )
+    fitted_conditions: NDArray[np.float64] | None = axes(
+        "draw", "assignment", "fitted", "region", optional=True
     )
     provenance: Provenance
 
@@ -212,6 +223,10 @@ class TrsaResult:
     model: NDArray[np.str_] = axes("model")
     model_dissimilarities: NDArray[np.float64] = axes("model", "pair")
     model_scores: pd.DataFrame = table("model_score", MODEL_COLUMNS)
+    model_weights: pd.DataFrame = table("model_weight", WEIGHT_COLUMNS)
+    """Of fitted models, from all data; candidates scaled to unit spread, summing to 1."""
+    fitted_missing: str
+    """Why no model is fitted; empty where one is."""
     noise_ceiling: pd.DataFrame = table("ceiling_region", ("region", "lower", "upper", "n_rows"))
     model_missing: str
     """Why scores of models have no p; empty where they have."""

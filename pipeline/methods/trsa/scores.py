@@ -1,8 +1,8 @@
 """How well model dissimilarities explain regions, with noise ceilings.
 
 The score of a model is its similarity with a region, mean over subjects. Uncertainty is over
-conditions and, with several subjects, over both. Where no model is fitted there is nothing to
-cross-validate.
+conditions and, with several subjects, over both. Models that are fitted are cross-validated
+(:mod:`fitting`).
 
 Source: Schuett, Kipnis, Diedrichsen & Kriegeskorte (2023), eLife 12:82566.
 """
@@ -16,39 +16,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.methods.trsa import fitting
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
-from pipeline.methods.trsa.model import Sample
-from pipeline.methods.trsa.models import Models
-from pipeline.methods.trsa.populations import dissimilarities_of, likeness
+from pipeline.methods.trsa.models import REGION, Models, region_models
+from pipeline.methods.trsa.populations import likeness
 from pipeline.methods.trsa.relations import Order, condition_orders, pair_orders, rank_scores
-from pipeline.methods.trsa.result import MODEL_COLUMNS, PartResult
-from pipeline.methods.trsa.transforms import is_degenerate
-from pipeline.numerics.dissimilarity import n_items, squared_form
+from pipeline.methods.trsa.result import MODEL_COLUMNS, WEIGHT_COLUMNS, PartResult
+from pipeline.methods.trsa.targets import Targets
 from pipeline.numerics.permutation import adjusted, p_values
+from pipeline.numerics.resampled import compare_resampled, without_scale
 from pipeline.numerics.similarity import pooled
 
 Floats = NDArray[np.float64]
 
+FITTED = {"weighted": "weighted sum", "interpolated": "mixture of two"}
+"""What fitted models are called beside the others."""
+
 CEILING_COLUMNS = ("region", "lower", "upper", "n_rows")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Targets:
-    """Dissimilarities to be explained: one row a region of a subject."""
-
-    region: tuple[str, ...]
-    region_of_row: NDArray[np.int64]
-    subject_of_row: NDArray[np.int64]
-    """Subject, or recording where subjects are not known."""
-    n_subjects: int
-    dissimilarities: Floats
-    """Shape (row, pair)."""
-
-    @property
-    def n_conditions(self) -> int:
-        """Number of conditions."""
-        return n_items(self.dissimilarities.shape[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,31 +41,9 @@ class Scores:
     """Scores with their uncertainty, and noise ceilings."""
 
     table: pd.DataFrame
+    weights: pd.DataFrame
+    """Of fitted models."""
     ceiling: pd.DataFrame
-
-
-def targets_of(sample: Sample, config: TrsaConfig) -> Targets:
-    """One row a region of a subject; recordings of one subject are averaged."""
-    found = dissimilarities_of(sample, config)
-    usable = ~is_degenerate(found.by_estimator[0]) & ~np.isnan(found.by_estimator[0]).any(axis=1)
-    pooled_rows: dict[tuple[str, str], list[Floats]] = {}
-    for place, (index, region) in enumerate(sample.populations()):
-        session = sample.sessions[index]
-        own = not session.subject or config.distinct_neurons
-        # A recording of unknown subject counts by itself; the mark keeps it apart from subjects.
-        name = f"recording {session.recording}" if own else f"subject {session.subject}"
-        if usable[place]:
-            key = (name, session.regions[region])
-            pooled_rows.setdefault(key, []).append(found.by_estimator[0, place])
-    subjects = list(dict.fromkeys(name for name, _ in pooled_rows))
-    regions = tuple(dict.fromkeys(region for _, region in pooled_rows))
-    return Targets(
-        region=regions,
-        region_of_row=np.array([regions.index(region) for _, region in pooled_rows]),
-        subject_of_row=np.array([subjects.index(name) for name, _ in pooled_rows]),
-        n_subjects=len(subjects),
-        dissimilarities=np.stack([np.mean(rows, axis=0) for rows in pooled_rows.values()]),
-    )
 
 
 def resampled(
@@ -90,22 +53,24 @@ def resampled(
 
     None without models. With one subject only conditions are resampled.
     """
-    if not models.name:
+    if not candidate_names(models, config):
         return None
-    shape = (n_draws, len(models.name) + 1, len(targets.region))
-    found = {name: np.full(shape, np.nan) for name in ("both", "subjects", "conditions")}
-    rows = squared_form(targets.dissimilarities)
-    candidates = squared_form(models.dissimilarities)
+    draws = list(resamples(targets.n_subjects, targets.n_conditions, n_draws, rng))
+    counts = np.array([draw.condition for draw in draws], dtype=np.int64)
+    whole = np.ones((1, targets.n_conditions), dtype=np.int64)
     once = np.ones(targets.n_subjects)
-    for place, draw in enumerate(resamples(targets.n_subjects, targets.n_conditions, n_draws, rng)):
+    shape = (n_draws, len(candidate_names(models, config)) + 1, len(targets.region))
+    found = {name: np.full(shape, np.nan) for name in ("both", "subjects", "conditions")}
+    drawn = _similarities(models, targets, config, counts)
+    fixed = _similarities(models, targets, config, whole)[0]
+    for place, draw in enumerate(draws):
         of_subject = draw.subject if targets.n_subjects > 1 else once
-        chosen = _drawn_pairs(draw)
-        drawn_rows, drawn_models = rows[:, *chosen], candidates[:, *chosen]
-        for name, weight in (("both", of_subject), ("conditions", once)):
-            found[name][place] = _scores(drawn_models, drawn_rows, targets, weight, config)
-        found["subjects"][place] = _scores(
-            models.dissimilarities, targets.dissimilarities, targets, of_subject, config
-        )
+        for name, similarity, weight, count in (
+            ("both", drawn[place], of_subject, counts[place]),
+            ("conditions", drawn[place], once, counts[place]),
+            ("subjects", fixed, of_subject, whole[0]),
+        ):
+            found[name][place] = _scores(similarity, targets, weight, count, config)
     return found
 
 
@@ -122,15 +87,17 @@ def observed(
     """Scores of all models in all regions, with p and noise ceilings.
 
     The p of a model is that of its rank correlation with the region's mean dissimilarities under
-    shuffles of conditions.
+    shuffles of conditions. That of a fitted model is of its score over its standard error.
     """
     from scipy.stats import t as student
 
-    once = np.ones(targets.n_subjects)
     ceiling = _ceilings(targets, config)
-    if not models.name:
-        return Scores(table=_table([]), ceiling=ceiling)
-    seen = _scores(models.dissimilarities, targets.dissimilarities, targets, once, config)
+    names = candidate_names(models, config)
+    if not names:
+        return Scores(table=_table([]), weights=_weights_table([]), ceiling=ceiling)
+    every = np.ones(targets.n_conditions, dtype=np.int64)
+    similarity = _similarities(models, targets, config, every[None])[0]
+    seen = _scores(similarity, targets, np.ones(targets.n_subjects), every, config)
     variance = score_variance(parts, targets, relative=False)
     below = score_variance(parts, targets, relative=True)
     degrees = targets.n_conditions - 1
@@ -139,7 +106,9 @@ def observed(
     p = _shuffled_p(models, targets, config, rng, order=order, no_null=no_null)
     rows: list[tuple[object, ...]] = []
     for region, name in enumerate(targets.region):
-        for index, model in enumerate(models.name):
+        for index, model in enumerate(names):
+            if model == f"{REGION}{name}":
+                continue  # the lower noise ceiling
             se = float(np.sqrt(variance[index, region]))
             gap = seen[-1, region] - seen[index, region]
             gap_se = float(np.sqrt(below[index, region]))
@@ -149,73 +118,185 @@ def observed(
                 else np.nan
             )
             rows.append((name, model, seen[index, region], se, p[index, region], np.nan, below_p))
-    table = _table(rows)
+    fitted, weights = _fitted(
+        models, targets, config, parts, rng, degrees=degrees, null=not no_null
+    )
+    table = _table(rows + fitted)
     table["p_adjusted"] = adjusted(table["p"].to_numpy(), config.correction)
-    return Scores(table=table, ceiling=ceiling)
+    return Scores(table=table, weights=_weights_table(weights), ceiling=ceiling)
 
 
-def _drawn_pairs(draw: Resample) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places in the square form of the pairs of different conditions that were drawn."""
-    drawn = np.repeat(np.arange(draw.condition.size), draw.condition.astype(np.int64))
-    first, second = np.triu_indices(drawn.size, 1)
-    apart = drawn[first] != drawn[second]
-    return drawn[first[apart]], drawn[second[apart]]
+def _fitted(
+    models: Models,
+    targets: Targets,
+    config: TrsaConfig,
+    parts: Sequence[PartResult],
+    rng: np.random.Generator,
+    *,
+    degrees: int,
+    null: bool,
+) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Rows of fitted models, and their weights; none where no model is fitted."""
+    from scipy.stats import t as student
+
+    if fitting.why_not(models, config, targets.n_conditions):
+        return [], []
+    whole = Resample(subject=np.ones(targets.n_subjects), condition=np.ones(targets.n_conditions))
+    seen = fitting.scores_of(models, targets, config, whole, fitting.POINT_ASSIGNMENTS, rng)
+    seen = seen.mean(axis=0)
+    draws = {
+        name: np.concatenate(made)
+        for name in ("both", "subjects", "conditions")
+        if (made := [d for part in parts if (d := getattr(part, f"fitted_{name}")) is not None])
+    }
+    se = np.sqrt(fitting.variance_of(draws, targets))
+    gap_se = np.sqrt(fitting.variance_of(draws, targets, relative=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = student.sf(seen[:-1] / se, degrees) if null else np.full(se.shape, np.nan)
+        below = 2 * student.sf(np.abs(seen[-1] - seen[:-1]) / gap_se, degrees)
+    weights = fitting.whole_weights(models, targets, config)
+    rows: list[tuple[object, ...]] = []
+    told: list[tuple[object, ...]] = []
+    for region, name in enumerate(targets.region):
+        for number, kind in enumerate(config.fitted_models):
+            shown = FITTED[kind]
+            numbers = (value[number, region] for value in (seen, se, p))
+            rows.append((name, shown, *numbers, np.nan, below[number, region]))
+            told += [
+                (name, shown, model, weight)
+                for model, weight in zip(models.name, weights[number, region], strict=True)
+            ]
+    return rows, told
+
+
+def _weights_table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(WEIGHT_COLUMNS))
+    return table.astype({name: "float64" if name == "weight" else "str" for name in WEIGHT_COLUMNS})
+
+
+def candidate_names(models: Models, config: TrsaConfig) -> tuple[str, ...]:
+    """Models in the order of their scores: fixed ones, then other regions."""
+    return (*models.name, *(f"{REGION}{name}" for name in region_models(config)))
+
+
+def _similarities(
+    models: Models, targets: Targets, config: TrsaConfig, counts: NDArray[np.int64]
+) -> Floats:
+    """Of each fixed model with each row in each draw of conditions, (draw, model, row)."""
+    rows = targets.dissimilarities
+    if not models.name:
+        return np.empty((len(counts), 0, len(rows)))
+    return compare_resampled(models.dissimilarities, rows, config.measure, counts)
 
 
 def _scores(
-    models: Floats, rows: Floats, targets: Targets, weight: Floats, config: TrsaConfig
+    similarity: Floats,
+    targets: Targets,
+    weight: Floats,
+    count: NDArray[np.int64],
+    config: TrsaConfig,
 ) -> Floats:
-    """Mean similarity of each model, and lower ceiling, shape (model + 1, region)."""
+    """Mean similarity of each model, and lower ceiling, shape (candidate + 1, region).
+
+    Parameters
+    ----------
+    similarity
+        Of fixed models with rows, shape (model, row).
+    weight, count
+        How often each subject and each condition was drawn.
+    """
     of_row = weight[targets.subject_of_row]
     here = np.arange(len(targets.region))[:, None] == targets.region_of_row
     share = here * of_row
     total = share.sum(axis=1, keepdims=True)
     share = share / np.where(total > 0, total, np.nan)
-    similarity = np.vstack(
-        [
-            likeness(models, rows, config.measure),
-            _with_others(rows, targets.region_of_row, of_row, config),
-        ]
-    )
-    found = np.full((len(similarity), len(share)), np.nan)
+    lines = [similarity]
+    if targets.n_subjects > 1:
+        plain = without_scale(targets.dissimilarities, config.measure, count)
+        sources = [*sources_of(targets, config), None]
+        means = [_means_of_others(plain, targets, of_row, source) for source in sources]
+        lines += [_alike(mean, targets.dissimilarities, config, count)[None] for mean in means]
+    else:
+        lines.append(np.full((1, len(of_row)), np.nan))
+    found = np.full((sum(map(len, lines)), len(share)), np.nan)
+    together = np.vstack(lines)
     for region, part in enumerate(share):
         used = part > 0
         if used.any():
-            found[:, region] = similarity[:, used] @ part[used]
+            found[:, region] = together[:, used] @ part[used]
     return found
 
 
-def _with_others(
-    rows: Floats, region: NDArray[np.int64], weight: Floats, config: TrsaConfig
-) -> Floats:
-    """Similarity of each row with the mean of the other rows of its region, shape (row,).
+def sources_of(targets: Targets, config: TrsaConfig) -> list[int]:
+    """Places of the regions that are models.
 
-    NaN for rows without another one. All copies of a row that was drawn often are left out.
+    Raises
+    ------
+    ValueError
+        If a region is not there, or there is one subject.
     """
-    alike = (region[:, None] == region) & ~np.eye(len(rows), dtype=bool)
+    named = region_models(config)
+    for name in named:
+        if name not in targets.region:
+            raise ValueError(
+                f"there is no region '{name}' for the model '{REGION}{name}' (methods.trsa.models);"
+                f" regions are {', '.join(targets.region)}"
+            )
+    if named and targets.n_subjects < 2:
+        raise ValueError(
+            f"the model '{REGION}{named[0]}' needs a second subject, as regions that were recorded "
+            "together share noise; within a recording the table of pairs of regions has their "
+            "relation (take it out of methods.trsa.models)"
+        )
+    return [targets.region.index(name) for name in named]
+
+
+def _means_of_others(plain: Floats, targets: Targets, weight: Floats, source: int | None) -> Floats:
+    """Mean over other subjects of a region, of each row's own where ``None``; (row, pair).
+
+    NaN for rows without another one, and for rows of the region itself, of which this is the noise
+    ceiling. All copies of a subject that was drawn often are left out.
+    """
+    region, subject = targets.region_of_row, targets.subject_of_row
+    alike = subject[:, None] != subject
+    if source is None:
+        alike &= region[:, None] == region
+    else:
+        alike &= (region == source) & (region != source)[:, None]
     others = alike * weight
-    total = others.sum(axis=1)
-    known = np.flatnonzero((total > 0) & (weight > 0))
+    total = others.sum(axis=1, keepdims=True)
+    # Sums of ranks are exact, so that ties stay ties; rounded shares would break them.
+    return np.asarray((others @ plain) / np.where(total > 0, total, np.nan))
+
+
+def _alike(
+    means: Floats, rows: Floats, config: TrsaConfig, count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Similarity of each row with the mean that is its own, shape (row,)."""
+    known = np.flatnonzero(np.isfinite(means).all(axis=1))
     found = np.full(len(rows), np.nan)
     if known.size:
-        # What a measure ignores is taken out of each row, as for the mean of them all.
-        plain = pooled(rows[:, None], config.measure)
-        means = (others[known] / total[known, None]) @ plain
-        found[known] = np.diagonal(likeness(rows[known], means, config.measure))
+        both = compare_resampled(means[known], rows[known], config.measure, count[None])
+        found[known] = np.diagonal(both[0])
     return found
 
 
 def _ceilings(targets: Targets, config: TrsaConfig) -> pd.DataFrame:
     """Lower and upper noise ceiling of each region, NaN where one subject has it."""
     rows = []
+    every = np.ones(targets.n_conditions, dtype=np.int64)
     for region, name in enumerate(targets.region):
         values = targets.dissimilarities[targets.region_of_row == region]
         upper = np.nan
         if len(values) > 1:
             together = pooled(values, config.measure)
             upper = float(likeness(values, together[None], config.measure).mean())
-        one = np.zeros(len(values), dtype=np.int64)
-        lower = float(_with_others(values, one, np.ones(len(values)), config).mean())
+        lower = np.nan
+        if len(values) > 1:
+            alone = 1 - np.eye(len(values))
+            plain = without_scale(values, config.measure, every)
+            means = alone @ plain / alone.sum(axis=1, keepdims=True)
+            lower = float(_alike(means, values, config, every).mean())
         rows.append((name, lower, upper, len(values)))
     table = pd.DataFrame(rows, columns=list(CEILING_COLUMNS))
     return table.astype({"region": "str", "lower": "float64", "upper": "float64"})
@@ -259,17 +340,40 @@ def _shuffled_p(
     no_null: str,
 ) -> Floats:
     """P of each model's rank correlation with each region, shape (model, region)."""
-    shape = (len(models.name), len(targets.region))
+    shape = (len(candidate_names(models, config)), len(targets.region))
     if no_null:
         return np.full(shape, np.nan)
-    candidates = rank_scores(models.dissimilarities, order)
     rows = rank_scores(targets.dissimilarities, order)
-    means = np.stack(
-        [rows[targets.region_of_row == region].mean(axis=0) for region in range(shape[1])]
+    here = (np.arange(shape[1])[:, None] == targets.region_of_row).astype(np.float64)
+    here /= here.sum(axis=1, keepdims=True)
+    means = here @ rows
+    candidates = rank_scores(models.dissimilarities, order)
+    plain = without_scale(
+        targets.dissimilarities, config.measure, np.ones(targets.n_conditions, dtype=np.int64)
     )
+    once = np.ones(len(rows))
+    others = [
+        rank_scores(_means_of_others(plain, targets, once, source), order)
+        for source in sources_of(targets, config)
+    ]
+
+    def correlation(index: NDArray[np.int64] | slice) -> Floats:
+        fixed = candidates[:, index] @ means.T
+        return np.vstack([fixed, *(_region_means(one[:, index], rows, here) for one in others)])
+
     orders = condition_orders(targets.n_conditions, order, config.n_permutations, rng)
-    null = np.stack([candidates[:, index] @ means.T for index in pair_orders(orders)])
-    return p_values(candidates @ means.T, null)
+    null = np.stack([correlation(index) for index in pair_orders(orders)])
+    return p_values(correlation(slice(None)), null)
+
+
+def _region_means(one: Floats, rows: Floats, share: Floats) -> Floats:
+    """Mean inner product of rows with what is their own, shape (region,).
+
+    NaN for regions of which a row has nothing.
+    """
+    unknown = np.isnan(one).any(axis=1)
+    products = (np.nan_to_num(one) * rows).sum(axis=1)
+    return np.where(share @ unknown > 0, np.nan, share @ products)
 
 
 def _table(rows: list[tuple[object, ...]]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from pipeline.core.parts import (
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.figures import best_levels, geometry_level
+from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 
 
@@ -52,6 +53,8 @@ def section(
     body += [by_id[name] for name in ("regions", "models") if name in by_id]
     if len(result.model_scores):
         body.append(_models_table(result))
+    if len(result.model_weights):
+        body.append(_weights_table(result))
     body += [by_id[name] for name in ("truth",) if name in by_id]
     if len(result.left_out):
         body.append(_left_out_table(result))
@@ -309,6 +312,13 @@ def _models_table(result: TrsaResult) -> Table:
             "Score: similarity of dissimilarities, mean over subjects. p: shuffles of conditions, "
             "one-sided; adjusted for the number of rows. Below the ceiling: two-sided p of the "
             "difference to the lower noise ceiling, where there are several subjects."
+            + (
+                " Fitted models: score on pairs of conditions, and subjects, that did not fit "
+                f"them, mean over {POINT_ASSIGNMENTS} ways to split; their p is of the score over "
+                "its standard error."
+                if len(result.model_weights)
+                else ""
+            )
         ),
         columns=_columns(
             result.model_scores,
@@ -321,6 +331,23 @@ def _models_table(result: TrsaResult) -> Table:
                 "p_adjusted": "adjusted p",
                 "below_ceiling_p": "p against ceiling",
             },
+        ),
+    )
+
+
+def _weights_table(result: TrsaResult) -> Table:
+    """One row a candidate of a fitted model and region."""
+    return Table(
+        id="model-weights",
+        title="Weights of fitted models",
+        caption=(
+            "From all conditions and subjects, at least 0, for candidates of equal spread, as "
+            "shares of their sum. Candidates that resemble each other share their weight, so that "
+            "single weights are no test of single candidates."
+        ),
+        columns=_columns(
+            result.model_weights,
+            {"region": "region", "fit": "fitted model", "model": "candidate", "weight": "weight"},
         ),
     )
 

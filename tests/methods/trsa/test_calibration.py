@@ -22,7 +22,7 @@ from pipeline.methods.trsa.identification import (
 )
 from pipeline.methods.trsa.models import Models
 from pipeline.methods.trsa.result import PartResult
-from pipeline.methods.trsa.scores import Targets
+from pipeline.methods.trsa.targets import Targets
 from pipeline.numerics.permutation import adjusted, largest_p_values, p_values
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")

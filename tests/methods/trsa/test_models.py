@@ -16,6 +16,7 @@ from pipeline.methods.trsa.model import sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.result import PartResult
 from pipeline.methods.trsa.simulate import simulate
+from pipeline.methods.trsa.targets import targets_of
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 FIRST, SECOND = np.triu_indices(8, 1)
@@ -61,7 +62,7 @@ def test_settings_choose_models(sample):
 
 
 def scored(sample, config):
-    models, targets = models_of(sample, config), scores.targets_of(sample, config)
+    models, targets = models_of(sample, config), targets_of(sample, config)
     draws = scores.resampled(models, targets, config, 60, stream(0, "draws"))
     part = PartResult(
         name="bootstrap-000",
@@ -108,7 +109,7 @@ def test_the_lower_ceiling_leaves_each_subject_out(sample, measure):
     from pipeline.numerics.similarity import pooled
 
     config = TrsaConfig(measure=measure, models="none")
-    targets = scores.targets_of(sample, config)
+    targets = targets_of(sample, config)
     found = scores.observed(
         models_of(sample, config), targets, config, [], stream(0, "c"), order="none", no_null=""
     ).ceiling.set_index("region")
@@ -122,7 +123,7 @@ def test_the_lower_ceiling_leaves_each_subject_out(sample, measure):
 
 def test_without_a_fair_null_there_is_no_p(sample):
     config = TrsaConfig(models=["kind"], n_bootstraps=20)
-    models, targets = models_of(sample, config), scores.targets_of(sample, config)
+    models, targets = models_of(sample, config), targets_of(sample, config)
     draws = scores.resampled(models, targets, config, 20, stream(0, "none"))
     part = PartResult(
         name="b",
@@ -144,3 +145,69 @@ def test_one_subject_has_no_ceiling_and_varies_over_conditions_only(sample):
     assert found.ceiling["lower"].isna().all()
     assert (found.table["se"] > 0).all()
     assert found.table["below_ceiling_p"].isna().all()
+
+
+def test_another_region_is_a_model_through_the_other_subjects_only(sample):
+    from pipeline.methods.trsa.populations import dissimilarities_of, likeness
+    from pipeline.numerics.similarity import pooled
+
+    config = TrsaConfig(n_permutations=99, models=["region:VISp", "kind"])
+    table = scored(sample, config).table.set_index(["region", "model"])
+    assert ("VISp", "region:VISp") not in table.index  # that is the noise ceiling
+    rows = dissimilarities_of(sample, config).by_estimator[0].reshape(5, 3, 28)
+    places = {"VISp": 0, "VISl": 1, "CA1": 2}
+    for region, place in places.items():
+        if region == "VISp":
+            continue
+        expected = [
+            likeness(
+                rows[[one], place],
+                pooled(np.delete(rows[:, 0], one, axis=0), "rho_a")[None],
+                "rho_a",
+            )[0, 0]
+            for one in range(5)
+        ]
+        assert table.loc[(region, "region:VISp"), "score"] == pytest.approx(np.mean(expected))
+    assert table.loc[("CA1", "region:VISp"), "p"] > 0.05
+    assert (table["se"] > 0).all()
+
+
+def test_a_region_is_no_model_for_what_was_recorded_with_it(sample):
+    alone = dataclasses.replace(sample, sessions=sample.sessions[:1])
+    with pytest.raises(ValueError, match="needs a second subject"):
+        scored(alone, TrsaConfig(models=["region:VISp"]))
+    with pytest.raises(ValueError, match=r"no region 'V9' .* regions are VISp"):
+        scored(sample, TrsaConfig(models=["region:V9"]))
+
+
+@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "whitened_cosine"])
+def test_resampled_scores_are_those_of_gathered_conditions(sample, measure):
+    from pipeline.methods.trsa.identification import resamples
+    from pipeline.methods.trsa.populations import likeness
+    from pipeline.numerics.dissimilarity import squared_form
+    from pipeline.numerics.similarity import pooled
+
+    config = TrsaConfig(measure=measure, models=["kind"])
+    models, targets = models_of(sample, config), targets_of(sample, config)
+    found = scores.resampled(models, targets, config, 3, stream(0, "same"))
+    draws = list(resamples(5, 8, 3, stream(0, "same")))
+    rows = squared_form(targets.dissimilarities)
+    for place, draw in enumerate(draws):
+        # All pairs of drawn conditions, copies too; pairs of copies are left out.
+        drawn = np.repeat(np.arange(8), draw.condition.astype(int))
+        left, right = np.triu_indices(8, 1)
+        apart = drawn[left] != drawn[right]
+        cut = rows[:, drawn[left[apart]], drawn[right[apart]]]
+        if measure.startswith("whitened"):
+            continue
+        of_row = draw.subject[targets.subject_of_row]
+        for region in range(3):
+            here = np.flatnonzero((targets.region_of_row == region) & (of_row > 0))
+            ceiling = []
+            for row in here:
+                others = np.repeat(here, of_row[here].astype(int))
+                others = others[others != row]
+                mean = pooled(cut[others], measure)
+                ceiling += [likeness(cut[[row]], mean[None], measure)[0, 0]] * int(of_row[row])
+            assert found["both"][place, -1, region] == pytest.approx(np.mean(ceiling))
+    assert np.isfinite(found["both"][:, 0]).all()
