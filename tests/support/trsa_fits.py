@@ -8,12 +8,17 @@ from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import ResponsePatterns
 from pipeline.methods.trsa.algorithm import combine, fit_part
-from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.config import HomologyConfig, TrsaConfig
 from pipeline.methods.trsa.result import PartResult, TrsaResult
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="", seed=5)
 CONFIG = TrsaConfig(
-    n_permutations=99, n_bootstraps=40, n_splits=10, level_step=0.25, pairs_per_family=2
+    n_permutations=99,
+    n_bootstraps=40,
+    n_splits=10,
+    level_step=0.25,
+    pairs_per_family=2,
+    homology=HomologyConfig(n_shuffles=19, max_states=40),
 )
 
 

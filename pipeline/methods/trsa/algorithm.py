@@ -13,7 +13,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import ResponsePatterns
-from pipeline.methods.trsa import across, fitting, scores, within
+from pipeline.methods.trsa import across, fitting, homology, persistence, scores, within
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import NO_TABLES, models_of
@@ -41,7 +41,7 @@ def fit_part(
     provenance: Provenance,
     tables: Mapping[str, pd.DataFrame] = NO_TABLES,
 ) -> PartResult:
-    """One chunk of relabellings, or of resamples.
+    """One chunk of relabellings, of resamples, or of shuffles for holes.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def fit_part(
     config
         The method's settings.
     part
-        ``permutation-NNN`` or ``bootstrap-NNN``, as planned by the settings.
+        ``permutation-NNN``, ``bootstrap-NNN`` or ``homology-NNN``, as planned by the settings.
     rng
         The random stream of this part.
     progress
@@ -67,6 +67,13 @@ def fit_part(
     """
     sample = sample_of(views, config)
     n_draws = draws_of(part, config)
+    if part.name.startswith("homology"):
+        clouds = homology.clouds_of(sample, config, condition_order(sample, config))
+        return PartResult(
+            name=part.name,
+            longest_bars=homology.shuffled(clouds, n_draws, rng, progress),
+            provenance=provenance,
+        )
     levels = level_grid(config.level_step)
     if part.name.startswith("permutation"):
         inside = within.relabelled(sample, config, levels, n_draws, rng, provenance, progress)
@@ -140,6 +147,8 @@ def combine(
     models = models_of(sample, config, tables)
     targets = targets_of(sample, config)
     scored = scores.observed(models, targets, config, ordered, rng, order=order, no_null=missing)
+    clouds = homology.clouds_of(sample, config, order)
+    holes = persistence.observed(sample, clouds, ordered, config)
     return TrsaResult(
         condition=sample.condition,
         populations=_population_table(sample, found.status, first, observed),
@@ -161,6 +170,13 @@ def combine(
         fitted_missing=fitting.why_not(models, config, sample.n_conditions),
         noise_ceiling=scored.ceiling,
         model_missing=missing,
+        persistence=holes.table,
+        persistence_bars=holes.bars,
+        persistence_lengths=holes.lengths,
+        persistence_null=holes.null,
+        persistence_betti=holes.betti,
+        persistence_distances=holes.distances,
+        persistence_missing=persistence.why_none(clouds, config),
         left_out=sample.left_out,
         condition_order=order,
         fixed_order=sample.fixed_order,
@@ -174,8 +190,12 @@ def combine(
 def draws_of(part: Part, config: TrsaConfig) -> int:
     """How many relabellings or resamples a part makes."""
     kind, _, number = part.name.rpartition("-")
-    total = config.n_permutations if kind == "permutation" else config.n_bootstraps
-    return min(config.draws_per_part, total - int(number) * config.draws_per_part)
+    if kind == "homology":
+        total, size = config.homology.n_shuffles, config.homology.draws_per_part
+    else:
+        total = config.n_permutations if kind == "permutation" else config.n_bootstraps
+        size = config.draws_per_part
+    return min(size, total - int(number) * size)
 
 
 def condition_order(sample: Sample, config: TrsaConfig) -> Order:

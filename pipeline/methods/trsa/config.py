@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.core.method import MethodConfig, Part
+from pipeline.core.method import MethodConfig, Part, SettingsBlock
 
 EstimatorName = Literal[
     "crossnobis",
@@ -18,6 +18,64 @@ EstimatorName = Literal[
     "poisson_kl",
     "poisson_kl_cv",
 ]
+
+
+class HomologyConfig(SettingsBlock):
+    """Holes of each population's conditions and states (persistent homology)."""
+
+    n_shuffles: int = Field(
+        default=199,
+        description=(
+            "Shuffles of each unit by itself that bars are compared with, 0 to 99999; 0 looks for "
+            "no holes. 200 states take 4 s a population on one thread without voids, 3 minutes "
+            "with them."
+        ),
+        ge=0,
+        le=99_999,
+    )
+    scale: Literal["rank", "median"] = Field(
+        default="rank",
+        description=(
+            "What bars of conditions are measured in: 'rank's of dissimilarities, which do not "
+            "take cells of a lattice for loops, or multiples of their 'median'."
+        ),
+    )
+    states: Literal["auto", "trials", "bins", "none"] = Field(
+        default="auto",
+        description=(
+            "What a state is: the responses of a 'trials' entry, or of a bin of its time ('bins', "
+            "where prepare.patterns.time_bin_s is set); 'auto' takes bins where trials are fewer "
+            "than 200."
+        ),
+    )
+    max_states: int = Field(
+        default=200,
+        description=(
+            "States that are kept, each far from the others, 10 to 2000; no ring or torus is named "
+            "from fewer than 200. Published: 1200."
+        ),
+        ge=10,
+        le=2000,
+    )
+    axes: int = Field(
+        default=6,
+        description="Principal axes that states are reduced to, 2 to 100. Published: 6.",
+        ge=2,
+        le=100,
+    )
+    voids: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description=(
+            "Whether voids are looked for, without which no shape is named: 'auto' does up to 60 "
+            "points. Time grows with the fourth power of their number."
+        ),
+    )
+    draws_per_part: int = Field(
+        default=50,
+        description="Shuffles in one part of the fit, 1 to 10000.",
+        ge=1,
+        le=10_000,
+    )
 
 
 class TrsaConfig(MethodConfig):
@@ -155,6 +213,9 @@ class TrsaConfig(MethodConfig):
         description="Adjustment of p values for the number of pairs of regions, or of models.",
     )
 
+    homology: HomologyConfig = HomologyConfig()
+    """Holes of each population's conditions and states (persistent homology)."""
+
     @model_validator(mode="after")
     def _each_estimator_once(self) -> Self:
         if len(set(self.estimators)) < len(self.estimators):
@@ -174,12 +235,14 @@ class TrsaConfig(MethodConfig):
         return tuple(self.model_tables)
 
     def plan(self) -> tuple[Part, ...]:
-        """Chunks of relabellings, and of resamples."""
+        """Chunks of relabellings, of resamples, and of shuffles for holes."""
+        holes = self.homology
         return (
-            *self._chunks("permutation", self.n_permutations),
-            *self._chunks("bootstrap", self.n_bootstraps),
+            *_chunks("permutation", self.n_permutations, self.draws_per_part),
+            *_chunks("bootstrap", self.n_bootstraps, self.draws_per_part),
+            *_chunks("homology", holes.n_shuffles, holes.draws_per_part),
         )
 
-    def _chunks(self, kind: str, total: int) -> list[Part]:
-        n_chunks = -(-total // self.draws_per_part)
-        return [Part(f"{kind}-{index:03d}") for index in range(n_chunks)]
+
+def _chunks(kind: str, total: int, size: int) -> list[Part]:
+    return [Part(f"{kind}-{index:03d}") for index in range(-(-total // size))]

@@ -12,6 +12,7 @@ from pipeline.methods.trsa.model import FEW_CONDITIONS
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.result import TrsaResult
 from pipeline.methods.trsa.simulate import TrsaTruth
+from pipeline.methods.trsa.topology_words import holes_check
 
 LEVEL = 0.05
 FOR_A_CLAIM = 999
@@ -54,6 +55,9 @@ def assess(
     ]
     if result.subjects is not None:
         checks.append(_subjects(result))
+    shapes = holes_check(result, config)
+    if shapes is not None:
+        checks.append(shapes)
     if truth is not None:
         checks.append(_recovered(result, truth))
     return tuple(checks)

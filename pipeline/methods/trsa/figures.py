@@ -14,6 +14,7 @@ from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.simulate import TrsaTruth
 from pipeline.methods.trsa.time_figures import time_figures
+from pipeline.methods.trsa.topology_figures import holes_figures
 from pipeline.methods.trsa.transforms import FAMILIES, geo_topological, scaled_ranks
 from pipeline.numerics.dissimilarity import squared_form
 from pipeline.numerics.embedding import classical_scaling
@@ -59,6 +60,7 @@ def figures(
         found.append(_regions(result, config))
     if result.model.size:
         found.append(_models(result, config))
+    found += holes_figures(result, config)
     if truth is not None:
         found.append(_truth(result, truth))
     return tuple(found)

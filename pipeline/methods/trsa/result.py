@@ -49,6 +49,47 @@ MODEL_COLUMNS = (
     "p_adjusted",
     "below_ceiling_p",
 )
+PERSISTENCE_COLUMNS = (
+    "recording",
+    "region",
+    "source",
+    "n_units",
+    "n_points",
+    "n_available",
+    "dimension",
+    "n_bars",
+    "longest",
+    "second",
+    "shuffled",
+    "p",
+    "p_adjusted",
+    "universal_p",
+    "n_passing",
+    "n_by_gap",
+    "total",
+    "entropy",
+    "verdict",
+    "reason",
+)
+BAR_COLUMNS = (
+    "recording",
+    "region",
+    "source",
+    "dimension",
+    "birth",
+    "death",
+    "p",
+    "universal_p",
+)
+DIAGRAM_COLUMNS = (
+    "source",
+    "first_recording",
+    "first_region",
+    "second_recording",
+    "second_region",
+    "bottleneck",
+    "wasserstein",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +130,10 @@ class PartResult:
     fitted_conditions: NDArray[np.float64] | None = axes(
         "draw", "assignment", "fitted", "region", optional=True
     )
+    longest_bars: NDArray[np.float64] | None = axes(
+        "draw", "cloud", "dimension", "bar", optional=True
+    )
+    """Lengths in shuffles, longest first; NaN for dimensions that are not looked at."""
     provenance: Provenance
 
     def __post_init__(self) -> None:
@@ -230,6 +275,19 @@ class TrsaResult:
     noise_ceiling: pd.DataFrame = table("ceiling_region", ("region", "lower", "upper", "n_rows"))
     model_missing: str
     """Why scores of models have no p; empty where they have."""
+    persistence: pd.DataFrame = table("persistence_row", PERSISTENCE_COLUMNS)
+    """Holes: one row a cloud (conditions or states of a population) and dimension (0 parts, 1
+    loops, 2 voids). ``shuffled``: 95 % of shuffles have no longer bar."""
+    persistence_bars: pd.DataFrame = table("persistence_bar", BAR_COLUMNS)
+    persistence_lengths: NDArray[np.float64] = axes("persistence_row", "longest_bar")
+    persistence_null: NDArray[np.float64] = axes("persistence_row", "longest_bar", "quantile")
+    """5, 50 and 95 % of the lengths of the longest, second, ... bar of shuffles."""
+    persistence_betti: NDArray[np.int64] = axes("persistence_row", "distance_quantile")
+    """Holes there at quantiles 0, 0.05, ..., 1 of the distances."""
+    persistence_distances: pd.DataFrame = table("persistence_pair", DIAGRAM_COLUMNS)
+    """Bottleneck and Wasserstein distances of the loops of two clouds."""
+    persistence_missing: str
+    """Why no holes were looked for; empty where they were."""
     left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
     condition_order: str
     fixed_order: bool

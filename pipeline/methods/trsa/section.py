@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.parts import (
@@ -15,11 +14,13 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.methods.trsa.cells import columns as _columns
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.figures import best_levels, geometry_level
 from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
+from pipeline.methods.trsa.topology_words import holes_body, holes_numbers
 
 
 def section(
@@ -55,6 +56,7 @@ def section(
         body.append(_models_table(result))
     if len(result.model_weights):
         body.append(_weights_table(result))
+    body += holes_body(result, by_id, config)
     body += [by_id[name] for name in ("truth",) if name in by_id]
     if len(result.left_out):
         body.append(_left_out_table(result))
@@ -361,25 +363,6 @@ def _left_out_table(result: TrsaResult) -> Table:
     )
 
 
-def _columns(table: pd.DataFrame, names: dict[str, str]) -> dict[str, tuple[Number, ...]]:
-    """Columns of a table by their shown names, without those that are empty."""
-    columns = {shown: tuple(_cell(value) for value in table[name]) for name, shown in names.items()}
-    return {
-        shown: values
-        for shown, values in columns.items()
-        if any(value not in (None, "") for value in values)
-    }
-
-
-def _cell(value: object) -> Number:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | np.integer):
-        return int(value)
-    number = float(value)  # type: ignore[arg-type]
-    return float(f"{number:.3g}") if np.isfinite(number) else None
-
-
 def _numbers(result: TrsaResult) -> Numbers:
     """Every number the words use."""
     numbers: dict[str, Number | list[Number]] = {
@@ -418,6 +401,7 @@ def _numbers(result: TrsaResult) -> Numbers:
             else None,
             "across_nested_accuracy": _number(found.nested_accuracy),
         }
+    numbers |= holes_numbers(result)
     # First what is worth comparing over experiments: the index shows the first two.
     first = [name for name in ("within_accuracy_ranks", "within_separation_p") if name in numbers]
     return {**{name: numbers[name] for name in first}, **numbers}

@@ -92,17 +92,27 @@ def rank_scaled(distances: NDArray[np.floating]) -> Floats:
 def shuffled_conditions(responses: NDArray[np.floating], rng: np.random.Generator) -> Floats:
     """Each unit's values over conditions in an order of its own; tuning stays, its union goes.
 
-    ``responses`` have shape (condition, unit).
+    ``responses`` have shape (condition, unit) or (condition, unit, repeat); repeats keep together.
     """
-    return rng.permuted(np.asarray(responses, dtype=np.float64), axis=0)
+    n_conditions, n_units = responses.shape[:2]
+    places = np.broadcast_to(np.arange(n_conditions)[:, None], (n_conditions, n_units))
+    return _taken(responses, rng.permuted(places, axis=0))
 
 
 def rolled_units(responses: NDArray[np.floating], rng: np.random.Generator) -> Floats:
-    """Each unit's activity moved round in time by an amount of its own, shape (time, unit)."""
-    n_times, n_units = responses.shape
+    """Each unit's activity moved round in time by an amount of its own.
+
+    ``responses`` have shape (time, unit) or (time, unit, repeat); repeats keep together.
+    """
+    n_times, n_units = responses.shape[:2]
     start = rng.integers(n_times, size=n_units)
-    index = (np.arange(n_times)[:, None] + start) % n_times
-    return np.take_along_axis(np.asarray(responses, dtype=np.float64), index, axis=0)
+    return _taken(responses, (np.arange(n_times)[:, None] + start) % n_times)
+
+
+def _taken(responses: NDArray[np.floating], index: NDArray[np.int64]) -> Floats:
+    """Values at places (row, unit) along the first axis, the same for all repeats."""
+    values = np.asarray(responses, dtype=np.float64)
+    return np.take_along_axis(values, index.reshape(*index.shape, *[1] * (values.ndim - 2)), axis=0)
 
 
 def longest_of_shuffles(
@@ -113,15 +123,19 @@ def longest_of_shuffles(
     rng: np.random.Generator,
     *,
     max_dimension: int = 1,
+    count: int = 1,
 ) -> Floats:
-    """Length of the longest bar of each dimension in each shuffle, (shuffle, dimension).
+    """Lengths of the longest bars of each dimension in each shuffle, (shuffle, dimension, bar).
 
     ``distances_of`` is everything that is done to the responses themselves, scaling included.
+    ``count`` bars are kept, longest first, with lengths of 0 where there are fewer.
     """
-    longest = np.zeros((n_shuffles, max_dimension + 1))
+    longest = np.zeros((n_shuffles, max_dimension + 1, count))
     for row in longest:
         found = bars(distances_of(shuffle(responses, rng)), max_dimension=max_dimension)
-        row[:] = [lifetimes(diagram).max(initial=0) for diagram in found]
+        for lengths, diagram in zip(row, found, strict=True):
+            kept = lifetimes(diagram)[:count]
+            lengths[: kept.size] = kept
     return longest
 
 
@@ -192,15 +206,29 @@ class Holes:
 
 
 def judged(
-    diagram: NDArray[np.floating], longest: NDArray[np.floating], *, alpha: float = 0.05
+    diagram: NDArray[np.floating],
+    longest: NDArray[np.floating],
+    *,
+    alpha: float = 0.05,
+    as_distances: NDArray[np.floating] | None = None,
 ) -> Holes:
-    """Judge the bars of one dimension above 0 beside the longest of shuffles, shape (shuffle,)."""
+    """Judge the bars of one dimension beside the longest of shuffles, shape (shuffle,).
+
+    Parameters
+    ----------
+    as_distances
+        Births and deaths in units of a distance where those of ``diagram`` are ranks: the law of
+        ratios is one of distances. Where one is not above 0, as always for parts, there is no
+        ``universal_p`` (NaN).
+    """
     p = shuffle_p(diagram, longest)
     n_passing = int((p <= alpha).sum())
+    measured = diagram if as_distances is None else as_distances
+    defined = len(measured) and (measured[:, 0] > 0).all()
     return Holes(
         diagram=np.asarray(diagram, dtype=np.float64),
         shuffle_p=p,
-        universal_p=universal_p(diagram),
+        universal_p=universal_p(measured) if defined else np.full(len(diagram), np.nan),
         n_passing=n_passing,
         n_by_gap=count_by_gap(diagram, n_passing),
     )
@@ -233,7 +261,7 @@ def persistence_entropy(diagram: NDArray[np.floating]) -> float:
     """Entropy, in nats, of lifetimes as shares of their sum; 0 without bars."""
     lengths = lifetimes(diagram)
     share = lengths[lengths > 0] / max(float(lengths.sum()), np.finfo(np.float64).tiny)
-    return float(-(share * np.log(share)).sum())
+    return float((share * np.log(1 / share)).sum())
 
 
 def bottleneck(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:

@@ -112,7 +112,7 @@ def test_recordings_of_one_subject_can_stand_for_subjects_only_when_told():
 
 def test_chunks_of_draws_make_up_the_whole():
     config = CONFIG.model_copy(update={"draws_per_part": 30, "n_splits": 2})
-    assert [draws_of(part, config) for part in config.plan()] == [30, 30, 30, 9, 30, 10]
+    assert [draws_of(part, config) for part in config.plan()] == [30, 30, 30, 9, 30, 10, 19]
     parts = parts_of(simulate(stream(3, "chunks"))[0], config)
     assert [len(part.separation) for part in parts.values() if part.separation is not None] == [
         *(30, 30, 30, 9)

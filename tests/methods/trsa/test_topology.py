@@ -101,7 +101,7 @@ def test_a_ring_of_conditions_has_one_loop_above_shuffles():
     longest = longest_of_shuffles(
         responses, shuffled_conditions, distances_of, 39, stream(3, "shuffles")
     )
-    loops = judged(bars(distances_of(responses))[1], longest[:, 1])
+    loops = judged(bars(distances_of(responses))[1], longest[:, 1, 0])
     assert loops.n_passing == loops.n_by_gap == 1
     assert loops.shuffle_p[0] == pytest.approx(1 / 40)
     # A shape is not named from so few states.
@@ -114,7 +114,7 @@ def test_clouds_without_holes_pass_as_rarely_as_they_may():
         responses = stream(seed, "cloud").normal(size=(40, 8))
         rng = stream(seed, "shuffles")
         longest = longest_of_shuffles(responses, shuffled_conditions, apart, 9, rng)
-        loops = judged(bars(apart(responses))[1], longest[:, 1], alpha=0.1)
+        loops = judged(bars(apart(responses))[1], longest[:, 1, 0], alpha=0.1)
         passing += loops.n_passing > 0
         assert loops.n_by_gap <= loops.n_passing
     assert 2 <= passing <= 10 + 3 * np.sqrt(100 * 0.1 * 0.9)
@@ -216,6 +216,6 @@ def test_a_torus_seen_through_units_has_two_loops_before_the_gap():
     longest = longest_of_shuffles(
         responses, shuffled_conditions, distances_of, 19, stream(10, "shuffles")
     )
-    loops = judged(bars(distances_of(responses))[1], longest[:, 1])
+    loops = judged(bars(distances_of(responses))[1], longest[:, 1, 0])
     assert (loops.shuffle_p[:2] == 1 / 20).all()
     assert loops.n_by_gap == 2

@@ -1,0 +1,32 @@
+"""Columns of tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.parts import Number
+
+
+def columns(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, tuple[Number, ...]]:
+    """Columns of a table by their shown names, without those that are empty.
+
+    Numbers have three digits; those that are missing are None.
+    """
+    found = {shown: tuple(_cell(value) for value in table[name]) for name, shown in names.items()}
+    return {
+        shown: values
+        for shown, values in found.items()
+        if any(value not in (None, "") for value in values)
+    }
+
+
+def _cell(value: object) -> Number:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    number = float(value)  # type: ignore[arg-type]
+    return float(f"{number:.3g}") if np.isfinite(number) else None

@@ -1,0 +1,153 @@
+"""What the figures of holes in conditions and states show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.parts import Figure, Line, Lines, Panel
+from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.result import TrsaResult
+
+LEVEL = 0.05
+SHOWN_POPULATIONS = 4
+SHOWN_BARS = 8
+KINDS = ("parts", "loops", "voids")
+SOURCES = {"conditions": "conditions", "states": "states"}
+
+
+def holes_figures(result: TrsaResult, config: TrsaConfig) -> tuple[Figure, ...]:
+    """Barcodes of conditions and of states, where there are any."""
+    found = result.persistence
+    return tuple(
+        _barcodes(result, found[found["source"] == source], source, config.homology.scale)
+        for source in SOURCES
+        if (found["source"] == source).any()
+    )
+
+
+def found_loops(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose longest loop is longer than those of shuffles, adjusted for their number."""
+    return table[(table["dimension"] == 1) & (table["p_adjusted"] <= LEVEL)]
+
+
+def cloud_name(row: pd.Series, result: TrsaResult) -> str:
+    """Region of a cloud, with its recording where there are several."""
+    several = len(set(result.populations["recording"])) > 1
+    return f"{row['region']} ({row['recording']})" if several else str(row["region"])
+
+
+def _barcodes(result: TrsaResult, rows: pd.DataFrame, source: str, scale: str) -> Figure:
+    ranks = source == "conditions" and scale == "rank"
+    scale_title = "Share of pairs joined" if ranks else "Distance over its median"
+    loops = rows[rows["dimension"] == 1]
+    passing = found_loops(rows)
+    told = ", ".join(
+        f"{cloud_name(row, result)} ({int(row['n_by_gap'])} before the largest gap)"
+        for _, row in passing.iterrows()
+    )
+    n_points = sorted({int(n) for n in loops["n_points"]})
+    points = f"{n_points[0]}" if len(n_points) == 1 else f"{n_points[0]} to {n_points[-1]}"
+    named = [
+        f"{cloud_name(row, result)}: {row['verdict']}"
+        for _, row in loops.iterrows()
+        if row["verdict"] != "not determined"
+    ]
+    panels: list[Panel] = []
+    for place, (_, row) in zip(loops.index, loops.iterrows(), strict=True):
+        if len(panels) < 2 * SHOWN_POPULATIONS:
+            panels += [_barcode(result, row, source, scale_title), _profile(result, place, row)]
+    return Figure(
+        id=f"holes-{source}",
+        title=f"Loops among {source}",
+        finding=(
+            f"The longest loop is longer than that of shuffled units in {len(passing)} of "
+            f"{len(loops)} populations"
+            + (f": {told}. " if told else ". ")
+            + ("Named: " + "; ".join(named) if named else "No topology is determined")
+            + "."
+        ),
+        caption=(
+            f"Points ({points} {source} a population) are joined in the order of their distances. "
+            "Left: each bar lasts from where a part, a loop or a void appears to where it is "
+            f"joined or filled ({scale_title.lower()}); the {SHOWN_BARS} longest of each "
+            "kind, longest lowest. Under each loop: the length that 95 % of shuffles do not "
+            "exceed, from the "
+            "same start. Right: lengths of the longest loops in order, and those of shuffles "
+            "(median, 5 to 95 %). Good: one or few loops far above the band, then a step down into "
+            "it. Bad: many bars a little above the band, with no step: units are not independent, "
+            "but no number of loops follows. "
+            f"{min(len(loops), SHOWN_POPULATIONS)} of {len(loops)} populations are drawn."
+        ),
+        alt="Bars of parts, loops and voids, and curves of the lengths of loops in order.",
+        panels=tuple(panels),
+        columns=2,
+    )
+
+
+def _barcode(result: TrsaResult, row: pd.Series, source: str, scale_title: str) -> Lines:
+    """Bars as stretches of one curve a kind, separated by gaps."""
+    table = result.persistence_bars
+    mine = table[
+        (table["recording"] == row["recording"])
+        & (table["region"] == row["region"])
+        & (table["source"] == source)
+    ]
+    x: list[float] = []
+    curves: list[tuple[str, int, list[tuple[int, float]]]] = []
+    height = 0.0
+    null: list[tuple[int, float]] = []
+    for dimension, kind in enumerate(KINDS):
+        bars = mine[mine["dimension"] == dimension]
+        points: list[tuple[int, float]] = []
+        for birth, death in bars[["birth", "death"]].to_numpy()[:SHOWN_BARS]:
+            height += 1
+            points += _stretch(x, birth, death, height)
+            if dimension == 1:
+                null += _stretch(x, birth, birth + row["shuffled"], height - 0.35)
+        if points:
+            curves.append((kind, dimension, points))
+        height += 1
+    if null:
+        curves.append(("95 % of shuffles", -1, null))
+    lines = []
+    for name, group, points in curves:
+        y = np.full(len(x), np.nan)
+        for place, value in points:
+            y[place] = value
+        lines.append(Line(name=name, y=y, group=group))
+    return Lines(
+        title=f"{cloud_name(row, result)}: bars",
+        x=np.array(x).round(4),
+        lines=tuple(lines),
+        x_title=scale_title,
+        y_title="Bar",
+    )
+
+
+def _stretch(x: list[float], start: float, stop: float, height: float) -> list[tuple[int, float]]:
+    """Add the ends of a bar, and a gap, to the horizontal axis; places and heights of the ends."""
+    first = len(x)
+    x += [float(start), float(stop), float(stop)]
+    return [(first, height), (first + 1, height)]
+
+
+def _profile(result: TrsaResult, place: int, row: pd.Series) -> Lines:
+    lengths = result.persistence_lengths[place]
+    low, middle, high = result.persistence_null[place].T
+    return Lines(
+        title=f"{cloud_name(row, result)}: lengths of loops",
+        x=np.arange(1.0, lengths.size + 1),
+        lines=(
+            Line(name="loops", y=lengths.round(4), group=1),
+            Line(
+                name="shuffles",
+                y=middle.round(4),
+                lower=low.round(4),
+                upper=high.round(4),
+                group=-1,
+            ),
+        ),
+        x_title="Loop, longest first",
+        y_title="Length",
+    )
