@@ -39,6 +39,9 @@ def _specs() -> Iterator[tuple[str, MethodSpec]]:
             continue
         if spec.name != module.name:
             raise ValueError(f"pipeline/methods/{module.name} declares the name {spec.name!r}.")
-        if spec.needs not in KINDS:
-            raise ValueError(f"{module.name} needs {spec.needs!r}, which is no kind of view.")
+        for kind in spec.kinds:
+            if kind not in KINDS:
+                raise ValueError(f"{module.name} needs {kind!r}, which is no kind of view.")
+        if spec.or_else and not spec.pools_recordings:
+            raise ValueError(f"{module.name} takes recordings alone, so it can need one kind only.")
         yield spec.name, spec

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
     rows = [("method", "works on", "title", "paper")]
     for name, spec in registry.methods().items():
-        rows.append((name, spec.needs, spec.title, spec.citation))
+        rows.append((name, " or ".join(spec.kinds), spec.title, spec.citation))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(map(str.ljust, row, widths)).rstrip())

@@ -15,7 +15,7 @@ from pydantic import Field, create_model
 from pipeline import registry
 from pipeline.agreement.config import AgreementConfig
 from pipeline.config.text import user_path
-from pipeline.core.method import MethodConfig, MethodSpec, SettingsBlock
+from pipeline.core.method import MethodConfig, SettingsBlock
 from pipeline.prepare.config import PrepareConfig
 
 DEFAULT_SEED = 20240
@@ -183,19 +183,19 @@ def report_settings(settings: Settings) -> dict[str, Any]:
     return {**known, "run": {name: known["run"][name] for name in REPORT_RUN_SETTINGS}}
 
 
-def view_settings(settings: Settings, spec: MethodSpec) -> dict[str, Any]:
-    """The settings block of the view that a method works on."""
-    block: SettingsBlock = getattr(settings.prepare, spec.needs)
+def view_settings(settings: Settings, kind: str) -> dict[str, Any]:
+    """The settings block of a kind of view."""
+    block: SettingsBlock = getattr(settings.prepare, kind)
     return block.model_dump()
 
 
-def view_name(settings: Settings, spec: MethodSpec) -> str:
+def view_name(settings: Settings, kind: str) -> str:
     """Name of a view's files: its kind and eight hex digits of its settings.
 
     Methods with the same view settings share a view; with other settings it is another file.
     """
-    canonical = json.dumps(view_settings(settings, spec), sort_keys=True).encode()
-    return f"{spec.needs}-{hashlib.blake2b(canonical, digest_size=4).hexdigest()}"
+    canonical = json.dumps(view_settings(settings, kind), sort_keys=True).encode()
+    return f"{kind}-{hashlib.blake2b(canonical, digest_size=4).hexdigest()}"
 
 
 def changed_settings(

@@ -67,6 +67,9 @@ class MethodSpec:
     citation: str
     needs: str
     """The view it works on: a kind of ``pipeline.prepare.kinds``."""
+    or_else: str = ""
+    """The kind it works on for recordings that cannot give the first; none where empty. Only of
+    methods that pool recordings."""
     pools_recordings: bool
     """Whether it takes the recordings of an experiment together.
 
@@ -78,6 +81,11 @@ class MethodSpec:
     results_version: int
     """Raised by hand in the change that moves numbers, so that results are made anew."""
     config: type[MethodConfig]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of views it takes, the preferred one first."""
+        return (self.needs, self.or_else) if self.or_else else (self.needs,)
 
     def room(self, name: str) -> ModuleType:
         """One of the method's modules (``algorithm``, ``figures``, ...), imported now."""

@@ -219,7 +219,7 @@ def count_jobs(project: Project) -> int:
     specs = [
         spec for name, spec in registry.methods().items() if getattr(settings.methods, name).enabled
     ]
-    views = {view_name(settings, spec) for spec in specs}
+    views = {view_name(settings, kind) for spec in specs for kind in spec.kinds}
     n_recordings = sum(len(rows) for rows in project.experiments.values())
     n_experiments = len(project.experiments)
     n_jobs = n_recordings * (1 + len(views)) + 2 * n_experiments + 4
@@ -238,7 +238,7 @@ def count_jobs(project: Project) -> int:
 def nothing_to_fit(settings: Settings, spec: MethodSpec, rows: Sequence[SheetRow]) -> bool:
     """Whether the sheet already tells that a method has no view of any of these recordings."""
     said = [(row.options.activity, row.options.series) for row in rows]
-    return is_ruled_out(spec.needs, getattr(settings.prepare, spec.needs), said)
+    return all(is_ruled_out(kind, getattr(settings.prepare, kind), said) for kind in spec.kinds)
 
 
 def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:
@@ -262,14 +262,14 @@ def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutloo
     """Why a method would not run; empty when it would, as far as is known."""
     if not getattr(settings.methods, method).enabled:
         return f"switched off (methods.{method}.enabled)"
-    needs = registry.methods()[method].needs
-    kind = KINDS[needs]
-    needed = kind.served(getattr(settings.prepare, needs))
+    spec = registry.methods()[method]
+    needs, kind = spec.needs, KINDS[spec.needs]
+    needed = {one for of in spec.kinds for one in KINDS[of].served(getattr(settings.prepare, of))}
     kinds = {recording.kind for recording in found if recording.kind}
     if not kinds:
         return "no recording can be read"
     if kinds.isdisjoint(needed):
-        wanted, given = " or ".join(needed), " and ".join(sorted(kinds))
+        wanted, given = " or ".join(sorted(needed)), " and ".join(sorted(kinds))
         switches = [
             f"prepare.{needs}.{kind.on_request[one]}"
             for one in sorted(kinds - {*needed})

@@ -51,12 +51,26 @@ class MethodJob:
 
     @contextmanager
     def open_views(self, paths: Sequence[Path]) -> Iterator[tuple[View | Outcome, ...]]:
-        """Views, or why there is none, in the order of the sheet; long movies stay in the files."""
+        """Views, or why there is none, in the order of the sheet; long movies stay in the files.
+
+        Of a method that takes more than one kind, a recording's files follow each other by kind:
+        the first that holds a view counts, and one that failed is not replaced.
+        """
+        files: dict[str, list[Path]] = {}
+        for path in paths:
+            files.setdefault(path.stem, []).append(path)
         with ExitStack() as opened:
-            yield tuple(
-                opened.enter_context(open_record(path, KINDS[self.spec.needs].view, Outcome))
-                for path in paths
-            )
+            yield tuple(self._first_view(each, opened) for each in files.values())
+
+    def _first_view(self, files: Sequence[Path], opened: ExitStack) -> View | Outcome:
+        """The view of the kind that comes first, or all reasons why there is none."""
+        reasons = []
+        for kind, path in zip(self.spec.kinds, files, strict=False):
+            found = opened.enter_context(open_record(path, KINDS[kind].view, Outcome))
+            if not isinstance(found, Outcome) or found.status == "failed":
+                return found
+            reasons.append(found.reason)
+        return Outcome(status="not_applicable", reason=" ".join(dict.fromkeys(reasons)))
 
     def read_parts(self, paths: Sequence[Path]) -> dict[str, Any]:
         """Parts, or why there is none, by name; rounds may have records of their own."""

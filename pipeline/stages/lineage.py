@@ -132,8 +132,9 @@ def _reasons(settings: Settings, provenance: Provenance) -> tuple[str, ...]:
             reasons.append(f"seed {provenance.seed}, now {settings.seed}")
         reasons += differences(provenance.settings, wanted)
     elif provenance.stage == "prepare":
-        kinds = {spec.needs: view_settings(settings, spec) for spec in registry.methods().values()}
-        differing = [differences(provenance.settings, block) for block in kinds.values()]
+        kinds = {kind for spec in registry.methods().values() for kind in spec.kinds}
+        blocks = [view_settings(settings, kind) for kind in sorted(kinds)]
+        differing = [differences(provenance.settings, block) for block in blocks]
         if all(
             differing
         ):  # settings of a view are part of its name: it is only no longer asked for

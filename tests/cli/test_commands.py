@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,9 +87,10 @@ def test_the_version_is_told(capsys):
 def test_methods_lists_all_with_what_they_work_on(capsys):
     assert main(["methods"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[1:]] == [
-        [name, spec.needs] for name, spec in registry.methods().items()
+    assert [re.split(r"\s{2,}", line)[:2] for line in lines[1:]] == [
+        [name, " or ".join(spec.kinds)] for name, spec in registry.methods().items()
     ]
+    assert "responses or patterns" in lines[-1]
 
 
 def test_config_prints_a_settings_file_that_loads(capsys, tmp_path):

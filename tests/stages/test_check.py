@@ -127,8 +127,9 @@ def test_parts_of_a_method_with_rounds_are_jobs_by_themselves(project):
     )
     path = project("first\ta1\ta.nwb\n", settings)
     alone = load_project(path, dict.fromkeys(OTHERS, False))
-    # Ingested, prepared; 2 models, 3 restarts, 1 twin, 1 null, gather, assess, agreement, report.
-    assert count_jobs(alone) == 2 + 7 + 1 + 1 + 1 + 1 + 4
+    # Ingested, prepared as frames and as trials; 2 models, 3 restarts, 1 twin, 1 null, gather,
+    # assess, agreement, report.
+    assert count_jobs(alone) == 3 + 7 + 1 + 1 + 1 + 1 + 4
 
 
 def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):

@@ -44,7 +44,11 @@ EXPERIMENTS = PROJECT.experiments
 METHODS = [
     name for name in registry.methods() if getattr(SETTINGS.methods, name).enabled
 ]
-VIEWS = {view_name(SETTINGS, registry.methods()[name]): name for name in METHODS}
+VIEWS = {
+    view_name(SETTINGS, kind): kind
+    for name in METHODS
+    for kind in registry.methods()[name].kinds
+}
 
 
 wildcard_constraints:
@@ -68,14 +72,16 @@ def per_recording(pattern):
 
 
 def views_of(method):
-    """Input function: the views a method pools."""
-    view = view_name(SETTINGS, registry.methods()[method])
-    return per_recording(f"{OUT}/{{experiment}}/views/{view}/{{recording}}.h5")
+    """Input function: the views a method pools, by kind those it prefers first."""
+    kinds = registry.methods()[method].kinds
+    folders = [f"{OUT}/{{experiment}}/views/{view_name(SETTINGS, kind)}" for kind in kinds]
+    each = [per_recording(f"{folder}/{{recording}}.h5") for folder in folders]
+    return lambda wildcards: [file for files in each for file in files(wildcards)]
 
 
 def view_of(method):
     """File pattern: the one view of a method that does not pool recordings."""
-    view = view_name(SETTINGS, registry.methods()[method])
+    view = view_name(SETTINGS, registry.methods()[method].needs)
     return f"{OUT}/{{experiment}}/views/{view}/{{recording}}.h5"
 
 

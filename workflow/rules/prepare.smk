@@ -17,10 +17,8 @@ rule prepare_view:
         mem_mb=memory_mb(2_000, 8),
         runtime=30,
     params:
-        kind=lambda wildcards: registry.methods()[VIEWS[wildcards.view]].needs,
-        settings=lambda wildcards: view_settings(
-            SETTINGS, registry.methods()[VIEWS[wildcards.view]]
-        ),
+        kind=lambda wildcards: VIEWS[wildcards.view],
+        settings=lambda wildcards: view_settings(SETTINGS, VIEWS[wildcards.view]),
         results_version=VIEW_VERSION,
     message:
         "Preparing {wildcards.experiment}/{wildcards.recording}"

@@ -10,8 +10,9 @@ SPEC = MethodSpec(
     title="Functional cell types",
     citation="Burg et al. (2024)",
     needs="responses",
+    or_else="patterns",
     pools_recordings=True,
     parts_share_jobs=False,
-    results_version=1,
+    results_version=2,
     config=CelltypesConfig,
 )

@@ -45,6 +45,7 @@ def assess(
     checks = [_units(result)]
     if result.mode == "model":
         checks.insert(0, _prediction(result, config))
+    checks += _without_frames(result, views)
     if result.n_types == 0:
         return tuple(checks)
     checks.append(_number(result))
@@ -61,6 +62,27 @@ def assess(
     if truth is not None:
         checks.append(_planted(result, truth))
     return tuple(checks)
+
+
+def _without_frames(result: CelltypesResult, views: tuple[View, ...]) -> tuple[Check, ...]:
+    """A warning where recordings had to be left out since others of them have frames."""
+    left_out = [view.recording for view in views if view.recording not in result.recording]
+    if not left_out:
+        return ()
+    n = len(views)
+    return (
+        Check(
+            name="Recordings with frames",
+            status="warn",
+            value=f"{n - len(left_out)} of {n}",
+            threshold="all",
+            meaning=(
+                "A model learns from frames, so these recordings, which have trials only, have no "
+                f"part: {', '.join(left_out)}."
+            ),
+            advice="Make them an experiment of their own; types then come from the trials.",
+        ),
+    )
 
 
 def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Check:
@@ -115,7 +137,12 @@ def _number(result: CelltypesResult) -> Check:
         threshold=">= 0.5",
         meaning=(
             "How far the two types of a pair are told apart by their own two stimuli: 0 for "
-            "duplicates, 1 where each answers to its own alone."
+            "duplicates, 1 where each answers to its own alone"
+            + (
+                ". In the half of the showings that did not make the types."
+                if result.mode == "discrete"
+                else "."
+            )
         ),
         advice="" if nearest.min() >= 0.5 else "Read the closest pair as one type.",
     )
@@ -132,8 +159,8 @@ def _independent(result: CelltypesResult) -> Check:
     else:
         name = "Types from the other half of the showings"
         meaning = (
-            "Units typed again in the even showings by the stimuli chosen in the odd ones, against "
-            "their types from the odd ones."
+            "Types from one half of the showings, against units typed by the same stimuli in the "
+            "other half; both ways averaged."
         )
         advice = "Show each stimulus more often."
     if not np.isfinite(result.agreement):

@@ -87,8 +87,12 @@ class DiscreteTypes:
     """Answers on each unit's own scale, shape (stimulus, unit)."""
     scan: pd.DataFrame
     """One row a number of types; see ``SCAN_COLUMNS``."""
-    other_half: Labels
-    """Labels from the even showings by the stimuli of the odd ones, for this number of types."""
+    n_asked: int
+    """The number that was taken; fewer may remain."""
+    halves: tuple[Chosen, Chosen]
+    """Types from the odd and from the even showings alone, for this number of types."""
+    retyped: Labels
+    """Labels from the other half by the stimuli of each half, shape (half, unit)."""
 
 
 def shown(
@@ -231,13 +235,24 @@ def discrete_types(
     information = scan["retyping_information"].to_numpy()
     enough = information >= np.nanmax(information, initial=-np.inf) - tolerance
     number = int(scan["n_types"].to_numpy()[enough.argmax()])
-    first, _, chosen = fits[number]
+    odd, even, chosen = fits[number]
     return DiscreteTypes(
         chosen=chosen,
         normalised=whole,
         scan=scan,
-        other_half=np.where(first.labels >= 0, assign(halves[1][first.stimuli]), NO_TYPE),
+        n_asked=number,
+        halves=(odd, even),
+        retyped=np.stack([retyped(odd, halves[1]), retyped(even, halves[0])]),
     )
+
+
+def retyped(chosen: Chosen, responses: Floats) -> Labels:
+    """Labels of the same units from other showings of the chosen stimuli, shape (unit,).
+
+    ``responses`` are normalised, shape (stimulus, unit). -1 for units without a type and for those
+    of which no answer to any of the stimuli is known.
+    """
+    return np.where(chosen.labels >= 0, assign(responses[chosen.stimuli]), NO_TYPE)
 
 
 def fit(
@@ -330,7 +345,7 @@ def compared(fits: list[Chosen], halves: list[Floats], temperature: float) -> di
     rows = []
     for one, other in ((0, 1), (1, 0)):
         chosen, responses = fits[one], halves[other]
-        again = np.where(chosen.labels >= 0, assign(responses[chosen.stimuli]), NO_TYPE)
+        again = retyped(chosen, responses)
         both = (chosen.labels >= 0) & (again >= 0)
         n = len(chosen.stimuli)
         seen = np.where(both, chosen.labels, NO_TYPE)

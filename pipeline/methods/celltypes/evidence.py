@@ -248,7 +248,9 @@ def baseline_row(
         "n_clusters": int(np.unique(found[found >= 0]).size),
         "ari_types": agreement(found, types),
         "ari_labels": agreement(found, np.where(told, _codes(known), NO_TYPE)),
-        "ari_independent": float("nan") if independent is None else agreement(found, independent),
+        "ari_independent": float("nan")
+        if independent is None
+        else own_agreement(found, independent),
     }
 
 
@@ -256,6 +258,15 @@ def agreement(first: Labels, second: Labels) -> float:
     """Adjusted Rand index over units that both label; NaN below two."""
     both = (first >= 0) & (second >= 0)
     return adjusted_rand_index(first[both], second[both]) if both.sum() > 1 else float("nan")
+
+
+def own_agreement(found: Labels, again: Labels) -> float:
+    """:func:`agreement` of a clustering with itself; NaN where it has only one cluster.
+
+    One cluster agrees with one cluster, and that is no merit.
+    """
+    several = min(np.unique(labels[labels >= 0]).size for labels in (found, again)) > 1
+    return agreement(found, again) if several else float("nan")
 
 
 def _codes(names: NDArray[np.str_]) -> Labels:

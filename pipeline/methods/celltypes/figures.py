@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points, Span
@@ -19,6 +20,7 @@ from pipeline.numerics.partitions import adjusted_rand_index
 SHOWN_TYPES = 12
 """Types whose stimuli and traces are drawn, the largest first."""
 SHOWN_RUNS = 12
+SHOWN_STIMULI = 60
 HISTOGRAM_BINS = 20
 
 
@@ -48,14 +50,15 @@ def figures(
     if result.n_types > 1:
         found.append(_confusion(result))
         if shown is not None:
-            found.append(_scan(result, shown))
+            found += [_tuning(result, shown), _scan(result, shown)]
         if result.null_separation.size:
             found.append(_continuum(result))
     if model is not None:
         found += _runs(result, model)
         found += [_history(model)]
-        if len(model.typing):
-            found.append(_typing(model))
+    typing = _typing_table(result)
+    if len(typing):
+        found.append(_typing(result, typing))
     if len(result.baselines):
         found.append(_baselines(result))
     if result.mode == "model":
@@ -201,13 +204,21 @@ def _confusion(result: CelltypesResult) -> Figure:
         title="Which types answer to which stimuli",
         finding=(
             f"Types {first} and {second} are closest: their stimuli tell them apart by "
-            f"{np.nanmin(result.pair_fraction):.2f} of 1."
+            f"{np.nanmin(result.pair_fraction):.2f} of 1"
+            + (" in showings without part in the types." if result.mode == "discrete" else ".")
         ),
         caption=(
             "Left: mean answer of the types (columns) to the stimuli (rows), each column as a "
             "share of the answer to its own stimulus. Right: how far the two types of a pair are "
             "told apart by their two stimuli, 0 (duplicates) to 1 (each answers to its own alone), "
-            "on a scale of a sixth of what the strongest stimuli do. Similar types are neighbours. "
+            "on a scale of a sixth of what the strongest stimuli do"
+            + (
+                ", in the half of the showings that did not make them (0 for two types that the "
+                "other half has as one)"
+                if result.mode == "discrete"
+                else ""
+            )
+            + ". Similar types are neighbours. "
             "Good: 1 on the diagonal and little beside it; on the right all near 1."
         ),
         alt="Two square matrices over types.",
@@ -237,6 +248,49 @@ def _confusion(result: CelltypesResult) -> Figure:
             ),
         ),
         columns=2,
+    )
+
+
+def _tuning(result: CelltypesResult, shown: ShownEvidence) -> Figure:
+    """Answers of types to everything that was shown."""
+    own = {str(name): kind for kind, name in enumerate(result.stimulus)}
+    # The types' own stimuli first, in the order of the types, then the others as they are named.
+    names = [str(name) for name in shown.shown_stimulus]
+    order = sorted(range(len(names)), key=lambda at: (own.get(names[at], len(own)), at))
+    rows = order[:SHOWN_STIMULI]
+    values = shown.tuning[rows]
+    most = float(np.nanmax(np.abs(values)))
+    return Figure(
+        id="tuning",
+        title="Answers of each type to what was shown",
+        finding=(
+            "The stimuli that tell types apart are "
+            + ", ".join(f"{name} (type {kind + 1})" for name, kind in own.items())
+            + "."
+        ),
+        caption=(
+            f"Mean answer of the units of each type to each stimulus ({len(rows)} of "
+            f"{len(names)}), every unit in standard deviations over stimuli; n = "
+            + ", ".join(str(n) for n in result.size)
+            + " units. The types' own stimuli come first. Types were found in the same showings, "
+            "so the diagonal is higher than it would be in new ones; what holds there is in the "
+            "figures of halves. Good: a strong diagonal, and columns that differ below it too. "
+            "Bad: columns alike but for their own row, which is noise that was picked."
+        ),
+        alt=f"A matrix of {len(rows)} stimuli by {result.n_types} types.",
+        panels=(
+            Heatmap(
+                title="Mean answer",
+                values=np.round(values, 3).astype(np.float32),
+                x_title="Type",
+                y_title="Stimulus",
+                value_title="Answer (SD of the unit)",
+                x_labels=type_names(result),
+                y_labels=tuple(names[at] for at in rows),
+                scale="diverging",
+                limits=(-most, most),
+            ),
+        ),
     )
 
 
@@ -424,9 +478,14 @@ def _history(model: ModelEvidence) -> Figure:
     )
 
 
-def _typing(model: ModelEvidence) -> Figure:
+def _typing_table(result: CelltypesResult) -> pd.DataFrame:
+    """Accuracy by showings, however it came about; no rows where there is none."""
+    evidence = result.model or result.shown
+    return evidence.typing if evidence is not None else pd.DataFrame()
+
+
+def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
     """How many showings typing needs."""
-    table = model.typing
     x = table["repeats"].to_numpy(float)
     accuracy = table["accuracy"].to_numpy(float)
     enough = x[accuracy >= 0.9]
@@ -435,24 +494,39 @@ def _typing(model: ModelEvidence) -> Figure:
         if enough.size
         else f"{_times(x[-1])} of each stimulus type {100 * accuracy[-1]:.0f} % of the units"
     )
-    seconds = len(model.stimuli) * model.stimuli.shape[2] / model.frame_rate_hz
-    return Figure(
-        id="typing",
-        title="Typing new units from few showings",
-        finding=f"By simulation {said}; one showing of all takes {seconds:.0f} s.",
-        caption=(
+    model = result.model
+    if model is None:
+        finding = f"In showings that had no part in the types {said}."
+        caption = (
+            "Share of units (mean over types) that get the type again that they have by the odd "
+            "showings, from a few of the even ones drawn at random (mean of 20 draws), typed by "
+            "which type's stimulus drives a unit most. Good: a curve that rises above 0.8. Bad: "
+            "one that stays near chance, or still rises at its end: too few showings."
+        )
+    else:
+        seconds = len(model.stimuli) * model.stimuli.shape[2] / model.frame_rate_hz
+        finding = f"By simulation {said}; one showing of all takes {seconds:.0f} s."
+        caption = (
             "Share of units (mean over types) that get their type again from Poisson answers "
             "simulated from the model, typed by the stimulus that drives a unit most on its own "
             "scale. Real units are noisier than that, and their receptive field must lie where the "
             "stimulus is shown."
-        ),
+        )
+    return Figure(
+        id="typing",
+        title="Typing new units from few showings",
+        finding=finding,
+        caption=caption,
         alt="A curve of accuracy over the number of showings.",
         panels=(
             Lines(
                 title="Accuracy",
                 x=x,
                 lines=(
-                    Line(name="simulated units", y=np.round(accuracy, 3)),
+                    Line(
+                        name="simulated units" if model is not None else "units",
+                        y=np.round(accuracy, 3),
+                    ),
                     Line(name="chance", y=np.round(table["chance"].to_numpy(float), 3), group=1),
                 ),
                 x_title="Showings of each stimulus",

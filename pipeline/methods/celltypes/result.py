@@ -63,6 +63,7 @@ class ClusteringPart:
     objective: NDArray[np.float64] = axes("cell_type")
     """J of each type, at the temperature of the objective, over units that shaped the stimuli."""
     held_out_objective: NDArray[np.float64] = axes("cell_type")
+    """Over held-out units; without a model, in showings that shaped neither stimuli nor labels."""
     """The same over held-out units; NaN for types without any."""
     pair_fraction: NDArray[np.float64] = axes("cell_type", "rival")
     selection_temperature: float
@@ -147,8 +148,16 @@ class ShownEvidence:
 
     scan: pd.DataFrame = table("scan", SCAN_COLUMNS)
     """One row a number of types: what one half of the showings says about the other."""
-    other_half: NDArray[np.int64] = axes("typed_unit")
-    """Types from the even showings by the stimuli of the odd ones."""
+    half_labels: NDArray[np.int64] = axes("half", "typed_unit")
+    """Types from the odd and from the even showings alone; numbered each in its own way."""
+    retyped: NDArray[np.int64] = axes("half", "typed_unit")
+    """Types from the other half of the showings by the stimuli of each half, -1 without."""
+    shown_stimulus: NDArray[np.str_] = axes("shown_stimulus")
+    """What was shown."""
+    tuning: NDArray[np.float64] = axes("shown_stimulus", "cell_type")
+    """Mean answer of each type to everything that was shown, each unit on its own scale."""
+    typing: pd.DataFrame = table("typing", ("repeats", "accuracy", "chance"))
+    """Share of units typed as by one half from so many showings of the other half."""
     n_stimuli: int
     """Stimuli to choose from."""
     least_showings: int
@@ -187,10 +196,12 @@ class CelltypesResult:
     """Names of the types' stimuli."""
     objective: NDArray[np.float64] = axes("cell_type")
     held_out_objective: NDArray[np.float64] = axes("cell_type")
+    """Over held-out units; without a model, in showings that shaped neither stimuli nor labels."""
     response_confusion: NDArray[np.float64] = axes("cell_type", "rival")
     """Mean answer of the type of each column to the stimulus of each row."""
     pair_fraction: NDArray[np.float64] = axes("cell_type", "rival")
-    """How far two types are told apart by their stimuli, 0 to 1."""
+    """How far two types are told apart by their stimuli, 0 to 1; without a model in showings that
+    shaped neither stimuli nor labels."""
     temperature: float
     separation: float
     """Margin that nine of ten units exceed, over the mean answer to the own stimulus."""

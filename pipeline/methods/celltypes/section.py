@@ -49,7 +49,7 @@ def section(
     if result.n_types:
         body += drawn("stimuli", "traces")
         body.append(_types_table(result))
-        body += drawn("confusion")
+        body += drawn("tuning", "confusion")
         body.append(_number_words(result))
         body += drawn("number-of-types", "continuum", "stability", "truth")
         body.append(_baseline_words(result))
@@ -214,8 +214,8 @@ def _types_table(result: CelltypesResult) -> Table:
         "told from the closest": _rounded(nearest, 2),
         "objective": _rounded(result.objective, 2),
     }
-    if result.mode == "model":
-        columns["objective, held-out units"] = _rounded(result.held_out_objective, 2)
+    held = "held-out units" if result.mode == "model" else "other half"
+    columns[f"objective, {held}"] = _rounded(result.held_out_objective, 2)
     columns["median margin"] = _rounded(np.array(margin), 2)
     if result.recording.size > 1:
         columns["recordings"] = tuple(n_recordings)
@@ -233,15 +233,24 @@ def _types_table(result: CelltypesResult) -> Table:
         columns["closest training frames (cosine)"] = _rounded(result.model.resemblance, 2)
     else:
         columns["stimulus"] = tuple(str(name) for name in result.stimulus)
+    independent = (
+        "the best match in independent clusterings"
+        if result.mode == "model"
+        else "the units typed by the half of the showings that did not make it"
+    )
     return Table(
         id="types-table",
         title="Types",
         caption=(
-            "'Reappears': overlap with the best match in independent clusterings. 'Told from the "
+            f"'Reappears': overlap with {independent}. 'Told from the "
             f"closest': as in the figure below. Objective: at most log {result.n_types} = "
-            f"{np.log(result.n_types):.2f}. Margin in standard deviations of a unit's answers. "
-            "'Ends': whether the middle of the stimulus ends bright or dark; colour angle: 0 alike "
-            "in both colours, 180 opponent."
+            f"{np.log(result.n_types):.2f}. Margin in standard deviations of a unit's answers."
+            + (
+                " 'Ends': whether the middle of the stimulus ends bright or dark; colour angle: 0 "
+                "alike in both colours, 180 opponent."
+                if result.model is not None
+                else ""
+            )
         ),
         columns=columns,
     )

@@ -22,12 +22,11 @@ from pipeline.methods.celltypes.discrete import (
 )
 from pipeline.methods.celltypes.evidence import (
     OWN,
-    agreement,
     baseline_row,
     baseline_table,
     k_means_labels,
     mixture_labels,
-    reappearance,
+    own_agreement,
     separation,
     session_association,
     verdicts,
@@ -38,15 +37,18 @@ from pipeline.methods.celltypes.objective import (
     cluster_means,
     margins,
     membership,
-    pair_fractions,
     posterior,
 )
 from pipeline.methods.celltypes.result import UNIT_COLUMNS, CelltypesResult, ShownEvidence
+from pipeline.methods.celltypes.shown_halves import (
+    Showings,
+    in_the_other_half,
+    null_separation,
+    typing_by_showings,
+)
 
 LEAST_SHOWINGS = 2
 """Times a stimulus must have been shown, one for each half."""
-SCALE_SHARE = 6
-"""As with a model: differences count on a scale of a sixth of the answer to the own stimulus."""
 N_COMPONENTS = 10
 """Of the answers to all stimuli, for other clusterings."""
 
@@ -124,12 +126,12 @@ def _runs_on(again: NDArray[np.int64], frame: int, length: int) -> bool:
     return bool(piece.size == length and (piece >= 0).all())
 
 
-def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, Floats]:
+def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, list[Showings]]:
     """Stimuli that all recordings saw at least twice, and all their units.
 
     Returns
     -------
-    The stimuli, and where in the movie each starts.
+    The stimuli, and of each recording the answers to every showing of them.
 
     Raises
     ------
@@ -158,12 +160,13 @@ def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, Floats]:
     }
     stimuli = np.array(sorted(shared, key=lambda name: (start[name], name)))
     start_s = np.array([start[str(name)] for name in stimuli])
-    each = []
+    place = {str(name): index for index, name in enumerate(stimuli)}
+    recordings: list[Showings] = []
     for answers, names, _ in found:
         which = np.isin(names, stimuli)
-        condition = np.searchsorted(np.sort(stimuli), names[which])
-        condition = np.argsort(stimuli)[condition]
-        each.append(shown(answers[which], condition, stimuli, start_s))
+        condition = np.array([place[str(name)] for name in names[which]], dtype=np.int64)
+        recordings.append((answers[which], condition))
+    each = [shown(answers, condition, stimuli, start_s) for answers, condition in recordings]
     together = Shown(
         stimulus=stimuli,
         halves=np.concatenate([one.halves for one in each], axis=2),
@@ -171,7 +174,7 @@ def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, Floats]:
         start_s=start_s,
         n_showings=np.min([one.n_showings for one in each], axis=0),
     )
-    return together, start_s
+    return together, recordings
 
 
 def types_of_shown(
@@ -189,7 +192,7 @@ def types_of_shown(
         If too few stimuli were shown again, or too few units answered.
     """
     settings = config.discrete
-    seen, _ = pooled(views, settings.window_s)
+    seen, recordings = pooled(views, settings.window_s)
     units = pd.concat([_units(view) for view in views], ignore_index=True)
     try:
         found = discrete_types(
@@ -210,21 +213,29 @@ def types_of_shown(
     inside = labels[typed]
     n_types = len(found.chosen.stimuli)
     means = cluster_means(answers[:, typed], membership(inside, n_types))
-    scale = max(float(means.diagonal().mean()) / SCALE_SHARE, 1e-9)
-    pairs = pair_fractions(means, scale) if n_types > 1 else np.full((n_types, n_types), np.nan)
-    other = found.other_half[typed]
-    again = reappearance(inside, [other], n_types)
-    null = _null_separation(seen, config, n_types, rng)
+    halves = [normalised(half) for half in seen.halves]
+    held = in_the_other_half(found, halves, typed, config.loop.temperature)
+    null = null_separation(
+        seen,
+        n_types=n_types,
+        n_nulls=config.n_nulls,
+        n_restarts=settings.n_restarts,
+        temperature=config.loop.temperature,
+        distinct=settings.distinct,
+        rng=rng,
+    )
     apart = separation(answers[:, typed], inside)
-    recordings = np.array([view.recording for view in views], dtype=str)
-    session = np.searchsorted(np.sort(recordings), units["recording"].to_numpy(dtype=str)[typed])
+    row = found.scan[found.scan["n_types"] == found.n_asked]
+    independent = float(row["independent_ari"].iloc[0])
+    names = np.array([view.recording for view in views], dtype=str)
+    session = np.searchsorted(np.sort(names), units["recording"].to_numpy(dtype=str)[typed])
     association = session_association(inside, session, rng)
     status = np.where(labels >= 0, "typed", "too few answers, or alike to all stimuli")
     return CelltypesResult(
         mode="discrete",
         status="ok" if n_types > 1 else "single_cluster",
         reason="",
-        recording=recordings,
+        recording=names,
         units=units.assign(used=labels >= 0, reason=np.where(labels >= 0, "", status)),
         type_of_unit=labels,
         status_of_unit=status.astype(str),
@@ -235,30 +246,42 @@ def types_of_shown(
         responses=answers,
         stimulus=seen.stimulus[found.chosen.stimuli],
         objective=found.chosen.objective,
-        held_out_objective=np.full(n_types, np.nan),
+        held_out_objective=held.objective,
         response_confusion=means,
-        pair_fraction=pairs,
+        pair_fraction=held.pair_fraction,
         temperature=config.loop.temperature,
         separation=apart,
         null_separation=null,
-        reappearance=again,
+        reappearance=held.reappearance,
         verdict=verdicts(
             np.bincount(inside, minlength=n_types),
-            again,
-            pairs,
+            held.reappearance,
+            held.pair_fraction,
             least_pair=config.split.min_pair_fraction,
             observed=apart,
             null=null,
         ),
         stability=float("nan"),
-        agreement=agreement(inside, other),
+        agreement=float(row["retyping_ari"].iloc[0]),
         session_information=association[0],
         session_p=association[1],
-        baselines=_baselines(seen, found, units, inside, typed, config),
+        baselines=_baselines(
+            seen,
+            found,
+            units,
+            inside,
+            typed,
+            config,
+            independent=independent,
+        ),
         model=None,
         shown=ShownEvidence(
             scan=found.scan,
-            other_half=other,
+            half_labels=np.stack([half.labels for half in found.halves])[:, typed],
+            retyped=found.retyped[:, typed],
+            shown_stimulus=seen.stimulus,
+            tuning=cluster_means(found.normalised[:, typed], membership(inside, n_types)),
+            typing=typing_by_showings(found, recordings, rng),
             n_stimuli=int(seen.stimulus.size),
             least_showings=int(seen.n_showings.min()),
         ),
@@ -274,39 +297,6 @@ def _own_share(answers: Floats, labels: Labels, temperature: float) -> Floats:
     return share
 
 
-def _null_separation(
-    seen: Shown, config: CelltypesConfig, n_types: int, rng: np.random.Generator
-) -> Floats:
-    """Separation of types found in populations without types, of the same mean and covariance."""
-    from pipeline.methods.celltypes.splitting import gaussian_mix
-
-    complete = np.isfinite(seen.halves).all(axis=(0, 1))
-    if complete.sum() < 4 or n_types < 2:
-        return np.empty(0)
-    found = []
-    for _ in range(config.n_nulls):
-        mix = gaussian_mix(np.arange(complete.sum()), int(complete.sum()), rng)
-        surrogate = Shown(
-            stimulus=seen.stimulus,
-            halves=seen.halves[:, :, complete] @ mix.T,
-            whole=seen.whole[:, complete] @ mix.T,
-            start_s=seen.start_s,
-            n_showings=seen.n_showings,
-        )
-        types = discrete_types(
-            surrogate,
-            n_types=n_types,
-            max_types=n_types,
-            n_restarts=config.discrete.n_restarts,
-            temperature=config.loop.temperature,
-            distinct=config.discrete.distinct,
-            tolerance=config.discrete.tolerance,
-            rng=rng,
-        )
-        found.append(separation(types.normalised[types.chosen.stimuli], types.chosen.labels))
-    return np.array(found)
-
-
 def _baselines(
     seen: Shown,
     found: DiscreteTypes,
@@ -314,8 +304,13 @@ def _baselines(
     types: Labels,
     typed: NDArray[np.intp],
     config: CelltypesConfig,
+    *,
+    independent: float,
 ) -> pd.DataFrame:
-    """Other clusterings of the same units by their answers to all stimuli."""
+    """Other clusterings of the same units by their answers to all stimuli.
+
+    ``independent`` is the agreement of the types of the two halves.
+    """
     n_types = len(found.chosen.stimuli)
     if not config.baselines or n_types < 2:
         return baseline_table([])
@@ -325,14 +320,14 @@ def _baselines(
         for part in (found.normalised, *(normalised(half) for half in seen.halves))
     )
     rows = [baseline_row(OWN, types, types=types, known=known)]
-    rows[0]["ari_independent"] = agreement(types, found.other_half[typed])
+    rows[0]["ari_independent"] = independent
     ways: dict[str, Callable[[Floats], Labels]] = {
         "k-means: all stimuli": partial(k_means_labels, n_clusters=n_types, seed=0),
         "mixture: all stimuli": partial(mixture_labels, seed=0),
     }
     for name, cluster in ways.items():
         row = baseline_row(name, cluster(whole), types=types, known=known)
-        row["ari_independent"] = agreement(cluster(odd), cluster(even))
+        row["ari_independent"] = own_agreement(cluster(odd), cluster(even))
         rows.append(row)
     return baseline_table(rows)
 

@@ -133,13 +133,19 @@ def accuracy_by_showings(
     """
     typed = labels >= 0
     expected, true = np.maximum(counts[:, typed], 0), labels[typed]
-    kinds = np.unique(true)
     found = []
     for n in showings:
         shares = []
         for _ in range(n_draws):
             answers = rng.poisson(n * expected) / n
             again = assign(own_scale(answers))
-            shares.append(np.mean([(again[true == kind] == kind).mean() for kind in kinds]))
+            shares.append(balanced_share(again, true))
         found.append(float(np.mean(shares)))
     return found
+
+
+def balanced_share(found: Labels, true: Labels) -> float:
+    """Share of units that are given their type, the mean over types; NaN without units."""
+    kinds = np.unique(true)
+    shares = [(found[true == kind] == kind).mean() for kind in kinds]
+    return float(np.mean(shares)) if shares else float("nan")
