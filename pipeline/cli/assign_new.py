@@ -16,7 +16,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "responses",
         type=Path,
         help="tab-separated: unit, type (whose stimulus was shown, from 1), response; a row a "
-        "showing",
+        "showing; or an NWB file whose trials say 'type 1', 'type 2', ...",
+    )
+    parser.add_argument("--intervals", default="", help="table of trials in the NWB file")
+    parser.add_argument(
+        "--condition",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns of that table that name the stimulus",
+    )
+    parser.add_argument("--series", default="", help="series of traces in the NWB file")
+    parser.add_argument(
+        "--window",
+        nargs=2,
+        type=float,
+        metavar=("START", "STOP"),
+        help="when units answer, in seconds from the start of a trial (default: the frames that "
+        "counted for the stimulus, or the whole trial)",
     )
     parser.add_argument(
         "--out",
@@ -29,9 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Type them and say how many have a type."""
+    from pipeline.io.nwb.options import ReadOptions
     from pipeline.stages.typing_new import assign_new
 
     output = arguments.out or arguments.responses.with_suffix(".types.tsv")
-    found = assign_new(arguments.fit, arguments.responses, output=output, seed=arguments.seed)
+    found = assign_new(
+        arguments.fit,
+        arguments.responses,
+        output=output,
+        seed=arguments.seed,
+        options=ReadOptions(
+            intervals=arguments.intervals,
+            condition=tuple(arguments.condition),
+            series=arguments.series,
+        ),
+        window_s=tuple(arguments.window) if arguments.window else None,
+    )
     print(f"{int(found['type'].notna().sum())} of {len(found)} units have a type: {output}")
     return 0

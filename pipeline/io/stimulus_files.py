@@ -1,7 +1,9 @@
-"""Stimuli as files for display software: HDF5 with named axes, and moving pictures for people."""
+"""Stimuli as files for display software: HDF5 with named axes, NWB, and pictures."""
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h5py
@@ -9,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.io.atomic import replacing
+from pipeline.io.nwb.write import appearing_whole
 
 PICTURE_PIXELS = 160
 """Least side of a frame in a moving picture."""
@@ -58,7 +61,7 @@ def write_moving_picture(path: Path, shown: NDArray[np.floating], *, rate_hz: fl
     from PIL import Image
 
     scale = max(1, -(-PICTURE_PIXELS // min(shown.shape[2:])))
-    grey = np.round(255 * np.clip(shown, 0, 1)).astype(np.uint8)
+    grey = _grey(shown)
     frames = [
         Image.fromarray(
             np.hstack([channel[index].repeat(scale, 0).repeat(scale, 1) for channel in grey])
@@ -76,3 +79,88 @@ def write_moving_picture(path: Path, shown: NDArray[np.floating], *, rate_hz: fl
             duration=duration_ms,
             loop=0,
         )
+
+
+def write_pictures(folder: Path, shown: NDArray[np.floating], *, channels: tuple[str, ...]) -> None:
+    """Every frame of one stimulus as a PNG of its own pixels, a file a channel.
+
+    Parameters
+    ----------
+    folder
+        Made if absent. Files are called ``CHANNEL-0000.png``, numbered by frame.
+    shown
+        Shape (channel, frame, y, x), from 0 to 1; stored in 256 steps of grey.
+    channels
+        Names of the channels.
+    """
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frames in zip(channels, _grey(shown), strict=True):
+        for index, frame in enumerate(frames):
+            with replacing(folder / f"{_file_word(name)}-{index:04d}.png") as temporary:
+                Image.fromarray(frame).save(temporary, format="PNG")
+
+
+def write_stimulus_nwb(
+    path: Path,
+    shown: NDArray[np.floating],
+    *,
+    names: tuple[str, ...],
+    channels: tuple[str, ...],
+    rate_hz: float,
+    source: str,
+) -> None:
+    """Stimuli as templates of an NWB file: one series of images a stimulus and channel.
+
+    Parameters
+    ----------
+    path
+        File to write; an existing one is replaced.
+    shown
+        Shape (stimulus, channel, frame, y, x), from 0 to 1. NWB orders axes as frame, x, y.
+    names, channels
+        Of stimuli and channels; a series is called by both.
+    rate_hz
+        Frames a second.
+    source
+        Where the stimuli come from, for the description.
+    """
+    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.image import ImageSeries
+
+    # The same stimuli are the same file: nothing in it comes from the clock.
+    identifier = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {shown.shape}"))
+    nwb = NWBFile(
+        session_description=f"Stimuli that tell functional cell types apart, of {source}; to be "
+        "shown, not a recording.",
+        identifier=identifier,
+        session_start_time=datetime(1970, 1, 1, tzinfo=UTC),
+        keywords=["stimulus", "cell types"],
+    )
+    for name, stimulus in zip(names, shown, strict=True):
+        for channel, frames in zip(channels, stimulus, strict=True):
+            nwb.add_stimulus_template(
+                ImageSeries(
+                    name=f"{_file_word(name)}_{_file_word(channel)}",
+                    description=f"Stimulus of {name}, channel {channel}: from 0 (darkest) to 1 "
+                    "(brightest) of what the display can show; axes frame, x, y.",
+                    data=np.ascontiguousarray(frames.swapaxes(1, 2), dtype=np.float32),
+                    unit="share of the display's range",
+                    format="raw",
+                    rate=float(rate_hz),
+                    starting_time=0.0,
+                )
+            )
+    with appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
+        io.write(nwb)
+
+
+def _grey(shown: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Values from 0 to 1 in 256 steps."""
+    return np.asarray(np.round(255 * np.clip(shown, 0, 1)), dtype=np.uint8)
+
+
+def _file_word(name: str) -> str:
+    """A name as part of a file's or a series' name."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name) or "_"

@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.core.rng import stream
+from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import read_record
-from pipeline.io.stimulus_files import write_display_file, write_moving_picture
+from pipeline.io.stimulus_files import (
+    write_display_file,
+    write_moving_picture,
+    write_pictures,
+    write_stimulus_nwb,
+)
 from pipeline.io.tables import write_tsv
 from pipeline.methods.celltypes.constraints import Display
 from pipeline.methods.celltypes.result import CelltypesResult, ModelEvidence
 from pipeline.methods.celltypes.typing_units import type_units
+from pipeline.stages.typing_recording import answers_of_recording
 
 COLUMNS = ("unit", "type", "response")
 """Of a table of answers: one row a unit and showing; types are numbered from 1, as in reports."""
@@ -29,8 +36,8 @@ def export_stimuli(fit: Path, *, folder: Path) -> tuple[Path, ...]:
     fit
         The ``fit.h5`` of cell types through a model.
     folder
-        Where to write ``stimuli_display.h5``, one moving picture a type, and the order of the types
-        with their verdicts; made if absent.
+        Where to write ``stimuli_display.h5``, ``stimuli.nwb``, one moving picture a type and a
+        folder with its frames, and the order of the types with their verdicts; made if absent.
 
     Raises
     ------
@@ -42,12 +49,13 @@ def export_stimuli(fit: Path, *, folder: Path) -> tuple[Path, ...]:
     display = Display.of_range(model.low, model.high)
     shown = np.clip(display.shown(model.stimuli), 0, 1)
     names = tuple(f"type {index + 1}" for index in range(result.n_types))
-    made = [folder / "stimuli_display.h5", folder / "stimuli.tsv"]
+    channels = tuple(str(name) for name in model.channel)
+    made = [folder / "stimuli_display.h5", folder / "stimuli.tsv", folder / "stimuli.nwb"]
     write_display_file(
         made[0],
         shown,
         names=names,
-        channels=tuple(str(name) for name in model.channel),
+        channels=channels,
         rate_hz=model.frame_rate_hz,
         grey=display.offset,
     )
@@ -63,13 +71,31 @@ def export_stimuli(fit: Path, *, folder: Path) -> tuple[Path, ...]:
             }
         ),
     )
+    write_stimulus_nwb(
+        made[2],
+        shown,
+        names=names,
+        channels=channels,
+        rate_hz=model.frame_rate_hz,
+        source=result.provenance.experiment,
+    )
     for index, one in enumerate(shown):
-        made.append(folder / f"type-{index + 1:02d}.gif")
-        write_moving_picture(made[-1], one, rate_hz=model.frame_rate_hz)
+        name = f"type-{index + 1:02d}"
+        made += [folder / f"{name}.gif", folder / name]
+        write_moving_picture(folder / f"{name}.gif", one, rate_hz=model.frame_rate_hz)
+        write_pictures(folder / name, one, channels=channels)
     return tuple(made)
 
 
-def assign_new(fit: Path, responses: Path, *, output: Path, seed: int) -> pd.DataFrame:
+def assign_new(
+    fit: Path,
+    responses: Path,
+    *,
+    output: Path,
+    seed: int,
+    options: ReadOptions | None = None,
+    window_s: tuple[float, float] | None = None,
+) -> pd.DataFrame:
     """Type new units by which type's stimulus drives them most on their own scale.
 
     Parameters
@@ -78,12 +104,15 @@ def assign_new(fit: Path, responses: Path, *, output: Path, seed: int) -> pd.Dat
         The ``fit.h5`` whose types' stimuli were shown.
     responses
         A tab-separated table with one row a unit and showing: ``unit``, ``type`` (number of the
-        type whose stimulus was shown, from 1) and ``response``.
+        type whose stimulus was shown, from 1) and ``response``; or an NWB file with the showings as
+        trials, see :func:`~pipeline.stages.typing_recording.answers_of_recording`.
     output
         The table to write: ``unit``, ``type`` (empty where there is none), ``confidence`` (share
         of resamplings of the showings that agree) and ``reason``.
     seed
         Of the resampling.
+    options, window_s
+        Of an NWB file: how it is read, and when units answer.
 
     Raises
     ------
@@ -92,8 +121,12 @@ def assign_new(fit: Path, responses: Path, *, output: Path, seed: int) -> pd.Dat
         answer belongs (IN-T02).
     """
     result = read_record(fit, CelltypesResult)
-    table = _table(responses, result.n_types)
-    units, answers = _answers(table, result.n_types)
+    if responses.suffix.casefold() == ".nwb":
+        units, answers = answers_of_recording(
+            responses, result, options=options or ReadOptions(), window_s=window_s
+        )
+    else:
+        units, answers = _answers(_table(responses, result.n_types), result.n_types)
     typed = type_units(answers, stream(seed, "assign-new", *units.tolist()))
     found = pd.DataFrame(
         {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -10,11 +12,14 @@ from PIL import Image
 
 from pipeline.__main__ import main
 from pipeline.core.provenance import Provenance
+from pipeline.io.nwb.write import write_recording
 from pipeline.io.records import write_record
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.simulate import simulate
 from pipeline.methods.celltypes.typing_units import accuracy_by_showings, own_scale, type_units
+from tests.methods.celltypes.test_trials import TUNING, recording, settings, typed, view
+from tests.support.small_stimuli import recording_of, spikes_of
 
 RNG = np.random.default_rng
 PROVENANCE = Provenance(stage="test", experiment="test", package_version="", code_digest="")
@@ -52,7 +57,7 @@ def fit(tmp_path_factory):
 def test_stimuli_are_written_within_the_range_of_a_display(fit, tmp_path, capsys):
     path, result = fit
     assert main(["export-stimuli", str(path), "--out", str(tmp_path)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2 + result.n_types
+    assert len(capsys.readouterr().out.splitlines()) == 3 + 2 * result.n_types
     with h5py.File(tmp_path / "stimuli_display.h5") as file:
         frames = file["frames"][()]
         assert [dim.label for dim in file["frames"].dims] == [
@@ -72,6 +77,89 @@ def test_stimuli_are_written_within_the_range_of_a_display(fit, tmp_path, capsys
     assert (pd.read_csv(tmp_path / "stimuli.tsv", sep="\t")["out_of_gamut"] == 0).all()
     with Image.open(tmp_path / "type-01.gif") as picture:
         assert picture.n_frames > 1
+    pictures = sorted(path.name for path in (tmp_path / "type-02").iterdir())
+    assert len(pictures) == 2 * frames.shape[1]
+    with Image.open(tmp_path / "type-02" / "uv-0003.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.round(255 * frames[1, 3, 1]))
+
+
+def test_stimuli_as_nwb_are_what_the_display_file_holds(fit, tmp_path):
+    from nwbinspector import Importance, inspect_nwbfile
+    from pynwb import NWBHDF5IO
+
+    path, result = fit
+    assert main(["export-stimuli", str(path), "--out", str(tmp_path)]) == 0
+    with h5py.File(tmp_path / "stimuli_display.h5") as file:
+        frames = file["frames"][()]
+    with NWBHDF5IO(str(tmp_path / "stimuli.nwb"), "r") as io:
+        templates = io.read().stimulus_template
+        assert sorted(templates) == [
+            f"type_{kind}_{channel}" for kind in (1, 2, 3) for channel in ("green", "uv")
+        ]
+        series = templates["type_2_uv"]
+        assert series.rate == pytest.approx(result.model.frame_rate_hz)
+        np.testing.assert_array_equal(series.data[()], frames[1, :, 1].swapaxes(1, 2))
+    told = list(inspect_nwbfile(nwbfile_path=tmp_path / "stimuli.nwb"))
+    severe = (Importance.CRITICAL, Importance.ERROR, Importance.PYNWB_VALIDATION)
+    # Stimuli are of no animal; everything else the inspector asks for is there.
+    missing = [one.message for one in told if one.importance in severe]
+    assert missing == ["Subject is missing."]
+
+
+@pytest.fixture(scope="module")
+def shown_types(tmp_path_factory):
+    """Types from trials of ten conditions, as a file, and the result."""
+    result = typed((view(RNG(0), np.repeat([0, 1, 2], 8), tuning=TUNING),), settings())
+    path = tmp_path_factory.mktemp("shown") / "fit.h5"
+    write_record(path, result)
+    return path, result
+
+
+def test_new_units_of_an_nwb_file_are_typed_by_its_trials(shown_types, tmp_path, capsys):
+    path, result = shown_types
+    labels = np.array([2, 0, 1, 1])
+    write_recording(tmp_path / "new.nwb", recording(RNG(5), labels, tuning=TUNING))
+    assert main(["assign-new", str(path), str(tmp_path / "new.nwb")]) == 0
+    assert "4 of 4 units have a type" in capsys.readouterr().out
+    found = pd.read_csv(tmp_path / "new.types.tsv", sep="\t")
+    wanted = [result.stimulus.tolist().index(("c1", "c4", "c7")[label]) + 1 for label in labels]
+    assert found["type"].tolist() == wanted
+    assert (found["confidence"] > 0.9).all()
+
+
+def test_trials_name_optimised_stimuli_by_the_number_of_their_type(fit, tmp_path, capsys):
+    path, result = fit
+    model = result.model
+    stop = model.stimuli.shape[2] / model.frame_rate_hz
+    counts = stop - model.window_frames / model.frame_rate_hz
+    # Units fire in the frames that count of their own stimulus, and before them in all others.
+    start = 2.0 * np.arange(3 * 6)
+    kind = np.tile([0, 1, 2], 6)
+    trains = [
+        np.concatenate(
+            [
+                at + RNG(unit).uniform(*((counts, stop) if one == unit else (0, counts)), 8)
+                for at, one in zip(start, kind, strict=True)
+            ]
+        )
+        for unit in range(3)
+    ]
+    names = np.array(["type 1", "TYPE-02", "stimulus_3"])[kind]
+    seen = recording_of(spikes_of(trains, stop_s=40.0), {})
+    trials = pd.DataFrame(
+        {"start_s": start, "stop_s": start + stop, "condition": pd.Series(names, dtype="str")}
+    )
+    write_recording(tmp_path / "new.nwb", dataclasses.replace(seen, trials=trials))
+    assert main(["assign-new", str(path), str(tmp_path / "new.nwb")]) == 0
+    assert pd.read_csv(tmp_path / "new.types.tsv", sep="\t")["type"].tolist() == [1, 2, 3]
+    assert main(["assign-new", str(path), str(tmp_path / "new.nwb"), "--window", "3", "1"]) == 3
+    assert "no window of answers" in capsys.readouterr().err
+    others = trials.assign(condition=pd.Series(["grating"] * len(trials), dtype="str"))
+    write_recording(tmp_path / "other.nwb", dataclasses.replace(seen, trials=others))
+    assert main(["assign-new", str(path), str(tmp_path / "other.nwb")]) == 3
+    told = capsys.readouterr().err
+    assert told.startswith("ERROR IN-T02")
+    assert "conditions are 'grating'" in told
 
 
 def answers_table(path, expected, rng, n_showings):

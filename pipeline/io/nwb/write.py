@@ -108,7 +108,7 @@ def write_recording(
     _add_series(nwb, recording)
     if finish is not None:
         finish(nwb)
-    with _appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
+    with appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
         io.write(nwb)
 
 
@@ -459,7 +459,7 @@ def _clock(time: NDArray[np.float64]) -> Mapping[str, Any]:
 
 
 @contextmanager
-def _appearing_whole(path: Path) -> Iterator[Path]:
+def appearing_whole(path: Path) -> Iterator[Path]:
     """A temporary file beside the target that takes its place at the end, or is removed."""
     temporary: Path | None = None
     try:

@@ -164,13 +164,14 @@ def _use_words(result: CelltypesResult) -> str:
     if result.mode == "discrete":
         return (
             "New units can be typed by showing them these stimuli and seeing which of them drives "
-            "each unit most, on the unit's own scale: python -m pipeline assign-new."
+            "each unit most, on the unit's own scale: python -m pipeline assign-new, from a table "
+            "or an NWB file with trials."
         )
     return (
         "The stimuli are for showing, within the range of the training stimulus, where the units' "
-        "fields are: python -m pipeline export-stimuli writes them for a display. New units are "
-        "then typed by which stimulus drives them most on their own scale, without a model: "
-        "python -m pipeline assign-new."
+        "fields are: python -m pipeline export-stimuli writes them for a display, as HDF5, NWB and "
+        "pictures. New units are then typed by which stimulus drives them most on their own scale, "
+        "without a model: python -m pipeline assign-new, from a table or an NWB file with trials."
     )
 
 
