@@ -74,7 +74,9 @@ def per_recording(pattern):
 def views_of(method):
     """Input function: the views a method pools, by kind those it prefers first."""
     kinds = registry.methods()[method].kinds
-    folders = [f"{OUT}/{{experiment}}/views/{view_name(SETTINGS, kind)}" for kind in kinds]
+    folders = [
+        f"{OUT}/{{experiment}}/views/{view_name(SETTINGS, kind)}" for kind in kinds
+    ]
     each = [per_recording(f"{folder}/{{recording}}.h5") for folder in folders]
     return lambda wildcards: [file for files in each for file in files(wildcards)]
 
