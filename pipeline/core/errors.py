@@ -129,6 +129,7 @@ CODES: Mapping[str, str] = {
     "RN-R11": "An intermediate file was written by another stage or version.",
     "RN-R12": "Something failed, and the run says so at its end.",
     "RN-R17": "A package is missing.",
+    "RN-R18": "A graphics card was asked for, and there is none.",
     "RN-R20": "The folder cannot be unlocked, since a job may still be at work.",
     "RN-R26": "A result could not be written.",
     "RN-R27": "An intermediate file is missing.",

@@ -15,10 +15,11 @@ from pipeline.methods.celltypes.ascent import Ascent
 from pipeline.methods.celltypes.clustering import Rule, features
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.constraints import Constraints
-from pipeline.methods.celltypes.encoding.fit import EncodingFit, device_of
+from pipeline.methods.celltypes.encoding.fit import EncodingFit
 from pipeline.methods.celltypes.objective import Floats, Normalisation
 from pipeline.methods.celltypes.splitting import SplitRule, gaussian_mix
 from pipeline.methods.celltypes.stimuli import Engine, Respond
+from pipeline.numerics.device import device_of
 
 Tensor = Any  # torch.Tensor
 

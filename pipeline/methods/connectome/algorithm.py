@@ -113,8 +113,10 @@ def fit_part(
         runs = [one for one in before if isinstance(one, RankPart)]
         return choose_rank(runs, config, provenance=provenance)
     if part.name.startswith(RANK):
+        provenance = _where(provenance, config)
         return rank_run(views, config.of_part(part), part, rng, progress, provenance=provenance)
     config = _with_chosen_rank(config, before)
+    provenance = _where(provenance, config)
     is_surrogate = SURROGATE in part.name
     alignment = align(views, config, shift_with=rng if is_surrogate else None)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
@@ -188,6 +190,7 @@ def combine(
     """
     in_order = [parts[name] for name in sorted(parts)]
     config = _with_chosen_rank(config, in_order)
+    provenance = _where(provenance, config)
     fitted = [part for part in in_order if isinstance(part, FitPart)]
     restarts = [part for part in fitted if not part.surrogate]
     surrogates = [part for part in fitted if part.surrogate]
@@ -287,6 +290,15 @@ def combine(
         else None,
         provenance=provenance,
     )
+
+
+def _where(provenance: Provenance, config: ConnectomeConfig) -> Provenance:
+    """With the device that multiplies."""
+    if config.engine != "torch":
+        return provenance
+    from pipeline.methods.connectome.torch_engine import device_for, device_name
+
+    return dataclasses.replace(provenance, device=device_name(device_for(config)))
 
 
 def _anatomy(

@@ -12,6 +12,9 @@ from pydantic import Field, model_validator
 
 from pipeline.core.method import MethodConfig, Part
 
+OF_UNITS = ("geometric", "geometric_same_sign", "split_sign")
+"""Affinities that follow from products of what single units do."""
+
 LARGEST_CANDIDATE = 12
 """Most components that are tried unless the settings say which."""
 
@@ -176,12 +179,21 @@ class ConnectomeConfig(MethodConfig):
         ge=1,
         le=100_000,
     )
-    engine: Literal["compiled", "tensorly"] = Field(
+    engine: Literal["compiled", "torch", "tensorly"] = Field(
         default="compiled",
         description=(
             "Solver of the factorisation: 'compiled' works on the units' activity and, for most "
-            "affinities, never makes a table of them; 'tensorly' is slower, needs the table, and "
-            "serves to check."
+            "affinities, never makes a table of them; 'torch' is the same with products of whole "
+            "matrices, for many units that are active often, on a graphics card ('device'), and "
+            "serves only affinities that need no table; 'tensorly' is slower, needs the table, "
+            "and serves to check."
+        ),
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description=(
+            "Where engine 'torch' multiplies: 'auto' takes a graphics card if there is one, and "
+            "'cuda' ends the run where there is none."
         ),
     )
     start: Literal["random", "nndsvd", "deflation"] = Field(
@@ -350,6 +362,15 @@ class ConnectomeConfig(MethodConfig):
     def _penalties_mean_something(self) -> Self:
         if (self.sparse > 0 or self.smooth > 0) and self.ridge == 0:
             raise ValueError("'sparse' and 'smooth' do nothing without 'ridge' above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_serves_affinity(self) -> Self:
+        if self.engine == "torch" and self.affinity not in OF_UNITS:
+            raise ValueError(
+                f"'engine: torch' makes no table, and the affinity '{self.affinity}' needs one; "
+                f"take 'compiled', or one of {', '.join(OF_UNITS)}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -239,15 +239,19 @@ class UnitProducts:
 
     def of_cells(self, cells: NDArray[np.int64]) -> UnitProducts:
         """The same of some cells only, in their order."""
-        return UnitProducts(self.columns.of_cells(cells), threads=self.threads)
+        return self.made_of(self.columns.of_cells(cells))
 
     def scaled(self, factor: NDArray[np.float64]) -> UnitProducts:
         """The same with the affinities of each cell multiplied by a factor, (cell,)."""
-        return UnitProducts(self.columns.scaled(factor), threads=self.threads)
+        return self.made_of(self.columns.scaled(factor))
 
     def seen_only(self, seen: NDArray[np.bool_]) -> UnitProducts:
         """The same with zeros where not both units are seen, (cell, unit)."""
-        return UnitProducts(self.columns.seen_only(seen), threads=self.threads)
+        return self.made_of(self.columns.seen_only(seen))
+
+    def made_of(self, columns: UnitColumns) -> UnitProducts:
+        """Products of other columns, computed in the same way."""
+        return UnitProducts(columns, threads=self.threads)
 
     def _to_cells(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the columns of each cell."""
@@ -280,16 +284,13 @@ class SplitProducts:
     Parameters
     ----------
     every, same
-        What affinities are made of whatever the directions, and where they are the same.
-    threads
-        Threads to use; their number changes no digit.
+        Products with affinities whatever the directions, and where they are the same.
     """
 
-    def __init__(self, every: UnitColumns, same: UnitColumns, *, threads: int = 1) -> None:
-        self._every = UnitProducts(every, threads=threads)
-        self._same = UnitProducts(same, threads=threads)
+    def __init__(self, every: UnitProducts, same: UnitProducts) -> None:
+        self._every, self._same = every, same
         self.n_pairs = 2 * self._every.n_pairs
-        both = UnitProducts(every.beside(same), threads=threads).energy
+        both = every.made_of(every.columns.beside(same.columns)).energy
         crossing = (both - self._every.energy - self._same.energy) / 2
         opposite = self._every.energy - 2 * crossing + self._same.energy
         self.energy = self._same.energy + np.maximum(opposite, 0)
@@ -306,27 +307,15 @@ class SplitProducts:
 
     def of_cells(self, cells: NDArray[np.int64]) -> SplitProducts:
         """The same of some cells only, in their order."""
-        return SplitProducts(
-            self._every.columns.of_cells(cells),
-            self._same.columns.of_cells(cells),
-            threads=self._every.threads,
-        )
+        return SplitProducts(self._every.of_cells(cells), self._same.of_cells(cells))
 
     def scaled(self, factor: NDArray[np.float64]) -> SplitProducts:
         """The same with the affinities of each cell multiplied by a factor, (cell,)."""
-        return SplitProducts(
-            self._every.columns.scaled(factor),
-            self._same.columns.scaled(factor),
-            threads=self._every.threads,
-        )
+        return SplitProducts(self._every.scaled(factor), self._same.scaled(factor))
 
     def seen_only(self, seen: NDArray[np.bool_]) -> SplitProducts:
         """The same with zeros where not both units are seen, (cell, unit)."""
-        return SplitProducts(
-            self._every.columns.seen_only(seen),
-            self._same.columns.seen_only(seen),
-            threads=self._every.threads,
-        )
+        return SplitProducts(self._every.seen_only(seen), self._same.seen_only(seen))
 
 
 class TableProducts:

@@ -20,9 +20,6 @@ PLACE = "methods.connectome.affinity"
 SHORTEST_S = 0.5
 """Least duration of a run of ``interval``, in seconds."""
 
-OF_UNITS = ("geometric", "geometric_same_sign", "split_sign")
-"""Affinities that follow from products of what single units do."""
-
 Supplied = Callable[[NDArray[np.float32], NDArray[np.int8]], NDArray[np.floating]]
 """A user's own: speeds (frame, unit) within [0, 1] and signs (frame, unit) of -1, 0, 1, of
 consecutive frames of one recording, to affinities (frame, pair) of at least 0, pairs in the order

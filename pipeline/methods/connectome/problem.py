@@ -14,7 +14,7 @@ from pipeline.core.arrays import BLOCK_BYTES
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.errors import NotApplicable
 from pipeline.methods.connectome.alignment import Alignment, recording_rows
-from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.config import OF_UNITS, ConnectomeConfig
 from pipeline.methods.connectome.contraction import (
     Products,
     SplitProducts,
@@ -25,7 +25,6 @@ from pipeline.methods.connectome.contraction import (
 from pipeline.methods.connectome.hals import Penalty, Problem
 from pipeline.methods.connectome.masks import Observed
 from pipeline.methods.connectome.pair_affinity import (
-    OF_UNITS,
     SHORTEST_S,
     channels_of,
     outer_columns,
@@ -123,13 +122,22 @@ def over_channels(pair: NDArray[np.float64], *, channels: int) -> NDArray[np.flo
 
 def _of_units(alignment: Alignment, config: ConnectomeConfig, *, threads: int) -> Products:
     """Products from the units' speeds, without a table."""
+    if config.engine == "torch":
+        from pipeline.methods.connectome.torch_engine import TorchProducts, device_for
+
+        where = device_for(config)
+
+        def made_of(columns: UnitColumns) -> UnitProducts:
+            return TorchProducts(columns, device=where, threads=threads)
+    else:
+
+        def made_of(columns: UnitColumns) -> UnitProducts:
+            return UnitProducts(columns, threads=threads)
+
     if config.affinity != "split_sign":
-        return UnitProducts(_columns(alignment, config.affinity), threads=threads)
-    return SplitProducts(
-        _columns(alignment, "geometric"),
-        _columns(alignment, "geometric_same_sign"),
-        threads=threads,
-    )
+        return made_of(_columns(alignment, config.affinity))
+    every, same = (_columns(alignment, one) for one in ("geometric", "geometric_same_sign"))
+    return SplitProducts(made_of(every), made_of(same))
 
 
 def _columns(alignment: Alignment, affinity: str) -> UnitColumns:

@@ -175,12 +175,14 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         if result.coarse_grain > 1
         else ""
     )
+    where = result.provenance.device
+    solved = f" Factors were found by torch on {where}." if config.engine == "torch" else ""
     return (
         f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. "
         f"{_baseline_words(result)}Each trace became a speed: the "
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
         f"(as fast as this unit gets). {affinity_words(result.affinity)} Scale and baseline of a "
-        f"trace do not matter. {time}{averaged}"
+        f"trace do not matter. {time}{averaged}{solved}"
     )
 
 

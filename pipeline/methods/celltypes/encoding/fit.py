@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,14 +24,13 @@ from pipeline.methods.celltypes.encoding.config import EncodingConfig, NetworkNa
 from pipeline.methods.celltypes.encoding.judged import unit_table
 from pipeline.methods.celltypes.encoding.model import EncodingModel, weights_of
 from pipeline.methods.celltypes.encoding.supplied import Supplied, supplied_model
+from pipeline.numerics.device import Device, device_of
 
 if TYPE_CHECKING:
     from pipeline.methods.celltypes.encoding.members import Members
 
 FEW_UNITS, SHORT_S = 30, 180.0
 """With less, a network is not tried unless it is asked for."""
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -226,13 +225,6 @@ def _taken(
         history=best.history,
         supplied=own,
     )
-
-
-def device_of(asked: Device) -> str:
-    """``cuda`` where it is there and not refused, else ``cpu``."""
-    import torch
-
-    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def _tried(

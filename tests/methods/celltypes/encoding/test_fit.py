@@ -11,7 +11,7 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.rng import stream
 from pipeline.io.records import read_record, write_record
 from pipeline.methods.celltypes.encoding.config import EncodingConfig, UnitFilterConfig
-from pipeline.methods.celltypes.encoding.fit import EncodingFit, device_of, fit_encoding
+from pipeline.methods.celltypes.encoding.fit import EncodingFit, fit_encoding
 from tests.support.small_stimuli import drive_of, planted_filters, planted_view, view_of
 
 MEMORY = 6
@@ -236,6 +236,8 @@ def test_nothing_to_learn_from_is_told(linear):
 
 def test_a_graphics_card_that_is_not_there_is_done_without(monkeypatch):
     import torch
+
+    from pipeline.numerics.device import device_of
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert [device_of(asked) for asked in ("auto", "cpu", "cuda")] == ["cpu"] * 3
