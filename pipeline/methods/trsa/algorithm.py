@@ -85,6 +85,7 @@ def fit_part(
             separation=inside.separation if inside else None,
             course_separation=inside.courses if inside else None,
             pair_separation=inside.pair_separation if inside else None,
+            contiguous_separation=inside.contiguous if inside else None,
             accuracy_null=over,
             provenance=provenance,
         )
@@ -92,11 +93,15 @@ def fit_part(
     models, targets = models_of(sample, config, tables), targets_of(sample, config)
     scored = scores.resampled(models, targets, config, n_draws, rng) or {}
     fitted = fitting.resampled(models, targets, config, n_draws, rng) or {}
+    alike = within.resampled(sample, config, n_draws, rng, provenance)
     return PartResult(
         name=part.name,
         accuracy_both=resampled["both"] if resampled else None,
         accuracy_subjects=resampled["subjects"] if resampled else None,
         accuracy_conditions=resampled["conditions"] if resampled else None,
+        halves_both=alike.get("both"),
+        halves_units=alike.get("units"),
+        halves_conditions=alike.get("conditions"),
         model_both=scored.get("both"),
         model_subjects=scored.get("subjects"),
         model_conditions=scored.get("conditions"),
@@ -237,6 +242,8 @@ def _population_table(
                 "decoding": decoded_share(session, region, sample.n_conditions),
                 "dimensionality": participation_ratio(first[place]),
                 "reliability": seen.reliability if seen else np.nan,
+                "reliability_low": seen.low if seen else np.nan,
+                "reliability_high": seen.high if seen else np.nan,
                 "reliability_p": seen.p if seen else np.nan,
                 "repeat_reliability": seen.repeats if seen else np.nan,
             }

@@ -440,14 +440,18 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
     reliable = ~(result.populations["reliability"].to_numpy(dtype=np.float64)[usable] <= 0)
     upper = np.triu_indices(usable.size, 1)
     told = np.where(reliable[upper[0]] & reliable[upper[1]], apart[upper], np.inf)
+    recording = result.populations["recording"].to_numpy()[usable]
     finding = "Fewer than two populations are reliable, so none are called alike."
     if told.size and np.isfinite(told.min()):
         nearest = int(np.argmin(told))
+        one, other = upper[0][nearest], upper[1][nearest]
         finding = (
-            f"Of the populations that are reliable, {names[usable[upper[0][nearest]]]} and "
-            f"{names[usable[upper[1][nearest]]]} are most alike ({config.measure} "
-            f"{1 - told[nearest]:.2f})."
+            f"Of the populations that are reliable, {names[usable[one]]} and "
+            f"{names[usable[other]]} are most alike ({config.measure} {1 - told[nearest]:.2f})."
         )
+        if recording[one] == recording[other]:
+            places = int(usable[one]), int(usable[other])
+            finding = finding[:-1] + _without_shared_noise(result, *places)
     return Figure(
         id="regions",
         title="Populations by how alike their dissimilarities are",
@@ -471,6 +475,24 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
                 group_names=kinds,
             ),
         ),
+    )
+
+
+def _without_shared_noise(result: TrsaResult, one: int, other: int) -> str:
+    """End of a finding: what of a likeness is left in halves that share nothing."""
+    first, second = (result.populations.iloc[place] for place in (one, other))
+    pairs = result.region_pairs
+    rows = pairs[
+        (pairs["recording"] == first["recording"])
+        & pairs["first"].isin([first["region"], second["region"]])
+        & pairs["second"].isin([first["region"], second["region"]])
+    ]
+    left = rows["relation"].to_numpy(dtype=np.float64)
+    if not left.size or not np.isfinite(left[0]):
+        return "; they were recorded together and share noise."
+    return (
+        f"; they were recorded together and share noise, and in halves without common units or "
+        f"repeats it is {left[0]:.2f}."
     )
 
 
@@ -505,12 +527,12 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
     if np.isfinite(scores).any():
         top = int(np.nanargmax(scores))
         model, region = table["model"].iloc[top], table["region"].iloc[top]
-        finding = f"'{model}' explains {region} best ({scores[top]:.2f}); " + (
-            f"{n_good} of {len(table)} models and regions have an adjusted p <= {LEVEL}."
+        finding = (
+            f"'{model}' explains {region} best ({scores[top]:.2f}); {n_good} of {len(table)} "
+            f"models and regions have an adjusted p <= {LEVEL}."
             if tested
-            else "none is tested: "
-            + (result.model_missing or "they only follow the order of conditions")
-            + "."
+            else f"Scores lie between {np.nanmin(scores):.2f} and {scores[top]:.2f} and none is "
+            f"tested: {result.model_missing or 'they only follow the order of conditions'}."
         )
     return Figure(
         id="models",

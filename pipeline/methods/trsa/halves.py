@@ -67,10 +67,7 @@ class Statistics:
     @property
     def separation(self) -> Floats:
         """Mean correlation within regions less that between them, shape (draw,)."""
-        n = self.correlation.shape[1]
-        within = np.trace(self.correlation, axis1=1, axis2=2) / n
-        between = self.correlation.sum(axis=(1, 2)) - n * within
-        return np.asarray(within - between / max(1, n * (n - 1)))
+        return separation_of(self.correlation)
 
     @property
     def pair_separation(self) -> Floats:
@@ -79,6 +76,20 @@ class Statistics:
         own = np.diagonal(self.correlation, axis1=1, axis2=2)
         between = self.correlation[:, first, second] + self.correlation[:, second, first]
         return np.asarray((own[:, first] + own[:, second] - between) / 2)
+
+
+def separation_of(correlation: Floats) -> Floats:
+    """Mean correlation within regions less that between them, shape (draw,).
+
+    Parameters
+    ----------
+    correlation
+        Of region q in half 1 with region r in half 2, shape (draw, q, r).
+    """
+    n = correlation.shape[1]
+    within = np.trace(correlation, axis1=1, axis2=2) / n
+    between = correlation.sum(axis=(1, 2)) - n * within
+    return np.asarray(within - between / max(1, n * (n - 1)))
 
 
 def why_not(session: Session) -> str:
@@ -254,6 +265,18 @@ def half_dissimilarities(
     return halves[0], halves[1]
 
 
+def unit_distances(
+    session: Session, n_conditions: int, splits: Splits
+) -> Iterator[tuple[tuple[Floats, Floats], NDArray[np.bool_]]]:
+    """Of each split, the distances of single units in the repeats of both halves, (unit, pair).
+
+    Beside them which of all pairs of conditions these are, shape (pair,).
+    """
+    units = _Units.of(session, n_conditions, splits)
+    for distances in units.halves(splits):
+        yield distances, units.usable
+
+
 def _half(rng: np.random.Generator, n: int) -> NDArray[np.bool_]:
     """A random half of n things; of an odd number the larger part is in either."""
     size = n // 2 + (int(rng.integers(2)) if n % 2 else 0)
@@ -381,6 +404,11 @@ def _scaled(rows: Floats, levels: Floats, scale: Scale) -> tuple[Floats, Floats]
     np.put_along_axis(ranks, order, np.broadcast_to(np.arange(n_pairs), rows.shape), axis=-1)
     # Ranks are evenly spaced, so that their quantiles are the levels themselves.
     return ranks / (n_pairs - 1), np.broadcast_to(levels, (*rows.shape[:-1], *levels.shape))
+
+
+def quick_ranks(rows: Floats) -> Floats:
+    """Ranks from 0 to 1; as :func:`scaled_ranks`, by one sort where there are no ties."""
+    return _scaled(rows, np.empty((0, 2)), "rank")[0]
 
 
 def _narrow(values: Floats) -> NDArray[np.float32]:

@@ -33,6 +33,8 @@ class Session:
     unit: NDArray[np.str_]
     stratum: NDArray[np.str_]
     """What units were recorded with (plane, probe), shape (unit,)."""
+    position_um: NDArray[np.float64]
+    """Shape (unit, coordinate); NaN where not known."""
     responses: NDArray[np.float64]
     """Shape (trial, unit)."""
     courses: NDArray[np.float64] | None
@@ -208,6 +210,7 @@ def _session(
             region_of_unit=np.array([number[str(view.region[unit])] for unit in kept]),
             unit=view.unit[kept],
             stratum=view.stratum[kept],
+            position_um=np.asarray(view.position_um, dtype=np.float64)[kept],
             responses=np.ascontiguousarray(values[:, kept]),
             courses=None if courses is None else courses[trials][:, kept].astype(np.float64),
             condition=code,

@@ -22,6 +22,8 @@ POPULATION_COLUMNS = (
     "decoding",
     "dimensionality",
     "reliability",
+    "reliability_low",
+    "reliability_high",
     "reliability_p",
     "repeat_reliability",
 )
@@ -30,6 +32,8 @@ PAIR_COLUMNS = (
     "first",
     "second",
     "separation",
+    "separation_low",
+    "separation_high",
     "chance",
     "p",
     "p_adjusted",
@@ -106,6 +110,13 @@ class PartResult:
     )
     pair_separation: NDArray[np.float64] | None = axes("draw", "region_pair", optional=True)
     """Pairs of regions of all sessions, one session after another."""
+    contiguous_separation: NDArray[np.float64] | None = axes("draw", "session", optional=True)
+    """After contiguous regroupings; NaN for sessions without positions."""
+    halves_both: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
+    """Correlations of halves, all regions by all of a session, sessions one after another; units
+    and conditions resampled."""
+    halves_units: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
+    halves_conditions: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
     accuracy_null: NDArray[np.float64] | None = axes("draw", "statistic", optional=True)
     """Over subjects; relabelled regions. Unscaled and scaled dissimilarities, then all levels."""
     accuracy_both: NDArray[np.float64] | None = axes("draw", "family_statistic", optional=True)
@@ -163,8 +174,17 @@ class HalvesResult:
     """Rank correlation of dissimilarities within regions less that between regions."""
     separation_chance: NDArray[np.float64] = axes("session")
     separation_p: NDArray[np.float64] = axes("session")
+    separation_low: NDArray[np.float64] = axes("session")
+    """95 % interval over units and conditions of this recording; secondary to ``separation_p``."""
+    separation_high: NDArray[np.float64] = axes("session")
+    contiguous_chance: NDArray[np.float64] = axes("session")
+    """Mean separation after contiguous regroupings; NaN where ``contiguous_missing`` says why."""
+    contiguous_p: NDArray[np.float64] = axes("session")
+    contiguous_missing: NDArray[np.str_] = axes("session")
     all_separation_p: float
     """Of the mean separation over sessions."""
+    all_contiguous_p: float
+    """The same against contiguous regroupings; NaN where a session has none."""
     all_accuracy: NDArray[np.float64] = axes("level")
     """Mean over sessions."""
     all_chance: NDArray[np.float64] = axes("level")

@@ -119,6 +119,7 @@ def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
             if names
             else ""
         )
+        confound += _contiguous_words(halves)
         return (
             f"{where}, the populations labelled as different regions differ in representational "
             f"geometry more than random regroupings of the same units do ({how}).{confound}"
@@ -128,6 +129,20 @@ def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
         f"{where}, regions are not distinguishable by their geometry with {least} units and more "
         f"a region ({how}); that does not make them the same."
     )
+
+
+def _contiguous_words(halves: HalvesResult) -> str:
+    """Whether regions differ more than patches of units that lie together, or why none knows."""
+    p = halves.all_contiguous_p
+    if np.isfinite(p):
+        more = "also more" if p <= LEVEL else "not more"
+        so = "" if p <= LEVEL else ", so that lying together may be all there is to it"
+        return (
+            f" They differ {more} than contiguous patches of the same sizes and similar rates do "
+            f"(p = {p:.2g}){so}."
+        )
+    reasons = "; ".join(dict.fromkeys(str(why) for why in halves.contiguous_missing if str(why)))
+    return f" Units that lie together may differ as much: {reasons}."
 
 
 def _what_was_done(result: TrsaResult, config: TrsaConfig) -> str:
@@ -228,11 +243,16 @@ def _limits(result: TrsaResult) -> str:
         if result.relation_missing
         else ""
     )
+    patches = result.halves is not None and np.isfinite(result.halves.all_contiguous_p)
+    together = (
+        "regroupings into patches behind random boundaries allow for that, random ones do not."
+        if patches
+        else "regroupings of units that ignore where they lie, as here, do not rule that out."
+    )
     return (
         "Units that lie close together share receptive fields, and any contiguous group of them "
-        "differs from another; regroupings of units that ignore where they lie, as here, do not "
-        f"rule that out.{order}{null} A difference that is not significant is no sign of "
-        "sameness."
+        f"differs from another; {together}{order}{null} A difference that is not significant is no "
+        "sign of sameness."
     )
 
 
@@ -246,8 +266,14 @@ def _population_table(result: TrsaResult) -> Table:
             f"mean of the others, chance is {1 / result.condition.size:.3f}. "
             "Dimensions: over how many dimensions conditions spread (participation ratio of "
             "cross-validated variances). Reliability: rank correlation of dissimilarities between "
-            "halves without common units or repeats; its p shuffles conditions. Repeats only: "
-            "halves with the same units."
+            "halves without common units or repeats, with its 95 % range over neurons and stimuli "
+            "of this recording; its p shuffles conditions"
+            + (
+                f", of which {1 / result.condition.size:.2g} is the smallest that shifts allow"
+                if result.condition_order != "none" and not result.relation_missing
+                else ""
+            )
+            + ". Repeats only: halves with the same units."
         ),
         columns=_columns(
             result.populations,
@@ -261,6 +287,8 @@ def _population_table(result: TrsaResult) -> Table:
                 "decoding": "decoded",
                 "dimensionality": "dimensions",
                 "reliability": "reliability",
+                "reliability_low": "from",
+                "reliability_high": "to",
                 "reliability_p": "p",
                 "repeat_reliability": "repeats only",
             },
@@ -275,10 +303,11 @@ def _pairs_table(result: TrsaResult) -> Table:
         title="Pairs of regions",
         caption=(
             "Separation: rank correlation of dissimilarities within the two regions less that "
-            "between them, in halves without common units or repeats; p from regroupings of the "
-            "units. Relation: rank correlation between the regions in such halves, empty where one "
-            "is not reliable; p from shuffles of conditions; ceiling: what their reliabilities "
-            "allow. Adjusted for the number of pairs."
+            "between them, in halves without common units or repeats; its 95 % range is over "
+            "neurons and stimuli of this recording and secondary to p, which is from regroupings "
+            "of the units. Relation: rank correlation between the regions in such halves, empty "
+            "where one is not reliable; p from shuffles of conditions; ceiling: what their "
+            "reliabilities allow. Adjusted for the number of pairs."
             + (
                 " Conditions lie on a line: shuffles are shifts after the mean of each lag was "
                 "taken out, and p is approximate."
@@ -293,6 +322,8 @@ def _pairs_table(result: TrsaResult) -> Table:
                 "first": "first",
                 "second": "second",
                 "separation": "separation",
+                "separation_low": "from",
+                "separation_high": "to",
                 "chance": "by chance",
                 "p": "p",
                 "p_adjusted": "adjusted p",

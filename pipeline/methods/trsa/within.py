@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,15 +13,19 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
-from pipeline.methods.trsa import courses, halves
+from pipeline.methods.trsa import contiguous, courses, halves, intervals
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.halves import Splits, Statistics
+from pipeline.methods.trsa.intervals import Interval
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.relations import Order, Relation, condition_orders, rank_scores, relate
 from pipeline.methods.trsa.result import PAIR_COLUMNS, CoursesResult, HalvesResult, PartResult
 from pipeline.numerics.permutation import adjusted, largest_p_values, p_values
 
 Floats = NDArray[np.float64]
+
+GEOMETRY = np.array([[0.0, 1.0]])
+"""Levels that keep all ranks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +41,8 @@ class Draws:
     """Shape (draw, pair of regions), sessions one after another."""
     courses: Floats | None
     """Separation in time bins, shape (draw, session, time_bin)."""
+    contiguous: Floats | None = None
+    """Separation after contiguous regroupings, shape (draw, session); NaN where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +51,55 @@ class Reliability:
 
     reliability: float
     """Rank correlation of halves that share no unit and no repeat."""
+    low: float
+    high: float
+    """95 % interval over units and conditions."""
     p: float
     repeats: float
     """The same of halves of the repeats with all units in both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Uncertain:
+    """Correlations of halves of one session under resampling."""
+
+    draws: Mapping[str, Floats]
+    """By factor, shape (draw, region, region)."""
+
+    @classmethod
+    def of(cls, parts: Sequence[PartResult], n_regions: Sequence[int]) -> list[_Uncertain]:
+        """Of all sessions, by their numbers of regions."""
+        bounds = np.cumsum([0, *(n * n for n in n_regions)])
+        names = intervals.FACTORS if n_regions else ()
+        joined = {name: _joined(parts, f"halves_{name}") for name in names}
+        return [
+            cls(
+                draws={
+                    name: draws[:, bounds[place] : bounds[place + 1]].reshape(-1, n, n)
+                    for name, draws in joined.items()
+                }
+            )
+            for place, n in enumerate(n_regions)
+        ]
+
+    def of_region(self, seen: float, place: int, splits: Splits, n_conditions: int) -> Interval:
+        """Of how well one region's dissimilarities repeat."""
+        own = {name: draws[:, place, place] for name, draws in self.draws.items()}
+        n_units = int((splits.region == place).sum()) // 2
+        return intervals.interval(seen, own, n_units=n_units, n_conditions=n_conditions)
+
+    def of_pair(self, seen: float, a: int, b: int, splits: Splits, n_conditions: int) -> Interval:
+        """Of the separation of two regions."""
+        pair = np.ix_(range(len(self.draws["both"])), (a, b), (a, b))
+        both = {name: halves.separation_of(draws[pair]) for name, draws in self.draws.items()}
+        n_units = int(min((splits.region == place).sum() for place in (a, b))) // 2
+        return intervals.interval(seen, both, n_units=n_units, n_conditions=n_conditions)
+
+    def of_all(self, seen: float, splits: Splits, n_conditions: int) -> Interval:
+        """Of the separation of all regions."""
+        every = {name: halves.separation_of(draws) for name, draws in self.draws.items()}
+        n_units = intervals.smallest_half(splits)
+        return intervals.interval(seen, every, n_units=n_units, n_conditions=n_conditions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +128,7 @@ def relabelled(
     if not chosen:
         return None
     orders = [halves.relabellings(session, splits, n_draws, rng) for session, splits in chosen]
-    return _draws(
+    found = _draws(
         [
             halves.statistics(
                 session,
@@ -95,6 +148,39 @@ def relabelled(
             for (session, splits), order in zip(chosen, orders, strict=True)
         ],
     )
+    together = [_contiguous(sample, *pair, n_draws, rng) for pair in chosen]
+    return dataclasses.replace(found, contiguous=np.stack(together, axis=1))
+
+
+def _contiguous(
+    sample: Sample, session: Session, splits: Splits, n_draws: int, rng: np.random.Generator
+) -> Floats:
+    """Separation of contiguous patches of units, shape (draw,); NaN where there are none."""
+    if contiguous.why_not(session, splits):
+        return np.full(n_draws, np.nan)
+    orders = contiguous.regroupings(session, splits, n_draws, rng)
+    return halves.statistics(session, sample.n_conditions, splits, orders, GEOMETRY).separation
+
+
+def resampled(
+    sample: Sample,
+    config: TrsaConfig,
+    n_draws: int,
+    rng: np.random.Generator,
+    provenance: Provenance,
+) -> dict[str, Floats]:
+    """Correlations of halves under resampled units and conditions, each (draw, cell).
+
+    Regions by regions of each session, one session after another; empty where none can be split.
+    """
+    found = [
+        intervals.resampled(session, sample.n_conditions, splits, n_draws, rng)
+        for session, splits in _splits(sample, config, provenance)
+    ]
+    return {
+        name: np.concatenate([one[name].reshape(n_draws, -1) for one in found], axis=1)
+        for name in (intervals.FACTORS if found else ())
+    }
 
 
 def observed(
@@ -113,13 +199,19 @@ def observed(
     chosen = [pair for pair in split if len(pair[1].regions) > 1]
     reliability: dict[tuple[str, str], Reliability] = {}
     relations: list[tuple[Session, Splits, Relation]] = []
+    uncertain = _Uncertain.of(parts, [len(splits.regions) for _, splits in split])
+    spans = dict(zip((session.recording for session, _ in split), uncertain, strict=True))
     for session, splits in split:
         relation = _relation(session, sample, splits, config, rng, order=order, no_null=no_null)
         repeats = halves.half_dissimilarities(session, sample.n_conditions, splits, all_units=True)
         repeated = np.diagonal(_correlations(*repeats))
         for place, region in enumerate(splits.regions):
+            value = float(relation.correlation[place, place])
+            span = spans[session.recording].of_region(value, place, splits, sample.n_conditions)
             reliability[session.recording, session.regions[region]] = Reliability(
-                reliability=float(relation.correlation[place, place]),
+                reliability=value,
+                low=span.low,
+                high=span.high,
                 p=float(relation.p[place, place]),
                 repeats=float(repeated[place]),
             )
@@ -153,11 +245,13 @@ def observed(
         separation=_joined(parts, "separation"),
         pair_separation=_joined(parts, "pair_separation"),
         courses=None if sample.time_bin is None else _joined(parts, "course_separation"),
+        contiguous=_joined(parts, "contiguous_separation"),
     )
+    few = sample.n_conditions
     return Observed(
-        halves=_halves_result(chosen, seen, null, config, levels),
+        halves=_halves_result(chosen, seen, null, config, levels, spans, few),
         missing="",
-        pairs=_pairs(relations, seen, null, config),
+        pairs=_pairs(relations, seen, null, config, spans, few),
         courses=courses.observed(sample, config, chosen, split, null.courses),
         reliability=reliability,
     )
@@ -219,8 +313,15 @@ def _halves_result(
     null: Draws,
     config: TrsaConfig,
     levels: Floats,
+    spans: Mapping[str, _Uncertain],
+    n_conditions: int,
 ) -> HalvesResult:
     accuracy, raw, separation = seen.accuracy[0], seen.raw[0], seen.separation[0]
+    span = [
+        spans[session.recording].of_all(value, splits, n_conditions)
+        for (session, splits), value in zip(chosen, separation.tolist(), strict=True)
+    ]
+    patches = null.contiguous if null.contiguous is not None else np.full((1, len(chosen)), np.nan)
     geometry = int(np.flatnonzero((levels[:, 0] == 0) & (levels[:, 1] == 1))[0])
 
     def gain(draws: Floats) -> Floats:
@@ -247,13 +348,29 @@ def _halves_result(
         separation=separation,
         separation_chance=null.separation.mean(axis=0),
         separation_p=p_values(separation, null.separation),
+        separation_low=np.array([one.low for one in span]),
+        separation_high=np.array([one.high for one in span]),
+        contiguous_chance=patches.mean(axis=0),
+        contiguous_p=_p_where_known(separation, patches),
+        contiguous_missing=np.array([contiguous.why_not(*pair) for pair in chosen], dtype=np.str_),
         all_separation_p=float(p_values(separation.mean(), null.separation.mean(axis=1))),
+        all_contiguous_p=float(
+            _p_where_known(separation.mean(keepdims=True), patches.mean(axis=1)[:, None])[0]
+        ),
         all_accuracy=accuracy.mean(axis=0),
         all_chance=null.accuracy.mean(axis=(0, 1)),
         all_p_corrected=largest_p_values(accuracy.mean(axis=0), null.accuracy.mean(axis=1)),
         gain=float(gain(seen.accuracy)[0]),
         gain_p=float(p_values(gain(seen.accuracy)[0], gain(null.accuracy))),
     )
+
+
+def _p_where_known(seen: Floats, null: Floats) -> Floats:
+    """P of each of some numbers, NaN for those without a null."""
+    known = np.isfinite(null).all(axis=0)
+    found = np.full(seen.shape, np.nan)
+    found[known] = p_values(seen[known], null[:, known])
+    return found
 
 
 def _relation(
@@ -290,6 +407,8 @@ def _pairs(
     seen: Draws,
     null: Draws,
     config: TrsaConfig,
+    spans: Mapping[str, _Uncertain],
+    n_conditions: int,
 ) -> pd.DataFrame:
     """One row a pair of regions of a recording."""
     p = p_values(seen.pair_separation[0], null.pair_separation)
@@ -301,12 +420,16 @@ def _pairs(
         for a, b in zip(*np.triu_indices(len(names), 1), strict=True):
             place = len(rows)
             reliable = own[a] > 0 and own[b] > 0
+            apart = float(seen.pair_separation[0, place])
+            span = spans[session.recording].of_pair(apart, int(a), int(b), splits, n_conditions)
             rows.append(
                 (
                     session.recording,
                     names[a],
                     names[b],
-                    seen.pair_separation[0, place],
+                    apart,
+                    span.low,
+                    span.high,
                     chance[place],
                     p[place],
                     np.nan,
