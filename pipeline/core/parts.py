@@ -172,6 +172,33 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Film:
+    """A short film in grey."""
+
+    title: str
+    frames: NDArray[np.uint8]
+    """Shape (frame, y, x): 0 is black, 255 white."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Films:
+    """Films of one length beside each other, which play when a reader asks for it."""
+
+    id: str
+    title: str
+    finding: str
+    caption: str
+    alt: str
+    films: tuple[Film, ...]
+    frame_s: float
+    """How long each frame stands on the page, in seconds."""
+    still: int
+    """The frame that is shown while nothing plays."""
+    columns: int = 1
+    """Films that belong together stand in one row of so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Section:
     """All that a report says about one subject, in reading order."""
 
@@ -183,8 +210,8 @@ class Section:
     """For the first screen: the finding in one or two sentences, with its uncertainty."""
     reason: str = ""
     """Why there is no result, when there is none."""
-    body: tuple[str | Figure | Table, ...] = ()
-    """Paragraphs, figures and tables in reading order."""
+    body: tuple[str | Figure | Table | Films, ...] = ()
+    """Paragraphs, figures, tables and films in reading order."""
     checks: tuple[Check, ...] = ()
     numbers: Numbers = field(default_factory=dict)
     """Every number the words use, by name, for ``report.json``."""

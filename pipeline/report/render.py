@@ -10,8 +10,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.parts import Figure, Section, Table
+from pipeline.core.parts import Figure, Films, Section, Table
 from pipeline.report.document import plain
+from pipeline.report.films import film_strip
 from pipeline.report.fitting import Drawn, Key, fit_to_limit, packed
 from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
@@ -142,6 +143,7 @@ def environment() -> jinja2.Environment:
         shown_rows=shown_rows,
         rows_left_out=rows_left_out,
         duration=duration_text,
+        film_strip=film_strip,
         kind_of=_kind_of,
         told=told,
         thumbnails=thumbnails,
@@ -239,4 +241,5 @@ def thumbnails(section: Section) -> list[Figure]:
 
 
 def _kind_of(part: Any) -> str:  # Any: a part as the template sees it
-    return "table" if isinstance(part, Table) else "figure"
+    kinds = {Table: "table", Films: "films"}
+    return kinds.get(type(part), "figure")

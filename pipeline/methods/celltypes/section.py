@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.core.parts import (
     Check,
     Figure,
+    Films,
     Number,
     Numbers,
     Section,
@@ -14,6 +15,7 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.methods.celltypes.config import CelltypesConfig
+from pipeline.methods.celltypes.films import stimulus_films
 from pipeline.methods.celltypes.result import CelltypesResult
 
 NO_TYPES = {
@@ -42,12 +44,15 @@ def section(
     """
     by_id = {figure.id: figure for figure in figures}
 
-    def drawn(*names: str) -> list[str | Figure | Table]:
+    def drawn(*names: str) -> list[str | Figure | Table | Films]:
         return [by_id[name] for name in names if name in by_id]
 
-    body: list[str | Figure | Table] = [_what_was_done(result, config)]
+    body: list[str | Figure | Table | Films] = [_what_was_done(result, config)]
     if result.n_types:
-        body += drawn("stimuli", "traces")
+        body += drawn("stimuli")
+        films = stimulus_films(result, result.model) if result.model is not None else None
+        body += [films] if films is not None else []
+        body += drawn("traces")
         body.append(_types_table(result))
         body += drawn("tuning", "confusion")
         body.append(_number_words(result))
