@@ -308,7 +308,10 @@ class CelltypesConfig(MethodConfig):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
-        description="Where models and stimuli are computed; 'auto' takes a graphics card if any.",
+        description=(
+            "Where models and stimuli are computed; 'auto' takes a graphics card if any, and "
+            "'cuda' ends the run where there is none."
+        ),
     )
     encoding: EncodingConfig = Field(
         default_factory=EncodingConfig, description="The encoding model."

@@ -15,7 +15,7 @@ from pipeline.methods.celltypes.ascent import Ascent
 from pipeline.methods.celltypes.clustering import Rule, features
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.constraints import Constraints
-from pipeline.methods.celltypes.encoding.fit import EncodingFit
+from pipeline.methods.celltypes.encoding.fit import DEVICE_SETTING, EncodingFit
 from pipeline.methods.celltypes.objective import Floats, Normalisation
 from pipeline.methods.celltypes.splitting import SplitRule, gaussian_mix
 from pipeline.methods.celltypes.stimuli import Engine, Respond
@@ -86,7 +86,7 @@ def population(
     torch.set_num_threads(threads)
     used = fit.units["used"].to_numpy(dtype=bool) if chosen is None else chosen
     units = np.flatnonzero(used)
-    device = device_of(config.device)
+    device = device_of(config.device, setting=DEVICE_SETTING)
     normalise = normalisation(fit, units, config)
     return Population(
         engine=Engine(

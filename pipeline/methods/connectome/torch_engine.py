@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.core.errors import EnvironmentFault
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.contraction import UnitColumns, UnitProducts
 from pipeline.numerics.device import device_of
@@ -40,21 +39,7 @@ def device_for(config: ConnectomeConfig) -> str:
     EnvironmentFault
         If a graphics card is asked for and there is none (RN-R18).
     """
-    found = device_of(config.device)
-    if config.device == "cuda" and found != "cuda":
-        raise EnvironmentFault(
-            code="RN-R18",
-            place="methods.connectome.device",
-            found="'cuda' is asked for, and torch "
-            + (
-                f"{torch.__version__} is a build without CUDA"
-                if torch.version.cuda is None
-                else "finds no graphics card"
-            ),
-            fix="run where there is one (docs/installation.md tells how to install torch for it), "
-            "or set methods.connectome.device to auto or cpu",
-        )
-    return found
+    return device_of(config.device, setting="methods.connectome.device")
 
 
 def device_name(device: str) -> str:

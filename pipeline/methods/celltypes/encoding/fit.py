@@ -29,6 +29,7 @@ from pipeline.numerics.device import Device, device_of
 if TYPE_CHECKING:
     from pipeline.methods.celltypes.encoding.members import Members
 
+DEVICE_SETTING = "methods.celltypes.device"
 FEW_UNITS, SHORT_S = 30, 180.0
 """With less, a network is not tried unless it is asked for."""
 
@@ -110,8 +111,7 @@ def fit_encoding(
     rng
         Random stream.
     device
-        Where to compute; ``auto`` takes a graphics card where there is one, and so does ``cuda``,
-        with a remark where there is none.
+        Where to compute; ``auto`` takes a graphics card where there is one, ``cuda`` demands it.
     progress
         Told after every epoch.
 
@@ -127,7 +127,7 @@ def fit_encoding(
         scale = stimulus_scale(found)
     except ValueError as error:
         raise NotApplicable(str(error)) from error
-    where = device_of(device)
+    where = device_of(device, setting=DEVICE_SETTING)
     if settings.supplied.kind == "none":
         choice = _chosen(found, scale, settings, where, rng, progress)
     else:

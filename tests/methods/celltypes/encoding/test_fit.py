@@ -234,15 +234,22 @@ def test_nothing_to_learn_from_is_told(linear):
         fit([pieces])
 
 
-def test_a_graphics_card_that_is_not_there_is_done_without(monkeypatch):
+def test_a_graphics_card_that_is_asked_for_and_not_there_is_told(linear, monkeypatch):
     import torch
 
+    from pipeline.core.errors import EnvironmentFault
     from pipeline.numerics.device import device_of
 
+    def found(asked):
+        return device_of(asked, setting="methods.celltypes.device")
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert [device_of(asked) for asked in ("auto", "cpu", "cuda")] == ["cpu"] * 3
+    assert [found(asked) for asked in ("auto", "cpu")] == ["cpu"] * 2
+    with pytest.raises(EnvironmentFault, match="RN-R18") as told:
+        fit_encoding([linear], EncodingConfig(), np.random.default_rng(0), device="cuda")
+    assert "methods.celltypes.device" in str(told.value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert [device_of(asked) for asked in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
+    assert [found(asked) for asked in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
 
 
 def test_a_movie_read_clip_by_clip_gives_the_same_fit(linear, monkeypatch):
