@@ -75,8 +75,13 @@ def linear_alignment(
     ``unbiased`` leaves out what items share with themselves, so that independent clouds have 0 on
     average however many dimensions they have; it needs four items. NaN where nothing varies.
     """
-    kernels = [_centred(points) @ _centred(points).T for points in (first, second)]
-    return kernel_alignment(*kernels, unbiased=unbiased)
+    return kernel_alignment(linear_kernel(first), linear_kernel(second), unbiased=unbiased)
+
+
+def linear_kernel(points: NDArray[np.floating]) -> Floats:
+    """Inner products of centred points, shape (item, item)."""
+    centred = _centred(points)
+    return np.asarray(centred @ centred.T)
 
 
 def gaussian_kernel(points: NDArray[np.floating], width: float = 1.0) -> Floats:
@@ -94,19 +99,31 @@ def kernel_alignment(
     first: NDArray[np.floating], second: NDArray[np.floating], *, unbiased: bool = False
 ) -> float:
     """Centred kernel alignment of two kernels, shape (item, item); see ``linear_alignment``."""
-    kernels = [np.array(kernel, dtype=np.float64) for kernel in (first, second)]
-    count = len(kernels[0])
+    kernels = [alignment_kernel(kernel, unbiased=unbiased) for kernel in (first, second)]
+    return float((kernels[0] * kernels[1]).sum())
+
+
+def alignment_kernel(kernel: NDArray[np.floating], *, unbiased: bool = False) -> Floats:
+    """A kernel centred and of length 1, so that inner products of two are their alignment.
+
+    Shape (item, item); NaN where nothing varies. ``unbiased`` as for :func:`linear_alignment`.
+
+    Raises
+    ------
+    ValueError
+        If ``unbiased`` has fewer than four items.
+    """
+    values = np.array(kernel, dtype=np.float64)
+    count = len(values)
     if unbiased:
         if count < 4:
             raise ValueError(f"{count} items are too few for the unbiased alignment; 4 are needed.")
-        kernels = [_u_centred(kernel) for kernel in kernels]
+        values = _u_centred(values)
     else:
         centring = np.eye(count) - 1 / count
-        kernels = [centring @ kernel @ centring for kernel in kernels]
-    inner = [float((a * b).sum()) for a in kernels for b in kernels]
-    if inner[0] <= 0 or inner[3] <= 0:
-        return float("nan")
-    return inner[1] / float(np.sqrt(inner[0] * inner[3]))
+        values = centring @ values @ centring
+    length = float(np.linalg.norm(values))
+    return values / length if length > 0 else np.full_like(values, np.nan)
 
 
 def _u_centred(kernel: Floats) -> Floats:
@@ -124,23 +141,7 @@ def procrustes_angle(first: NDArray[np.floating], second: NDArray[np.floating]) 
 
     A metric. NaN where a cloud does not vary.
     """
-    one, other = _centred(first), _centred(second)
-    scale = float(np.linalg.norm(one) * np.linalg.norm(other))
-    if scale == 0:
-        return float("nan")
-    # Only the rows' space counts, so that clouds of many columns are reduced to it first.
-    one, other = (
-        points if points.shape[0] >= points.shape[1] else _reduced(points)
-        for points in (one, other)
-    )
-    nuclear = float(np.linalg.svd(one.T @ other, compute_uv=False).sum())
-    return float(np.arccos(np.clip(nuclear / scale, -1, 1)))
-
-
-def _reduced(points: Floats) -> Floats:
-    """The same cloud along its principal axes."""
-    left, values, _ = np.linalg.svd(points, full_matrices=False)
-    return np.asarray(left * values)
+    return shape_angle(first, second, whitening=0.0)
 
 
 def shape_angle(
@@ -153,12 +154,39 @@ def shape_angle(
     ValueError
         If ``whitening`` is outside [0, 1].
     """
+    one, other = (unit_cloud(points, whitening=whitening) for points in (first, second))
+    return float(nuclear_angle(one, other))
+
+
+def unit_cloud(points: NDArray[np.floating], *, whitening: float = 0.0) -> Floats:
+    """A cloud along its principal axes, centred, whitened in part and of length 1.
+
+    Only the rows' space counts, so that there are no more axes than rows, shape (item, axis). NaN
+    where nothing varies.
+
+    Raises
+    ------
+    ValueError
+        If ``whitening`` is outside [0, 1].
+    """
     if not 0 <= whitening <= 1:
         raise ValueError(f"whitening is {whitening}; it lies within [0, 1].")
-    made = []
-    for points in (first, second):
-        left, values, _ = np.linalg.svd(_centred(points), full_matrices=False)
-        kept = values > values.max(initial=0) * 1e-10
-        values = values[kept] / max(float(values.max(initial=0)), np.finfo(np.float64).tiny)
-        made.append(left[:, kept] * ((1 - whitening) * values + whitening))
-    return procrustes_angle(*made)
+    left, values, _ = np.linalg.svd(_centred(points), full_matrices=False)
+    most = float(values.max(initial=0))
+    if most == 0:
+        return np.full((len(points), 1), np.nan)
+    kept = values > most * 1e-10
+    cloud = left[:, kept] * ((1 - whitening) * values[kept] / most + whitening)
+    return np.asarray(cloud / np.linalg.norm(cloud))
+
+
+def nuclear_angle(one: Floats, other: Floats) -> Floats:
+    """Angle between clouds of :func:`unit_cloud` after the best turn, shape (...).
+
+    ``other`` may have leading axes, shape (..., item, axis).
+    """
+    product = np.swapaxes(other, -1, -2) @ one
+    if np.isnan(product).any():
+        return np.full(product.shape[:-2], np.nan)
+    nuclear = np.linalg.svd(product, compute_uv=False).sum(axis=-1)
+    return np.asarray(np.arccos(np.clip(nuclear, -1, 1)))

@@ -18,6 +18,7 @@ CONFIG = TrsaConfig(
     n_splits=10,
     level_step=0.25,
     pairs_per_family=2,
+    n_comparisons=0,
     homology=HomologyConfig(n_shuffles=19, max_states=40),
 )
 

@@ -13,7 +13,15 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.core.views import ResponsePatterns
-from pipeline.methods.trsa import across, fitting, homology, persistence, scores, within
+from pipeline.methods.trsa import (
+    across,
+    comparison,
+    fitting,
+    homology,
+    persistence,
+    scores,
+    within,
+)
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import NO_TABLES, models_of
@@ -41,7 +49,7 @@ def fit_part(
     provenance: Provenance,
     tables: Mapping[str, pd.DataFrame] = NO_TABLES,
 ) -> PartResult:
-    """One chunk of relabellings, of resamples, or of shuffles for holes.
+    """One chunk of relabellings, of resamples or of shuffles.
 
     Parameters
     ----------
@@ -50,7 +58,8 @@ def fit_part(
     config
         The method's settings.
     part
-        ``permutation-NNN``, ``bootstrap-NNN`` or ``homology-NNN``, as planned by the settings.
+        ``permutation-NNN``, ``bootstrap-NNN``, ``homology-NNN`` or ``comparison-NNN``, as planned
+        by the settings.
     rng
         The random stream of this part.
     progress
@@ -72,6 +81,17 @@ def fit_part(
         return PartResult(
             name=part.name,
             longest_bars=homology.shuffled(clouds, n_draws, rng, progress),
+            provenance=provenance,
+        )
+    if part.name.startswith("comparison"):
+        order = condition_order(sample, config)
+        first = dissimilarities_of(sample, config).by_estimator[0]
+        missing = why_no_null(order, sample.n_conditions, _smoothest(first))
+        found = comparison.compared(sample, config, order, missing, rng, progress)
+        return PartResult(
+            name=part.name,
+            compared=found.numbers if found else None,
+            matched=found.matched if found else None,
             provenance=provenance,
         )
     levels = level_grid(config.level_step)
@@ -175,6 +195,9 @@ def combine(
         fitted_missing=fitting.why_not(models, config, sample.n_conditions),
         noise_ceiling=scored.ceiling,
         model_missing=missing,
+        comparisons=comparison.table_of(sample, ordered, config),
+        comparisons_missing=comparison.why_none(sample, config),
+        comparisons_no_p=comparison.why_no_p(order, missing),
         persistence=holes.table,
         persistence_bars=holes.bars,
         persistence_lengths=holes.lengths,
@@ -195,7 +218,9 @@ def combine(
 def draws_of(part: Part, config: TrsaConfig) -> int:
     """How many relabellings or resamples a part makes."""
     kind, _, number = part.name.rpartition("-")
-    if kind == "homology":
+    if kind == "comparison":
+        total, size = 1, 1
+    elif kind == "homology":
         total, size = config.homology.n_shuffles, config.homology.draws_per_part
     else:
         total = config.n_permutations if kind == "permutation" else config.n_bootstraps

@@ -213,6 +213,15 @@ class TrsaConfig(MethodConfig):
         description="Adjustment of p values for the number of pairs of regions, or of models.",
     )
 
+    n_comparisons: int = Field(
+        default=199,
+        description=(
+            "Shuffles of conditions for likeness of shape, dependence and matching of units of "
+            "every two populations, 0 to 99999; 0 does without these comparisons."
+        ),
+        ge=0,
+        le=99_999,
+    )
     homology: HomologyConfig = HomologyConfig()
     """Holes of each population's conditions and states (persistent homology)."""
 
@@ -241,6 +250,8 @@ class TrsaConfig(MethodConfig):
             *_chunks("permutation", self.n_permutations, self.draws_per_part),
             *_chunks("bootstrap", self.n_bootstraps, self.draws_per_part),
             *_chunks("homology", holes.n_shuffles, holes.draws_per_part),
+            # In one piece: the shuffles of a pair are held against each other.
+            *_chunks("comparison", min(1, self.n_comparisons), 1),
         )
 
 

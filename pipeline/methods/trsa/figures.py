@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.views import ResponsePatterns
+from pipeline.methods.trsa.comparison_figures import comparison_figures
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.geodesics import two_step
@@ -60,6 +61,7 @@ def figures(
         found.append(_regions(result, config))
     if result.model.size:
         found.append(_models(result, config))
+    found += comparison_figures(result, population_names(result))
     found += holes_figures(result, config)
     if truth is not None:
         found.append(_truth(result, truth))

@@ -153,6 +153,21 @@ def repeats_of(session: Session, region: int, n_conditions: int) -> Floats:
     return np.ascontiguousarray(np.moveaxis(means, 0, 2))
 
 
+def whitened_repeats(values: Floats, session: Session, region: int, config: TrsaConfig) -> Floats:
+    """Mean responses of :func:`repeats_of` in units of noise; as they are where none is asked for.
+
+    Raises
+    ------
+    ValueError
+        If no condition has two trials.
+    """
+    if config.noise == "none":
+        return values
+    responses = session.responses[:, session.units_of(region)]
+    noise = noise_covariance(responses, session.condition, config.noise)
+    return np.moveaxis(whitened(np.moveaxis(values, 1, 2), noise.covariance), 2, 1)
+
+
 def condition_distances(values: Floats, estimator: EstimatorName) -> Floats:
     """Dissimilarities, condensed, of whitened repeats (condition, unit, repeat)."""
     n_conditions, n_units, n_repeats = values.shape
@@ -197,11 +212,8 @@ def _of_conditions(
     scaled = by_rank if config.homology.scale == "rank" else by_median
     try:
         values = repeats_of(session, region, n_conditions)
-        if estimator in WHITENED and config.noise != "none":
-            responses = session.responses[:, session.units_of(region)]
-            noise = noise_covariance(responses, session.condition, config.noise)
-            # Units in units of noise, so that shuffles have the noise of the data.
-            values = np.moveaxis(whitened(np.moveaxis(values, 1, 2), noise.covariance), 2, 1)
+        if estimator in WHITENED:  # before the shuffles, so that these have the noise of the data
+            values = whitened_repeats(values, session, region, config)
         if not np.isfinite(scaled(measured(values))).all():
             return []
     except ValueError:

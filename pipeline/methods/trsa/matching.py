@@ -9,6 +9,7 @@ matching).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +34,18 @@ class UnitMatch:
         Share of units that have the same partner in both halves.
     mutual
         Share of units, of the smaller population, that are each other's best.
+    chance, soft_chance
+        Means of the two correlations when conditions of the second population are shuffled.
     p, soft_p
-        Of the two correlations, when conditions of the second population are shuffled.
+        Share of shuffles that correlate as well, the data among them.
     """
 
     correlation: float
     soft_correlation: float
     reproducible: float
     mutual: float
+    chance: float
+    soft_chance: float
     p: float
     soft_p: float
 
@@ -101,7 +106,7 @@ def soft_shares(correlation: Floats) -> Floats:
 
 
 def match_units(
-    first: Halves, second: Halves, n_shuffles: int, rng: np.random.Generator
+    first: Halves, second: Halves, orders: NDArray[np.int64], *, soft: bool = True
 ) -> UnitMatch:
     """Match units in one half of the repeats and score the match in the other.
 
@@ -109,39 +114,56 @@ def match_units(
     ----------
     first, second
         Patterns of the two populations over the same conditions, in both halves.
-    n_shuffles
-        Shuffles of the second population's conditions, alike in both halves.
+    orders
+        Orders of the second population's conditions under the null, without the identity and alike
+        in both halves, shape (draw, condition).
+    soft
+        Whether units are shared out too, which takes long where their numbers differ; else those
+        numbers are missing (NaN).
     """
-    seen, reproducible, mutual = _scores(first, second)
-    count = len(second[0])
-    null = np.zeros((n_shuffles, 2))
-    for row in null:
-        order = rng.permutation(count)
-        row[:] = _scores(first, (second[0][order], second[1][order]))[0]
-    beyond = (null >= seen - 1e-12).sum(axis=0)
-    p = (1 + beyond) / (1 + n_shuffles)
-    return UnitMatch(
-        correlation=float(seen[0]),
-        soft_correlation=float(seen[1]),
-        reproducible=reproducible,
-        mutual=mutual,
-        p=float(p[0]),
-        soft_p=float(p[1]),
-    )
-
-
-def _scores(first: Halves, second: Halves) -> tuple[Floats, float, float]:
-    """Held-out correlations (hard, soft), share of equal partners, share of mutual ones."""
-    halves = [tuning_correlation(a, b) for a, b in zip(first, second, strict=True)]
-    held_out = []
-    for chosen, other in (halves, halves[::-1]):
-        hard = other[one_to_one(chosen)].mean()
-        held_out.append((hard, (soft_shares(chosen) * other).sum()))
+    halves = _correlations(first, second)
+    drawn = np.full((1 + len(orders), 2), np.nan)
+    for row, order in zip(drawn, [np.arange(len(first[0])), *orders], strict=True):
+        moved = _correlations(first, (second[0][order], second[1][order]))
+        row[0] = _held_out(moved, _hard)
+        if soft:
+            row[1] = _held_out(moved, _soft)
+    p = (drawn >= drawn[0] - 1e-12).mean(axis=0)
     matched = [np.zeros(half.shape, dtype=bool) for half in halves]
     for half, match in zip(halves, matched, strict=True):
         match[one_to_one(half)] = True
     smaller = min(halves[0].shape)
     mean = halves[0] + halves[1]
     best = (mean == mean.max(axis=0)) & (mean == mean.max(axis=1, keepdims=True))
-    same = float((matched[0] & matched[1]).sum() / smaller)
-    return np.mean(held_out, axis=0), same, float(min(best.sum() / smaller, 1))
+    return UnitMatch(
+        correlation=float(drawn[0, 0]),
+        soft_correlation=float(drawn[0, 1]),
+        reproducible=float((matched[0] & matched[1]).sum() / smaller),
+        mutual=float(min(best.sum() / smaller, 1)),
+        chance=float(drawn[1:, 0].mean()) if len(orders) else float("nan"),
+        soft_chance=float(drawn[1:, 1].mean()) if len(orders) else float("nan"),
+        p=float(p[0]),
+        soft_p=float(p[1]) if soft else float("nan"),
+    )
+
+
+def held_out_correlation(first: Halves, second: Halves) -> float:
+    """Mean correlation in one half of units that are matched one to one in the other."""
+    return _held_out(_correlations(first, second), _hard)
+
+
+def _correlations(first: Halves, second: Halves) -> tuple[Floats, Floats]:
+    return tuning_correlation(first[0], second[0]), tuning_correlation(first[1], second[1])
+
+
+def _held_out(halves: tuple[Floats, Floats], score: Callable[[Floats, Floats], float]) -> float:
+    """Mean of both ways of the halves."""
+    return (score(*halves) + score(*halves[::-1])) / 2
+
+
+def _hard(chosen: Floats, other: Floats) -> float:
+    return float(other[one_to_one(chosen)].mean())
+
+
+def _soft(chosen: Floats, other: Floats) -> float:
+    return float((soft_shares(chosen) * other).sum())

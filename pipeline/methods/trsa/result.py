@@ -75,6 +75,20 @@ PERSISTENCE_COLUMNS = (
     "verdict",
     "reason",
 )
+COMPARISON_COLUMNS = (
+    "first_recording",
+    "first_region",
+    "second_recording",
+    "second_region",
+    "measure",
+    "value",
+    "se",
+    "chance",
+    "p",
+    "p_adjusted",
+    "reproducible",
+    "mutual",
+)
 BAR_COLUMNS = (
     "recording",
     "region",
@@ -145,6 +159,11 @@ class PartResult:
         "draw", "cloud", "dimension", "bar", optional=True
     )
     """Lengths in shuffles, longest first; NaN for dimensions that are not looked at."""
+    compared: NDArray[np.float64] | None = axes(
+        "population_pair", "comparison", "number", optional=True
+    )
+    """Value, standard error, chance and p of each measure; see ``comparison.NAMES``."""
+    matched: NDArray[np.float64] | None = axes("population_pair", "share", optional=True)
     provenance: Provenance
 
     def __post_init__(self) -> None:
@@ -295,6 +314,12 @@ class TrsaResult:
     noise_ceiling: pd.DataFrame = table("ceiling_region", ("region", "lower", "upper", "n_rows"))
     model_missing: str
     """Why scores of models have no p; empty where they have."""
+    comparisons: pd.DataFrame = table("comparison_row", COMPARISON_COLUMNS)
+    """Likeness of shape, dependence and matched units: one row a pair and measure."""
+    comparisons_missing: str
+    """Why populations are not compared two by two; empty where they are."""
+    comparisons_no_p: str
+    """Why these have no p; empty where they have."""
     persistence: pd.DataFrame = table("persistence_row", PERSISTENCE_COLUMNS)
     """Holes: one row a cloud (conditions or states of a population) and dimension (0 parts, 1
     loops, 2 voids). ``shuffled``: 95 % of shuffles have no longer bar."""

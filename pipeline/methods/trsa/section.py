@@ -15,6 +15,7 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.methods.trsa.cells import columns as _columns
+from pipeline.methods.trsa.comparison_figures import comparison_body
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.figures import best_levels, geometry_level
@@ -56,6 +57,7 @@ def section(
         body.append(_models_table(result))
     if len(result.model_weights):
         body.append(_weights_table(result))
+    body += comparison_body(result, by_id)
     body += holes_body(result, by_id, config)
     body += [by_id[name] for name in ("truth",) if name in by_id]
     if len(result.left_out):

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.core.rng import stream
 from pipeline.methods.trsa.matching import (
+    held_out_correlation,
     match_units,
     one_to_one,
     soft_shares,
@@ -16,6 +17,10 @@ from pipeline.methods.trsa.matching import (
 
 def halves(tuning, rng, noise=0.3):
     return tuple(tuning + noise * rng.normal(size=tuning.shape) for _ in range(2))
+
+
+def orders(count, n_draws, rng):
+    return np.stack([rng.permutation(count) for _ in range(n_draws)])
 
 
 def test_correlations_equal_numpys():
@@ -41,18 +46,22 @@ def test_shuffled_copies_of_units_are_found_again():
     rng = stream(2, "units")
     tuning = rng.normal(size=(30, 10))
     order = rng.permutation(10)
-    found = match_units(halves(tuning, rng), halves(tuning[:, order], rng), 39, rng)
+    found = match_units(halves(tuning, rng), halves(tuning[:, order], rng), orders(30, 39, rng))
     assert found.correlation > 0.85
     assert found.reproducible == 1
     assert found.mutual == 1
     assert found.p == found.soft_p == pytest.approx(1 / 40)
+    assert found.correlation > found.chance
+    assert found.soft_correlation > found.soft_chance
 
 
 def test_unrelated_units_are_matched_by_chance_only():
     rng = stream(3, "units")
     p = [
         match_units(
-            halves(rng.normal(size=(20, 6)), rng), halves(rng.normal(size=(20, 6)), rng), 19, rng
+            halves(rng.normal(size=(20, 6)), rng),
+            halves(rng.normal(size=(20, 6)), rng),
+            orders(20, 19, rng),
         ).p
         for _ in range(20)
     ]
@@ -67,3 +76,15 @@ def test_units_without_tuning_are_refused():
         tuning_correlation(first, np.ones((12, 2)))
     with pytest.raises(ValueError, match="12 conditions against 11"):
         tuning_correlation(first, first[:11])
+
+
+def test_units_are_shared_out_only_where_asked():
+    rng = stream(5, "units")
+    one, other = halves(rng.normal(size=(9, 3)), rng), halves(rng.normal(size=(9, 4)), rng)
+    shuffled = orders(9, 4, rng)
+    hard = match_units(one, other, shuffled, soft=False)
+    whole = match_units(one, other, shuffled)
+    assert np.isnan([hard.soft_correlation, hard.soft_chance, hard.soft_p]).all()
+    assert np.isfinite(whole.soft_correlation)
+    assert (hard.correlation, hard.p) == (whole.correlation, whole.p)
+    assert held_out_correlation(one, other) == hard.correlation
