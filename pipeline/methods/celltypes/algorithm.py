@@ -6,7 +6,8 @@ and all the work is in the joining.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,11 @@ from pipeline.core.provenance import Provenance
 from pipeline.core.views import View
 from pipeline.methods.celltypes.config import MODEL, NULL, RESTART, TWIN, CelltypesConfig
 from pipeline.methods.celltypes.objective import NO_TYPE
+from pipeline.methods.celltypes.remembering import (
+    Remembered,
+    RememberingClimber,
+    nothing_remembered,
+)
 from pipeline.methods.celltypes.result import (
     HISTORY_COLUMNS,
     CelltypesResult,
@@ -28,6 +34,8 @@ from pipeline.methods.celltypes.result import (
 from pipeline.methods.celltypes.showings import stimulus_views, types_of_shown
 from pipeline.methods.celltypes.splitting import EVENT_COLUMNS
 
+Checkpoint = Remembered
+"""What a part leaves to go on from, by the name all methods use."""
 FEWEST_UNITS = 10
 """Units that a model must predict well enough."""
 
@@ -41,6 +49,8 @@ def fit_part(
     *,
     provenance: Provenance,
     earlier: Mapping[str, ModelPart] | None = None,
+    checkpoint: Callable[[Remembered], None] | None = None,
+    resume: Remembered | None = None,
 ) -> ModelPart | ClusteringPart:
     """One encoding model, or one clustering.
 
@@ -61,6 +71,9 @@ def fit_part(
         Put into the result; its number of threads is used.
     earlier
         The models, for clusterings.
+    checkpoint, resume
+        Given what a clustering needs to go on, after its ascents; one to go on from. Models begin
+        anew, and are asked after every epoch whether they are to end.
 
     Raises
     ------
@@ -69,7 +82,7 @@ def fit_part(
     """
     kind, _, number = part.name.partition("-")
     if kind == MODEL:
-        return _model(views, config, part, rng, progress, provenance)
+        return _model(views, config, part, rng, _heard(progress, checkpoint), provenance)
     from pipeline.methods.celltypes.model import find_types
     from pipeline.methods.celltypes.population import population
 
@@ -81,6 +94,8 @@ def fit_part(
     who = population(source.fit, movies, config, threads=provenance.threads)
     if kind == NULL:
         who = who.without_types(rng)
+    if checkpoint is not None:
+        who = replace(who, engine=RememberingClimber(who.engine, checkpoint, resume))
     types = find_types(
         who,
         config,
@@ -201,6 +216,18 @@ def _model(
         status = "too_few_cells"
         reason = f"{n_used} units are predicted well enough, and {FEWEST_UNITS} are needed"
     return ModelPart(name=part.name, fit=fit, status=status, reason=reason, provenance=provenance)
+
+
+def _heard(progress: Progress, checkpoint: Callable[[Remembered], None] | None) -> Progress:
+    """Progress after which a part may be ended, though there is nothing to go on from."""
+    if checkpoint is None:
+        return progress
+
+    def told(done: int, total: int, note: str = "") -> None:
+        progress(done, total, note)
+        checkpoint(nothing_remembered())
+
+    return told
 
 
 def _n_start(config: CelltypesConfig, kind: str, number: int) -> int:

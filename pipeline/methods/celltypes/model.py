@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pipeline.methods.celltypes.ascent import initial_stimuli
 from pipeline.methods.celltypes.clustering import (
-    Checkpoint,
     Clustering,
     alternate,
     held_out,
@@ -55,7 +54,6 @@ def find_types(
     n_start: int,
     strata: NDArray[np.int64],
     rng: np.random.Generator,
-    checkpoint: Checkpoint | None = None,
 ) -> Types:
     """Types: labels to start from, the loop, splits and merges, and stimuli at their ends.
 
@@ -71,8 +69,6 @@ def find_types(
         Recording (and known type) of each unit: held-out units come from all alike.
     rng
         Random stream.
-    checkpoint
-        Given the clustering after every iteration.
     """
     n_units = len(who.points)
     split = split_rule(config, n_units)
@@ -86,9 +82,7 @@ def find_types(
     labels = _start(who.points, n_start, driving, config, rng)
     n = int(labels.max()) + 1
     stimuli = who.engine.project(initial_stimuli((n, *who.shape), rng, smooth=True))
-    found = alternate(
-        who.engine, labels, stimuli, rule, driving=driving, rng=rng, checkpoint=checkpoint
-    )
+    found = alternate(who.engine, labels, stimuli, rule, driving=driving, rng=rng)
     if not config.split.enabled or config.n_types != "auto":
         split = replace(split, passes=0, min_cells=1)
     searched = split_and_merge(
@@ -99,7 +93,6 @@ def find_types(
         split,
         driving=driving,
         rng=rng,
-        checkpoint=checkpoint,
     )
     final = _finished(who, searched.clustering, config, driving=driving, rng=rng)
     temperature = config.loop.temperature

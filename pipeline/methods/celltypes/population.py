@@ -17,6 +17,7 @@ from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.constraints import Constraints
 from pipeline.methods.celltypes.encoding.fit import DEVICE_SETTING, EncodingFit
 from pipeline.methods.celltypes.objective import Floats, Normalisation
+from pipeline.methods.celltypes.remembering import RememberingClimber
 from pipeline.methods.celltypes.splitting import SplitRule, gaussian_mix
 from pipeline.methods.celltypes.stimuli import Engine, Respond
 from pipeline.numerics.device import device_of
@@ -37,7 +38,7 @@ AUTO_SHARE, AUTO_LEAST = 0.005, 3
 class Population:
     """What a clustering works on."""
 
-    engine: Engine
+    engine: Engine | RememberingClimber
     points: Floats
     """Answers of centred units to the training stimulus in few numbers, shape (unit, feature)."""
     shape: tuple[int, int, int, int]
@@ -49,6 +50,8 @@ class Population:
         Mean and covariance of the answers to any stimulus are those of the units; beyond these two
         nothing of the units is left, types least of all.
         """
+        if not isinstance(self.engine, Engine):
+            raise TypeError("Surrogates are made before their ascents are remembered.")
         n = len(self.points)
         mix = gaussian_mix(np.arange(n), n, rng)
         return Population(

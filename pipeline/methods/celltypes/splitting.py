@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from pipeline.methods.celltypes.ascent import Climber, Stimuli
 from pipeline.methods.celltypes.clustering import (
-    Checkpoint,
     Clustering,
     Rule,
     alternate,
@@ -123,7 +122,6 @@ def split_and_merge(
     *,
     driving: NDArray[np.bool_],
     rng: np.random.Generator,
-    checkpoint: Checkpoint | None = None,
 ) -> Searched:
     """Clusters, merged and split until a pass changes nothing.
 
@@ -142,8 +140,6 @@ def split_and_merge(
         Units that shape stimuli; the others decide.
     rng
         Random stream.
-    checkpoint
-        Given the clustering after every iteration.
     """
     search = _Search(
         engine,
@@ -152,7 +148,6 @@ def split_and_merge(
         split,
         driving,
         rng,
-        checkpoint,
         events=[],
         histories=[clustering.history],
         merged=[],
@@ -169,7 +164,6 @@ class _Search:
     split: SplitRule
     driving: NDArray[np.bool_]
     rng: np.random.Generator
-    checkpoint: Checkpoint | None
     events: list[dict[str, object]]
     histories: list[pd.DataFrame]
     merged: list[NDArray[np.bool_]]
@@ -318,7 +312,6 @@ class _Search:
             replace(self.rule, max_iterations=GLOBAL_ITERATIONS),
             driving=self.driving,
             rng=self.rng,
-            checkpoint=self.checkpoint,
         )
         self.flags |= set(settled.flags)
         self.histories.append(settled.history)
