@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,10 @@ from pipeline.methods.trsa.transforms import (
     FAMILIES,
     Family,
     family_levels,
-    geo_topological,
     is_degenerate,
+    ramp,
     scaled_ranks,
+    thresholded,
 )
 from pipeline.numerics.permutation import adjusted, largest_p_values, p_values
 
@@ -130,7 +132,7 @@ def permuted(
     found = subject_rows(sample, config)
     if isinstance(found, str):
         return None
-    statistics = _statistics(found.dissimilarities, levels, config)
+    statistics = _Statistics(found.dissimilarities, levels, config)
     return permuted_accuracies(statistics, found.rows, n_draws, rng)
 
 
@@ -149,7 +151,7 @@ def resampled(
         resamples(found.rows.n_subjects, sample.n_conditions, n_draws, rng, rows=found.rows)
     )
     return resampled_accuracies(
-        _statistics(found.dissimilarities, families.levels, config), found.rows, draws
+        _Statistics(found.dissimilarities, families.levels, config), found.rows, draws
     )
 
 
@@ -165,17 +167,19 @@ def observed(
     if isinstance(found, str):
         return None, found
     rows = found.rows
-    statistics = _statistics(found.dissimilarities, levels, config)
+    statistics = _Statistics(found.dissimilarities, levels, config)
     n_raw = len(RAW)
     seen = accuracies(statistics, rows)
     null = _joined(parts, "accuracy_null")
     best = n_raw + int(np.argmax(seen[n_raw:]))
-    gram = statistics[best] @ statistics[best].T
+    chosen = statistics[best]
+    gram = chosen @ chosen.T
     ranks = statistics[RAW.index("ranks")]
-    nested, _ = nested_accuracy(statistics[n_raw:], rows, levels[:, 1] - levels[:, 0])
+    at_levels = (statistics[place] for place in range(n_raw, len(statistics)))
+    nested, _ = nested_accuracy(at_levels, rows, levels[:, 1] - levels[:, 0])
     variance, draws = _family_variances(parts, families, sample, rows)
     family_seen = families.means(
-        accuracies(_statistics(found.dissimilarities, families.levels, config), rows)[None]
+        accuracies(_Statistics(found.dissimilarities, families.levels, config), rows)[None]
     )[0]
     degrees = min(rows.n_subjects, sample.n_conditions) - 1
     possible = rows.least_p <= LEVEL
@@ -214,16 +218,41 @@ def observed(
     )
 
 
-def _statistics(values: Floats, levels: Floats, config: TrsaConfig) -> Floats:
+class _Statistics(Sequence[Floats]):
     """Dissimilarities as measured, of unit norm and as ranks, then at each pair of levels.
 
-    Shape (statistic, row, pair).
+    Each of shape (row, pair), made when it is asked for: a map over many levels of many conditions
+    would not fit in memory.
     """
-    norm = values / np.linalg.norm(values, axis=1, keepdims=True)
-    transformed = np.moveaxis(geo_topological(values, levels, scale=config.scale), 1, 0)
-    # As measured, but within a range in which single precision serves.
-    measured = values / np.abs(values).max()
-    return np.concatenate([np.stack([measured, norm, scaled_ranks(values)]), transformed])
+
+    def __init__(self, values: Floats, levels: Floats, config: TrsaConfig) -> None:
+        # As measured, but within a range in which single precision serves.
+        self._measured: Floats = values / np.abs(values).max()
+        self._values, self._thresholds = thresholded(values, levels, scale=config.scale)
+
+    def __len__(self) -> int:
+        return len(RAW) + int(self._thresholds.shape[1])
+
+    @overload
+    def __getitem__(self, place: int) -> Floats: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Floats]: ...
+
+    def __getitem__(self, place: int | slice) -> Floats | list[Floats]:
+        if isinstance(place, slice):
+            raise TypeError("statistics are made one by one")
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        if place == RAW.index("as measured"):
+            return self._measured
+        if place == RAW.index("unit norm"):
+            norm = np.linalg.norm(self._measured, axis=1, keepdims=True)
+            return np.asarray(self._measured / norm)
+        if place == RAW.index("ranks"):
+            return scaled_ranks(self._measured)
+        bounds = self._thresholds[:, place - len(RAW)]
+        return ramp(self._values, bounds[:, :1], bounds[:, 1:])
 
 
 def _joined(parts: Sequence[PartResult], field: str) -> Floats:

@@ -12,7 +12,7 @@ resampled, and no copy of the subject that is left out stays behind.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from pipeline.methods.trsa.kernels import identified
 
 Floats = NDArray[np.float64]
+Statistics = Floats | Sequence[Floats]
+"""Rows of each statistic, all at hand or made when asked for; (statistic, row, pair)."""
 
 CLOSE = 1e-5
 """Nearest centroids closer than this are compared again in double precision."""
@@ -124,13 +126,13 @@ def _accuracy(
     return (float(np.trace(hits[:-1]) / total) if total else np.nan), float(closest)
 
 
-def accuracies(statistics: Floats, rows: Rows) -> Floats:
+def accuracies(statistics: Statistics, rows: Rows) -> Floats:
     """Accuracy of each statistic, shape (statistic,), of rows of shape (statistic, row, pair)."""
     return np.array([accuracy(_gram(values), rows) for values in statistics])
 
 
 def permuted_accuracies(
-    statistics: Floats, rows: Rows, n_draws: int, rng: np.random.Generator
+    statistics: Statistics, rows: Rows, n_draws: int, rng: np.random.Generator
 ) -> Floats:
     """Accuracies after relabelling regions within subjects, shape (draw, statistic).
 
@@ -197,7 +199,7 @@ def pair_weights(condition: Floats) -> Floats:
 
 
 def resampled_accuracies(
-    statistics: Floats, rows: Rows, draws: Sequence[Resample]
+    statistics: Statistics, rows: Rows, draws: Sequence[Resample]
 ) -> dict[str, Floats]:
     """Accuracies under resampled subjects, conditions, and both, each (draw, statistic).
 
@@ -210,17 +212,15 @@ def resampled_accuracies(
         name: np.full((len(draws), len(statistics)), np.nan)
         for name in ("both", "subjects", "conditions")
     }
-    drawn_pairs = []
-    for draw in draws:
-        weight = pair_weights(draw.condition)
-        there = np.flatnonzero(weight)
-        drawn_pairs.append((there, np.sqrt(weight[there])[:, None]))
     drawn_rows = [draw.subject[rows.subject] for draw in draws]
     for index, values in enumerate(statistics):
         whole = _gram(values)
         pairs = np.ascontiguousarray(values.T)
         narrow = pairs.astype(np.float32)
-        for place, ((there, root), drawn) in enumerate(zip(drawn_pairs, drawn_rows, strict=True)):
+        for place, (draw, drawn) in enumerate(zip(draws, drawn_rows, strict=True)):
+            weight = pair_weights(draw.condition)
+            there = np.flatnonzero(weight)
+            root = np.sqrt(weight[there])[:, None]
             # Pairs that were not drawn, more than half of them, are left out of the product.
             kept = narrow[there] * root.astype(np.float32)
             gram = (kept.T @ kept).astype(np.float64)
@@ -253,7 +253,9 @@ def corrected_variance(
     return np.maximum(variance, np.maximum(a * subjects, b * conditions))
 
 
-def nested_accuracy(statistics: Floats, rows: Rows, widths: Floats) -> tuple[float, Floats]:
+def nested_accuracy(
+    statistics: Iterable[Floats], rows: Rows, widths: Floats
+) -> tuple[float, Floats]:
     """Accuracy where the statistic is chosen without the subject that is judged.
 
     For each subject the statistic with the best accuracy among the others is taken, of equals the

@@ -88,14 +88,21 @@ def geo_topological(
         If a level is outside [0, 1] or a lower level above its upper one.
     """
     values, thresholds = thresholded(dissimilarities, levels, scale=scale)
-    lower, upper = thresholds[..., 0, None], thresholds[..., 1, None]
+    return ramp(values[..., None, :], thresholds[..., 0, None], thresholds[..., 1, None])
+
+
+def ramp(values: Floats, lower: Floats, upper: Floats) -> Floats:
+    """0 below one threshold, 1 above another, straight between; a step where they are equal.
+
+    All of shapes that broadcast; missing values stay missing.
+    """
     span = upper - lower
     equal = span <= 0
-    result = values[..., None, :] - lower
+    result: Floats = values - lower
     result /= np.where(equal, 1, span)
     np.clip(result, 0, 1, out=result)
     if equal.any():
-        above = np.where(np.isnan(values), np.nan, 1)[..., None, :] * (values[..., None, :] > upper)
+        above = np.where(np.isnan(values), np.nan, 1) * (values > upper)
         result = np.where(equal, above, result)
     return result
 
