@@ -17,6 +17,7 @@ from pipeline.methods.trsa.identification import (
     corrected_variance,
     nested_accuracy,
     permuted_accuracies,
+    published_resamples,
     resampled_accuracies,
     resamples,
 )
@@ -147,8 +148,11 @@ def resampled(
     found = subject_rows(sample, config)
     if isinstance(found, str):
         return None
+    n_conditions, rows = sample.n_conditions, found.rows
     draws = list(
-        resamples(found.rows.n_subjects, sample.n_conditions, n_draws, rng, rows=found.rows)
+        published_resamples(rows, n_conditions, n_draws, rng)
+        if config.legacy
+        else resamples(rows.n_subjects, n_conditions, n_draws, rng, rows=rows)
     )
     return resampled_accuracies(
         _Statistics(found.dissimilarities, families.levels, config), found.rows, draws
@@ -177,11 +181,13 @@ def observed(
     ranks = statistics[RAW.index("ranks")]
     at_levels = (statistics[place] for place in range(n_raw, len(statistics)))
     nested, _ = nested_accuracy(at_levels, rows, levels[:, 1] - levels[:, 0])
-    variance, draws = _family_variances(parts, families, sample, rows)
+    variance, draws = _family_variances(parts, families, sample, rows, config)
     family_seen = families.means(
         accuracies(_Statistics(found.dissimilarities, families.levels, config), rows)[None]
     )[0]
     degrees = min(rows.n_subjects, sample.n_conditions) - 1
+    if config.legacy:
+        degrees = rows.n_subjects
     possible = rows.least_p <= LEVEL
     p = p_values(seen, null) if possible else np.full(seen.shape, np.nan)
     corrected = (
@@ -261,9 +267,16 @@ def _joined(parts: Sequence[PartResult], field: str) -> Floats:
 
 
 def _family_variances(
-    parts: Sequence[PartResult], families: Families, sample: Sample, rows: Rows
+    parts: Sequence[PartResult],
+    families: Families,
+    sample: Sample,
+    rows: Rows,
+    config: TrsaConfig,
 ) -> tuple[Floats, Floats]:
-    """Corrected variance of each family (diagonal) and each difference; and the draws of both."""
+    """Corrected variance of each family (diagonal) and each difference; and the draws of both.
+
+    As published: the plain variance over draws.
+    """
     draws = {
         name: families.means(_joined(parts, f"accuracy_{name}"))
         for name in ("both", "subjects", "conditions")
@@ -273,6 +286,8 @@ def _family_variances(
     for name, values in draws.items():
         differences = values[:, :, None] - values[:, None, :] * (1 - np.eye(n))
         variances[name] = np.nanvar(differences, axis=0, ddof=1)
+    if config.legacy:
+        return variances["both"], draws["both"]
     variance = corrected_variance(
         variances["both"],
         variances["subjects"],
@@ -294,7 +309,7 @@ def _difference_p(seen: Floats, variance: Floats, degrees: int, config: TrsaConf
         p = 2 * student.sf(np.abs(difference[upper] / se), degrees)
     p = np.where((se == 0) & (difference[upper] == 0), 1.0, p)
     matrix = np.full(difference.shape, np.nan)
-    matrix[upper] = adjusted(p, config.correction)
+    matrix[upper] = adjusted(p, "none" if config.legacy else config.correction)
     return np.where(np.isnan(matrix), matrix.T, matrix)
 
 

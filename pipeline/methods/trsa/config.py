@@ -208,6 +208,15 @@ class TrsaConfig(MethodConfig):
             "They are scored on conditions and subjects that did not fit them; needs 12 conditions."
         ),
     )
+    legacy: bool = Field(
+        default=False,
+        description=(
+            "Whether numbers are those of the published code, to be held beside them: noise with "
+            "the degrees of freedom of rsatoolbox, a bootstrap of rows (subject and region) in "
+            "place of subjects, families compared by mean over standard deviation, uncorrected. "
+            "No basis for claims, and the report says so."
+        ),
+    )
     correction: Literal["bh", "holm", "bonferroni", "none"] = Field(
         default="bh",
         description="Adjustment of p values for the number of pairs of regions, or of models.",
@@ -229,6 +238,14 @@ class TrsaConfig(MethodConfig):
     def _each_estimator_once(self) -> Self:
         if len(set(self.estimators)) < len(self.estimators):
             raise ValueError("an estimator stands twice in 'estimators'")
+        return self
+
+    @model_validator(mode="after")
+    def _legacy_noise(self) -> Self:
+        if self.legacy and self.noise in ("shrink_eye", "full"):
+            raise ValueError(
+                f"noise '{self.noise}' has no legacy form; take 'shrink_diag' or 'diag'"
+            )
         return self
 
     @model_validator(mode="after")

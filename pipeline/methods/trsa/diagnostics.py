@@ -55,12 +55,28 @@ def assess(
     ]
     if result.subjects is not None:
         checks.append(_subjects(result))
+    if config.legacy:
+        checks.insert(0, _legacy())
     shapes = holes_check(result, config)
     if shapes is not None:
         checks.append(shapes)
     if truth is not None:
         checks.append(_recovered(result, truth))
     return tuple(checks)
+
+
+def _legacy() -> Check:
+    """Numbers of the published code are asked for."""
+    return Check(
+        name="Published settings",
+        status="warn",
+        value="methods.trsa.legacy is true",
+        threshold="false",
+        meaning="Noise, bootstrap and the comparison of families are those of the published code: "
+        "degrees of freedom are too many, rows count as if they were subjects, and families are "
+        "compared by a standard deviation where its standard error belongs.",
+        advice="Use these numbers beside published ones only; set it to false for claims.",
+    )
 
 
 def _reliable(result: TrsaResult) -> Check:

@@ -47,6 +47,7 @@ def dissimilarities(
     estimator: Estimator,
     *,
     noise: NoiseKind | None = "shrink_diag",
+    legacy: bool = False,
 ) -> Floats:
     """Dissimilarities of all pairs of conditions by one estimator.
 
@@ -62,6 +63,8 @@ def dissimilarities(
     noise
         Kind of noise covariance for ``mahalanobis2`` and ``crossnobis``; ``None`` leaves units as
         they are.
+    legacy
+        Whether its degrees of freedom are those of rsatoolbox.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def dissimilarities(
     if not np.isfinite(responses).all():
         raise ValueError("responses have missing values.")
     if estimator in WHITENED and noise is not None:
-        covariance = noise_covariance(responses, condition, noise).covariance
+        covariance = noise_covariance(responses, condition, noise, legacy=legacy).covariance
         responses = whitened(responses, covariance)
     if estimator in CROSS_VALIDATED:
         means, counts = fold_means(responses, condition, fold, n_conditions)

@@ -90,6 +90,7 @@ def accuracy(
     *,
     label: NDArray[np.int64] | None = None,
     weight: Floats | None = None,
+    count_all: bool = False,
 ) -> float:
     """Share of rows that are assigned to their region; NaN where none can be.
 
@@ -101,8 +102,11 @@ def accuracy(
         Regions of rows; their own where ``None``.
     weight
         How often each row counts, shape (row,); once where ``None``.
+    count_all
+        Whether rows that cannot be assigned, as no other subject has their region, are missed, as
+        in the published code, and not left out.
     """
-    return _accuracy(gram, rows, label=label, weight=weight)[0]
+    return _accuracy(gram, rows, label=label, weight=weight, count_all=count_all)[0]
 
 
 def _accuracy(
@@ -111,6 +115,7 @@ def _accuracy(
     *,
     label: NDArray[np.int64] | None = None,
     weight: Floats | None = None,
+    count_all: bool = False,
 ) -> tuple[float, float]:
     """Accuracy, and how close the decision was."""
     hits = np.zeros((rows.n_regions + 1, rows.n_regions))
@@ -122,7 +127,7 @@ def _accuracy(
         np.ones(rows.subject.size) if weight is None else weight,
         hits,
     )
-    total = hits[:-1].sum()
+    total = hits.sum() if count_all else hits[:-1].sum()
     return (float(np.trace(hits[:-1]) / total) if total else np.nan), float(closest)
 
 
@@ -152,6 +157,31 @@ class Resample:
 
     subject: Floats
     condition: Floats
+    row: Floats | None = None
+    """How often each row was drawn, where rows are drawn in place of subjects."""
+
+    def of_rows(self, rows: Rows) -> Floats:
+        """How often each row counts, shape (row,)."""
+        return self.subject[rows.subject] if self.row is None else self.row
+
+
+def published_resamples(
+    rows: Rows, n_conditions: int, n_draws: int, rng: np.random.Generator
+) -> Iterator[Resample]:
+    """Rows and conditions drawn with replacement, as the published code draws them.
+
+    For comparison only: regions of one subject are not independent, and copies of a row count as
+    rows of their own.
+    """
+    n_rows = rows.subject.size
+    for _ in range(n_draws):
+        row = np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows)
+        drawn = np.bincount(rng.integers(n_conditions, size=n_conditions), minlength=n_conditions)
+        yield Resample(
+            subject=np.ones(rows.n_subjects),
+            condition=drawn.astype(np.float64),
+            row=row.astype(np.float64),
+        )
 
 
 def resamples(
@@ -212,25 +242,28 @@ def resampled_accuracies(
         name: np.full((len(draws), len(statistics)), np.nan)
         for name in ("both", "subjects", "conditions")
     }
-    drawn_rows = [draw.subject[rows.subject] for draw in draws]
+    drawn_rows = [draw.of_rows(rows) for draw in draws]
+    published = [draw.row is not None for draw in draws]
     for index, values in enumerate(statistics):
         whole = _gram(values)
         pairs = np.ascontiguousarray(values.T)
         narrow = pairs.astype(np.float32)
         for place, (draw, drawn) in enumerate(zip(draws, drawn_rows, strict=True)):
-            weight = pair_weights(draw.condition)
+            weight, every = pair_weights(draw.condition), published[place]
             there = np.flatnonzero(weight)
             root = np.sqrt(weight[there])[:, None]
             # Pairs that were not drawn, more than half of them, are left out of the product.
             kept = narrow[there] * root.astype(np.float32)
             gram = (kept.T @ kept).astype(np.float64)
             for name, of_row in (("both", drawn), ("conditions", None)):
-                share, closest = _accuracy(gram, rows, weight=of_row)
+                share, closest = _accuracy(gram, rows, weight=of_row, count_all=every)
                 if closest < CLOSE:
                     exact = pairs[there] * root
-                    share = accuracy(exact.T @ exact, rows, weight=of_row)
+                    gram = exact.T @ exact
+                    share = accuracy(gram, rows, weight=of_row, count_all=every)
                 found[name][place, index] = share
-            found["subjects"][place, index] = accuracy(whole, rows, weight=drawn)
+            share = accuracy(whole, rows, weight=drawn, count_all=every)
+            found["subjects"][place, index] = share
     return found
 
 

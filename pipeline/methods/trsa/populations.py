@@ -95,6 +95,7 @@ def region_dissimilarities(
         n_conditions,
         estimator,
         noise=None if config.noise == "none" else config.noise,
+        legacy=config.legacy,
     )
 
 
