@@ -106,7 +106,7 @@ def alternate(
     rng
         Random stream.
     checkpoint
-        Given the clustering after every iteration.
+        Given the clustering after every iteration, without its history.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def alternate(
             labels=found,
             stimuli=climbed.stimuli[kept],
             responses=climbed.responses[kept],
-            history=_history(rows),
+            history=current.history,
             flags=tuple(sorted(flags)),
         )
         if checkpoint is not None:
@@ -160,7 +160,7 @@ def alternate(
             if seen[-1][1] > seen[-2][1]:
                 current = replace(current, labels=seen[-1][0])
             break
-    return replace(current, ended=ended, flags=tuple(sorted(flags)))
+    return replace(current, history=_history(rows), ended=ended, flags=tuple(sorted(flags)))
 
 
 def without_empty(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,19 +43,28 @@ class Constraints:
         In this order, since the last two do not commute: low-pass and window, rescaling to the
         norm, clipping. Clipping may leave the norm below its bound.
         """
-        if self.lowpass_sigma > 0:
-            stimuli = _lowpass(stimuli, self.lowpass_sigma)
-        if self.window is not None:
-            stimuli = stimuli * stimuli.new_tensor(self.window)
-        if self.norm is not None:
-            size = stimuli.flatten(1).norm(dim=1).clamp_min(TINY)
-            stimuli = stimuli * (self.norm / size).view(-1, 1, 1, 1, 1)
-        if self.low is not None and self.high is not None:
-            low, high = (
-                stimuli.new_tensor(bound).view(1, -1, 1, 1, 1) for bound in (self.low, self.high)
-            )
-            stimuli = stimuli.clamp(low, high)
-        return stimuli
+        return self.projection(stimuli)(stimuli)
+
+    def projection(self, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """:meth:`project` for many stimuli of one device and precision, one batch after another."""
+        window = None if self.window is None else like.new_tensor(self.window)
+        bounds = (
+            None
+            if self.low is None or self.high is None
+            else [like.new_tensor(bound).view(1, -1, 1, 1, 1) for bound in (self.low, self.high)]
+        )
+
+        def project(stimuli: Tensor) -> Tensor:
+            if self.lowpass_sigma > 0:
+                stimuli = _lowpass(stimuli, self.lowpass_sigma)
+            if window is not None:
+                stimuli = stimuli * window
+            if self.norm is not None:
+                size = stimuli.flatten(1).norm(dim=1).clamp_min(TINY)
+                stimuli = stimuli * (self.norm / size).view(-1, 1, 1, 1, 1)
+            return stimuli if bounds is None else stimuli.clamp(*bounds)
+
+        return project
 
 
 def _lowpass(stimuli: Tensor, sigma: float) -> Tensor:

@@ -72,37 +72,54 @@ class Engine:
             For that noise.
         """
         state = _State.start(self._tensor(stimuli), ascent)
+        project = self.constraints.projection(state.x)
         for step in range(ascent.steps):
             rows = np.flatnonzero(state.going)
             if not rows.size:
                 break
-            x = state.x[rows]
+            # Most steps are of all stimuli: then nothing is picked out and put back.
+            every = rows.size == len(state.x)
+            x = state.x if every else state.x[rows]
             value, slope = self._slope(x, goal, rows, ascent, step)
             state.take(step, rows, value)
-            usable = self._guarded(state, rows, value, slope, rng)
+            size = slope.flatten(1).norm(dim=1)
+            usable = self._guarded(state, rows, value, _array(size), rng)
             state.finish(step, rows, ascent)
             moving = usable & state.going[rows]
             if not moving.any():
                 continue
+            if every and moving.all():
+                state.safe = x
+                state.x = project(x + self._step(slope, size, state.share, ascent, step))
+                continue
             chosen = rows[moving]
-            state.safe[chosen] = state.x[chosen]
-            state.x[chosen] = self.constraints.project(
-                x[moving] + self._step(slope[moving], state.share[chosen], ascent, step)
+            state.safe, state.x = state.safe.clone(), state.x.clone()
+            state.safe[chosen] = x[moving]
+            state.x[chosen] = project(
+                x[moving]
+                + self._step(slope[moving], size[moving], state.share[chosen], ascent, step)
             )
         return self._climbed(state)
 
-    def _step(self, slope: Tensor, share: Floats, ascent: Ascent, step: int) -> Tensor:
-        """What is added to stimuli."""
+    def _step(
+        self, slope: Tensor, size: Tensor, share: Floats, ascent: Ascent, step: int
+    ) -> Tensor:
+        """What is added to stimuli whose slopes have this size."""
         through = step / max(ascent.steps - 1, 1)
         last = ascent.rate if ascent.last_rate is None else ascent.last_rate
         rate = ascent.rate + (last - ascent.rate) * through
         if ascent.gradient_blur > 0:
             slope = _blurred(slope, ascent.gradient_blur * (1 - through / 2))
+            size = slope.flatten(1).norm(dim=1)
+        whole = bool((share == 1).all())
         if ascent.kind == "sgd":
+            if whole:
+                return rate * slope
             scale = torch.full((len(slope),), rate, dtype=slope.dtype, device=slope.device)
         else:
-            scale = rate * (self.constraints.norm or 1.0) / slope.flatten(1).norm(dim=1)
-        scale = scale * slope.new_tensor(share)
+            scale = rate * (self.constraints.norm or 1.0) / size
+        if not whole:
+            scale = scale * slope.new_tensor(share)
         return scale.view(-1, 1, 1, 1, 1) * slope
 
     def _slope(
@@ -116,8 +133,12 @@ class Engine:
             responses = self.respond(piece)
             seen = _array(responses)
             finite = np.asarray(np.isfinite(seen).all(axis=1))
-            value, along = goal(np.where(finite[:, None], seen, 0), rows[places])
-            values[places] = np.where(finite, value, np.nan)
+            if finite.all():
+                value, along = goal(seen, rows[places])
+            else:
+                value, along = goal(np.where(finite[:, None], seen, 0), rows[places])
+                value = np.where(finite, value, np.nan)
+            values[places] = value
             outputs, weights = [responses], [responses.new_tensor(along)]
             for weight, term in ((ascent.smoothness, roughness), (ascent.variation, variation)):
                 if weight > 0:
@@ -132,13 +153,19 @@ class Engine:
         state: _State,
         rows: NDArray[np.intp],
         value: Floats,
-        slope: Tensor,
+        size: Floats,
         rng: np.random.Generator,
     ) -> NDArray[np.bool_]:
-        """Which stimuli can take a step; the others are set back, nudged or frozen."""
-        size = _array(slope.flatten(1).norm(dim=1))
+        """Which stimuli can take a step; the others are set back, nudged or frozen.
+
+        ``size`` is that of their slopes.
+        """
         broken = np.logical_not(np.isfinite(size) & np.isfinite(value))
         flat = ~broken & (size == 0)
+        if not (broken.any() or flat.any()):
+            return np.ones(len(rows), dtype=bool)
+        # Stimuli of the steps before are kept beside those that are set back or nudged.
+        state.x = state.x.clone()
         for row in rows[broken]:
             state.x[row] = state.safe[row]
             state.share[row] /= 2
@@ -178,6 +205,8 @@ class Engine:
         while True:
             places = [slice(at, at + self.batch) for at in range(0, len(x), self.batch)]
             try:
+                if len(places) == 1:
+                    return work(x, places[0])
                 return torch.cat([work(x[place], place) for place in places])
             except torch.cuda.OutOfMemoryError:
                 if self.batch == 1:
