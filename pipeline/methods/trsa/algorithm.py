@@ -16,6 +16,7 @@ from pipeline.core.views import ResponsePatterns
 from pipeline.methods.trsa import (
     across,
     comparison,
+    dimensions,
     fitting,
     homology,
     persistence,
@@ -198,6 +199,7 @@ def combine(
         comparisons=comparison.table_of(sample, ordered, config),
         comparisons_missing=comparison.why_none(sample, config),
         comparisons_no_p=comparison.why_no_p(order, missing),
+        dimensions=dimensions.dimensions_of(sample, config),
         persistence=holes.table,
         persistence_bars=holes.bars,
         persistence_lengths=holes.lengths,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.methods.trsa import halves
+from pipeline.methods.trsa import halves, subject_courses
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.estimators import crossnobis, fold_means
 from pipeline.methods.trsa.halves import Splits
@@ -68,6 +68,7 @@ def observed(
     chosen: Sequence[tuple[Session, Splits]],
     every: Sequence[tuple[Session, Splits]],
     null: Floats | None,
+    rng: np.random.Generator,
 ) -> CoursesResult | None:
     """Dissimilarities along time, and when regions separate; None without courses.
 
@@ -120,6 +121,17 @@ def observed(
                 )
                 for one in clusters(seen[place], null[:, place])
             ]
+    subject = [
+        session.recording if config.distinct_neurons else session.subject for session, _ in chosen
+    ]
+    missing = subject_courses.why_none(subject) if chosen else "no recording has two regions"
+    names, over = (
+        ([], np.empty((0, time.size)))
+        if missing
+        else subject_courses.by_subject(seen - chance, subject)
+    )
+    width = float(time[1] - time[0]) if time.size > 1 else 0.0
+    edges = np.append(time - width / 2, time[-1] + width / 2)
     table = pd.DataFrame(rows, columns=list(STRETCH_COLUMNS))
     kinds = {name: "str" if name == "recording" else "float64" for name in STRETCH_COLUMNS}
     return CoursesResult(
@@ -131,6 +143,10 @@ def observed(
         chance=chance,
         p=p,
         stretches=table.astype(kinds),
+        subject=np.array(names, dtype=np.str_),
+        subject_separation=over,
+        subject_stretches=subject_courses.stretches(over, edges, rng),
+        subjects_missing=missing,
     )
 
 

@@ -14,6 +14,7 @@ from pipeline.methods.trsa.geodesics import two_step
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.simulate import TrsaTruth
+from pipeline.methods.trsa.subject_time_figures import subject_time_figures
 from pipeline.methods.trsa.time_figures import time_figures
 from pipeline.methods.trsa.topology_figures import holes_figures
 from pipeline.methods.trsa.transforms import FAMILIES, geo_topological, scaled_ranks
@@ -52,6 +53,7 @@ def figures(
         found.append(_halves(result, result.halves))
     if result.courses is not None:
         found += time_figures(result, result.courses, population_names(result))
+        found += subject_time_figures(result, result.courses)
     if result.subjects is not None:
         found.append(_subjects(result, result.subjects))
         if result.subjects.least_p <= LEVEL:
@@ -156,7 +158,9 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     for place in shown:
         name = names[place]
         ranks = scaled_ranks(first[place])
-        panels.append(_matrix(ranks, labels, title=f"{name}: geometry"))
+        spread = result.dimensions["cross_validated"].to_numpy()[place]
+        beside = f", {spread:.1f} dimensions" if np.isfinite(spread) else ""
+        panels.append(_matrix(ranks, labels, title=f"{name}: geometry{beside}"))
         topology = geo_topological(first[place], bounds, scale=config.scale)[0]
         panels.append(_matrix(topology, labels, title=f"{name}: {words}"))
         paths = two_step(first[place], bounds, scale=config.scale).values[0]

@@ -42,6 +42,17 @@ PAIR_COLUMNS = (
     "relation_p_adjusted",
     "ceiling",
 )
+SUBJECT_STRETCH_COLUMNS = ("start_s", "stop_s", "mass", "p")
+DIMENSION_COLUMNS = (
+    "recording",
+    "region",
+    "cross_validated",
+    "se",
+    "plain",
+    "two_neighbours",
+    "axes_80",
+    "axes_95",
+)
 STRETCH_COLUMNS = ("recording", "start_s", "stop_s", "mass", "p")
 WEIGHT_COLUMNS = ("region", "fit", "model", "weight")
 MODEL_COLUMNS = (
@@ -274,6 +285,14 @@ class CoursesResult:
     """Of single bins, not corrected for their number."""
     stretches: pd.DataFrame = table("stretch", STRETCH_COLUMNS)
     """Bins in a row in which regions separate, with p corrected for all stretches."""
+    subject: NDArray[np.str_] = axes("subject")
+    """Subjects over whom courses are tested; none where they are not."""
+    subject_separation: NDArray[np.float64] = axes("subject", "time_bin")
+    """Separation less its chance, mean over the recordings of each."""
+    subject_stretches: pd.DataFrame = table("subject_stretch", SUBJECT_STRETCH_COLUMNS)
+    """Bins in a row in which it is above 0, with p corrected for all stretches."""
+    subjects_missing: str
+    """Why courses are not tested over subjects; empty where they are."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -320,6 +339,8 @@ class TrsaResult:
     """Why populations are not compared two by two; empty where they are."""
     comparisons_no_p: str
     """Why these have no p; empty where they have."""
+    dimensions: pd.DataFrame = table("dimension_row", DIMENSION_COLUMNS)
+    """Over how many dimensions conditions spread, one row a population."""
     persistence: pd.DataFrame = table("persistence_row", PERSISTENCE_COLUMNS)
     """Holes: one row a cloud (conditions or states of a population) and dimension (0 parts, 1
     loops, 2 voids). ``shuffled``: 95 % of shuffles have no longer bar."""

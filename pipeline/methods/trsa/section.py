@@ -21,7 +21,9 @@ from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.figures import best_levels, geometry_level
 from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
-from pipeline.methods.trsa.topology_words import holes_body, holes_numbers
+from pipeline.methods.trsa.topology_words import dimensions_table, holes_body, holes_numbers
+
+TIME_FIGURES = ("time", "trajectories", "subjects-time", "subjects-trajectories")
 
 
 def section(
@@ -43,12 +45,12 @@ def section(
     """
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config)]
-    body += [by_id["dissimilarities"], _population_table(result)]
+    body += [by_id["dissimilarities"], _population_table(result), dimensions_table(result)]
     body += [by_id[name] for name in ("reliability",) if name in by_id]
     body.append(_halves_words(result))
     if "within" in by_id:
         body += [by_id["within"], _pairs_table(result)]
-    body += [by_id[name] for name in ("time", "trajectories") if name in by_id]
+    body += [by_id[name] for name in TIME_FIGURES if name in by_id]
     body.append(_subjects_words(result))
     body += [by_id[name] for name in ("across", "families") if name in by_id]
     body.append(by_id["transform"])

@@ -160,3 +160,33 @@ def holes_numbers(result: TrsaResult) -> dict[str, Number | list[Number]]:
         "loops_before_gap": [int(n) for n in loops["n_by_gap"]],
         "shapes_named": int((loops["verdict"] != "not determined").sum()),
     }
+
+
+def dimensions_table(result: TrsaResult) -> Table:
+    """Over how many dimensions conditions spread, one row a population."""
+    return Table(
+        id="dimensions",
+        title="Dimensions of each population",
+        caption=(
+            "Over how many dimensions mean responses to conditions, in units of noise, spread; "
+            f"there are {result.condition.size} conditions, hence at most "
+            f"{result.condition.size - 1}. Cross-validated: participation ratio of variances that "
+            "halves of the repeats share, with its jackknife standard error over conditions; noise "
+            "adds nothing to it, while all others grow with noise. Nearest neighbours: intrinsic "
+            "dimension from each condition's two nearest others, a rough guess with few "
+            "conditions. Axes: principal axes that hold that share of the variance."
+        ),
+        columns=columns(
+            result.dimensions,
+            {
+                "recording": "recording",
+                "region": "region",
+                "cross_validated": "cross-validated",
+                "se": "standard error",
+                "plain": "participation ratio",
+                "two_neighbours": "nearest neighbours",
+                "axes_80": "axes for 80 %",
+                "axes_95": "axes for 95 %",
+            },
+        ),
+    )

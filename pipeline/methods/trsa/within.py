@@ -222,7 +222,7 @@ def observed(
             halves=None,
             missing=_why_none(sample),
             pairs=_pair_table([]),
-            courses=courses.observed(sample, config, [], split, None),
+            courses=courses.observed(sample, config, [], split, None, rng),
             reliability=reliability,
         )
     seen = _draws(
@@ -252,7 +252,7 @@ def observed(
         halves=_halves_result(chosen, seen, null, config, levels, spans, few),
         missing="",
         pairs=_pairs(relations, seen, null, config, spans, few),
-        courses=courses.observed(sample, config, chosen, split, null.courses),
+        courses=courses.observed(sample, config, chosen, split, null.courses, rng),
         reliability=reliability,
     )
 
