@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
 from pipeline.report.packing import pack_array
-from pipeline.viz.axis import told_apart
+from pipeline.viz.axis import counts, told_apart
 from pipeline.viz.bars import bars_lie
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
@@ -158,7 +158,7 @@ def _lines(panel: Lines, pool: ArrayPool) -> Json:
     traces.sort(key=lambda trace: "fill" not in trace)
     return {
         "traces": traces,
-        "x": {"title": plotly_text(panel.x_title)},
+        "x": {"title": plotly_text(panel.x_title), "whole": counts(panel.x)},
         "y": {"title": plotly_text(panel.y_title)},
         "spans": _spans(panel.spans),
         "breaks": list(panel.breaks),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.core.parts import Span
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import LIGHT, group_index
@@ -14,6 +17,8 @@ Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is d
 POINTS_PER_LABEL = 9.0
 LONGEST_LABEL = 24
 MOST_STRIP_LABELS = 60
+MOST_COUNTS = 60
+"""Values of an axis beyond which it is one of time or the like, not of counts."""
 
 
 def thinned(count: int, *, inches: float) -> list[int]:
@@ -51,6 +56,12 @@ def _cut_in_the_middle(label: str, longest: int) -> str:
 
 def _cut_in_front(label: str, longest: int) -> str:
     return label if len(label) <= longest else f"\N{HORIZONTAL ELLIPSIS}{label[1 - longest :]}"
+
+
+def counts(x: NDArray[np.float64]) -> bool:
+    """Whether an axis counts something: few values, all of them whole. Then its ticks are whole."""
+    few = 1 < x.size <= MOST_COUNTS
+    return bool(few and np.isfinite(x).all() and (x == np.round(x)).all())
 
 
 def label_axis(axis: Any, labels: Sequence[str], *, inches: float) -> None:  # Any: an axis

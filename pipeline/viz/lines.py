@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Lines
-from pipeline.viz.axis import draw_breaks, draw_spans, span_key
+from pipeline.viz.axis import counts, draw_breaks, draw_spans, span_key
 from pipeline.viz.theme import LIGHT, MPL_DASHES, group_index
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
@@ -45,6 +45,10 @@ def draw_lines(axes: Axes, panel: Lines) -> None:
     finite = panel.x[np.isfinite(panel.x)]
     if finite.size > 1 and finite.min() < finite.max():
         axes.set_xlim(float(finite.min()), float(finite.max()))
+    if counts(panel.x):
+        from matplotlib.ticker import MaxNLocator
+
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     key = span_key(panel.spans)
     axes.set_xlabel(f"{panel.x_title}\n{key}" if key else panel.x_title)
     axes.set_ylabel(panel.y_title)

@@ -3,9 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.core.parts import Heatmap, Network, Span
-from pipeline.viz.axis import shortened, span_key, strip_text, thinned, told_apart
+from pipeline.core.parts import Heatmap, Line, Lines, Network, Span
+from pipeline.viz.axis import counts, shortened, span_key, strip_text, thinned, told_apart
 from pipeline.viz.heatmap import cropped
+from pipeline.viz.lines import draw_lines
 from pipeline.viz.network import edge_classes, labelled_nodes, on_ring
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
@@ -152,3 +153,31 @@ def test_names_that_would_cover_each_other_give_way_to_the_best_linked():
 
 def test_names_with_room_are_all_shown():
     assert labelled_nodes(network([0, 50, 100], labels=("a", "b", "c"))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("x", "whole"),
+    [
+        ([1.0, 2, 3], True),
+        ([4.0, 6, 8, 10], True),
+        ([1.0, 1.5, 2], False),
+        ([3.0], False),
+        ([1.0, np.nan], False),
+        (np.arange(1000.0), False),  # seconds, not counts
+    ],
+)
+def test_axes_of_few_whole_numbers_count(x, whole):
+    assert counts(np.asarray(x)) is whole
+
+
+def test_ticks_of_counts_are_whole_on_paper():
+    from matplotlib.figure import Figure as Paper
+
+    axes = Paper(figsize=(2, 2)).add_subplot()
+    x = np.array([1.0, 2, 3, 4])
+    draw_lines(
+        axes, Lines(title="", x=x, lines=(Line(name="a", y=x),), x_title="Number", y_title="")
+    )
+    ticks = axes.xaxis.get_majorticklocs()
+    assert ticks.size >= 2
+    assert (ticks == np.round(ticks)).all()

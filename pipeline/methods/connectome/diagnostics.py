@@ -14,7 +14,7 @@ from pipeline.methods.connectome.communities import named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import KKT_LIMIT
 from pipeline.methods.connectome.rank_choice import reasons, warnings
-from pipeline.methods.connectome.recovery import recovery
+from pipeline.methods.connectome.recovery import FOUND, recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.surrogates import (
@@ -35,11 +35,11 @@ STABLE = 0.8
 ALIKE = 0.5
 """Adjusted Rand index from which two notions of community tell much the same."""
 
+DUPLICATE = 0.95
+"""Cosine of pair factors from which two components are one pattern at other times."""
+
 MOST_UNITS = 0.5
 """Share of units that should be used."""
-
-FOUND = 0.7
-"""F1 or adjusted Rand index from which a planted structure counts as found."""
 
 
 def assess(
@@ -107,6 +107,7 @@ def assess(
         _groups(result),
         _communities(result),
         _second_opinion(result, config),
+        *_duplicates(result),
         *_rotation(result),
         _units(result),
         *_names(result),
@@ -407,6 +408,31 @@ def _second_opinion(result: ConnectomeResult, config: ConnectomeConfig) -> Check
     )
 
 
+def _duplicates(result: ConnectomeResult) -> tuple[Check, ...]:
+    """Whether two components are one pattern of pairs that was split over time."""
+    if result.rank < 2:
+        return ()
+    norm = np.linalg.norm(result.component_pair, axis=0)
+    scaled = result.component_pair / np.where(norm > 0, norm, 1)
+    cosine = np.triu(scaled.T @ scaled, 1)
+    first, second = np.unravel_index(int(cosine.argmax()), cosine.shape)
+    largest = float(cosine[first, second])
+    n_alike = int((cosine >= DUPLICATE).sum())
+    return (
+        Check(
+            name="Components apart",
+            status="warn" if n_alike else "pass",
+            value=f"largest cosine {largest:.2f}, of components {first + 1} and {second + 1}"
+            + (f"; {n_alike} pairs above {DUPLICATE}" if n_alike > 1 else ""),
+            threshold=f"< {DUPLICATE} between the pair patterns of any two",
+            meaning="Components whose pairs are the same are one pattern at different times.",
+            advice="Read them as one component, or lower methods.connectome.rank."
+            if n_alike
+            else "",
+        ),
+    )
+
+
 def _rotation(result: ConnectomeResult) -> tuple[Check, ...]:
     """A warning where the model is a matrix factorisation."""
     if result.alignment == "absolute" and result.recording.size > 1:
@@ -494,6 +520,7 @@ def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:
     f1 = float(seen.group_f1.mean())
     n_found = int((seen.group_f1 >= FOUND).sum())
     scores = seen.label_ari[np.isfinite(seen.label_ari)]
+    right = seen.recordings_right
     checks = [
         Check(
             name="Planted groups found",
@@ -507,6 +534,20 @@ def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:
             advice="" if f1 >= FOUND else "Raise the rank to the number of planted groups.",
         )
     ]
+    if np.isfinite(right):
+        checks.append(
+            Check(
+                name="Recordings called right",
+                status="pass" if right >= FOUND else "warn",
+                value=f"{100 * right:.0f} % of recordings of found groups",
+                threshold=f">= {100 * FOUND:.0f} %",
+                meaning=(
+                    "Whether a component is said to be in a recording (a quarter of its largest "
+                    "share, or more) where its group answers, and not where it does not."
+                ),
+                advice="" if right >= FOUND else "Do not read in which recordings components are.",
+            )
+        )
     if scores.size:
         ari = float(scores.mean())
         checks.append(

@@ -13,6 +13,7 @@ from pipeline.methods.connectome.baselines import verdict
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.dendrogram import dendrogram_figure
 from pipeline.methods.connectome.dominance import dominance_figure
+from pipeline.methods.connectome.example import example_figure
 from pipeline.methods.connectome.lead_lag_parts import lead_lag_figure
 from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
 from pipeline.methods.connectome.rank_figure import rank_figure
@@ -56,7 +57,9 @@ def figures(
     truth
         What was planted, for simulated recordings.
     """
-    found = [_components(result), dominance_figure(result)]
+    example = example_figure(result, views, config)
+    found = [] if example is None else [example]
+    found += [_components(result), dominance_figure(result)]
     if result.rank_choice is not None:
         found.append(rank_figure(result.rank_choice, n_recordings=result.recording.size))
     if result.epoch_test is not None:
@@ -149,9 +152,10 @@ def _components(result: ConnectomeResult) -> Figure:
                 if several
                 else ""
             )
-            + "Right: strength of each pair (share of the largest), the strongest "
-            f"{min(SHOWN_UNITS, result.unit.size)} of {result.unit.size} units, sorted by "
-            "community; grey: the diagonal (no meaning) and pairs never recorded together. "
+            + "Right: strength of each pair (share of the largest), at most "
+            f"{min(SHOWN_UNITS, result.unit.size)} of {result.unit.size} units, those with a tenth "
+            "of the strongest one's strength or in a community, sorted by community; grey: the "
+            "diagonal (no meaning) and pairs never recorded together. "
             "Good: strength rises in one kind of epoch, "
             + ("in most recordings, " if several else "")
             + "between few units. Bad: a component that lives "

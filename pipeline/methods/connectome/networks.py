@@ -11,17 +11,30 @@ from pipeline.methods.connectome.result import ConnectomeResult
 DRAWN_COMPONENTS = 4
 DRAWN_UNITS = 30
 DRAWN_EDGES = 60
+LEAST_EDGE = 0.1
+"""Strength below which an edge is not drawn, as a share of the strongest."""
+LEAST_SHARE = 0.1
+LEAST_UNITS = 12
+"""Units are shown down to this share of the strongest one's strength, but so many at least."""
 
 
 def order_by_community(
     result: ConnectomeResult, component: int, *, limit: int
 ) -> NDArray[np.int64]:
-    """The strongest units of a component, community by community, units in none at the end."""
+    """The strongest units of a component, community by community, units in none at the end.
+
+    Units in no community with next to none of the strongest unit's strength are not among them,
+    beyond the first :data:`LEAST_UNITS`.
+    """
     strength = np.nansum(result.pair_matrix(component), axis=0)
     strongest = np.argsort(-strength, kind="stable")[:limit]
+    weak = strength[strongest] < LEAST_SHARE * strength.max(initial=0.0)
+    outside = result.community[component, strongest] < 0
+    dropped = weak & outside & (np.arange(strongest.size) >= LEAST_UNITS)
+    strongest = np.asarray(strongest[~dropped], dtype=np.int64)
     label = result.community[component, strongest]
     label = np.where(label < 0, result.unit.size, label)
-    return strongest[np.lexsort((-strength[strongest], label))]
+    return np.asarray(strongest[np.lexsort((-strength[strongest], label))])
 
 
 def unit_names(result: ConnectomeResult) -> NDArray[np.object_]:
@@ -49,7 +62,8 @@ def network_figure(result: ConnectomeResult) -> Figure:
             "groups are a better description than one group of all units."
         ),
         caption=(
-            f"The {DRAWN_EDGES} strongest pairs among the {DRAWN_UNITS} strongest units of the "
+            f"Pairs with at least {100 * LEAST_EDGE:.0f} % of the largest strength, the "
+            f"{DRAWN_EDGES} strongest at most, among the {DRAWN_UNITS} strongest units of the "
             f"first {n_drawn} of {result.rank} components, on a circle by community (colour; open: "
             f"none). {result.unit.size} units from {result.recording.size} recordings; edges have "
             "no direction and are not synapses: two units are joined when both change at the same "
@@ -77,7 +91,7 @@ def _network(result: ConnectomeResult, component: int) -> Network:
     first, second = np.triu_indices(units.size, k=1)
     weights = matrix[first, second]
     kept = np.argsort(-weights, kind="stable")[:DRAWN_EDGES]
-    kept = kept[weights[kept] > 0]
+    kept = kept[weights[kept] > LEAST_EDGE * weights.max(initial=0.0)]
     label = result.community[component, units]
     return Network(
         title=f"Component {component + 1}",

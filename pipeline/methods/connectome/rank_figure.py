@@ -133,13 +133,14 @@ def _errors(choice: RankChoice) -> Lines:
 def _panel(choice: RankChoice, title: str, y_title: str, *lines: Line) -> Lines:
     """One criterion over the candidates."""
     chosen = Span(start=choice.chosen - 0.25, stop=choice.chosen + 0.25, label="taken")
+    among = choice.rank[0] <= choice.chosen <= choice.rank[-1]
     return Lines(
         title=title,
         x=choice.rank.astype(np.float64),
         lines=lines,
         x_title="Number of components",
         y_title=y_title,
-        spans=(chosen,),
+        spans=(chosen,) if among else (),
     )
 
 

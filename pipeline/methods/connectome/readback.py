@@ -91,10 +91,18 @@ def linked(result: ConnectomeResult) -> NDArray[np.bool_]:
 
 
 def seen_in(result: ConnectomeResult) -> NDArray[np.int64]:
-    """Recordings that hold at least a quarter of the largest share of a component, (component,)."""
+    """Number of recordings that have each component, (component,)."""
+    return np.asarray(present_in(result).sum(axis=1))
+
+
+def present_in(result: ConnectomeResult) -> NDArray[np.bool_]:
+    """Which recordings have a component, (component, recording).
+
+    They hold at least a quarter of its largest share, and components explain something of them.
+    """
     share = result.component_recording
     explained = result.recording_explained > 0
-    return np.asarray(((share >= 0.25 * share.max(axis=1, keepdims=True)) & explained).sum(axis=1))
+    return np.asarray((share >= 0.25 * share.max(axis=1, keepdims=True)) & explained)
 
 
 def members(result: ConnectomeResult) -> list[Member]:

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
+from pipeline.methods.connectome.readback import present_in
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.timeline import frames_of_label
 from pipeline.numerics.partitions import adjusted_rand_index
+
+FOUND = 0.7
+"""F1 or adjusted Rand index from which a planted structure counts as found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +35,9 @@ class Recovery:
     """Label in whose epochs the component is largest, relative to the others."""
     label_contrast: NDArray[np.float64] = axes("component", "label")
     """Share of the component's mean size over labels that falls to each; rows sum to 1."""
+    recordings_right: float
+    """Share of recordings that are rightly said to have a component, or to lack it, over the
+    components that found a planted group; NaN without any."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -68,6 +75,7 @@ def recovery(result: ConnectomeResult, truth: ConnectomeTruth) -> Recovery:
         ),
         component_label=contrast.argmax(axis=1).astype(np.int64),
         label_contrast=contrast,
+        recordings_right=_recordings_right(result, truth, match),
     )
 
 
@@ -88,6 +96,19 @@ def label_communities(result: ConnectomeResult, label: str) -> NDArray[np.int64]
     community = result.community[largest, np.arange(result.unit.size)]
     number = largest * (int(result.community.max(initial=0)) + 1) + community
     return np.where((community >= 0) & (strength.max(axis=1) > 0), number, -1)
+
+
+def _recordings_right(
+    result: ConnectomeResult, truth: ConnectomeTruth, match: NDArray[np.float64]
+) -> float:
+    """Recordings in which components are said to be, against those whose groups answer."""
+    found = np.flatnonzero(match.max(axis=1) >= FOUND)
+    if not found.size:
+        return np.nan
+    place = [list(truth.recording).index(str(name)) for name in result.recording]
+    label = truth.group_label[match[found].argmax(axis=1)]
+    planted = truth.participation[place][:, label].T
+    return float((present_in(result)[found] == planted).mean())
 
 
 def _label_contrast(result: ConnectomeResult, truth: ConnectomeTruth) -> NDArray[np.float64]:

@@ -74,7 +74,9 @@ def section(
     """
     numbers = _numbers(result)
     by_id = {figure.id: figure for figure in figures}
-    body: list[str | Figure | Table] = [_what_was_done(result, config), by_id["components"]]
+    body: list[str | Figure | Table] = [_what_was_done(result, config)]
+    body += [by_id[name] for name in ("example",) if name in by_id]
+    body += [by_id["components"]]
     body += [by_id["dominance"], components_table(result)]
     body.append(_rank_words(result))
     body += [by_id[name] for name in ("rank",) if name in by_id]

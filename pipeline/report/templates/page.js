@@ -310,6 +310,11 @@
     };
     if (!(panel.ylabels && panel.ylabels.length)) layout.yaxis.automargin = true;
     if (panel.kind === "lines" || panel.kind === "heatmap") layout.xaxis.range = xrange;
+    if (panel.x.whole) { /* counts have no halves */
+      const fewest = (xrange[1] - xrange[0]) / Math.max(1, Math.floor(plot.width / 30));
+      const dtick = [1, 2, 5, 10, 20].find((step) => step >= fewest) || Math.ceil(fewest);
+      Object.assign(layout.xaxis, { tickmode: "linear", tick0: 0, dtick });
+    }
     if (panel.kind === "bars") {
       layout[panel.across ? "yaxis" : "xaxis"].range = panel[panel.across ? "y" : "x"].range;
       const values = panel.across ? "x" : "y";

@@ -91,6 +91,28 @@ def test_an_animal_that_does_not_answer_a_label_has_little_of_its_components(wor
     assert (result.component_recording[components, silent] < 0.15).all()
 
 
+def test_recordings_are_called_right_where_the_groups_of_a_component_answer(worms, result):
+    truth = worms[1]
+    right = recovery(result, truth).recordings_right
+    assert right >= 0.9
+    other = dataclasses.replace(truth, participation=~truth.participation)
+    assert recovery(result, other).recordings_right == pytest.approx(1 - right)
+    checks = {check.name: check for check in assess(result, worms[0], CONFIG, truth)}
+    assert checks["Recordings called right"].value.startswith(f"{100 * right:.0f} %")
+
+
+def test_components_of_the_same_pairs_are_told(worms, result):
+    def check(pair):
+        made = dataclasses.replace(result, component_pair=pair)
+        return {one.name: one for one in assess(made, worms[0], CONFIG)}["Components apart"]
+
+    assert check(result.component_pair).status == "pass"
+    twice = result.component_pair.copy()
+    twice[:, 3] = 2 * twice[:, 1]
+    assert check(twice).status == "warn"
+    assert "1.00, of components 2 and 4" in check(twice).value
+
+
 def test_planted_structure_stands_out_from_surrogates(result):
     found = compare(result)
     for name in ("explained", "gain", "reproducibility", "concentration"):
