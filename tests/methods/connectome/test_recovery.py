@@ -302,6 +302,7 @@ def test_a_fit_that_was_cut_off_says_so_and_what_to_do(worms, result):
 def test_every_figure_has_its_words_and_stays_small(worms, result):
     found = figures(result, worms[0], CONFIG, truth=worms[1])
     assert [figure.id for figure in found] == [
+        "example",
         "components",
         "dominance",
         "epochs",
@@ -310,6 +311,7 @@ def test_every_figure_has_its_words_and_stays_small(worms, result):
         "network",
         "dendrogram",
         "traces",
+        "lead-lag",
         "restarts",
         "truth",
     ]
