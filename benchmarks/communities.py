@@ -6,7 +6,7 @@ degrees and sizes of groups from power laws, a share of each unit's edges (mu_t)
 and, where Debian's python3-graph-tool is installed, graph-tool see the same graphs. Agreement is
 normalised mutual information of the finest level, without a look at the truth.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/communities.py [--instances 10] [--graph-tool]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/communities.py [--methods block_model leiden]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pipeline.methods.connectome.config import ConnectomeConfig
 N_UNITS = 125
 MEAN_DEGREE = 25
 LARGEST_DEGREE = 100
+METHODS = ("block_model", "leiden", "graph_tool")
 ROUNDS = 200
 """In which weights approach the strengths that units should have."""
 
@@ -56,9 +57,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--instances", type=int, default=10)
-    parser.add_argument("--graph-tool", action="store_true", help="run graph-tool too")
+    parser.add_argument("--methods", nargs="+", default=["block_model", "leiden"], choices=METHODS)
     args = parser.parse_args()
-    methods = ["block_model", "leiden", *(["graph_tool"] if args.graph_tool else [])]
+    methods = args.methods
     print(f"{'setting':12}" + "".join(f"{name:>14}{'s':>7}" for name in methods))
     means = []
     warm_up = planted_graph(Setting(), np.random.default_rng(0))[0]

@@ -234,7 +234,7 @@ class ConnectomeConfig(MethodConfig):
         default=1e-6,
         description=(
             "A fit ends when its relative error falls by less than this share over five "
-            "iterations, above 0 to 0.1. Paper: not stated."
+            "iterations, above 0 to 0.1, and the conditions of a minimum hold. Paper: not stated."
         ),
         gt=0,
         le=0.1,

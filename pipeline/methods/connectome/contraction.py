@@ -95,12 +95,13 @@ class UnitColumns:
         n_columns, n_units = values.shape
         if n_units > np.iinfo(np.uint16).max:
             raise ValueError(f"{n_units} units are more than {np.iinfo(np.uint16).max}.")
-        column, unit = np.nonzero(values)
-        start = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=n_columns))])
+        kept = values != 0
+        start = np.concatenate([[0], np.cumsum(np.count_nonzero(kept, axis=1))])
+        units = np.broadcast_to(np.arange(n_units, dtype=np.uint16), values.shape)
         return cls(
             start=start.astype(np.int64),
-            unit=unit.astype(np.uint16),
-            value=values[column, unit].astype(np.float32),
+            unit=units[kept],
+            value=values[kept].astype(np.float32, copy=False),
             cell=np.arange(n_columns) if cell is None else cell,
             n_cells=n_columns if n_cells is None else n_cells,
             n_units=n_units,

@@ -2,8 +2,8 @@
 
 Random starts differ widely in where they end, so several share the passes over the data for some
 iterations (:data:`BURN_IN` by default) and only the best go on. A fit ends when its relative error
-hardly falls over several iterations, not in one step, where plateaus would end it too soon; whether
-it is a minimum is told by the residual of its conditions (:func:`hals.kkt_residual`).
+hardly falls over several iterations, not in one step, where plateaus would end it too soon, and the
+conditions of a minimum hold (:func:`hals.kkt_residual`): an error that hardly falls is not enough.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Search:
     """Starts that go on after the burn-in."""
     max_iterations: int = 500
     tolerance: float = 1e-6
-    """A fit ends when its relative error falls by less than this share over five iterations."""
+    """A fit ends when its relative error falls by less than this share over five iterations ..."""
+    kkt_limit: float = KKT_LIMIT
+    """... and the conditions of a minimum hold up to this; infinite where that does not matter."""
     checkpoint_every: int = 25
 
 
@@ -160,7 +162,7 @@ def factorise(
             run.done = [False] * len(run.models)
         elif run.iteration > search.burn_in or len(run.models) <= search.n_kept:
             run.done = [
-                done or _settled(model, search.tolerance)
+                done or (_settled(model, search.tolerance) and _is_minimum(problem, model, search))
                 for model, done in zip(run.models, run.done, strict=True)
             ]
         progress(run.iteration, search.max_iterations, f"error {going[0].errors[-1]:.5f}")
@@ -205,6 +207,18 @@ def _settled(model: Model, tolerance: float) -> bool:
         return False
     before, now = model.errors[-1 - WINDOW], model.errors[-1]
     return before - now < tolerance * before or before**2 - now**2 <= ROUNDING
+
+
+def _is_minimum(problem: Problem, model: Model, search: Search) -> bool:
+    """Whether the conditions of a minimum hold; looked at now and then, as it costs an iteration.
+
+    On a plateau the error of one more iteration hardly falls although there is a way to go.
+    """
+    if np.isinf(search.kkt_limit):
+        return True
+    if len(model.errors) % WINDOW:
+        return False
+    return kkt_residual(problem, model) <= search.kkt_limit
 
 
 def _finished(problem: Problem, model: Model, *, stopped: bool) -> Fit:

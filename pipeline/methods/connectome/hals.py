@@ -13,7 +13,7 @@ never rises. One iteration reads the data twice: once for time and slots, once f
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,22 +133,26 @@ class Model:
 
 def iterate(problem: Problem, models: Sequence[Model]) -> None:
     """One iteration of all models, which share the two passes over the data."""
-    over_pairs = np.split(
-        problem.products.over_pairs(np.concatenate([one.pair for one in models], axis=1)),
-        np.cumsum([one.rank for one in models])[:-1],
-        axis=1,
-    )
+    over_pairs = _shared(problem.products.over_pairs, [one.pair for one in models])
     for model, product in zip(models, over_pairs, strict=True):
         _seed_again(problem, model, product)
         _update_cells(problem, model, product)
+        del product
+    del over_pairs  # as large as the weights that follow, and not needed beside them
     weights = [cell_weights(one.time, one.slot) for one in models]
-    over_cells = np.split(
-        problem.products.over_cells(np.concatenate(weights, axis=1)),
-        np.cumsum([one.rank for one in models])[:-1],
-        axis=1,
-    )
-    for model, product in zip(models, over_cells, strict=True):
+    for model, product in zip(models, _shared(problem.products.over_cells, weights), strict=True):
         _update_pairs(problem, model, product)
+
+
+def _shared(
+    product: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    columns: Sequence[NDArray[np.float64]],
+) -> list[NDArray[np.float64]]:
+    """One pass over the data for the columns of all models, by model."""
+    if len(columns) == 1:
+        return [product(columns[0])]
+    bounds = np.cumsum([one.shape[1] for one in columns])[:-1]
+    return np.split(product(np.concatenate(columns, axis=1)), bounds, axis=1)
 
 
 def kkt_residual(problem: Problem, model: Model) -> float:

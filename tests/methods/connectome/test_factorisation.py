@@ -229,6 +229,21 @@ def test_planted_components_are_found_from_every_kind_of_start(start):
     assert fit.converged
 
 
+def test_a_fit_does_not_end_on_a_plateau_that_is_no_minimum():
+    problem = problem_of(*case(n_rows=80, n_slots=1, n_units=12)[:2])
+
+    def fit(**limit):
+        search = Search(n_starts=1, n_kept=1, tolerance=1e-2, **limit)
+        return factorise(problem, rank=4, search=search, rng=stream(0, "starts"))[0]
+
+    by_error, by_both = fit(kkt_limit=np.inf), fit()
+    assert by_error.stopped
+    assert by_error.kkt > 1e-3
+    assert by_both.converged
+    assert by_both.kkt <= 2e-4
+    assert by_both.relative_error < by_error.relative_error
+
+
 def test_an_empty_column_is_put_on_the_largest_residual_without_raising_the_error():
     problem = problem_of(*case(n_units=10)[:2])
     model = model_of(problem, rank=3)
