@@ -198,6 +198,10 @@ def _reliability(result: TrsaResult) -> Figure:
     known = np.flatnonzero(result.populations["reliability"].notna().to_numpy())
     values = result.populations["reliability"].to_numpy(dtype=np.float64)[known]
     repeats = result.populations["repeat_reliability"].to_numpy(dtype=np.float64)[known]
+    low, high = (
+        result.populations[f"reliability_{end}"].to_numpy(dtype=np.float64)[known]
+        for end in ("low", "high")
+    )
     labels = tuple(names[place] for place in known)
     best, worst = int(values.argmax()), int(values.argmin())
     return Figure(
@@ -214,9 +218,10 @@ def _reliability(result: TrsaResult) -> Figure:
         ),
         caption=(
             "Left: rank correlation of dissimilarities between halves with other units and other "
-            "repeats, mean over random splits; a half has half the units, so all units are more "
-            "reliable than this. Right: halves of the repeats with the same units; it says how "
-            "noisy trials are, and nothing about the region: any group of units is like itself. "
+            "repeats, mean over random splits, with 95 % ranges over neurons and stimuli of this "
+            "recording; a half has half the units, so all units are more reliable than this. "
+            "Right: halves of the repeats with the same units; it says how noisy trials are, and "
+            "nothing about the region: any group of units is like itself. "
             "Good: well above 0 on the left."
         ),
         alt="Two bar charts over regions.",
@@ -225,6 +230,8 @@ def _reliability(result: TrsaResult) -> Figure:
                 title="Other units, other repeats",
                 labels=labels,
                 values=values.round(4),
+                lower=low.round(4),
+                upper=high.round(4),
                 x_title="Region",
                 y_title="Rank correlation",
                 reference=0.0,

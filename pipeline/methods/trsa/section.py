@@ -126,13 +126,28 @@ def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
         confound += _contiguous_words(halves)
         return (
             f"{where}, the populations labelled as different regions differ in representational "
-            f"geometry more than random regroupings of the same units do ({how}).{confound}"
+            f"geometry more than random regroupings of the same units do ({how})."
+            f"{_pairs_words(result)}{confound}"
         )
     least = int(result.populations["n_units"].min())
     return (
         f"{where}, regions are not distinguishable by their geometry with {least} units and more "
         f"a region ({how}); that does not make them the same."
     )
+
+
+def _pairs_words(result: TrsaResult) -> str:
+    """Which pairs of regions differ by themselves; nothing where there is one pair."""
+    pairs = result.region_pairs
+    if len(pairs) < 2:
+        return ""
+    apart = pairs[pairs["p_adjusted"] <= LEVEL]
+    several = pairs["recording"].nunique() > 1
+    names = ", ".join(
+        f"{row.first} and {row.second}" + (f" ({row.recording})" if several else "")
+        for row in apart.itertuples(index=False)
+    )
+    return f" Of {len(pairs)} pairs, by themselves: {names or 'none'} (adjusted p <= {LEVEL})."
 
 
 def _contiguous_words(halves: HalvesResult) -> str:
