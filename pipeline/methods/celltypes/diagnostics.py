@@ -19,6 +19,8 @@ FOR_A_CLAIM = 19
 """Surrogate populations from which p can be 0.05."""
 LEVEL = 0.05
 SESSION_P, SESSION_INFORMATION = 0.01, 0.1
+FURTHEST_SD = 20
+"""Of a unit's answers to the training stimulus: what is further away it was never seen to do."""
 FOUND = 0.8
 """Adjusted Rand index from which planted types count as found."""
 
@@ -58,7 +60,7 @@ def assess(
         checks += [_types(result), _baselines(result)]
     checks.append(_sessions(result))
     if result.model is not None:
-        checks += [_gamut(result.model), *_flags(result.model)]
+        checks += [_gamut(result.model), _reach(result), *_flags(result.model)]
     if truth is not None:
         checks.append(_planted(result, truth))
     return tuple(checks)
@@ -339,9 +341,9 @@ def _baselines(result: CelltypesResult) -> Check:
     as_good = float(best[column]) >= own - 0.02
     return Check(
         name="Better than other clusterings",
-        status="pass",
+        status="warn" if as_good else "pass",
         value=f"{own:.2f} here, {float(best[column]):.2f} for {best['baseline']}",
-        threshold="",
+        threshold="above all others",
         meaning=(
             meaning
             + (
@@ -350,6 +352,9 @@ def _baselines(result: CelltypesResult) -> Check:
                 else ""
             )
         ),
+        advice=f"As a partition take {best['baseline']}, and the stimuli as its explanation."
+        if as_good
+        else "",
     )
 
 
@@ -393,6 +398,27 @@ def _gamut(model: ModelEvidence) -> Check:
             f"{model.resemblance.max():.2f} at most."
         ),
         advice="" if share == 0 else "Leave methods.celltypes.stimulus.clip on.",
+    )
+
+
+def _reach(result: CelltypesResult) -> Check:
+    """Whether predicted answers are of a size that units have been seen to give."""
+    own = float(np.median(result.response_confusion.diagonal()))
+    good = own <= FURTHEST_SD
+    return Check(
+        name="Predicted answers are such as were seen",
+        status="pass" if good else "warn",
+        value=f"{own:.0f} SD to the own stimulus (median over types)",
+        threshold=f"<= {FURTHEST_SD} SD",
+        meaning=(
+            "In standard deviations of a unit's predicted answers to the training stimulus. Real "
+            "units saturate where a model that never saw such strong stimuli does not: then the "
+            "objective is at its bound for any types, and typing from few showings is overrated."
+        ),
+        advice=""
+        if good
+        else "Weaken the stimuli (methods.celltypes.stimulus.norm_share), and trust no simulated "
+        "accuracy.",
     )
 
 

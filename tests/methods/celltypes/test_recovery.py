@@ -12,7 +12,7 @@ from pipeline.core.provenance import Provenance
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.diagnostics import assess
-from pipeline.methods.celltypes.evidence import separation
+from pipeline.methods.celltypes.evidence import OWN, separation
 from pipeline.methods.celltypes.figures import figures
 from pipeline.methods.celltypes.model import find_types
 from pipeline.methods.celltypes.section import section
@@ -175,6 +175,41 @@ def test_the_same_cells_are_typed_by_what_was_shown_again(tiny):
     checks = assess(result, (view,), config, truth=truth)
     told = section(result, checks, figures(result, (view,), config, truth=truth), config)
     assert "not in the paper" in told.body[0]
+
+
+def judged(parts, view, config, **changed):
+    """Checks by name of the tiny retina's types with some of the result changed."""
+    result = combine(parts, (view,), config, RNG(1), provenance=PROVENANCE)
+    changed = {name: change(getattr(result, name)) for name, change in changed.items()}
+    checks = assess(dataclasses.replace(result, **changed), (view,), config)
+    return {check.name: check for check in checks}
+
+
+def test_answers_that_no_unit_was_seen_to_give_are_doubted(tiny):
+    view, _, config, parts = tiny
+    name = "Predicted answers are such as were seen"
+    weak = judged(parts, view, config, response_confusion=lambda means: 0 * means + 3.0)
+    assert weak[name].status == "pass"
+    strong = judged(parts, view, config, response_confusion=lambda means: 0 * means + 120.0)
+    assert strong[name].status == "warn"
+    assert "120 SD" in strong[name].value
+
+
+def test_a_clustering_that_is_as_good_is_no_pass(tiny):
+    view, _, config, parts = tiny
+
+    def beside(own, other):
+        def change(table):
+            table = table.assign(ari_labels=np.nan, ari_independent=other)
+            table.loc[table["baseline"] == OWN, "ari_independent"] = own
+            return table
+
+        return judged(parts, view, config, baselines=change)["Better than other clusterings"]
+
+    worse = beside(0.57, 1.0)
+    assert worse.status == "warn"
+    assert "As a partition take" in worse.advice
+    assert beside(0.9, 0.6).status == "pass"
 
 
 def test_a_model_that_predicts_nothing_ends_without_types(tiny):
