@@ -119,3 +119,57 @@ def values(problem, now):
     if not problem.data.poisson:
         out["size"] = now.size
     return out
+
+
+def sampled_specification(data, priors, state):
+    """The same model for one cluster and known states, in a form that NUTS can draw from.
+
+    Precisions of innovations are ``B B' / scale`` with Bartlett's triangular ``B``, and ``[A, b]``
+    is its mean plus ``sqrt(scale / precision) inv(B') E`` with standard normals ``E``, which makes
+    both what they are in :func:`specification`. Transitions are one term. Weights, rows and
+    concentrations do not matter where states are known.
+    """
+    q, n_states = priors.n_latents, priors.n_states
+    linked = np.flatnonzero(data.linked)
+    starts = np.flatnonzero(~data.linked)
+    low = np.tril_indices(q, -1)
+    with pm.Model() as model:
+        roots, transitions, offsets = [], [], []
+        for s in range(n_states):
+            degrees = q + priors.noise_extra_degrees - np.arange(q)
+            square = pm.ChiSquared(f"square_{s}", nu=degrees, shape=q)
+            root = pt.diag(pt.sqrt(square))
+            if q > 1:
+                beside = pm.Normal(f"beside_{s}", 0, 1, shape=low[0].size)
+                root = pt.set_subtensor(root[low], beside)
+            root = root / np.sqrt(priors.noise_scale)
+            free = pm.Normal(f"free_{s}", 0, 1, shape=(q, q + 1))
+            away = pt.linalg.solve_triangular(root.T, free, lower=False)
+            both = np.eye(q, q + 1) + away / np.sqrt(priors.dynamics_precision)
+            roots.append(root)
+            transitions.append(both[:, :q])
+            offsets.append(both[:, q])
+        roots, a, b = pt.stack(roots), pt.stack(transitions), pt.stack(offsets)
+        pm.Deterministic("log_det", 2 * pt.log(pt.diagonal(roots, axis1=1, axis2=2)).sum(axis=1))
+        pm.Deterministic("a", a)
+        x = pm.Flat("x", shape=(data.n_bins, q))
+        s = state[linked]
+        away = x[linked] - (a[s] @ x[linked - 1][:, :, None])[:, :, 0] - b[s]
+        # w = root root', so that (root' away) is standard normal.
+        standard = (away[:, :, None] * roots[s]).sum(axis=1)
+        half = pt.log(pt.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        pm.Potential("transitions", half[s].sum() - 0.5 * (standard**2).sum())
+        pm.Potential("starts", -0.5 * (x[starts] ** 2).sum())
+        baseline = pm.Normal("baseline", baseline_mean(data, priors), priors.baseline_sd)
+        loading = pm.Normal("loading", 0, priors.loading_sd, shape=(data.n_units, q - 1))
+        eta = pm.Deterministic("eta", baseline + x[:, :1] + x[:, 1:] @ loading.T)
+        mean, seen = pt.exp(eta + data.log_exposure)[data.observed], data.counts[data.observed]
+        if priors.family == "poisson":
+            pm.Poisson("counts", mean, observed=seen)
+        else:
+            size = pm.Gamma(
+                "size", priors.dispersion_shape, priors.dispersion_rate, shape=data.n_units
+            )
+            of_unit = np.nonzero(data.observed)[1]
+            pm.NegativeBinomial("counts", mu=mean, alpha=size[of_unit], observed=seen)
+    return model

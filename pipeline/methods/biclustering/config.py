@@ -143,6 +143,15 @@ class BiclusteringConfig(MethodConfig):
             "('block'). Paper: full; its simulations have no such drive."
         ),
     )
+    kernel: Literal["laplace", "polya_gamma"] = Field(
+        default="laplace",
+        description=(
+            "How trajectories and loadings are drawn: proposed around their mode and accepted by "
+            "the exact ratio ('laplace'), or by Pólya-Gamma variables ('polya_gamma', for "
+            "negative-binomial counts; Poisson counts are drawn the first way). The posterior is "
+            "the same. Paper: Pólya-Gamma."
+        ),
+    )
     stimulus: Literal["none", "psth"] = Field(
         default="none",
         description=(

@@ -21,6 +21,8 @@ from pipeline.core.axes import axes, check_axes
 Family = Literal["negative_binomial", "poisson"]
 Coupling = Literal["block", "full"]
 Start = Literal["random", "one", "many"]
+Kernel = Literal["laplace", "polya_gamma"]
+"""How trajectories and loadings are drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -271,6 +271,19 @@ def test_slices_of_the_dispersion_have_the_density_of_a_grid():
     assert draws.std() == pytest.approx(sd, rel=0.08)
 
 
+def test_the_dispersion_of_huge_counts_needs_no_table_of_them():
+    # A table up to 3e8 would take 2.4 GB and seconds for each density.
+    count = np.array([0.0, 999.0, 1000.0, 1001.0, 4e4, 3e8])
+    mean, even = np.array([0.5, 900.0, 1200.0, 800.0, 5e4, 1e8]), np.ones(6)
+    above = dispersion.counts_above(count)
+    assert above.size <= dispersion.LONGEST_TABLE + 1
+    grid = np.log([0.1, 1.0, 30.0])
+    exact = [nbinom.logpmf(count, r, r / (r + mean)).sum() for r in np.exp(grid)]
+    exact = np.array(exact) + 2.0 * grid - 0.5 * np.exp(grid)
+    own = [dispersion.dispersion_density(at, count, mean, even, above, 2.0, 0.5) for at in grid]
+    np.testing.assert_allclose(np.diff(own), np.diff(exact), rtol=1e-6)
+
+
 def test_tables_have_the_mean_of_the_restaurant():
     rng = np.random.default_rng(7)
     count = np.array([[30.0, 4.0], [5.0, 0.0]])

@@ -19,6 +19,7 @@ from pipeline.methods.biclustering.model import (
     Checkpoint,
     CountData,
     Draws,
+    Kernel,
     Priors,
     Schedule,
     Start,
@@ -64,6 +65,7 @@ def run_chain(
     rng: np.random.Generator,
     *,
     start: Start = "random",
+    kernel: Kernel = "laplace",
     progress: Progress = silent,
     checkpoint: Callable[[Checkpoint], None] | None = None,
     resume: Checkpoint | None = None,
@@ -82,6 +84,8 @@ def run_chain(
         Random stream; its bit generator must be a ``PCG64``.
     start
         Where the search for a first partition begins: units in random clusters, one or many.
+    kernel
+        How trajectories and loadings are drawn. Poisson counts are always drawn by ``laplace``.
     progress
         Told after each sweep.
     checkpoint
@@ -101,7 +105,7 @@ def run_chain(
     else:
         now, done = record.restore(resume, rng)
     for index in range(done, schedule.n_sweeps):
-        now = advance(problem, now, schedule, rng, record.tally, index)
+        now = advance(problem, now, schedule, rng, record.tally, index, kernel)
         if index == schedule.n_tune - 1:
             record.tally.moves.clear()
         drawn = index + 1 - schedule.n_tune
@@ -120,6 +124,7 @@ def advance(
     rng: np.random.Generator,
     tally: Tally,
     index: int,
+    kernel: Kernel = "laplace",
 ) -> Position:
     """Where the chain stands after one sweep of the schedule; ``now`` is not kept."""
     several = problem.priors.n_states > 1
@@ -131,6 +136,7 @@ def advance(
         states=several and index >= settle,
         n_windows=MANY_WINDOWS if early else WINDOWS,
         split_steps=split_steps(problem) if index % SPLIT_EVERY == SPLIT_EVERY - 1 else 0,
+        kernel=kernel,
     )
     sweep(problem, now, plan, rng, tally)
     return now

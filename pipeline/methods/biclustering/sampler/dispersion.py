@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import lgamma
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ Index = NDArray[np.int64]
 
 LOWEST, HIGHEST = np.log(1e-3), np.log(1e5)
 """Bounds of the log dispersion."""
+
+LONGEST_TABLE = 1000
+"""Values of counts in the table of them; what is above goes through gamma functions."""
 
 STEPS = 8
 """Most steps of width 1 that a slice is widened by, on both sides together."""
@@ -31,8 +36,9 @@ def dispersion_density(
     """Log density of a unit's log dispersion.
 
     ``above[v]`` is the number of bins with counts above ``v``, so that the ratio of gamma functions
-    is a sum over values and not over bins. Probabilities of counts given means are raised to
-    ``power``; a bin may occur with several means whose powers sum to 1.
+    is a sum over values and not over bins; above :data:`LONGEST_TABLE` it is taken bin by bin.
+    Probabilities of counts given means are raised to ``power``; a bin may occur with several means
+    whose powers sum to 1.
     """
     size = np.exp(log_size)
     value = shape * log_size - rate * size
@@ -44,6 +50,9 @@ def dispersion_density(
         # (count + size) log(size + mean) - size log(size), without the loss of digits at the end.
         fall = count[t] * np.log(size + mean[t]) + size * np.log1p(mean[t] / size)
         value -= power[t] * fall
+        if count[t] > LONGEST_TABLE:
+            rest = lgamma(count[t] + size) - lgamma(LONGEST_TABLE + size)
+            value += power[t] * rest
     return float(value)
 
 
@@ -87,13 +96,13 @@ def own_means(data: Counts, unit: int, beta: Array, x: Array, count: Array, mean
 
 @compiled
 def counts_above(count: Array) -> Array:
-    """Number of counts above 0, 1, ... up to the largest."""
+    """Number of counts above 0, 1, ... up to the largest, or to :data:`LONGEST_TABLE`."""
     most = 0
     for t in range(count.size):
-        most = max(most, int(count[t]))
+        most = max(most, min(int(count[t]), LONGEST_TABLE))
     above = np.zeros(most + 1)
     for t in range(count.size):
-        above[int(count[t])] += 1
+        above[min(int(count[t]), LONGEST_TABLE)] += 1
     behind = 0.0
     for v in range(most, -1, -1):
         equal = above[v]

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.methods.biclustering.model import Kernel
 from pipeline.methods.biclustering.sampler.births import offer_cluster
 from pipeline.methods.biclustering.sampler.dispersion import dispersion_moves
 from pipeline.methods.biclustering.sampler.dynamics import draw_dynamics
 from pipeline.methods.biclustering.sampler.invariance import invariance_moves
 from pipeline.methods.biclustering.sampler.joint import concentration_means
 from pipeline.methods.biclustering.sampler.loadings import label_moves
+from pipeline.methods.biclustering.sampler.polya_gamma import redraw_trajectories, redraw_units
 from pipeline.methods.biclustering.sampler.position import Position, Problem
 from pipeline.methods.biclustering.sampler.splits import may_split, split_or_merge
 from pipeline.methods.biclustering.sampler.states import (
@@ -44,6 +46,12 @@ class Plan:
     """Steps of the walk of one split or merge; none is tried when 0."""
     piece: int = 10**9
     """Bins of a trajectory that are redrawn at once."""
+    kernel: Kernel = "laplace"
+    """How trajectories and loadings are drawn; Poisson counts have the first way only."""
+
+    def augmented(self, problem: Problem) -> bool:
+        """Whether Pólya-Gamma variables are drawn."""
+        return self.kernel == "polya_gamma" and not problem.data.poisson
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +134,9 @@ def move_trajectories(
     problem: Problem, now: Position, plan: Plan, rng: np.random.Generator, tally: Tally
 ) -> None:
     """Trajectories of all systems."""
+    if plan.augmented(problem):
+        redraw_trajectories(problem, now, rng)
+        return
     crew = now.crew(problem)
     for g in range(now.x.shape[0]):
         done = redraw(
@@ -145,17 +156,20 @@ def move_units(
     problem: Problem, now: Position, plan: Plan, rng: np.random.Generator, tally: Tally
 ) -> None:
     """Clusters and loadings of all units; births and deaths of clusters of one unit."""
-    done = label_moves(
-        problem.data,
-        now.size,
-        now.by_cluster(problem),
-        problem.loading,
-        problem.priors.cluster_weight,
-        now.cluster,
-        now.beta,
-        rng,
-    )
-    tally.note("loadings", *done)
+    if plan.augmented(problem):
+        redraw_units(problem, now, rng)
+    else:
+        done = label_moves(
+            problem.data,
+            now.size,
+            now.by_cluster(problem),
+            problem.loading,
+            problem.priors.cluster_weight,
+            now.cluster,
+            now.beta,
+            rng,
+        )
+        tally.note("loadings", *done)
     if problem.full or problem.n_units == 1:
         return
     for unit in rng.integers(0, problem.n_units, plan.n_births):
