@@ -256,19 +256,27 @@ def defect(error: Exception) -> PipelineError:
 
 
 class Progress:
-    """Writes how far a long loop is, at most every ten seconds."""
+    """Writes how far a long loop is, at most every ten seconds.
+
+    What is left is reckoned from the steps after the first one that was told, since much may come
+    before it, or nothing where a loop goes on from a checkpoint.
+    """
 
     def __init__(self, subject: str) -> None:
         self._subject = subject
         self._started = self._told = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """``done`` of ``total`` steps are finished."""
         now = time.monotonic()
+        if self._first is None or done < self._first[0]:
+            self._first = (done, now)
         if now - self._told < SECONDS_BETWEEN_PROGRESS and done < total:
             return
         self._told = now
-        left = (now - self._started) / max(done, 1) * (total - done)
+        first, since = self._first if done > self._first[0] else (0, self._started)
+        left = (now - since) / max(done - first, 1) * (total - done)
         logger.info("%s: %d of %d, about %.0f s left %s", self._subject, done, total, left, note)
 
 

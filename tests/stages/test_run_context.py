@@ -214,6 +214,18 @@ def test_progress_is_told_seldom_but_always_at_the_end(caplog):
     assert "1000 of 1000" in caplog.text
 
 
+@pytest.mark.parametrize(("first", "before_s"), [(1, 600.0), (901, 0.0)])
+def test_what_is_left_is_reckoned_without_what_came_before(caplog, monkeypatch, first, before_s):
+    # A long search before the first step, or a chain that goes on from its 900th.
+    clock = iter([0.0, before_s, *(before_s + 20.0 * step for step in range(1, 6))])
+    monkeypatch.setattr("pipeline.stages.run_context.time.monotonic", lambda: next(clock))
+    progress = Progress("e")
+    with caplog.at_level(logging.INFO):
+        for done in range(first, first + 6):
+            progress(done, 1000)
+    assert f"about {20 * (1000 - first - 5)} s left" in caplog.records[-1].message
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -8,6 +8,7 @@ then on, for four fifths of the tune phase, all moves are those of the draws.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.methods.biclustering.model import (
     Schedule,
     Start,
 )
+from pipeline.methods.biclustering.runtime import expected_s, in_words
 from pipeline.methods.biclustering.sampler.dynamics import Dynamics, empty_dynamics
 from pipeline.methods.biclustering.sampler.joint import (
     concentration_means,
@@ -40,6 +42,8 @@ from pipeline.methods.biclustering.sampler.sweep import (
     move_rows,
     sweep,
 )
+
+logger = logging.getLogger(__name__)
 
 ONE_STATE = 20
 """Most sweeps under one state, after the search."""
@@ -100,6 +104,13 @@ def run_chain(
     """
     problem = Problem.of(data, priors)
     record = Record(problem, schedule)
+    logger.info(
+        "%d sweeps of %d units in %d bins: about %s of one core, by their number",
+        schedule.n_sweeps - (resume.sweep if resume else 0),
+        data.n_units,
+        data.n_bins,
+        in_words(expected_s(data, schedule, done=resume.sweep if resume else 0)),
+    )
     if resume is None:
         now, done = first_position(problem, rng, start), 0
     else:
