@@ -89,6 +89,7 @@ def at_planted(problem: Problem, planted: Planted, rng: np.random.Generator) -> 
         log_row=np.full((n_states, n_states), -np.log(n_states)),
         weight=np.full(n_states, 1 / n_states),
         concentration=concentration_means(problem),
+        gain=np.zeros((problem.n_units, 0)),
     )
     now.put_clusters(problem, planted.trajectory.transpose(1, 0, 2).copy())
     move_rows(problem, now, rng)

@@ -67,6 +67,10 @@ class SpikeCounts:
     epochs: pd.DataFrame = table("epoch", ("start_s", "stop_s", "label"))
     trials: pd.DataFrame = table("trial", ("start_s", "stop_s", "condition"))
     left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
+    covariate: NDArray[np.str_] | None = axes("covariate", optional=True)
+    """Names of the channels of behaviour; none where the recording has no behaviour."""
+    behaviour: NDArray[np.float32] | None = axes("time_bin", "covariate", optional=True)
+    """Mean in each bin; NaN where a series does not reach."""
     bin_s: float
     source: str
     """``spikes`` or ``events`` (inferred from calcium)."""

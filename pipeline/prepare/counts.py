@@ -18,6 +18,7 @@ from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 from pipeline.core.views import SpikeCounts
 from pipeline.core.words import counted
 from pipeline.prepare.config import CountsConfig
+from pipeline.prepare.covariates import binned_behaviour
 
 BYTES_A_COUNT = 24
 """A count, the seconds in which the unit was seen, and copies in smaller types."""
@@ -69,6 +70,7 @@ def spike_counts(recording: Recording, config: CountsConfig, provenance: Provena
         )
         source = "events"
     units = recording.units.loc[good]
+    names, behaviour = binned_behaviour(recording.behaviour, bins.start_s, bins.stop_s)
     seen = exposure_s >= LEAST_EXPOSURE * config.bin_width_s * (1 - 1e-9)
     return SpikeCounts(
         recording=recording.id,
@@ -82,6 +84,8 @@ def spike_counts(recording: Recording, config: CountsConfig, provenance: Provena
         epochs=_named(recording.epochs, "label"),
         trials=_named(recording.trials, "condition"),
         left_out=_left_out(recording.units, bins),
+        covariate=names if names.size else None,
+        behaviour=behaviour if names.size else None,
         bin_s=config.bin_width_s,
         source=source,
         conversion=conversion,

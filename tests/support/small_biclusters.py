@@ -86,6 +86,7 @@ def drawn(truth, used, rng, *, n_draws=40, n_kept=8, wrong=0.0, bin_s=0.5) -> Dr
         ).copy(),
         baseline=baseline,
         loading=loading,
+        gain=np.zeros((n_draws, planted.size, 0), dtype=np.float32),
         state_concentration=rng.gamma(4, 1, n_draws),
         weight_concentration=rng.gamma(4, 1, n_draws),
         stickiness=rng.gamma(4, 20, n_draws),

@@ -37,7 +37,13 @@ from pipeline.methods.biclustering.identify import (
 )
 from pipeline.methods.biclustering.matching import membership
 from pipeline.methods.biclustering.model import Checkpoint, Draws, Family, Priors, Start
-from pipeline.methods.biclustering.problem import Problem, priors_of, problem_of, schedule_of
+from pipeline.methods.biclustering.problem import (
+    Problem,
+    covariate_names,
+    priors_of,
+    problem_of,
+    schedule_of,
+)
 from pipeline.methods.biclustering.replicas import Replicas, replicate
 from pipeline.methods.biclustering.result import (
     BiclusteringResult,
@@ -239,6 +245,7 @@ def combine(
             n_null=config.n_shifts,
             rng=rng,
         ),
+        gains=gains_table(runs, view.unit[problem.used], covariate_names(view, config)),
         posterior=Posterior(
             **{
                 name: np.stack([getattr(draws, name) for draws in runs])
@@ -286,6 +293,22 @@ def visits_table(
         for state in range(int(states.max()) + 1)
     ]
     return pd.DataFrame(rows, columns=["state", "share", "visits", "mean_visit_s"])
+
+
+def gains_table(
+    chains: list[Draws], units: NDArray[np.str_], covariates: tuple[str, ...]
+) -> pd.DataFrame:
+    """One row for each covariate and unit, over all draws of all chains."""
+    gain = np.concatenate([draws.gain for draws in chains]).astype(np.float64)
+    low, high = np.quantile(gain, [0.025, 0.975], axis=0)
+    columns = {"mean": gain.mean(axis=0).T.ravel(), "low": low.T.ravel(), "high": high.T.ravel()}
+    return pd.DataFrame(
+        {
+            "covariate": pd.Series(np.repeat(covariates, units.size), dtype="str"),
+            "unit": pd.Series(np.tile(units, len(covariates)), dtype="str"),
+            **columns,
+        }
+    )
 
 
 def _losses() -> tuple[Loss, ...]:

@@ -43,6 +43,8 @@ def methods_text(config: BiclusteringConfig, numbers: Mapping[str, object]) -> s
         if config.stimulus == "psth"
         else ""
     )
+    if config.behaviour:
+        known += f", with a gain of each unit on {', '.join(config.behaviour)}"
     return (
         "Units and states of the population were clustered together after Wei (2023), with "
         f"{config.family.replace('_', ' ')} counts, {config.prior.n_factors} factors a cluster and "

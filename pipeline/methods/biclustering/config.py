@@ -43,6 +43,15 @@ class PriorConfig(SettingsBlock):
     loading_sd: float = Field(
         default=1.0, description="Prior spread of loadings on factors. Paper: 1.", gt=0, le=100
     )
+    gain_sd: float = Field(
+        default=1.0,
+        description=(
+            "Prior spread of units' gains on behaviour, in log rate for one standard deviation of "
+            "a series. Paper: none."
+        ),
+        gt=0,
+        le=100,
+    )
     dispersion_shape: float = Field(
         default=1.0,
         description="Shape of the gamma prior of each unit's dispersion. Paper: 1.",
@@ -158,6 +167,14 @@ class BiclusteringConfig(MethodConfig):
             "What is known of the mean counts beforehand: nothing, or each unit's mean response to "
             "a trial's condition in the other trials ('psth'), so that states are not just the "
             "stimulus. Paper: nothing."
+        ),
+    )
+    behaviour: list[str] = Field(
+        default_factory=list,
+        description=(
+            "Series in the recordings' files that each unit may follow with a gain of its own, "
+            "such as [running_speed]: clusters and states are of what is left. 'NAME[0]' is one "
+            "channel of several. Gains are sampled with all else. Paper: none."
         ),
     )
     min_spikes: int = Field(

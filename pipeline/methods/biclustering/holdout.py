@@ -80,11 +80,10 @@ def predicted(draws: Draws, data: CountData, hidden: NDArray[np.bool_]) -> Predi
     """
     at = np.nonzero(hidden)
     counts = data.counts[at].astype(np.float64)
-    known = data.log_exposure[at]
     log_p = np.full(counts.size, -np.inf)
     below, up_to = np.zeros(counts.size), np.zeros(counts.size)
     for kept, draw in enumerate(draws.kept_draw):
-        log_mean = draws.log_rate(kept)[at] + known
+        log_mean = draws.log_mean(kept, data)[at]
         size = draws.dispersion[draw].astype(np.float64)[at[1]]
         log_p = np.logaddexp(log_p, log_probability(counts, log_mean, size))
         below += cumulative(counts - 1, log_mean, size)

@@ -35,7 +35,9 @@ class CountData:
     segment: NDArray[np.int32] = axes("bin")
     """Bins of one stretch without gaps share a value; no transition crosses a change of it."""
     log_exposure: NDArray[np.float64] = axes("bin", "unit")
-    """Known part of the log mean count: length of the bin, covariates."""
+    """Known part of the log mean count: length of the bin, mean response to a stimulus."""
+    covariates: NDArray[np.float64] | None = axes("bin", "covariate", optional=True)
+    """Series that every unit follows with gains of its own, centred and of unit spread."""
 
     def __post_init__(self) -> None:
         sizes = check_axes(self)
@@ -48,6 +50,8 @@ class CountData:
             )
         if not np.isfinite(self.log_exposure).all():
             raise ValueError("Log exposures must be finite; bins without exposure are unobserved.")
+        if not np.isfinite(self.followed).all():
+            raise ValueError("Covariates must be finite.")
 
     @classmethod
     def of(cls, counts: NDArray[np.integer]) -> CountData:
@@ -58,6 +62,11 @@ class CountData:
             segment=np.zeros(counts.shape[0], dtype=np.int32),
             log_exposure=np.zeros(counts.shape),
         )
+
+    @property
+    def followed(self) -> NDArray[np.float64]:
+        """The covariates, shape (bin, covariate); without any where there are none."""
+        return np.empty((self.n_bins, 0)) if self.covariates is None else self.covariates
 
     @property
     def n_bins(self) -> int:
@@ -89,6 +98,8 @@ class Priors:
     """Prior mean of a unit's baseline: the log of its mean count per exposure, or 0."""
     baseline_sd: float = 1.0
     loading_sd: float = 1.0
+    gain_sd: float = 1.0
+    """Of units' gains on covariates."""
     dispersion_shape: float = 1.0
     dispersion_rate: float = 1.0
     """Of the gamma prior of each unit's size of the negative binomial."""
@@ -126,6 +137,7 @@ class Priors:
             for name in (
                 "baseline_sd",
                 "loading_sd",
+                "gain_sd",
                 "dispersion_shape",
                 "dispersion_rate",
                 "noise_scale",
@@ -201,6 +213,8 @@ class Draws:
     """Size of the negative binomial; infinite for Poisson counts."""
     baseline: NDArray[np.float32] = axes("draw", "unit")
     loading: NDArray[np.float32] = axes("draw", "unit", "factor")
+    gain: NDArray[np.float32] = axes("draw", "unit", "covariate")
+    """Change of the log mean count for one standard deviation of a covariate."""
     state_concentration: NDArray[np.float64] = axes("draw")
     weight_concentration: NDArray[np.float64] = axes("draw")
     stickiness: NDArray[np.float64] = axes("draw")
@@ -222,9 +236,9 @@ class Draws:
         check_axes(self)
 
     def log_rate(self, kept: int) -> NDArray[np.float64]:
-        """Log mean count for an exposure of 1 in one kept draw, shape (bin, unit).
+        """Log mean count for an exposure of 1 and mean covariates, shape (bin, unit).
 
-        It is defined in bins that were not observed too; add ``log_exposure`` for mean counts.
+        It is defined in bins that were not observed too.
 
         Parameters
         ----------
@@ -238,6 +252,19 @@ class Draws:
             + own[..., 0]
             + np.einsum("tip,ip->ti", own[..., 1:], self.loading[draw])
         )
+
+    def log_mean(self, kept: int, data: CountData) -> NDArray[np.float64]:
+        """Log mean count in one kept draw with all that is known of it, shape (bin, unit).
+
+        Parameters
+        ----------
+        kept
+            Index into ``kept_draw``.
+        data
+            What the chain was given.
+        """
+        followed = data.followed @ self.gain[self.kept_draw[kept]].astype(np.float64).T
+        return np.asarray(self.log_rate(kept) + data.log_exposure + followed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

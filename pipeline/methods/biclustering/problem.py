@@ -66,7 +66,8 @@ def problem_of(
     Raises
     ------
     NotApplicable
-        If no unit has enough spikes, there are fewer than 3 bins, or too many counts.
+        If no unit has enough spikes, there are fewer than 3 bins, too many counts, or behaviour
+        that the recording does not have.
     """
     if view.time_s.size < LEAST_BINS:
         raise NotApplicable(
@@ -97,8 +98,61 @@ def problem_of(
         observed=np.ascontiguousarray(seen[:, used]),
         segment=view.segment,
         log_exposure=np.ascontiguousarray(known[:, used]),
+        covariates=covariates_of(view, config),
     )
     return Problem(data=data, used=used, n_spikes=n_spikes)
+
+
+def covariate_names(view: SpikeCounts, config: BiclusteringConfig) -> tuple[str, ...]:
+    """Channels of behaviour that the settings name, in the order of the settings.
+
+    Raises
+    ------
+    NotApplicable
+        If the recording has no series of a name.
+    """
+    offered = [] if view.covariate is None else [str(name) for name in view.covariate]
+    chosen: list[str] = []
+    for wanted in config.behaviour:
+        found = [name for name in offered if name == wanted or name.startswith(f"{wanted}[")]
+        if not found:
+            has = ", ".join(offered) or "no behaviour"
+            raise NotApplicable(
+                f"Recording {view.recording} has no series {wanted!r} "
+                f"(methods.biclustering.behaviour); it has {has}."
+            )
+        chosen += [name for name in found if name not in chosen]
+    return tuple(chosen)
+
+
+def covariates_of(view: SpikeCounts, config: BiclusteringConfig) -> NDArray[np.float64] | None:
+    """Chosen behaviour in standard deviations from its mean, shape (bin, covariate).
+
+    Bins without a value are given the mean.
+
+    Raises
+    ------
+    NotApplicable
+        If the recording lacks a series, or one never changes.
+    """
+    names = covariate_names(view, config)
+    if not names or view.covariate is None or view.behaviour is None:
+        return None
+    columns = []
+    for name in names:
+        values = view.behaviour[:, int(np.flatnonzero(view.covariate == name)[0])]
+        known = np.isfinite(values)
+        own = values[known].astype(np.float64)
+        spread = float(own.std()) if own.size else 0.0
+        if not spread > 1e-9 * (1 + float(np.abs(own).max(initial=0.0))):
+            raise NotApplicable(
+                f"Series {name!r} of recording {view.recording} never changes within the bins, so "
+                "that no unit can follow it (methods.biclustering.behaviour)."
+            )
+        column = np.zeros(values.size)
+        column[known] = (own - own.mean()) / spread
+        columns.append(column)
+    return np.stack(columns, axis=1)
 
 
 def log_psth(view: SpikeCounts, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -171,6 +225,7 @@ def priors_of(config: BiclusteringConfig, *, bin_s: float) -> Priors:
         baseline=prior.baseline,
         baseline_sd=prior.baseline_sd,
         loading_sd=prior.loading_sd,
+        gain_sd=prior.gain_sd,
         dispersion_shape=prior.dispersion_shape,
         dispersion_rate=prior.dispersion_rate,
         noise_scale=prior.noise_scale,

@@ -49,7 +49,7 @@ def replicate(draws: Draws, data: CountData, rng: np.random.Generator) -> Replic
     picked = np.unique(np.linspace(0, draws.kept_draw.size - 1, MOST_REPLICAS).round().astype(int))
     above, mean = np.zeros(real.shape), np.zeros(real.shape)
     for kept in picked:
-        expected = np.exp(np.minimum(draws.log_rate(int(kept)) + data.log_exposure, 20.0))
+        expected = np.exp(np.minimum(draws.log_mean(int(kept), data), 20.0))
         size = draws.dispersion[draws.kept_draw[kept]].astype(np.float64)
         spread = np.ones_like(expected)
         finite = np.isfinite(size)

@@ -146,6 +146,9 @@ class BiclusteringResult:
             *("null_high", "p_value", "n_null", "testable", "note"),
         ),
     )
+    gains: pd.DataFrame = table("gain", ("covariate", "unit", "mean", "low", "high"))
+    """Of units on behaviour: change of log rate for one standard deviation of a series, posterior
+    mean and 95 % interval; no rows where no behaviour was given."""
     posterior: Posterior
     sample_stats: SampleStats
     family: str

@@ -62,6 +62,8 @@ def section(
         body.append(_clusters_table(result, end))
         body.append(_states_words(result))
         body += _figures(by_id, FIGURES_AFTER, end)
+        if len(result.gains):
+            body.append(_gains_table(result, end))
         if len(result.scores):
             body.append(_scores_table(result, end))
         body.append(_convergence_table(result, end))
@@ -159,6 +161,12 @@ def _what_was_done(results: Mapping[str, BiclusteringResult], config: Biclusteri
         if config.stimulus == "psth"
         else " Nothing was known of the stimulus, so states and clusters can follow it."
     )
+    if config.behaviour:
+        offset += (
+            f" Each unit followed {', '.join(config.behaviour)} with a gain of its own, sampled "
+            "with all else; clusters and states describe what is left. Bins without a value had "
+            "the mean."
+        )
     joins = max(int(result.segment.max()) for result in results.values())
     cut = (
         f" Nothing goes on across {joins} joins of a recording."
@@ -282,6 +290,34 @@ def _states_words(result: BiclusteringResult) -> str:
     return start + " ".join(rows)
 
 
+def _gains_table(result: BiclusteringResult, end: str) -> Table:
+    """One row a covariate: how many units follow it, and how much."""
+    columns: dict[str, list[Number]] = {
+        "behaviour": [],
+        "units that rise": [],
+        "units that fall": [],
+        "median gain": [],
+        "median size of gain": [],
+    }
+    for name, own in result.gains.groupby("covariate", sort=False):
+        columns["behaviour"].append(str(name))
+        columns["units that rise"].append(int((own["low"] > 0).sum()))
+        columns["units that fall"].append(int((own["high"] < 0).sum()))
+        columns["median gain"].append(_number(float(own["mean"].median()), 3))
+        columns["median size of gain"].append(_number(float(own["mean"].abs().median()), 3))
+    return Table(
+        id=f"gains{end}",
+        title="Behaviour that units follow",
+        caption=(
+            f"Gains of {int(result.used.sum())} units: change of log rate for one standard "
+            "deviation of a series, beside clusters and states. Units rise or fall whose 95 % "
+            "interval does not hold 0; of units without any relation some do too, and slow series "
+            "go along with slow activity by chance."
+        ),
+        columns={name: tuple(values) for name, values in columns.items()},
+    )
+
+
 def _scores_table(result: BiclusteringResult, end: str) -> Table:
     """Every prediction of hidden counts."""
     scores = result.scores
@@ -341,6 +377,13 @@ def _limits(results: Mapping[str, BiclusteringResult], config: BiclusteringConfi
         else " Units that answer to the same stimulus are in one cluster, and states can be "
         "stretches of a stimulus; methods.biclustering.stimulus: psth takes the mean response out."
     )
+    behaviour = (
+        f" Of behaviour {', '.join(config.behaviour)} is in the model, as a gain without delay; "
+        "what else the animal did is not."
+        if config.behaviour
+        else " Movement, pupil and other behaviour are not in the model "
+        "(methods.biclustering.behaviour)."
+    )
     events = (
         " Counts are inferred events, which follow calcium and the settings of the inference; a "
         "bit is a bit an event, not a spike."
@@ -351,8 +394,7 @@ def _limits(results: Mapping[str, BiclusteringResult], config: BiclusteringConfi
         "Clusters say that units share a course of activity, not that they are connected. One "
         "cluster of the comparison has as many factors as each of the clusters, so its loss can "
         "also mean that more dimensions are needed rather than groups; the matrix of "
-        "probabilities tells blocks from a continuum. Movement, pupil and other behaviour are not "
-        f"in the model.{stimulus}{fixed}{events}"
+        f"probabilities tells blocks from a continuum.{behaviour}{stimulus}{fixed}{events}"
     )
 
 

@@ -27,6 +27,7 @@ from pipeline.methods.biclustering.model import (
 )
 from pipeline.methods.biclustering.runtime import expected_s, in_words
 from pipeline.methods.biclustering.sampler.dynamics import Dynamics, empty_dynamics
+from pipeline.methods.biclustering.sampler.gains import first_gains
 from pipeline.methods.biclustering.sampler.joint import (
     concentration_means,
     log_joint,
@@ -162,6 +163,7 @@ def split_steps(problem: Problem) -> int:
 
 def first_position(problem: Problem, rng: np.random.Generator, start: Start) -> Position:
     """Clusters, trajectories and loadings that the search finds, under one state."""
+    gain = first_gains(problem)
     found = search(problem, rng, start)
     n_states = problem.priors.n_states
     now = Position(
@@ -174,6 +176,7 @@ def first_position(problem: Problem, rng: np.random.Generator, start: Start) -> 
         log_row=np.full((n_states, n_states), -np.log(n_states)),
         weight=np.full(n_states, 1 / n_states),
         concentration=concentration_means(problem),
+        gain=gain,
     )
     now.put_clusters(problem, found.x)
     move_rows(problem, now, rng)
@@ -199,6 +202,7 @@ class Record:
             "dispersion": np.full((n, units), np.inf, np.float32),
             "baseline": np.zeros((n, units), np.float32),
             "loading": np.zeros((n, units, q - 1), np.float32),
+            "gain": np.zeros((n, units, problem.covariates.shape[1]), np.float32),
             "concentration": np.zeros((n, 3)),
         }
         self.kept = schedule.kept()
@@ -219,6 +223,7 @@ class Record:
             "n_states": np.unique(now.state[self.problem.data.linked]).size,
             "baseline": now.beta[:, 0],
             "loading": now.beta[:, 1:],
+            "gain": now.gain,
             "concentration": now.concentration,
         }
         for name, value in values.items():
@@ -251,7 +256,7 @@ class Record:
         arrays = {f"draw.{name}": value.copy() for name, value in self.arrays.items()}
         for index, kept in enumerate(self.latent):
             arrays |= {f"kept.{index}.{name}": value for name, value in kept.items()}
-        for name in ("cluster", "beta", "size", "x", "state", "log_row", "weight", "concentration"):
+        for name in POSITION:
             arrays[f"now.{name}"] = getattr(now, name).copy()
         for name in Dynamics._fields:
             arrays[f"dynamics.{name}"] = getattr(now.dynamics, name)
@@ -277,8 +282,15 @@ class Record:
                 raise ValueError("The checkpoint is of another chain: its arrays differ in size.")
         self.arrays = groups["draw"]
         self.latent = [kept[index] for index in sorted(kept)]
-        return Position(**groups["now"], dynamics=Dynamics(**groups["dynamics"])), saved.sweep
+        now = Position(**groups["now"], dynamics=Dynamics(**groups["dynamics"]))
+        now.follow(self.problem)
+        return now, saved.sweep
 
+
+POSITION = (
+    *("cluster", "beta", "size", "x", "state", "log_row", "weight", "concentration", "gain"),
+)
+"""Arrays of a position that a checkpoint holds beside its dynamics."""
 
 LATENT_AXES = {
     "trajectory": ("bin", "cluster_slot", "latent"),

@@ -76,6 +76,9 @@ def _log_unit_priors(problem: Problem, now: Position) -> float:
     precision = problem.loading.precision
     away = now.beta - problem.loading.mean
     total += float((0.5 * np.log(precision / (2 * np.pi)) - 0.5 * precision * away**2).sum())
+    gain = now.gain / priors.gain_sd
+    total -= float(0.5 * (gain**2).sum())
+    total -= gain.size * float(np.log(priors.gain_sd) + 0.5 * np.log(2 * np.pi))
     if priors.family == "negative_binomial":
         shape, rate = priors.dispersion_shape, priors.dispersion_rate
         total += float(((shape - 1) * np.log(now.size) - rate * now.size).sum())

@@ -30,6 +30,10 @@ class Problem:
     dynamics: DynamicsPrior
     log_v: Array
     """Logs of the coefficients of the partition prior by number of clusters."""
+    covariates: Array
+    """Series that units follow, (bin, covariate)."""
+    exposure: Array
+    """Log exposure without what units follow, (unit, bin); ``data.exposure`` has it."""
     known: dict[bytes, Any] = field(default_factory=dict)
     """What sets of units say by themselves, by the set; kept so that it is found once only."""
 
@@ -41,8 +45,11 @@ class Problem:
             mean[:, 0] = empirical_baseline(data)
         variance = np.full(priors.n_latents, priors.loading_sd**2)
         variance[0] = priors.baseline_sd**2
+        counts = counts_of(data, priors)
         return cls(
-            data=counts_of(data, priors),
+            data=counts,
+            covariates=np.ascontiguousarray(data.followed),
+            exposure=counts.exposure.copy(),
             priors=priors,
             loading=LoadingPrior(mean=mean, precision=1 / variance),
             dynamics=prior_of(priors),
@@ -104,6 +111,14 @@ class Position:
     """Common weights of the states, (state,)."""
     concentration: Array
     """``alpha``, ``gamma``, ``kappa``."""
+    gain: Array
+    """Of covariates, (unit, covariate). Exposures hold what they make: see :meth:`follow`."""
+
+    def follow(self, problem: Problem) -> None:
+        """Put what units follow into the exposures that all moves read."""
+        if problem.covariates.shape[1]:
+            problem.data.exposure[:] = problem.exposure + self.gain @ problem.covariates.T
+            problem.known.clear()
 
     def n_clusters(self, problem: Problem) -> int:
         """Number of clusters, none of them empty."""

@@ -44,7 +44,8 @@ def draw_position(problem: Problem, rng: np.random.Generator) -> Position:
         problem.loading.precision
     )
     size = rng.gamma(priors.dispersion_shape, 1 / priors.dispersion_rate, n_units)
-    return Position(
+    gain = priors.gain_sd * rng.standard_normal((n_units, problem.covariates.shape[1]))
+    now = Position(
         cluster=cluster.astype(np.int64),
         beta=beta,
         size=np.ones(n_units) if problem.data.poisson else size,
@@ -54,7 +55,10 @@ def draw_position(problem: Problem, rng: np.random.Generator) -> Position:
         log_row=log_row,
         weight=weight,
         concentration=concentration,
+        gain=gain,
     )
+    now.follow(problem)
+    return now
 
 
 def log_mean(problem: Problem, now: Position) -> Array:

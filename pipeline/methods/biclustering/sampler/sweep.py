@@ -10,6 +10,7 @@ from pipeline.methods.biclustering.model import Kernel
 from pipeline.methods.biclustering.sampler.births import offer_cluster
 from pipeline.methods.biclustering.sampler.dispersion import dispersion_moves
 from pipeline.methods.biclustering.sampler.dynamics import draw_dynamics
+from pipeline.methods.biclustering.sampler.gains import draw_gains, share_covariates
 from pipeline.methods.biclustering.sampler.invariance import invariance_moves
 from pipeline.methods.biclustering.sampler.joint import concentration_means
 from pipeline.methods.biclustering.sampler.loadings import label_moves
@@ -75,6 +76,8 @@ def sweep(
         move_dynamics(problem, now, rng)
     move_trajectories(problem, now, plan, rng, tally)
     move_units(problem, now, plan, rng, tally)
+    if problem.covariates.shape[1]:
+        move_gains(problem, now, rng, tally)
     move_dispersions(problem, now, rng)
     for _ in range(plan.n_invariances):
         move_along_invariances(problem, now, rng, tally)
@@ -174,6 +177,12 @@ def move_units(
         return
     for unit in rng.integers(0, problem.n_units, plan.n_births):
         tally.note("offer", offer_cluster(problem, now, int(unit), rng), 1)
+
+
+def move_gains(problem: Problem, now: Position, rng: np.random.Generator, tally: Tally) -> None:
+    """Gains on covariates; dynamics are stale afterwards."""
+    tally.note("gains", *draw_gains(problem, now, rng))
+    tally.note("share", *share_covariates(problem, now, rng))
 
 
 def move_dispersions(problem: Problem, now: Position, rng: np.random.Generator) -> None:
