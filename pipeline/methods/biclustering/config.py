@@ -170,7 +170,7 @@ class BiclusteringConfig(MethodConfig):
         ),
     )
     behaviour: list[str] = Field(
-        default_factory=list,
+        default=[],
         description=(
             "Series in the recordings' files that each unit may follow with a gain of its own, "
             "such as [running_speed]: clusters and states are of what is left. 'NAME[0]' is one "
