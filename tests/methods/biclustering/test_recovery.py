@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.core.method import Part
-from pipeline.core.parts import Figure
+from pipeline.core.parts import Figure, Table
 from pipeline.core.rng import stream
 from pipeline.io.documents import read_document, write_document
 from pipeline.io.records import read_record, write_record
@@ -212,6 +213,30 @@ def test_parts_survive_their_files(parts, tmp_path):
         assert again.name == name
     assert again.predicted is not None
     assert again.draws is None
+
+
+def test_behaviour_that_units_follow_is_told(planted, result):
+    view, _ = planted
+    config = config_of(behaviour=["running"])
+    assert not len(result.gains)
+    gains = pd.DataFrame(
+        {
+            "covariate": pd.Series(["running"] * 3, dtype="str"),
+            "unit": pd.Series(["u00", "u01", "u02"], dtype="str"),
+            "mean": [0.4, -0.2, 0.1],
+            "low": [0.2, -0.3, -0.1],
+            "high": [0.6, -0.1, 0.3],
+        }
+    )
+    results = {"r": dataclasses.replace(result, gains=gains)}
+    written = section(results, assess(results, (view,), config), (), config)
+    (table,) = [part for part in written.body if isinstance(part, Table) and part.id == "gains"]
+    assert [table.columns[name][0] for name in list(table.columns)[:4]] == ["running", 1, 1, 0.1]
+    assert "Each unit followed running with a gain of its own" in written.body[0]
+    assert "Of behaviour running is in the model" in written.body[-1]
+    plain = section({"r": result}, (), (), config_of())
+    assert "behaviour are not in the model" in plain.body[-1]
+    assert "gain" not in plain.body[0]
 
 
 @pytest.mark.slow
