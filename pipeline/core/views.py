@@ -69,7 +69,7 @@ class SpikeCounts:
     left_out: pd.DataFrame = table("left_out", ("what", "count", "reason"))
     covariate: NDArray[np.str_] | None = axes("covariate", optional=True)
     """Names of the channels of behaviour; none where the recording has no behaviour."""
-    behaviour: NDArray[np.float32] | None = axes("time_bin", "covariate", optional=True)
+    behaviour: NDArray[np.float64] | None = axes("time_bin", "covariate", optional=True)
     """Mean in each bin; NaN where a series does not reach."""
     bin_s: float
     source: str

@@ -14,7 +14,7 @@ def binned_behaviour(
     series: Mapping[str, BehaviourSeries],
     start_s: NDArray[np.float64],
     stop_s: NDArray[np.float64],
-) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
+) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
     """Names of all channels, and their values, shape (time_bin, covariate).
 
     A bin's value is the mean of the samples in it, or, where a series is sampled more slowly, lies
@@ -39,7 +39,7 @@ def binned_behaviour(
             names.append(name if n_channels == 1 else f"{name}[{channel}]")
             columns.append(_in_bins(one.time, one.values[:, channel], known, at, inside, middle))
     values = np.stack(columns, axis=1) if columns else np.empty((start_s.size, 0))
-    return np.array(names, dtype=str), values.astype(np.float32)
+    return np.array(names, dtype=str), values
 
 
 def _in_bins(
