@@ -17,5 +17,6 @@ QUICK_METHODS = {
         "loop": {"start_clusters": [5, 12]},
         "ascent": {"polish_steps": 80, "compare_steps": 40},
         "split": {"null_from": "never"},
+        "discrete": {"n_restarts": 5, "max_types": 6},
     },
 }

@@ -83,6 +83,13 @@ def test_the_biclustering_is_that_of_spikes_alone(finished):
         assert reason in entry["reason"]
 
 
+def test_units_of_the_cortex_are_typed_by_its_trials(finished):
+    entry = document(finished, "cortex")["methods"]["celltypes"]
+    assert entry["status"] in ("ok", "warn"), entry
+    assert entry["numbers"]["mode"] == "discrete"
+    assert document(finished, "retina")["methods"]["celltypes"]["numbers"]["mode"] == "model"
+
+
 def test_the_notebook_runs_on_what_the_demo_made(finished, monkeypatch):
     import matplotlib.pyplot as plt
 
