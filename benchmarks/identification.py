@@ -1,6 +1,6 @@
 """Time regions over subjects: ten regions, ten subjects, sixty conditions, a thousand resamples.
 
-    python benchmarks/identification.py [--draws 1000] [--levels 30] [--curves]
+    OMP_NUM_THREADS=1 python benchmarks/identification.py [--draws 1000] [--levels 30] [--curves]
 
 Beside ours a loop as the published code has it (gather the resampled pairs, find nearest
 centroids), for a few draws, with the same accuracies.

@@ -5,8 +5,8 @@ tuning to features of their own and of all. The interval's standard error is hel
 spread of the estimate over recordings, and its coverage counted around their mean.
 
 Measured with 30 recordings a line and 60 resamples: 16 units and 12 conditions without a difference
-of regions, standard error 1.20 times the spread, coverage 1.00; 40 units and 24 conditions with one,
-0.97 and 0.97.
+of regions, standard error 1.20 times the spread, coverage 1.00; 40 units and 24 conditions with
+one, 0.97 and 0.97.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/trsa_interval.py [--recordings 200]
 """
