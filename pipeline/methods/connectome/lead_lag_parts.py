@@ -46,7 +46,7 @@ def lead_lag_words(result: ConnectomeResult, sigma_s: float) -> str:
         "units had no part in choosing: where they are chosen by the two rising together, any two "
         f"units look locked. Of {counted(found.status.size, 'test')} {tested} could be made"
         + (f" ({', '.join(untold)})" if untold else "")
-        + f"; in {int(ahead(found).sum())} one unit is ahead. Lags are seen in frames of "
+        + f"; in {int(ahead(found).sum()) or 'none'} one unit is ahead. Lags are seen in frames of "
         f"{found.frame_s:.2g} s, and through a filter {sigma_s:g} s wide; less than half a frame "
         "is no lag. A lead can come from a common input that arrives at different times, from "
         "a slower indicator, or from when each unit is scanned: it does not say that one unit "
