@@ -19,6 +19,7 @@ CONFIG = TrsaConfig(
     level_step=0.25,
     pairs_per_family=2,
     n_comparisons=0,
+    n_graphs=0,
     homology=HomologyConfig(n_shuffles=19, max_states=40),
 )
 

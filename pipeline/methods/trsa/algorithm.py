@@ -18,6 +18,7 @@ from pipeline.methods.trsa import (
     comparison,
     dimensions,
     fitting,
+    graph_curves,
     homology,
     persistence,
     scores,
@@ -82,6 +83,15 @@ def fit_part(
         return PartResult(
             name=part.name,
             longest_bars=homology.shuffled(clouds, n_draws, rng, progress),
+            provenance=provenance,
+        )
+    if part.name.startswith("graphs"):
+        order = condition_order(sample, config)
+        drawn = graph_curves.drawn(sample, config, order, n_draws, rng, progress)
+        return PartResult(
+            name=part.name,
+            graph_shuffles=drawn[0] if drawn else None,
+            graph_resamples=drawn[1] if drawn else None,
             provenance=provenance,
         )
     if part.name.startswith("comparison"):
@@ -199,6 +209,7 @@ def combine(
         comparisons=comparison.table_of(sample, ordered, config),
         comparisons_missing=comparison.why_none(sample, config),
         comparisons_no_p=comparison.why_no_p(order, missing),
+        graphs=graph_curves.observed(sample, config, order, ordered),
         dimensions=dimensions.dimensions_of(sample, config),
         persistence=holes.table,
         persistence_bars=holes.bars,
@@ -221,12 +232,14 @@ def draws_of(part: Part, config: TrsaConfig) -> int:
     """How many relabellings or resamples a part makes."""
     kind, _, number = part.name.rpartition("-")
     if kind == "comparison":
-        total, size = 1, 1
-    elif kind == "homology":
-        total, size = config.homology.n_shuffles, config.homology.draws_per_part
-    else:
-        total = config.n_permutations if kind == "permutation" else config.n_bootstraps
-        size = config.draws_per_part
+        return 1
+    size = config.homology.draws_per_part if kind == "homology" else config.draws_per_part
+    total = {
+        "permutation": config.n_permutations,
+        "bootstrap": config.n_bootstraps,
+        "homology": config.homology.n_shuffles,
+        "graphs": config.n_graphs,
+    }[kind]
     return min(size, total - int(number) * size)
 
 

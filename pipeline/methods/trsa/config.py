@@ -231,6 +231,15 @@ class TrsaConfig(MethodConfig):
         ge=0,
         le=99_999,
     )
+    n_graphs: int = Field(
+        default=199,
+        description=(
+            "Shuffles, and resamples of the units, for graphs of conditions over thresholds, 0 to "
+            "99999; 0 draws no graphs."
+        ),
+        ge=0,
+        le=99_999,
+    )
     homology: HomologyConfig = HomologyConfig()
     """Holes of each population's conditions and states (persistent homology)."""
 
@@ -267,6 +276,7 @@ class TrsaConfig(MethodConfig):
             *_chunks("permutation", self.n_permutations, self.draws_per_part),
             *_chunks("bootstrap", self.n_bootstraps, self.draws_per_part),
             *_chunks("homology", holes.n_shuffles, holes.draws_per_part),
+            *_chunks("graphs", self.n_graphs, self.draws_per_part),
             # In one piece: the shuffles of a pair are held against each other.
             *_chunks("comparison", min(1, self.n_comparisons), 1),
         )

@@ -11,6 +11,7 @@ from pipeline.methods.trsa.comparison_figures import comparison_figures
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.geodesics import two_step
+from pipeline.methods.trsa.graph_figures import graph_figures
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.simulate import TrsaTruth
@@ -63,6 +64,7 @@ def figures(
         found.append(_regions(result, config))
     if result.model.size:
         found.append(_models(result, config))
+    found += graph_figures(result)
     found += comparison_figures(result, population_names(result))
     found += holes_figures(result, config)
     if truth is not None:

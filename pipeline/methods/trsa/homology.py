@@ -103,6 +103,15 @@ def clouds_of(sample: Sample, config: TrsaConfig, order: Order) -> tuple[Cloud, 
     return tuple(found)
 
 
+def condition_clouds(sample: Sample, config: TrsaConfig, order: Order) -> tuple[Cloud, ...]:
+    """Clouds of conditions of all populations whose dissimilarities are defined."""
+    found: list[Cloud] = []
+    for place, (index, region) in enumerate(sample.populations()):
+        session = sample.sessions[index]
+        found += _of_conditions(place, session, region, sample.n_conditions, config, order)
+    return tuple(found)
+
+
 def shuffled(
     clouds: Sequence[Cloud], n_draws: int, rng: np.random.Generator, progress: Progress = silent
 ) -> Floats | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -107,9 +107,10 @@ def observed(
             null.append(np.quantile(longest[:, dimension], NULL_QUANTILES, axis=0).T)
             betti.append(betti_curve(one.diagram, scales))
     table = _typed(pd.DataFrame(rows, columns=list(PERSISTENCE_COLUMNS)))
-    # Loops and voids are two questions; parts are none: they tell how far points lie apart.
-    for dimension in (1, 2):
-        asked = (table["dimension"] == dimension).to_numpy()
+    # Loops and voids of conditions and of states are a question each; parts are none: they tell
+    # how far points lie apart.
+    for source, dimension in product(("conditions", "states"), (1, 2)):
+        asked = ((table["dimension"] == dimension) & (table["source"] == source)).to_numpy()
         table.loc[asked, "p_adjusted"] = adjusted(
             table.loc[asked, "p"].to_numpy(), config.correction
         )

@@ -100,6 +100,7 @@ COMPARISON_COLUMNS = (
     "reproducible",
     "mutual",
 )
+GRAPH_COLUMNS = ("recording", "region", "statistic", "excess", "level", "p", "p_adjusted")
 BAR_COLUMNS = (
     "recording",
     "region",
@@ -175,6 +176,13 @@ class PartResult:
     )
     """Value, standard error, chance and p of each measure; see ``comparison.NAMES``."""
     matched: NDArray[np.float64] | None = axes("population_pair", "share", optional=True)
+    graph_shuffles: NDArray[np.float64] | None = axes(
+        "draw", "graph", "graph_statistic", "graph_level", optional=True
+    )
+    """Curves of graphs of conditions, of populations whose dissimilarities are defined."""
+    graph_resamples: NDArray[np.float64] | None = axes(
+        "draw", "graph", "graph_statistic", "graph_level", optional=True
+    )
     provenance: Provenance
 
     def __post_init__(self) -> None:
@@ -299,6 +307,27 @@ class CoursesResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GraphsResult:
+    """Graphs of conditions over thresholds."""
+
+    tests: pd.DataFrame = table("graph_test", GRAPH_COLUMNS)
+    """One row a population and statistic; p corrected for all levels."""
+    graph_statistic: NDArray[np.str_] = axes("graph_statistic")
+    graph_level: NDArray[np.float64] = axes("graph_level")
+    """Share of pairs that are joined."""
+    curves: NDArray[np.float64] = axes("graph", "graph_statistic", "graph_level")
+    """Of the populations of ``tests``, in their order."""
+    lower: NDArray[np.float64] = axes("graph", "graph_statistic", "graph_level")
+    upper: NDArray[np.float64] = axes("graph", "graph_statistic", "graph_level")
+    """2.5 and 97.5 % of resamples of the units."""
+    shuffles_lower: NDArray[np.float64] = axes("graph", "graph_statistic", "graph_level")
+    shuffles_upper: NDArray[np.float64] = axes("graph", "graph_statistic", "graph_level")
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrsaResult:
     """Representations of populations: dissimilarities, and what tells populations apart."""
 
@@ -339,6 +368,8 @@ class TrsaResult:
     """Why populations are not compared two by two; empty where they are."""
     comparisons_no_p: str
     """Why these have no p; empty where they have."""
+    graphs: GraphsResult | None
+    """None where no graphs were drawn."""
     dimensions: pd.DataFrame = table("dimension_row", DIMENSION_COLUMNS)
     """Over how many dimensions conditions spread, one row a population."""
     persistence: pd.DataFrame = table("persistence_row", PERSISTENCE_COLUMNS)

@@ -20,6 +20,7 @@ from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.figures import best_levels, geometry_level
 from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
+from pipeline.methods.trsa.graph_figures import graph_body
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.topology_words import dimensions_table, holes_body, holes_numbers
 
@@ -59,6 +60,7 @@ def section(
         body.append(_models_table(result))
     if len(result.model_weights):
         body.append(_weights_table(result))
+    body += graph_body(result, by_id)
     body += comparison_body(result, by_id)
     body += holes_body(result, by_id, config)
     body += [by_id[name] for name in ("truth",) if name in by_id]

@@ -75,10 +75,11 @@ def _table(result: TrsaResult) -> Table:
             "Lengths of conditions are shares of all pairs, or multiples of the median where "
             "methods.trsa.homology.scale says so; those of states are multiples of the median. "
             "Shuffles: the length that 95 % of their longest bars do not exceed. p: of the longest "
-            "bar; adjusted for the number of clouds. Passing: bars longer than the longest of 95 % "
-            "of shuffles. Before the gap: bars before the largest ratio of a length to the next, "
-            "among those. p of ratios: of the longest bar by the law that ratios of death to birth "
-            "follow in noise, times the number of bars; it needs no shuffles, and is conservative."
+            "bar; adjusted for the number of populations. Passing: bars longer than the longest of "
+            "95 % of shuffles. Before the gap: bars before the largest ratio of a length to the "
+            "next, among those. p of ratios: of the longest bar by the law that ratios of death to "
+            "birth follow in noise, times the number of bars; it needs no shuffles, and is "
+            "conservative."
         ),
         columns=columns(
             table,
