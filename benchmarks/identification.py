@@ -6,7 +6,8 @@ Beside ours a loop as the published code has it (gather the resampled pairs, fin
 centroids), for a few draws, with the same accuracies.
 
 Processor seconds of one thread on a busy machine: 1.0 for 100 resamples and 30 pairs of levels (the
-loop 80), so about 10 for 1000; memory 304 MB, and 695 MB for 200 rows of 200 conditions.
+loop 80), so about 10 for 1000; memory 304 MB, and 671 MB for 200 rows of 200 conditions. Time grows
+with about the power 1.4 of conditions and 1 of subjects and resamples (``--curves``).
 """
 
 from __future__ import annotations
