@@ -11,6 +11,17 @@ Communities of both are Leiden's. What counts is F1 of the best community for ea
 averaged over groups: over all 40 names, so that a name that is not placed is a miss.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/sliding_windows.py [--seeds 5]
+
+Three data sets, mean F1 (standard error), and in how many components are ahead of windows:
+
+                                  components    in windows        static
+    epochs known               0.981 (0.008)  0.941 (0.018)  0.691 (0.057)  3/3
+    epochs unknown             0.977 (0.000)  0.941 (0.018)  0.693 (0.055)  2/3
+    a third of names missing   0.789 (0.018)  0.811 (0.014)  0.627 (0.022)  1/3
+    baselines drift            0.951 (0.023)  0.405 (0.012)  0.287 (0.026)  3/3
+
+Drift is what windows cannot bear. Missing names harm both alike, as both mask them exactly; three
+data sets do not tell the first two rows apart from equality.
 """
 
 from __future__ import annotations

@@ -255,9 +255,9 @@ def _surrogates(result: ConnectomeResult) -> Figure:
             f"{compare(result)['explained'].said()}."
         ),
         caption=(
-            f"Each bar is one of {counted(result.surrogate.size, 'surrogate')}, sorted: every "
-            "unit's activity was shifted in time by itself in every recording and everything was "
-            "fitted again from one random start, communities included. Dashed: the median over "
+            f"{_what_bars_are(result.surrogate.size)}: every unit's activity was shifted in time "
+            "by itself in every recording and everything was fitted again from one random start, "
+            "communities included. Dashed: the median over "
             f"{counted(result.restart.size, 'restart')} of the data. Good: the dashed line lies "
             "above all bars. Bad: it lies among them; then the statistic follows from the activity "
             "of single units. Shifted data have communities too: their number has no good side, "
@@ -269,16 +269,26 @@ def _surrogates(result: ConnectomeResult) -> Figure:
     )
 
 
+def _what_bars_are(n_surrogates: int) -> str:
+    """Bars of all surrogates, or of as many quantiles as can be told apart."""
+    if n_surrogates <= SHOWN_BARS:
+        return f"Each bar is one of {counted(n_surrogates, 'surrogate')}, sorted"
+    return f"Bars are {SHOWN_BARS} quantiles of {n_surrogates} surrogates"
+
+
 def _surrogate_bars(comparison: Comparison) -> Bars:
     """Sorted surrogate values under the data's value."""
     values = np.sort(comparison.surrogates)
+    labels, x_title = [str(index + 1) for index in range(values.size)], "Surrogate, sorted"
     if values.size > SHOWN_BARS:
-        values = np.quantile(values, np.linspace(0, 1, SHOWN_BARS))
+        share = np.linspace(0, 1, SHOWN_BARS)
+        values = np.quantile(values, share)
+        labels, x_title = [f"{100 * one:.0f}" for one in share], "Surrogates below (%)"
     return Bars(
         title=comparison.title,
-        labels=tuple(str(index + 1) for index in range(values.size)),
+        labels=tuple(labels),
         values=np.round(values, 4),
-        x_title="Surrogate, sorted",
+        x_title=x_title,
         y_title=comparison.title,
         reference=round(comparison.observed, 4),
         reference_label="data",

@@ -146,6 +146,10 @@ def reasons(choice: RankChoice) -> tuple[str, ...]:
     """Why this number of components, in sentences."""
     at = int(np.flatnonzero(choice.rank == choice.ruled)[0])
     said = [_first_reason(choice, at)]
+    known = held_out_runs(choice.held_out)[at]
+    if known.size and known.mean() < 1:
+        share = 100 * (1 - known.mean() ** 2)
+        said.append(f"{choice.ruled} predict {share:.1f} % of the affinities of held-out blocks.")
     similarity = median_similarity(choice.similarity)[at]
     if np.isfinite(similarity):
         said.append(
