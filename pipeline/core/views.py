@@ -14,7 +14,7 @@ from pipeline.core.provenance import Provenance
 
 ROLES = ("train", "validation", "test")
 """What a stretch of a stimulus may be for: learning, choosing, judging."""
-VIEW_VERSION = 4
+VIEW_VERSION = 5
 """Raised by hand in the change that alters what views hold, so that they are made anew."""
 
 

@@ -35,10 +35,10 @@ def form(kind):
     ("kind", "version", "known"),
     [
         (Recording, RECORDING_VERSION, (3, "fdde8a9d5aa0")),
-        (TraceEnsemble, VIEW_VERSION, (4, "7d3225ef6243")),
-        (SpikeCounts, VIEW_VERSION, (4, "de8fdd47c087")),
-        (ResponsePatterns, VIEW_VERSION, (4, "e970177d6fd1")),
-        (StimulusResponses, VIEW_VERSION, (4, "3c91e8f2c788")),
+        (TraceEnsemble, VIEW_VERSION, (5, "7d3225ef6243")),
+        (SpikeCounts, VIEW_VERSION, (5, "7c5577eaf89f")),
+        (ResponsePatterns, VIEW_VERSION, (5, "e970177d6fd1")),
+        (StimulusResponses, VIEW_VERSION, (5, "3c91e8f2c788")),
     ],
 )
 def test_a_record_that_changes_its_form_raises_its_version(kind, version, known):

@@ -101,14 +101,19 @@ def label_communities(result: ConnectomeResult, label: str) -> NDArray[np.int64]
 def _recordings_right(
     result: ConnectomeResult, truth: ConnectomeTruth, match: NDArray[np.float64]
 ) -> float:
-    """Recordings in which components are said to be, against those whose groups answer."""
+    """Recordings in which components are said to be, against those whose groups answer.
+
+    NaN where no group was found, or the truth tells of none of the recordings.
+    """
     found = np.flatnonzero(match.max(axis=1) >= FOUND)
-    if not found.size:
+    told = {str(name): place for place, name in enumerate(truth.recording)}
+    known = [str(name) in told for name in result.recording]
+    if not found.size or not any(known):
         return np.nan
-    place = [list(truth.recording).index(str(name)) for name in result.recording]
+    place = [told[str(name)] for name in result.recording[known]]
     label = truth.group_label[match[found].argmax(axis=1)]
     planted = truth.participation[place][:, label].T
-    return float((present_in(result)[found] == planted).mean())
+    return float((present_in(result)[found][:, known] == planted).mean())
 
 
 def _label_contrast(result: ConnectomeResult, truth: ConnectomeTruth) -> NDArray[np.float64]:

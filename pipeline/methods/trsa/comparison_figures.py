@@ -69,8 +69,8 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
             id="alike",
             title="Which populations are alike",
             finding=(
-                f"By unbiased CKA, {best['first_region']} and {best['second_region']} are most "
-                f"alike ({best['value']:.2f}, standard error {best['se']:.2f}); "
+                f"The largest unbiased CKA is that of {best['first_region']} and "
+                f"{best['second_region']} ({best['value']:.2f}, standard error {best['se']:.2f}); "
                 + (
                     f"{alike} of {int(tested.sum())} pairs are more alike than with shuffled "
                     "conditions (adjusted p <= 0.05)."

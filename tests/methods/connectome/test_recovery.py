@@ -97,6 +97,10 @@ def test_recordings_are_called_right_where_the_groups_of_a_component_answer(worm
     assert right >= 0.9
     other = dataclasses.replace(truth, participation=~truth.participation)
     assert recovery(result, other).recordings_right == pytest.approx(1 - right)
+    renamed = np.array([f"other {name}" for name in truth.recording])
+    assert np.isnan(
+        recovery(result, dataclasses.replace(truth, recording=renamed)).recordings_right
+    )
     checks = {check.name: check for check in assess(result, worms[0], CONFIG, truth)}
     assert checks["Recordings called right"].value.startswith(f"{100 * right:.0f} %")
 
