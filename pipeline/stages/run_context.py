@@ -65,6 +65,8 @@ class StageRun:
     log: Path | None = None
     outputs: tuple[Path, ...] = ()
     """Files that the stage makes; facts of the run and of failures are written beside them."""
+    cost: Mapping[str, object] = field(default_factory=dict)
+    """Sizes of the work, and what they were expected to take (``pipeline.stages.costs``)."""
 
     @property
     def subject(self) -> str:
@@ -158,7 +160,9 @@ class StageRun:
             "python": platform.python_version(),
             "system": platform.platform(),
             "seconds": round(time.monotonic() - self.started, 3),
+            "processor_seconds": round(sum(os.times()[:4]), 3),
             "peak_memory_mb": peak_memory_mb(),
+            **({"cost": self.cost} if self.cost else {}),
         }
 
     def keep_failure(self, error: PipelineError, *, output: Path | None = None) -> None:

@@ -26,8 +26,8 @@ rule agreement:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2_000, 8),
-        runtime=30,
+        mem_mb=memory(records_cost("agreement")),
+        runtime=minutes(records_cost("agreement")),
     params:
         recordings=lambda wildcards: [
             row.recording for row in EXPERIMENTS[wildcards.experiment]

@@ -17,8 +17,8 @@ for part in parts_of("biclustering"):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory_mb(2_000, 400),
-            runtime=lambda wildcards, attempt: 720 * attempt,
+            mem_mb=memory(fit_cost("biclustering", [part])),
+            runtime=minutes(fit_cost("biclustering", [part])),
         params:
             method="biclustering",
             settings=method_settings(SETTINGS, "biclustering"),
@@ -43,8 +43,8 @@ rule biclustering_gather:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(4_000, 60),
-        runtime=120,
+        mem_mb=memory(method_cost("biclustering", "gather")),
+        runtime=minutes(method_cost("biclustering", "gather")),
     params:
         method="biclustering",
         settings=method_settings(SETTINGS, "biclustering"),
@@ -71,8 +71,8 @@ rule biclustering_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(3_000, 50),
-        runtime=60,
+        mem_mb=memory(method_cost("biclustering", "assess")),
+        runtime=minutes(method_cost("biclustering", "assess")),
     params:
         method="biclustering",
         settings=method_settings(SETTINGS, "biclustering"),

@@ -24,8 +24,8 @@ for number, _ in enumerate(SETTINGS.methods.celltypes.rounds()):
                 "../../envs/neuroptych-gpu.yaml"
             threads: 1
             resources:
-                mem_mb=memory_mb(3_000, 20),
-                runtime=lambda wildcards, attempt: 240 * attempt,
+                mem_mb=memory(fit_cost("celltypes", [part])),
+                runtime=minutes(fit_cost("celltypes", [part])),
             params:
                 method="celltypes",
                 settings=method_settings(SETTINGS, "celltypes"),
@@ -50,8 +50,8 @@ rule celltypes_gather:
         "../../envs/neuroptych-gpu.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(3_000, 20),
-        runtime=120,
+        mem_mb=memory(method_cost("celltypes", "gather")),
+        runtime=minutes(method_cost("celltypes", "gather")),
     params:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),
@@ -78,8 +78,8 @@ rule celltypes_assess:
         "../../envs/neuroptych-gpu.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2_000, 20),
-        runtime=30,
+        mem_mb=memory(method_cost("celltypes", "assess")),
+        runtime=minutes(method_cost("celltypes", "assess")),
     params:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),

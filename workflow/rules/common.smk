@@ -18,6 +18,7 @@ from pipeline.config import (
 from pipeline.core.errors import ConfigErrors, EnvironmentFault
 from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
+from pipeline.stages import costs
 from pipeline.stages.check import load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.own_process import STALLED_VARIABLE
@@ -140,8 +141,31 @@ def truth_of(method):
     return find
 
 
-def memory_mb(floor, per_input_mb):
-    """Resource function: memory that grows with the inputs and with each attempt."""
-    return lambda wildcards, input, attempt: attempt * max(
-        floor, int(floor / 2 + per_input_mb * input.size_mb)
-    )
+def fit_cost(method, parts):
+    """Function of a job's inputs: what fitting these parts takes."""
+    spec = registry.methods()[method]
+    names = [Path(part).stem for part in parts]
+    config = getattr(SETTINGS.methods, method)
+    return lambda input: costs.fit_estimate(spec, config, input.views, names)
+
+
+def method_cost(method, stage):
+    """Function of a job's inputs: what another stage of a method takes."""
+    spec = registry.methods()[method]
+    config = getattr(SETTINGS.methods, method)
+    return lambda input: costs.method_job(spec, config, input.views, stage).estimate
+
+
+def records_cost(kind):
+    """Function of a job's inputs: what a stage takes that works on whole recordings."""
+    return lambda input: costs.records_job(kind, input.recordings).estimate
+
+
+def memory(cost):
+    """Resource function: megabytes, more with each attempt."""
+    return lambda wildcards, input, attempt: cost(input).memory_to_ask_mb(attempt)
+
+
+def minutes(cost):
+    """Resource function: minutes, more with each attempt."""
+    return lambda wildcards, input, attempt: cost(input).minutes_to_ask(attempt)

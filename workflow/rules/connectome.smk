@@ -25,8 +25,8 @@ for number, (batch, earlier) in enumerate(CONNECTOME_BATCHES):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory_mb(3_000, 200),
-            runtime=lambda wildcards, attempt: 120 * attempt,
+            mem_mb=memory(fit_cost("connectome", batch)),
+            runtime=minutes(fit_cost("connectome", batch)),
         params:
             method="connectome",
             settings=method_settings(SETTINGS, "connectome"),
@@ -51,8 +51,8 @@ rule connectome_gather:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(3_000, 50),
-        runtime=60,
+        mem_mb=memory(method_cost("connectome", "gather")),
+        runtime=minutes(method_cost("connectome", "gather")),
     params:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
@@ -79,8 +79,8 @@ rule connectome_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2_000, 50),
-        runtime=30,
+        mem_mb=memory(method_cost("connectome", "assess")),
+        runtime=minutes(method_cost("connectome", "assess")),
     params:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),

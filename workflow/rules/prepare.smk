@@ -14,8 +14,12 @@ rule prepare_view:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2_000, 8),
-        runtime=30,
+        mem_mb=memory(
+            lambda input: costs.records_job("prepare", [input.recording]).estimate
+        ),
+        runtime=minutes(
+            lambda input: costs.records_job("prepare", [input.recording]).estimate
+        ),
     params:
         kind=lambda wildcards: VIEWS[wildcards.view],
         settings=lambda wildcards: view_settings(SETTINGS, VIEWS[wildcards.view]),

@@ -18,8 +18,8 @@ for number, batch in enumerate(batches_of("trsa")):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory_mb(2_000, 50),
-            runtime=lambda wildcards, attempt: 120 * attempt,
+            mem_mb=memory(fit_cost("trsa", batch)),
+            runtime=minutes(fit_cost("trsa", batch)),
         params:
             method="trsa",
             settings=method_settings(SETTINGS, "trsa"),
@@ -45,8 +45,8 @@ rule trsa_gather:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2_000, 50),
-        runtime=60,
+        mem_mb=memory(method_cost("trsa", "gather")),
+        runtime=minutes(method_cost("trsa", "gather")),
     params:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
@@ -73,8 +73,8 @@ rule trsa_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory_mb(2_000, 50),
-        runtime=30,
+        mem_mb=memory(method_cost("trsa", "assess")),
+        runtime=minutes(method_cost("trsa", "assess")),
     params:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),

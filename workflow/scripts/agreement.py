@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from pipeline.stages.agreement import agreement
+from pipeline.stages.costs import records_job
 from pipeline.stages.run_context import StageRun, stage_run
 
-run = StageRun(stage="agreement", experiment=snakemake.wildcards.experiment)
+run = StageRun(
+    stage="agreement",
+    experiment=snakemake.wildcards.experiment,
+    cost=records_job("agreement", snakemake.input.recordings).fact(),
+)
 names, found = snakemake.params.recordings, snakemake.input
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:

@@ -2,17 +2,21 @@
 
 from pathlib import Path
 
+from pipeline.stages.costs import method_job
 from pipeline.stages.fit import MethodJob, gather
 from pipeline.stages.run_context import StageRun, stage_run
 
+job = MethodJob.of(
+    snakemake.params.method, settings=snakemake.params.settings, seed=snakemake.params.seed
+)
 run = StageRun(
     stage="gather",
     experiment=snakemake.wildcards.experiment,
     recording=snakemake.wildcards.get("recording", ""),
-    method=snakemake.params.method,
+    method=job.spec.name,
     threads=snakemake.threads,
+    cost=method_job(job.spec, job.config, snakemake.input.views, "gather").fact(),
 )
-job = MethodJob.of(run.method, settings=snakemake.params.settings, seed=snakemake.params.seed)
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
     gather(

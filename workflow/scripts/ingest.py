@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.stages.costs import ingest_job
 from pipeline.stages.ingest import ingest_apart
 from pipeline.stages.run_context import StageRun, stage_run
 
@@ -10,6 +11,7 @@ run = StageRun(
     experiment=snakemake.wildcards.experiment,
     recording=snakemake.wildcards.recording,
     threads=snakemake.threads,
+    cost=ingest_job(snakemake.input.nwb).fact(),
 )
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:

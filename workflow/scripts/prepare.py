@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.stages.costs import records_job
 from pipeline.stages.prepare import prepare
 from pipeline.stages.run_context import StageRun, stage_run
 
@@ -10,6 +11,7 @@ run = StageRun(
     experiment=snakemake.wildcards.experiment,
     recording=snakemake.wildcards.recording,
     threads=snakemake.threads,
+    cost=records_job("prepare", [snakemake.input.recording]).fact(),
 )
 output = Path(snakemake.output.view)
 with stage_run(run, log=Path(snakemake.log[0]), outputs=[output]) as run:

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+from pipeline.stages.costs import records_job
 from pipeline.stages.report import report
 from pipeline.stages.run_context import StageRun, stage_run
 
-run = StageRun(stage="report", experiment=snakemake.wildcards.experiment)
+run = StageRun(
+    stage="report",
+    experiment=snakemake.wildcards.experiment,
+    cost=records_job("report", snakemake.input.recordings).fact(),
+)
 names, found = snakemake.params.recordings, snakemake.input
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:

@@ -1,0 +1,40 @@
+"""What memory and time of the cell types grow with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.core.method import Part
+from pipeline.core.work import Sizes, Work, total
+from pipeline.methods.celltypes.config import MODEL, CelltypesConfig
+
+
+def fit_work(views: Sequence[Sizes], config: CelltypesConfig, part: Part) -> Work:
+    """One encoding model, or one clustering of what it answers."""
+    frames, responses = _frames(views), total(views, "frame", "unit")
+    numbers = {"frames": frames, "responses": responses}
+    if part.name.startswith(MODEL):
+        epochs = config.encoding.max_epochs
+        return Work(
+            numbers=numbers, steps={"frames": epochs * frames, "responses": epochs * responses}
+        )
+    # What is optimised are clips of some seconds, for one to as many clusters as there may be.
+    units = sum(view.get("unit", 0) for view in views)
+    pixels = max((view.get("y", 0) * view.get("x", 0) for view in views), default=0)
+    return Work(numbers=numbers, steps={"answers": units * pixels, "responses": responses})
+
+
+def gather_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
+    """Joining of models and clusterings."""
+    frames, responses = _frames(views), total(views, "frame", "unit")
+    numbers = {"frames": frames, "responses": responses}
+    return Work(numbers=numbers, steps={"frames": frames, "responses": responses})
+
+
+def assess_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
+    """Checks, figures and words."""
+    return gather_work(views, config)
+
+
+def _frames(views: Sequence[Sizes]) -> int:
+    return total(views, "frame", "channel", "y", "x")
