@@ -8,7 +8,8 @@ fitted as a floor and a price of each size, none of them below 0.
     .venv/bin/python benchmarks/costs.py fit RESULTS [RESULTS ...]
     .venv/bin/python benchmarks/costs.py simulate FOLDER
 
-``fit`` writes ``pipeline/stages/costs.json``. ``simulate`` writes recordings and settings of which a run gives facts over a wide range of sizes:
+``fit`` writes ``pipeline/stages/costs.json``. ``simulate`` writes recordings of many sizes and
+settings, of which a run gives facts over a wide range:
 
     ./run.sh --configfile FOLDER/settings.yaml
 """

@@ -9,6 +9,7 @@ from pipeline.cli.settings_arguments import add_settings_arguments, overrides
 from pipeline.config import changed_settings
 from pipeline.core.words import counted
 from pipeline.stages.check import load_project, outlook
+from pipeline.stages.expected import Expected
 
 NAME = "check"
 HELP = "check settings and sheet, and say what a run would do, without running it"
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
             verdict = f"does not run: {method.reason}" if method.reason else "runs"
             print(f"  {method.name} {verdict}")
     print(f"Jobs of a whole run: {seen.n_jobs}")
+    for line in _expected_lines(seen.expected):
+        print(line)
     problems = seen.problems
     if problems:
         print(
@@ -46,3 +49,23 @@ def run(arguments: argparse.Namespace) -> int:
         return problems[0].exit_code
     print("Settings and sheet are sound.")
     return 0
+
+
+def _expected_lines(expected: Expected) -> list[str]:
+    """Time and memory of the run, and what decides them."""
+    if not expected.jobs:
+        return []
+    longest, largest = expected.longest, expected.largest
+    return [
+        f"Expected: {_duration(expected.seconds)} of one processor for all jobs together, where "
+        "jobs of such sizes were measured; other machines differ.",
+        f"Longest job: {_duration(longest.estimate.seconds)} ({longest.name}). Most memory: "
+        f"{largest.estimate.memory_mb / 1000:.1f} GB ({largest.name}).",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    """A rough duration in words."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

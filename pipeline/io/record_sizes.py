@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -15,15 +16,15 @@ import h5py
 from pipeline.io.record_fields import RECORD
 
 
-def axis_sizes(path: str | Path, kind: type) -> dict[str, int]:
-    """Lengths of the named axes of a record; none where the file holds another kind of record.
+def axis_sizes(path: str | Path, kinds: Sequence[type]) -> dict[str, int]:
+    """Lengths of the named axes of a record; none where the file holds one of no such kind.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     """
-    return dict(_axis_sizes(str(path), kind, state_of(path).st_mtime_ns))
+    return dict(_axis_sizes(str(path), tuple(kinds), state_of(path).st_mtime_ns))
 
 
 def stored_entries(path: str | Path) -> int:
@@ -49,10 +50,11 @@ def state_of(path: str | Path) -> os.stat_result:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _axis_sizes(path: str, kind: type, changed: int) -> tuple[tuple[str, int], ...]:
+def _axis_sizes(path: str, kinds: tuple[type, ...], changed: int) -> tuple[tuple[str, int], ...]:
     sizes: dict[str, int] = {}
     with h5py.File(path, "r") as file:
-        if file.attrs.get(RECORD) != kind.__name__:
+        kind = next((kind for kind in kinds if kind.__name__ == file.attrs.get(RECORD)), None)
+        if kind is None:
             return ()
         for field in dataclasses.fields(kind):
             stored = file.get(field.name)

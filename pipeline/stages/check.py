@@ -14,9 +14,11 @@ from pipeline.config.load import NONE
 from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors, PipelineError
 from pipeline.core.method import MethodSpec
+from pipeline.io.nwb.inspect import FileContents
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
 from pipeline.prepare.kinds import KINDS, is_ruled_out
+from pipeline.stages.expected import Expected, ExpectedJob, expected_jobs
 from pipeline.stages.own_process import in_own_process
 
 
@@ -144,6 +146,7 @@ class RecordingOutlook:
     kind: str
     """``calcium`` or ``spikes``; empty when the file cannot be read."""
     problem: PipelineError | None = None
+    contents: FileContents | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +175,8 @@ class Outlook:
     experiments: tuple[ExperimentOutlook, ...]
     n_jobs: int
     """Jobs of a run from the start."""
+    expected: Expected
+    """What those of them take that have something to do."""
 
     @property
     def problems(self) -> tuple[PipelineError, ...]:
@@ -204,7 +209,18 @@ def outlook(project: Project) -> Outlook:
                 ),
             )
         )
-    return Outlook(experiments=tuple(experiments), n_jobs=count_jobs(project))
+    jobs: list[ExpectedJob] = []
+    for experiment in experiments:
+        rows = project.experiments[experiment.name]
+        seen = {recording.id: recording.contents for recording in experiment.recordings}
+        looked = [(row, contents) for row in rows if (contents := seen[row.recording]) is not None]
+        running = [method.name for method in experiment.methods if not method.reason]
+        jobs += expected_jobs(project.settings, experiment.name, looked, running)
+    return Outlook(
+        experiments=tuple(experiments),
+        n_jobs=count_jobs(project),
+        expected=Expected(jobs=tuple(jobs)),
+    )
 
 
 def count_jobs(project: Project) -> int:
@@ -252,10 +268,10 @@ def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:
     except PipelineError as error:
         known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)
         return RecordingOutlook(id=row.recording, kind="", problem=known)
-    if row.options.activity != "auto":
-        return RecordingOutlook(id=row.recording, kind=row.options.activity)
     traces = bool(contents.traces) or bool(row.options.series)
-    return RecordingOutlook(id=row.recording, kind="calcium" if traces else "spikes")
+    found = "calcium" if traces else "spikes"
+    kind = found if row.options.activity == "auto" else row.options.activity
+    return RecordingOutlook(id=row.recording, kind=kind, contents=contents)
 
 
 def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutlook]) -> str:

@@ -158,36 +158,27 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
     )
 
 
-def method_job(
-    spec: MethodSpec,
-    config: MethodConfig,
-    views: Sequence[str | Path] | Sequence[Sizes],
-    stage: str,
-) -> Job:
-    """The stage ``gather`` or ``assess`` of a method; sizes are looked up where paths are given.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a view was not made yet.
-    """
-    sizes = [
-        one if isinstance(one, Mapping) else axis_sizes(one, KINDS[spec.needs].view)
-        for one in views
-    ]
-    work = getattr(spec.room("work"), f"{stage}_work")(sizes, config) if any(sizes) else Work()
+def method_job(spec: MethodSpec, config: MethodConfig, views: Sequence[Sizes], stage: str) -> Job:
+    """The stage ``gather`` or ``assess`` of a method."""
+    work = getattr(spec.room("work"), f"{stage}_work")(views, config) if any(views) else Work()
     return Job(kind=f"{spec.name}.{stage}", work=work)
 
 
 def view_sizes(spec: MethodSpec, paths: Sequence[str | Path]) -> list[Sizes]:
-    """Axes of a method's views, from the heads of their files.
+    """Axes of each recording's view, from the heads of files; of the kind that comes first.
 
     Raises
     ------
     FileNotFoundError
         If one was not made yet.
     """
-    return [axis_sizes(path, KINDS[spec.needs].view) for path in paths]
+    kinds = [KINDS[kind].view for kind in spec.kinds]
+    found: dict[str, Sizes] = {}
+    for path in paths:
+        sizes = axis_sizes(path, kinds)
+        if not found.get(Path(path).stem):
+            found[Path(path).stem] = sizes
+    return list(found.values())
 
 
 def _priced(prices: Mapping[str, float], sizes: Mapping[str, float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline import registry
@@ -78,13 +78,13 @@ def expected_jobs(
         yield ExpectedJob(name=f"ingest {subject}", estimate=ingest_job(contents.path).estimate)
     specs = [registry.methods()[method] for method in methods]
     entries = {row.recording: _entries(row, contents) for row, contents in looked}
-    for _ in {view_name(settings, spec) for spec in specs}:
+    for _ in {view_name(settings, kind) for spec in specs for kind in spec.kinds}:
         for recording, count in entries.items():
             yield ExpectedJob(
                 name=f"prepare {name}/{recording}", estimate=entries_job("prepare", count).estimate
             )
     for spec in specs:
-        views = [expected_view(spec.needs, settings, row, contents) for row, contents in looked]
+        views = [_first_view(spec, settings, row, contents) for row, contents in looked]
         yield from _method_jobs(spec, settings, name, [view for view in views if view])
     for kind in ("agreement", "report"):
         job = entries_job(kind, sum(entries.values()))
@@ -111,6 +111,13 @@ def _method_jobs(
         yield ExpectedJob(name=f"{spec.name} {name}, gather", estimate=job.estimate)
     job = method_job(spec, config, views, "assess")
     yield ExpectedJob(name=f"{spec.name} {name}, assess", estimate=job.estimate)
+
+
+def _first_view(
+    spec: MethodSpec, settings: Settings, row: SheetRow, contents: FileContents
+) -> dict[str, int]:
+    views = (expected_view(kind, settings, row, contents) for kind in spec.kinds)
+    return next(filter(None, views), {})
 
 
 def expected_view(

@@ -153,7 +153,9 @@ def method_cost(method, stage):
     """Function of a job's inputs: what another stage of a method takes."""
     spec = registry.methods()[method]
     config = getattr(SETTINGS.methods, method)
-    return lambda input: costs.method_job(spec, config, input.views, stage).estimate
+    return lambda input: costs.method_job(
+        spec, config, costs.view_sizes(spec, input.views), stage
+    ).estimate
 
 
 def records_cost(kind):

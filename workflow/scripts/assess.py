@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.stages.assess import assess
-from pipeline.stages.costs import method_job
+from pipeline.stages.costs import method_job, view_sizes
 from pipeline.stages.fit import MethodJob
 from pipeline.stages.run_context import StageRun, stage_run
 
@@ -15,7 +15,9 @@ run = StageRun(
     experiment=snakemake.wildcards.experiment,
     method=job.spec.name,
     threads=snakemake.threads,
-    cost=method_job(job.spec, job.config, snakemake.input.views, "assess").fact(),
+    cost=method_job(
+        job.spec, job.config, view_sizes(job.spec, snakemake.input.views), "assess"
+    ).fact(),
 )
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:

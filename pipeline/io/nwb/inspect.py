@@ -17,6 +17,7 @@ from pipeline.io.nwb.about import read_about
 from pipeline.io.nwb.accepted import accepted_column
 from pipeline.io.nwb.choice import joined_entry
 from pipeline.io.nwb.electrodes import electrode_regions
+from pipeline.io.nwb.extent import latest_time, spike_count
 from pipeline.io.nwb.external_files import names_files
 from pipeline.io.nwb.external_frames import first_frame_words
 from pipeline.io.nwb.images import holds_frames
@@ -106,6 +107,10 @@ class FileContents:
     cells: TableOffer | None
     """The table of units, or of the ROIs of the best traces."""
     has_units: bool
+    n_spikes: int
+    """Spikes of all units."""
+    until_s: float
+    """The latest time that was met, among few; 0 where there was none."""
     regions: Mapping[str, int]
     """Regions by the electrodes of units, and how many units are there."""
     intervals: tuple[TableOffer, ...]
@@ -150,6 +155,8 @@ def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileConte
             apart=why_apart(contents, best) if len(best) > 1 else "",
             cells=cells,
             has_units=units is not None,
+            n_spikes=spike_count(units),
+            until_s=latest_time(contents, units),
             regions=_regions(units),
             intervals=intervals,
             stimuli=tuple(_series_offer(item) for item in image_objects(contents)),

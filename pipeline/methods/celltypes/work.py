@@ -12,7 +12,8 @@ from pipeline.methods.celltypes.config import MODEL, CelltypesConfig
 def fit_work(views: Sequence[Sizes], config: CelltypesConfig, part: Part) -> Work:
     """One encoding model, or one clustering of what it answers."""
     frames, responses = _frames(views), total(views, "frame", "unit")
-    numbers = {"frames": frames, "responses": responses}
+    trials = total(views, "trial", "unit")
+    numbers = {"frames": frames, "responses": responses + trials}
     if part.name.startswith(MODEL):
         epochs = config.encoding.max_epochs
         return Work(
