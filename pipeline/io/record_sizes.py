@@ -13,6 +13,7 @@ from pathlib import Path
 
 import h5py
 
+from pipeline.io.hdf5_trees import read_attributes
 from pipeline.io.record_fields import RECORD
 
 
@@ -53,7 +54,8 @@ def state_of(path: str | Path) -> os.stat_result:
 def _axis_sizes(path: str, kinds: tuple[type, ...], changed: int) -> tuple[tuple[str, int], ...]:
     sizes: dict[str, int] = {}
     with h5py.File(path, "r") as file:
-        kind = next((kind for kind in kinds if kind.__name__ == file.attrs.get(RECORD)), None)
+        name = read_attributes(file).get(RECORD)
+        kind = next((kind for kind in kinds if kind.__name__ == name), None)
         if kind is None:
             return ()
         for field in dataclasses.fields(kind):

@@ -18,7 +18,7 @@ from pipeline.io.nwb.inspect import FileContents
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.sheets import SheetRow, nearest_file, read_sheet
 from pipeline.prepare.kinds import KINDS, is_ruled_out
-from pipeline.stages.expected import Expected, ExpectedJob, expected_jobs
+from pipeline.stages.expected import Expected, ExpectedJob, activity_kind, expected_jobs
 from pipeline.stages.own_process import in_own_process
 
 
@@ -268,10 +268,7 @@ def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:
     except PipelineError as error:
         known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)
         return RecordingOutlook(id=row.recording, kind="", problem=known)
-    traces = bool(contents.traces) or bool(row.options.series)
-    found = "calcium" if traces else "spikes"
-    kind = found if row.options.activity == "auto" else row.options.activity
-    return RecordingOutlook(id=row.recording, kind=kind, contents=contents)
+    return RecordingOutlook(id=row.recording, kind=activity_kind(row, contents), contents=contents)
 
 
 def _why_not(method: str, *, settings: Settings, found: Sequence[RecordingOutlook]) -> str:

@@ -12,6 +12,7 @@ from pipeline.core.method import MethodSpec
 from pipeline.core.work import Sizes
 from pipeline.io.nwb.inspect import FileContents, TableOffer
 from pipeline.io.sheets import SheetRow
+from pipeline.prepare.kinds import is_ruled_out
 from pipeline.stages.costs import (
     Estimate,
     entries_job,
@@ -125,6 +126,8 @@ def expected_view(
 ) -> dict[str, int]:
     """Axes of a view as far as the file's structure tells; empty where it tells none."""
     n_units = _n_units(contents)
+    if not _is_served(needs, settings, row, contents):
+        return {}
     if needs == "ensemble":
         return _some(time=_n_frames(settings, contents), unit=n_units)
     if needs == "counts":
@@ -137,6 +140,19 @@ def expected_view(
         conditions = _n_conditions(row, contents, trials)
         return _some(trial=trials.n_rows, condition=conditions, unit=n_units)
     return _movie(settings, contents, n_units)
+
+
+def _is_served(needs: str, settings: Settings, row: SheetRow, contents: FileContents) -> bool:
+    """Whether views of the kind are made of such a recording."""
+    said = activity_kind(row, contents), row.options.series
+    return not is_ruled_out(needs, getattr(settings.prepare, needs), [said])
+
+
+def activity_kind(row: SheetRow, contents: FileContents) -> str:
+    """``calcium`` or ``spikes``, as the sheet says or the file's contents tell."""
+    if row.options.activity != "auto":
+        return row.options.activity
+    return "calcium" if contents.traces or row.options.series else "spikes"
 
 
 def _some(**axes: int) -> dict[str, int]:
