@@ -11,7 +11,7 @@ from pynwb import NWBHDF5IO, NWBFile
 from pynwb.image import ImageSeries
 from pynwb.ophys import DfOverF, ImageSegmentation, OpticalChannel, RoiResponseSeries
 
-TRACES = ((50, 1500), (150, 1500), (400, 1500), (150, 8000), (1000, 3000))
+TRACES = ((50, 1500), (150, 1500), (300, 1500), (150, 6000))
 """Units and frames at 5 Hz."""
 SPIKES = ((40, 600, 12), (120, 600, 40), (40, 2400, 12), (300, 1200, 80))
 """Units, seconds and conditions."""
