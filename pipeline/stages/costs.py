@@ -61,11 +61,15 @@ class Job:
 
     @property
     def estimate(self) -> Estimate:
-        """Memory and time; those of a small job where nothing of the kind was measured."""
-        cost = _measured().get(self.kind, UNKNOWN)
+        """Memory and time."""
+        known = _measured()
+        method, _, part = self.kind.partition(".fit.")
+        alike = [known[kind] for kind in known if part and kind.startswith(f"{method}.fit.")]
+        # A kind of part that was never measured is taken to be like the dearest of its method.
+        prices = [known[self.kind]] if self.kind in known else alike or [UNKNOWN]
         return Estimate(
-            memory_mb=_priced(cost["memory_mb"], self.work.numbers),
-            seconds=_priced(cost["seconds"], self.work.steps),
+            memory_mb=max(_priced(one["memory_mb"], self.work.numbers) for one in prices),
+            seconds=max(_priced(one["seconds"], self.work.steps) for one in prices),
         )
 
     def fact(self) -> dict[str, object]:
