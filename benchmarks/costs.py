@@ -29,6 +29,8 @@ from scipy.optimize import nnls
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from pipeline.core.outcome import Outcome  # noqa: E402
+from pipeline.io.records import record_type  # noqa: E402
 from pipeline.stages.costs import MEASURED  # noqa: E402
 
 MEASURES = {
@@ -63,7 +65,9 @@ def facts_of(folders: list[Path]) -> Iterator[dict[str, Any]]:
     for folder in folders:
         for path in sorted(folder.rglob("*.run.json")):
             facts = json.loads(path.read_text(encoding="utf-8"))
-            if facts.get("cost", {}).get("numbers"):
+            result = path.with_name(path.name.replace(".run.json", ".h5"))
+            nothing = result.exists() and record_type(result) == Outcome.__name__
+            if facts.get("cost", {}).get("numbers") and not nothing:
                 yield facts
 
 

@@ -14,6 +14,8 @@ def fit_work(views: Sequence[Sizes], config: BiclusteringConfig, part: Part) -> 
     """One chain, or one fit that predicts what was held out."""
     plan = schedule_of(config, checks=not part.name.startswith(CHAIN))
     counts = total(views, "time_bin", "unit")
+    if counts > config.max_counts:  # then nothing is fitted
+        return Work()
     return Work(
         numbers={"counts": counts, "draws": _draws(views, plan.n_draws)},
         steps={"counts": counts, "sweeps": (plan.n_tune + plan.n_draws) * counts},
