@@ -70,10 +70,12 @@ def test_a_method_works_longer_on_more_and_holds_more(name):
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_every_kind_of_job_was_measured_and_has_prices_of_its_own_sizes(name):
+def test_jobs_were_measured_and_have_prices_of_their_own_sizes(name):
     known = json.loads(costs.MEASURED.read_text())
     for job in jobs_of(name, [SIZES[name]]):
-        if job.kind == "biclustering.fit.block":  # which the demo has not
+        alike = [kind for kind in known if kind.startswith(f"{name}.fit.")]
+        if ".fit." in job.kind and job.kind not in known:  # taken to be like the dearest of these
+            assert alike
             continue
         prices = known[job.kind]
         assert set(prices["memory_mb"]) - {"floor"} <= set(job.work.numbers)
