@@ -57,8 +57,8 @@ def _expected_lines(expected: Expected) -> list[str]:
         return []
     longest, largest = expected.longest, expected.largest
     return [
-        f"Expected: {_duration(expected.seconds)} of one processor for all jobs together, where "
-        "jobs of such sizes were measured; other machines differ.",
+        f"Expected: {_duration(expected.seconds)} of one processor for all jobs together, by "
+        "prices measured on recordings of the demo's size; much larger ones may take more.",
         f"Longest job: {_duration(longest.estimate.seconds)} ({longest.name}). Most memory: "
         f"{largest.estimate.memory_mb / 1000:.1f} GB ({largest.name}).",
     ]

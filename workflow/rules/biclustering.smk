@@ -17,8 +17,8 @@ for part in parts_of("biclustering"):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory(fit_cost("biclustering", [part])),
-            runtime=minutes(fit_cost("biclustering", [part])),
+            mem_mb=memory(fit_cost("biclustering", [part]), 2_000, 400),
+            runtime=minutes(fit_cost("biclustering", [part]), 720),
         params:
             method="biclustering",
             settings=method_settings(SETTINGS, "biclustering"),
@@ -43,8 +43,8 @@ rule biclustering_gather:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("biclustering", "gather")),
-        runtime=minutes(method_cost("biclustering", "gather")),
+        mem_mb=memory(method_cost("biclustering", "gather"), 4_000, 60),
+        runtime=minutes(method_cost("biclustering", "gather"), 120),
     params:
         method="biclustering",
         settings=method_settings(SETTINGS, "biclustering"),
@@ -71,8 +71,8 @@ rule biclustering_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("biclustering", "assess")),
-        runtime=minutes(method_cost("biclustering", "assess")),
+        mem_mb=memory(method_cost("biclustering", "assess"), 3_000, 50),
+        runtime=minutes(method_cost("biclustering", "assess"), 60),
     params:
         method="biclustering",
         settings=method_settings(SETTINGS, "biclustering"),

@@ -24,8 +24,8 @@ for number, _ in enumerate(SETTINGS.methods.celltypes.rounds()):
                 "../../envs/neuroptych-gpu.yaml"
             threads: 1
             resources:
-                mem_mb=memory(fit_cost("celltypes", [part])),
-                runtime=minutes(fit_cost("celltypes", [part])),
+                mem_mb=memory(fit_cost("celltypes", [part]), 3_000, 20),
+                runtime=minutes(fit_cost("celltypes", [part]), 240),
             params:
                 method="celltypes",
                 settings=method_settings(SETTINGS, "celltypes"),
@@ -50,8 +50,8 @@ rule celltypes_gather:
         "../../envs/neuroptych-gpu.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("celltypes", "gather")),
-        runtime=minutes(method_cost("celltypes", "gather")),
+        mem_mb=memory(method_cost("celltypes", "gather"), 3_000, 20),
+        runtime=minutes(method_cost("celltypes", "gather"), 120),
     params:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),
@@ -78,8 +78,8 @@ rule celltypes_assess:
         "../../envs/neuroptych-gpu.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("celltypes", "assess")),
-        runtime=minutes(method_cost("celltypes", "assess")),
+        mem_mb=memory(method_cost("celltypes", "assess"), 2_000, 20),
+        runtime=minutes(method_cost("celltypes", "assess"), 30),
     params:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),

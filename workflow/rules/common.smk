@@ -163,11 +163,19 @@ def records_cost(kind):
     return lambda input: costs.records_job(kind, input.recordings).estimate
 
 
-def memory(cost):
-    """Resource function: megabytes, more with each attempt."""
-    return lambda wildcards, input, attempt: cost(input).memory_to_ask_mb(attempt)
+def memory(cost, floor, per_input_mb):
+    """Resource function: megabytes by what was measured, and at least by the size of the inputs.
+
+    Larger recordings than were measured need more than prices tell. More with each attempt.
+    """
+    return lambda wildcards, input, attempt: max(
+        cost(input).memory_to_ask_mb(attempt),
+        attempt * max(floor, int(floor / 2 + per_input_mb * input.size_mb)),
+    )
 
 
-def minutes(cost):
-    """Resource function: minutes, more with each attempt."""
-    return lambda wildcards, input, attempt: cost(input).minutes_to_ask(attempt)
+def minutes(cost, least):
+    """Resource function: minutes by what was measured, and at least so many, each attempt more."""
+    return lambda wildcards, input, attempt: max(
+        cost(input).minutes_to_ask(attempt), least * attempt
+    )

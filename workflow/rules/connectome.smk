@@ -25,8 +25,8 @@ for number, (batch, earlier) in enumerate(CONNECTOME_BATCHES):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory(fit_cost("connectome", batch)),
-            runtime=minutes(fit_cost("connectome", batch)),
+            mem_mb=memory(fit_cost("connectome", batch), 3_000, 200),
+            runtime=minutes(fit_cost("connectome", batch), 120),
         params:
             method="connectome",
             settings=method_settings(SETTINGS, "connectome"),
@@ -51,8 +51,8 @@ rule connectome_gather:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("connectome", "gather")),
-        runtime=minutes(method_cost("connectome", "gather")),
+        mem_mb=memory(method_cost("connectome", "gather"), 3_000, 50),
+        runtime=minutes(method_cost("connectome", "gather"), 60),
     params:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
@@ -79,8 +79,8 @@ rule connectome_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("connectome", "assess")),
-        runtime=minutes(method_cost("connectome", "assess")),
+        mem_mb=memory(method_cost("connectome", "assess"), 2_000, 50),
+        runtime=minutes(method_cost("connectome", "assess"), 30),
     params:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),

@@ -15,8 +15,8 @@ rule ingest:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(lambda input: costs.ingest_job(input.nwb).estimate),
-        runtime=minutes(lambda input: costs.ingest_job(input.nwb).estimate),
+        mem_mb=memory(lambda input: costs.ingest_job(input.nwb).estimate, 2_000, 8),
+        runtime=minutes(lambda input: costs.ingest_job(input.nwb).estimate, 60),
     params:
         options=lambda wildcards: asdict(row_of(wildcards).options),
         subject=lambda wildcards: row_of(wildcards).subject,

@@ -15,10 +15,12 @@ rule prepare_view:
     threads: 1
     resources:
         mem_mb=memory(
-            lambda input: costs.records_job("prepare", [input.recording]).estimate
+            lambda input: costs.records_job("prepare", [input.recording]).estimate,
+            2_000,
+            8,
         ),
         runtime=minutes(
-            lambda input: costs.records_job("prepare", [input.recording]).estimate
+            lambda input: costs.records_job("prepare", [input.recording]).estimate, 30
         ),
     params:
         kind=lambda wildcards: VIEWS[wildcards.view],

@@ -33,8 +33,8 @@ rule report:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(records_cost("report")),
-        runtime=minutes(records_cost("report")),
+        mem_mb=memory(records_cost("report"), 2_000, 8),
+        runtime=minutes(records_cost("report"), 30),
     params:
         recordings=lambda wildcards: [
             row.recording for row in EXPERIMENTS[wildcards.experiment]

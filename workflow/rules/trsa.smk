@@ -18,8 +18,8 @@ for number, batch in enumerate(batches_of("trsa")):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory(fit_cost("trsa", batch)),
-            runtime=minutes(fit_cost("trsa", batch)),
+            mem_mb=memory(fit_cost("trsa", batch), 2_000, 50),
+            runtime=minutes(fit_cost("trsa", batch), 120),
         params:
             method="trsa",
             settings=method_settings(SETTINGS, "trsa"),
@@ -45,8 +45,8 @@ rule trsa_gather:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("trsa", "gather")),
-        runtime=minutes(method_cost("trsa", "gather")),
+        mem_mb=memory(method_cost("trsa", "gather"), 2_000, 50),
+        runtime=minutes(method_cost("trsa", "gather"), 60),
     params:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
@@ -73,8 +73,8 @@ rule trsa_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("trsa", "assess")),
-        runtime=minutes(method_cost("trsa", "assess")),
+        mem_mb=memory(method_cost("trsa", "assess"), 2_000, 50),
+        runtime=minutes(method_cost("trsa", "assess"), 30),
     params:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
