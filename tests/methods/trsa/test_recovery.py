@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.errors import NotApplicable
 from pipeline.core.rng import stream
 from pipeline.methods.trsa.algorithm import draws_of
-from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.config import HomologyConfig, TrsaConfig
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.simulate import simulate
 from tests.support.trsa_fits import CONFIG, fitted, parts_of
@@ -167,7 +167,14 @@ def test_an_order_of_conditions_takes_away_shuffles():
 def test_regroupings_are_a_fair_null():
     """Units of all regions are alike: p is small as often as it says."""
     config = TrsaConfig(
-        n_permutations=39, n_bootstraps=20, n_splits=10, level_step=0.5, models="none"
+        n_permutations=39,
+        n_bootstraps=20,
+        n_splits=10,
+        level_step=0.5,
+        models="none",
+        n_comparisons=0,
+        n_graphs=0,
+        homology=HomologyConfig(n_shuffles=0),
     )
     n_sets, small, corrected = 120, 0, 0
     for index in range(n_sets):
