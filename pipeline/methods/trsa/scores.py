@@ -149,11 +149,10 @@ def _fitted(
         for name in ("both", "subjects", "conditions")
         if (made := [d for part in parts if (d := getattr(part, f"fitted_{name}")) is not None])
     }
-    se = np.sqrt(fitting.variance_of(draws, targets))
-    gap_se = np.sqrt(fitting.variance_of(draws, targets, relative=True))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = student.sf(seen[:-1] / se, degrees) if null else np.full(se.shape, np.nan)
-        below = 2 * student.sf(np.abs(seen[-1] - seen[:-1]) / gap_se, degrees)
+    se = _above_zero(np.sqrt(fitting.variance_of(draws, targets)))
+    gap_se = _above_zero(np.sqrt(fitting.variance_of(draws, targets, relative=True)))
+    p = student.sf(seen[:-1] / se, degrees) if null else np.full(se.shape, np.nan)
+    below = 2 * student.sf(np.abs(seen[-1] - seen[:-1]) / gap_se, degrees)
     weights = fitting.whole_weights(models, targets, config)
     rows: list[tuple[object, ...]] = []
     told: list[tuple[object, ...]] = []
@@ -167,6 +166,11 @@ def _fitted(
                 for model, weight in zip(models.name, weights[number, region], strict=True)
             ]
     return rows, told
+
+
+def _above_zero(errors: Floats) -> Floats:
+    """Standard errors; NaN where the corrections left no variance, which makes no score certain."""
+    return np.where(errors > 0, errors, np.nan)
 
 
 def _weights_table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
