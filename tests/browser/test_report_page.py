@@ -72,7 +72,7 @@ def download(watched, section, place=0):
         # Not by the mouse, which misses its aim while figures above are still growing.
         folded.evaluate("summary => summary.click()")
     with watched.page.expect_download() as waiting:
-        button.click()
+        button.evaluate("button => button.click()")  # nor here
     with open(waiting.value.path(), encoding="utf-8", newline="") as file:  # noqa: PTH123
         return list(csv.reader(io.StringIO(file.read())))
 
