@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import NwbObject, Survey, child
-from pipeline.io.nwb.values import is_numeric
+from pipeline.io.nwb.values import is_numeric, single_number
 
 
 def session_end(contents: Survey, *, tables: Iterable[pd.DataFrame]) -> float:
@@ -42,6 +42,8 @@ def _end_of(item: NwbObject) -> float:
         if not isinstance(start, h5py.Dataset) or not isinstance(data, h5py.Dataset):
             return float("nan")
         rate = float(start.attrs.get("rate", float("nan")))
-        return float(start[()]) + data.shape[0] / rate if rate > 0 and data.shape else float("nan")
+        return (
+            single_number(start) + data.shape[0] / rate if rate > 0 and data.shape else float("nan")
+        )
     except (DataError, OSError, TypeError, ValueError):
         return float("nan")  # its own reader says what is wrong with it

@@ -214,7 +214,7 @@ def time_base(series: h5py.Group, *, n_samples: int) -> NDArray[np.float64]:
             fix="write the sampling rate, or one timestamp a sample",
         )
     rate = _number(starting_time, "rate", float("nan"))
-    start = _first_number(starting_time)
+    start = single_number(starting_time)
     if not np.isfinite(rate) or rate <= 0 or not np.isfinite(start):
         raise DataError(
             code="IN-C16",
@@ -234,7 +234,7 @@ def time_base(series: h5py.Group, *, n_samples: int) -> NDArray[np.float64]:
     return grid
 
 
-def _first_number(data: h5py.Dataset) -> float:
+def single_number(data: h5py.Dataset) -> float:
     """The number of a dataset that should hold one; NaN where it holds none."""
     if not is_numeric(data) or data.size != 1:
         return float("nan")

@@ -336,3 +336,15 @@ def test_a_clock_that_starts_at_no_number_is_not_used(tmp_path):
     error = refusal_of(path)
     assert error.code == "IN-C16"
     assert "starting time nan" in error.found
+
+
+def test_a_start_that_declares_many_numbers_is_never_loaded(path):
+    session(path, behaviour=[series()])
+    with edited(path) as file:
+        where = "/processing/behavior/BehavioralTimeSeries/speed/starting_time"
+        rate = file[where].attrs["rate"]
+        del file[where]
+        file.create_dataset(where, shape=(2**40,), dtype="f8", chunks=True).attrs["rate"] = rate
+    recording, notes = read(path)
+    assert dict(recording.behaviour) == {}
+    assert "starting time nan s" in texts(notes, "warn")
