@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import fake_page
 from tests.support.fake_page import HOSTILE
+from tests.support.pressing import press
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +40,7 @@ def test_words_of_captions_and_tables_are_found_and_lead_there(ready):
     assert found.count() >= 1
     link = found.locator("a").first
     assert word.lower() in link.text_content().lower()
-    link.click()
+    press(link)
     assert page.evaluate("location.hash").startswith("#connectome")
     assert word.lower() in page.locator(".arrived").text_content().lower()
     page.wait_for_function(
@@ -82,7 +83,7 @@ def test_a_chosen_name_is_marked_in_every_figure_that_shows_it(ready):
     page, name = ready.page, unit_name()
     ready.draw_all()
     find(page, name)
-    page.get_by_role("button", name=re.compile(f"^Mark {re.escape(name)} in ")).first.click()
+    press(page.get_by_role("button", name=re.compile(f"^Mark {re.escape(name)} in ")).first)
     told = page.locator("#marked span").text_content()
     assert told.startswith(f"{name} is marked in ")
     counts = dict(page.evaluate(MARKS, name))
@@ -91,7 +92,7 @@ def test_a_chosen_name_is_marked_in_every_figure_that_shows_it(ready):
     assert len(marked) == int(re.search(r"in (\d+) figure", told)[1])
     # A square matrix shows it as a row and as a column.
     assert counts["connectome-communities"] == 2
-    page.locator("#marked button").click()
+    press(page.locator("#marked button"))
     assert not any(count for _, count in page.evaluate(MARKS, name))
     assert page.locator("#marked").is_hidden()
     assert ready.complaints == []
@@ -110,7 +111,7 @@ def test_a_click_on_a_row_chooses_its_name(ready):
 
 def download(page, button):
     with page.expect_download() as waiting:
-        button.evaluate("button => button.click()")
+        press(button)
     return waiting.value.path().read_bytes(), waiting.value.suggested_filename
 
 

@@ -3,6 +3,7 @@ import pytest
 from pipeline.report.document import report_document
 from pipeline.report.index import IndexEntry, render_index
 from tests.support.fake_page import HOSTILE, fake_page
+from tests.support.pressing import press
 
 pytestmark = pytest.mark.browser
 
@@ -28,11 +29,11 @@ def shown(page):
 def test_the_table_is_sorted_by_the_heading_that_is_pressed(opened, index_file):
     watched = opened(index_file)
     page = watched.page
-    page.get_by_role("button", name="Experiment").click()
+    press(page.get_by_role("button", name="Experiment"))
     assert shown(page) == ["a9", "a10", "b2"]
-    page.get_by_role("button", name="Experiment").click()
+    press(page.get_by_role("button", name="Experiment"))
     assert shown(page) == ["b2", "a10", "a9"]
-    page.get_by_role("button", name="Units used").click()
+    press(page.get_by_role("button", name="Units used"))
     assert shown(page) == ["a10", "b2", "a9"]
     assert page.locator("th[aria-sort=ascending]").count() == 1
     assert watched.complaints == []
@@ -58,7 +59,7 @@ def test_the_index_fits_and_has_no_barrier(opened, index_file, width, scheme):
 @pytest.fixture
 def toolbox(opened, index_file):
     page = opened(index_file).page
-    page.get_by_text("Highlight, rename and hide").click()
+    press(page.get_by_text("Highlight, rename and hide"))
     return page
 
 
@@ -72,7 +73,7 @@ def test_a_hidden_experiment_is_hidden_everywhere(toolbox):
     assert shown(toolbox.locator("#experiments")) == ["b2", "a9"]
     assert charted(toolbox) == ["b2", "a9"]
     assert toolbox.locator("#differences th[data-experiment]:visible").count() == 2
-    toolbox.get_by_role("button", name="Undo all").click()
+    press(toolbox.get_by_role("button", name="Undo all"))
     assert charted(toolbox) == ["b2", "a10", "a9"]
 
 
@@ -80,7 +81,7 @@ def test_a_new_name_is_shown_everywhere_sorted_by_and_kept_as_text(toolbox):
     toolbox.get_by_label("Name to show for b2").fill(f"a1 {HOSTILE}")
     assert charted(toolbox)[0] == f"a1 {HOSTILE}"
     assert toolbox.locator("#differences th .named").first.text_content() == f"a1 {HOSTILE}"
-    toolbox.get_by_role("button", name="Experiment").click()
+    press(toolbox.get_by_role("button", name="Experiment"))
     assert charted(toolbox)[1:] == ["a9", "a10"]
     link = toolbox.locator("#experiments tbody a.named").first
     assert link.get_attribute("href") == "b2/report.html"
@@ -98,7 +99,7 @@ def test_a_highlight_is_seen_in_table_charts_and_settings(toolbox):
 
 def test_what_the_filter_leaves_out_can_be_hidden_for_good(toolbox):
     toolbox.get_by_role("searchbox").fill("a9")
-    toolbox.get_by_role("button", name="Hide all that").click()
+    press(toolbox.get_by_role("button", name="Hide all that"))
     toolbox.get_by_role("searchbox").fill("")
     assert shown(toolbox.locator("#experiments")) == ["a9"]
 

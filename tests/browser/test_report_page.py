@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support import fake_page
+from tests.support.pressing import press
 
 pytestmark = pytest.mark.browser
 N_FIGURES = 5
@@ -69,10 +70,9 @@ def download(watched, section, place=0):
     button = watched.page.locator(f"#connectome-{section} button[data-csv='{place}']")
     folded = watched.page.locator(f"#connectome-{section} details.numbers:not([open]) > summary")
     if folded.count():
-        # Not by the mouse, which misses its aim while figures above are still growing.
-        folded.evaluate("summary => summary.click()")
+        press(folded)
     with watched.page.expect_download() as waiting:
-        button.evaluate("button => button.click()")  # nor here
+        press(button)
     with open(waiting.value.path(), encoding="utf-8", newline="") as file:  # noqa: PTH123
         return list(csv.reader(io.StringIO(file.read())))
 
@@ -137,7 +137,7 @@ def test_the_reader_can_change_the_appearance_and_figures_follow(opened, report_
         "getComputedStyle(document.querySelector('#connectome-rank .main-svg')).backgroundColor"
     )
     light = watched.page.evaluate(ground)
-    watched.page.locator("#appearance").click()
+    press(watched.page.locator("#appearance"))
     watched.page.wait_for_function(f"() => {ground} !== '{light}'")
     assert watched.page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert watched.complaints == []

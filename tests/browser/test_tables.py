@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_page import HOSTILE, unit_table
+from tests.support.pressing import press
 
 pytestmark = pytest.mark.browser
 
@@ -22,12 +23,12 @@ def column(units, place):
 
 
 def test_rows_follow_the_heading_that_is_pressed_with_missing_ones_last(units):
-    units.get_by_role("button", name="Community").click()
+    press(units.get_by_role("button", name="Community"))
     rising = [int(cell) for cell in column(units, 2)]
     assert rising == sorted(rising)
-    units.get_by_role("button", name="Community").click()
+    press(units.get_by_role("button", name="Community"))
     assert [int(cell) for cell in column(units, 2)] == rising[::-1]
-    units.get_by_role("button", name="Region").click()
+    press(units.get_by_role("button", name="Region"))
     regions = column(units, 4)
     assert regions[0] == "VISp"
     assert regions[-1] == "\N{EN DASH}"
@@ -45,9 +46,7 @@ def test_rows_are_filtered_by_text_and_by_a_heading(units):
 def test_what_is_shown_is_what_is_saved(units):
     units.get_by_role("searchbox").fill("region=visp")
     with units.page.expect_download() as started:
-        units.get_by_role("button", name="CSV of the rows shown").evaluate(
-            "button => button.click()"
-        )
+        press(units.get_by_role("button", name="CSV of the rows shown"))
     rows = list(csv.reader(Path(started.value.path()).read_text("utf-8").splitlines()))
     table = unit_table().columns
     expected = [str(u) for u, r in zip(table["Unit"], table["Region"], strict=True) if r]
@@ -68,7 +67,7 @@ def test_small_pictures_are_drawn_and_lead_to_their_figures(opened, report_file)
     )
     assert min(colours) > 1
     target = links.first.get_attribute("data-figure")
-    links.first.click()
+    press(links.first)
     assert page.locator(f"#{target}.arrived").count() == 1
     assert page.url.endswith(f"#{target}")
     assert watched.complaints == []
@@ -78,7 +77,7 @@ def test_words_for_a_paper_are_shown_as_text(opened, report_file):
     page = opened(report_file).page
     section = page.locator("#citing")
     assert HOSTILE in section.locator("#methods-text").text_content()
-    section.get_by_role("button", name="Copy as BibTeX").click()
+    press(section.get_by_role("button", name="Copy as BibTeX"))
     page.wait_for_function(
         "document.querySelector('#citing .tools ~ h3 + .tools [role=status]').textContent"
     )
