@@ -6,7 +6,7 @@ page and on paper, from the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -222,3 +222,15 @@ class Section:
 def status_from_checks(checks: tuple[Check, ...]) -> Literal["ok", "warn"]:
     """``warn`` when one of the checks is ``warn`` or ``fail``, else ``ok``."""
     return "warn" if any(check.status in ("warn", "fail") for check in checks) else "ok"
+
+
+def qualified(sentence: str, checks: Sequence[Check]) -> str:
+    """A finding behind the names of the checks that failed, which take the ground from under it.
+
+    A check that fails says that its result is not to be relied on, whatever else speaks for it.
+    """
+    failed = [f"'{check.name}'" for check in checks if check.status == "fail"]
+    if not failed:
+        return sentence
+    named = f"the check {failed[0]}" if len(failed) == 1 else f"the checks {', '.join(failed)}"
+    return f"Provisional: {named} failed, so what follows may not hold. {sentence}"

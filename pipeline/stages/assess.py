@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.outcome import Outcome
-from pipeline.core.parts import Check, Section
+from pipeline.core.parts import Check, Section, qualified
 from pipeline.core.views import View
 from pipeline.io.documents import write_document
 from pipeline.io.records import read_record
@@ -82,7 +82,7 @@ def _section(
     checks = (*missing, *checks)
     figures = job.spec.room("figures").figures(result, found, job.config, truth=planted)
     section: Section = job.spec.room("section").section(result, checks, figures, job.config)
-    return section
+    return dataclasses.replace(section, sentence=qualified(section.sentence, section.checks))
 
 
 def missing_recordings(results: Sequence[object]) -> tuple[Check, ...]:

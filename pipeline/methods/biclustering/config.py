@@ -234,7 +234,7 @@ class BiclusteringConfig(MethodConfig):
         description=(
             "Counts that are hidden from further fits and then predicted: single ones here and "
             "there ('speckled'), those and stretches of some units ('both'), or 'none', in which "
-            "case the report cannot say whether clusters are real. Paper: none."
+            "case the report cannot say whether clusters are supported. Paper: none."
         ),
     )
     held_out_share: float = Field(

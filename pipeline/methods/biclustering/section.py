@@ -13,6 +13,7 @@ from pipeline.core.parts import (
     Numbers,
     Section,
     Table,
+    qualified,
     status_from_checks,
 )
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
@@ -57,7 +58,8 @@ def section(
     for name, result in results.items():
         end = f"-{name}" if len(results) > 1 else ""
         if end:
-            body.append(f"Recording {name}. {_sentence(result)}")
+            own = [check for check in checks if check.name.startswith(f"{name}: ")]
+            body.append(f"Recording {name}. {qualified(_sentence(result), own)}")
         body += _figures(by_id, FIGURES_BEFORE, end)
         body.append(_clusters_table(result, end))
         body.append(_states_words(result))
@@ -95,26 +97,27 @@ def _sentences(results: Mapping[str, BiclusteringResult]) -> str:
     if len(results) == 1:
         return _sentence(next(iter(results.values())))
     verdicts = [clusters_verdict(result) for result in results.values()]
-    real = sum(verdict == "real" for verdict in verdicts)
+    supported = sum(verdict == "supported" for verdict in verdicts)
     counts = ", ".join(f"{name}: {result.n_clusters}" for name, result in results.items())
     states = ", ".join(f"{name}: {result.n_states}" for name, result in results.items())
     return (
-        f"Clusters of units are real in {real} of {len(results)} recordings: chains from different "
-        "starts find the same ones, and they predict hidden counts better than one cluster. "
+        f"Clusters of units are supported in {supported} of {len(results)} recordings: chains from "
+        "different starts find the same ones, and they predict hidden counts better than one "
+        "cluster. "
         f"Clusters by recording: {counts}; states: {states}."
     )
 
 
 def _sentence(result: BiclusteringResult) -> str:
-    """Whether clusters are real, first; then states."""
+    """Whether clusters are supported, first; then states."""
     gain = gain_over(result, NAMES["one-cluster"])
     agree = chains_agree(result.chain_agreement)
     k, n = result.n_clusters, int(result.used.sum())
     words = {
         "one": f"The {n} units form one cluster: there is no sign of several",
-        "real": (
-            f"The {k} clusters of {n} units are real by both criteria: they predict hidden counts "
-            f"better than one cluster ({gain.said()}), and chains from different starts agree on "
+        "supported": (
+            f"The {k} clusters of {n} units are supported by both criteria: they predict hidden "
+            f"counts better than one cluster ({gain.said()}), and chains from different starts agree on "
             f"them (adjusted Rand index {agree:.2f} or more)"
         ),
         "unsettled": (
@@ -123,18 +126,19 @@ def _sentence(result: BiclusteringResult) -> str:
             f"of {agree:.2f} only"
         ),
         "not better": (
-            f"The {k} clusters of {n} units are not shown to be real: they predict hidden counts "
+            f"The {k} clusters of {n} units are not supported: they predict hidden counts "
             f"no better than one cluster ({_both(result, 'one-cluster')})"
         ),
         "untested": (
-            f"{k} clusters of {n} units were found, and nothing tested whether they are real"
+            f"{k} clusters of {n} units were found, and nothing tested whether they are more than "
+            "one"
         ),
     }
     state_gain = _both(result, "one-state")
     s = result.n_states
     state_words = {
         "one": "One state describes the whole recording",
-        "real": f"{s} states of the population are supported ({state_gain} over one state)",
+        "supported": f"{s} states of the population are supported ({state_gain} over one state)",
         "unsettled": (
             f"There is more than one state ({state_gain} over one state), but chains do not agree "
             f"on when ({s} in the point estimate)"

@@ -1,4 +1,4 @@
-"""What may be said of a result: whether clusters and states are real, and what was settled."""
+"""What may be said of a result: whether clusters and states are supported, and what was settled."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def odd_chains(agreement: NDArray[np.float64]) -> list[int]:
 
 
 def clusters_verdict(result: BiclusteringResult) -> str:
-    """``real``, ``not better``, ``unsettled``, ``one`` or ``untested``.
+    """``supported``, ``not better``, ``unsettled``, ``one`` or ``untested``.
 
-    Clusters are real when chains from different starts find the same ones and the model predicts
-    hidden counts better than one with a single cluster.
+    Clusters are supported when chains from different starts find the same ones and the model
+    predicts hidden counts better than one with a single cluster.
     """
     if result.n_clusters == 1:
         return "one"
@@ -98,7 +98,7 @@ def clusters_verdict(result: BiclusteringResult) -> str:
         return "untested"
     if not all(gain.clear for gain in tested):
         return "not better"
-    return "real" if agree >= AGREE else "unsettled"
+    return "supported" if agree >= AGREE else "unsettled"
 
 
 def states_verdict(result: BiclusteringResult) -> str:
@@ -112,7 +112,7 @@ def states_verdict(result: BiclusteringResult) -> str:
         return "untested"
     if not any(gain.clear for gain in tested):
         return "not better"
-    return "real" if agree >= AGREE else "unsettled"
+    return "supported" if agree >= AGREE else "unsettled"
 
 
 def moving_chains(result: BiclusteringResult) -> int:

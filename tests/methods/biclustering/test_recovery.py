@@ -115,10 +115,10 @@ def test_dynamics_are_those_planted(planted, result):
         assert row["period_s"] == pytest.approx(expected, rel=1e-2)
 
 
-def test_a_report_of_a_found_structure_says_that_clusters_are_real(planted, result, tmp_path):
+def test_a_report_of_a_found_structure_says_that_clusters_are_supported(planted, result, tmp_path):
     view, truth = planted
     config = config_of()
-    assert clusters_verdict(result) == "real"
+    assert clusters_verdict(result) == "supported"
     checks = assess({"r": result}, (view,), config, truth)
     by_name = {check.name: check for check in checks}
     assert by_name["Clusters predict hidden counts"].status == "pass"
@@ -130,7 +130,7 @@ def test_a_report_of_a_found_structure_says_that_clusters_are_real(planted, resu
         assert min(map(len, (figure.caption, figure.finding, figure.alt))) > 20
         assert "nan" not in figure.finding
     written = section({"r": result}, checks, shown, config)
-    assert written.sentence.startswith("The 3 clusters of 18 units are real")
+    assert written.sentence.startswith("The 3 clusters of 18 units are supported")
     write_document(tmp_path / "section.json", written)
     assert read_document(tmp_path / "section.json", type(written)).numbers["n_clusters"] == 3
 
@@ -153,7 +153,7 @@ def test_chains_that_disagree_are_told(planted, parts):
     assert checks["Convergence"].status == "fail"
 
 
-def test_clusters_that_do_not_predict_are_not_called_real(planted, parts):
+def test_clusters_that_do_not_predict_are_not_called_supported(planted, parts):
     view, _ = planted
     changed = {
         name: part_of(name, found=worse(part.predicted, -0.3))
@@ -178,7 +178,7 @@ def test_without_hidden_counts_and_with_one_chain_there_is_no_verdict(planted, p
     assert {"Clusters predict hidden counts", "Agreement of chains", "Convergence"} <= untested
     shown = figures({"r": result}, (view,), config)
     assert (
-        "nothing tested whether they are real"
+        "nothing tested whether they are more than one"
         in section({"r": result}, checks, shown, config).sentence
     )
 
@@ -189,7 +189,7 @@ def test_several_recordings_have_their_own_figures_and_one_sentence(planted, res
     shown = figures(results, views, config)
     assert len({figure.id for figure in shown}) == len(shown)
     written = section(results, assess(results, views, config), shown, config)
-    assert "real in 2 of 2 recordings" in written.sentence
+    assert "supported in 2 of 2 recordings" in written.sentence
     assert {check.name.partition(":")[0] for check in written.checks} == {"a", "b"}
 
 

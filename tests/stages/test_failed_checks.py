@@ -1,0 +1,63 @@
+"""Where a check failed, what a method says it found is qualified."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from pipeline import registry
+from pipeline.core.parts import Check, Section, qualified
+from pipeline.io.documents import read_document
+from pipeline.stages import assess
+from pipeline.stages.fit import MethodJob
+
+FOUND = "Two groups are there."
+FAILED = Check(name="Convergence", status="fail", value="", threshold="", meaning="")
+DOUBTED = dataclasses.replace(FAILED, name="Units used", status="warn")
+PASSED = dataclasses.replace(FAILED, name="Calibration", status="pass")
+
+
+@pytest.mark.parametrize("checks", [(), (PASSED,), (DOUBTED, PASSED)])
+def test_a_finding_stands_as_it_is_while_no_check_failed(checks):
+    assert qualified(FOUND, checks) == FOUND
+
+
+def test_every_check_that_failed_is_named_before_the_finding():
+    other = dataclasses.replace(FAILED, name="b: Convergence")
+    assert qualified(FOUND, (FAILED, DOUBTED)) == (
+        "Provisional: the check 'Convergence' failed, so what follows may not hold. " + FOUND
+    )
+    assert qualified(FOUND, (FAILED, other)).startswith(
+        "Provisional: the checks 'Convergence', 'b: Convergence' failed"
+    )
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_the_section_of_every_method_is_qualified(name, monkeypatch, tmp_path):
+    job = MethodJob.of(name, settings={}, seed=0)
+    room = job.spec.room
+    monkeypatch.setattr(assess, "read_record", lambda *_: "a result")
+    monkeypatch.setattr(MethodJob, "open_views", lambda *_: nullcontext(("a view",)))
+    monkeypatch.setattr(room("diagnostics"), "assess", lambda *_, **__: (DOUBTED, FAILED))
+    monkeypatch.setattr(room("figures"), "figures", lambda *_, **__: ())
+    monkeypatch.setattr(
+        room("section"),
+        "section",
+        lambda _, checks, *__: Section(
+            id=name, title=name, status="warn", sentence=FOUND, checks=checks
+        ),
+    )
+    assess.assess(
+        None,
+        job,
+        fits=[Path("a/fit.h5")],
+        views=[],
+        truth=None,
+        checks=tmp_path / "checks.json",
+        section=tmp_path / "section.json",
+    )
+    written = read_document(tmp_path / "section.json", Section)
+    assert written.sentence == qualified(FOUND, (FAILED,))
