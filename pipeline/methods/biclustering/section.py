@@ -117,8 +117,8 @@ def _sentence(result: BiclusteringResult) -> str:
         "one": f"The {n} units form one cluster: there is no sign of several",
         "supported": (
             f"The {k} clusters of {n} units are supported by both criteria: they predict hidden "
-            f"counts better than one cluster ({gain.said()}), and chains from different starts agree on "
-            f"them (adjusted Rand index {agree:.2f} or more)"
+            f"counts better than one cluster ({gain.said()}), and chains from different starts "
+            f"agree on them (adjusted Rand index {agree:.2f} or more)"
         ),
         "unsettled": (
             f"{n} units fall into several clusters ({gain.said()} over one cluster), but which "
