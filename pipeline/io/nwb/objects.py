@@ -1,8 +1,9 @@
 """The objects of an NWB file: found by type, reached without leaving the file.
 
-By h5py and not by pynwb, which refuses a whole file for one object of an unknown extension, follows
-links wherever they lead, waits for ever at pipes, and takes seconds to start. Tests hold both
-against each other on every file that pynwb can read.
+What a type is, and from which it derives, is pynwb's catalogue of the NWB schema. The walk over the
+file is by h5py, because pynwb's own refuses a whole file for one object of an unknown extension,
+follows links wherever they lead and waits for ever at pipes. Tests hold both against each other on
+every file that pynwb can read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import h5py
 
@@ -21,28 +24,6 @@ MAX_DEPTH = 64
 """Deeper nesting than any schema has; the walk stops there."""
 MAX_STEPS = 50_000
 """More steps than the links of a file need; links of links can make them grow without end."""
-
-CORE_PARENTS: Mapping[str, str] = {
-    "RoiResponseSeries": "TimeSeries",
-    "ElectricalSeries": "TimeSeries",
-    "SpikeEventSeries": "ElectricalSeries",
-    "AbstractFeatureSeries": "TimeSeries",
-    "AnnotationSeries": "TimeSeries",
-    "IntervalSeries": "TimeSeries",
-    "DecompositionSeries": "TimeSeries",
-    "SpatialSeries": "TimeSeries",
-    "ImageSeries": "TimeSeries",
-    "ImageMaskSeries": "ImageSeries",
-    "OpticalSeries": "ImageSeries",
-    "OnePhotonSeries": "ImageSeries",
-    "TwoPhotonSeries": "ImageSeries",
-    "IndexSeries": "TimeSeries",
-    "OptogeneticSeries": "TimeSeries",
-    "PlaneSegmentation": "DynamicTable",
-    "Units": "DynamicTable",
-    "TimeIntervals": "DynamicTable",
-}
-"""Parents of the core types this reader asks for; extensions bring theirs in the file."""
 
 CORE_NAMESPACES = ("core", "hdmf-common", "hdmf-experimental")
 
@@ -136,7 +117,7 @@ def survey(file: h5py.File) -> Survey:
     Links to groups of other files are followed where that is allowed, and named where it is not.
     Soft links inside the file are not followed: what they lead to is met at its own place.
     """
-    parents = dict(CORE_PARENTS) | _extension_parents(file)
+    parents = _extension_parents(file)
     objects: list[NwbObject] = []
     unfollowed: list[str] = []
     unknown: list[NwbObject] = []
@@ -318,9 +299,24 @@ def _object(path: str, group: h5py.Group, *, parents: Mapping[str, str]) -> NwbO
         path=path,
         type=type_name,
         namespace=text_attribute(group, "namespace", "core"),
-        lineage=tuple(lineage),
+        lineage=(*lineage[:-1], *_core_lineage(lineage[-1])),
         group=group,
     )
+
+
+@cache
+def _core_lineage(type_name: str) -> tuple[str, ...]:
+    """A type and its ancestors in the NWB schema; the type alone where it is not of the schema."""
+    lineage: tuple[str, ...] = _schema().get_hierarchy("core", type_name)
+    return lineage
+
+
+@cache
+def _schema() -> Any:
+    """The catalogue of types that pynwb brings."""
+    import pynwb
+
+    return pynwb.get_type_map().namespace_catalog
 
 
 def _extension_parents(file: h5py.File) -> dict[str, str]:

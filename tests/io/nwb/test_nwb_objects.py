@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline.io.nwb.objects import MAX_DEPTH
+from pipeline.io.nwb.objects import MAX_DEPTH, survey
 from tests.support.nwb_factory import (
     DFF,
     N_CELLS,
@@ -310,3 +310,10 @@ def test_what_lies_deeper_than_any_schema_goes_is_not_looked_for(path):
         file.create_group(deep)
         file.move("/processing/ophys/DfOverF", f"{deep}/DfOverF")
     assert refusal_of(path).code == "IN-C01"
+
+
+def test_types_of_the_schema_know_all_their_ancestors(path):
+    with h5py.File(path) as file:
+        series = survey(file).at(DFF)
+    assert series.lineage[:3] == ("RoiResponseSeries", "TimeSeries", "NWBDataInterface")
+    assert not series.is_a("ImageSeries")
