@@ -9,7 +9,15 @@ QUICK_METHODS = {
         "held_out": "none",
         "max_counts": 100_000,
     },
-    "trsa": {"n_permutations": 39, "n_bootstraps": 20, "n_splits": 10, "level_step": 0.25},
+    "trsa": {
+        "n_permutations": 39,
+        "n_bootstraps": 20,
+        "n_splits": 10,
+        "level_step": 0.25,
+        "n_comparisons": 19,
+        "n_graphs": 9,
+        "homology": {"n_shuffles": 9},
+    },
     "celltypes": {
         "encoding": {"max_epochs": 4},
         "n_restarts": 1,

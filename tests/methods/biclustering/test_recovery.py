@@ -153,6 +153,19 @@ def test_chains_that_disagree_are_told(planted, parts):
     assert checks["Convergence"].status == "fail"
 
 
+def test_a_number_of_clusters_that_never_moves_is_told_in_words(planted, parts):
+    view, _ = planted
+    config = config_of()
+    table = pd.DataFrame({"quantity": ["number of clusters"], "r_hat": [np.inf]})
+    result = combine(parts, (view,), config, stream(3, "c"), provenance=PROVENANCE)
+    stuck = dataclasses.replace(
+        result, convergence=result.convergence.iloc[:1].assign(**table.iloc[0], ess_bulk=3.0)
+    )
+    check = next(one for one in assess({"r": stuck}, (view,), config) if one.name == "Convergence")
+    assert check.status == "fail"
+    assert check.value.startswith("the number of clusters never moved within a chain, and differs")
+
+
 def test_clusters_that_do_not_predict_are_not_called_supported(planted, parts):
     view, _ = planted
     changed = {
