@@ -118,7 +118,7 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
 
 def _sentence(shown: Sequence[Pair], associations: Sequence[Association]) -> str:
     told = [
-        f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:.2f} of "
+        f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:z.2f} of "
         f"{counted(pair.n_units, 'unit')}, {_p_words(pair)}."
         for pair in sorted(shown, key=_order)[:TOLD_PAIRS]
     ]
@@ -181,7 +181,7 @@ def pair_figure(pair: Pair, number: int) -> Figure:
     return Figure(
         id=f"pair-{number}",
         title=f"{given} and {found}",
-        finding=(f"ARI {pair.ari:.2f}, AMI {pair.ami:.2f}, {verdict}; {most}."),
+        finding=(f"ARI {pair.ari:z.2f}, AMI {pair.ami:z.2f}, {verdict}; {most}."),
         caption=(
             f"Share of each row's units that lie in each column; {counted(pair.n_units, 'unit')} "
             f"of {counted(pair.n_recordings, 'recording')} have both labels. Columns are ordered "

@@ -175,8 +175,8 @@ def _chains_agree(result: BiclusteringResult) -> Check:
         name="Agreement of chains",
         status="pass" if passed else "warn",
         value=(
-            f"units {units:.2f}, states {states:.2f} at least over {n} chains; clusters by chain: "
-            f"{counts}"
+            f"units {units:z.2f}, states {states:z.2f} at least over {n} chains; "
+            f"clusters by chain: {counts}"
         ),
         threshold=f"adjusted Rand index >= {AGREE}",
         meaning=(
@@ -253,8 +253,12 @@ def _convergence(result: BiclusteringResult) -> tuple[Check, ...]:
         Check(
             name="Convergence",
             status=status,  # type: ignore[arg-type]  # one of the literals
-            value=f"R-hat at most {r_hat:.3f} ({worst['quantity']}); at least {draws:.0f} "
-            f"effective draws ({fewest['quantity']})",
+            value=(
+                f"the {worst['quantity']} never moved within a chain, and differs between chains"
+                if np.isinf(r_hat)
+                else f"R-hat at most {r_hat:.3f} ({worst['quantity']}); at least {draws:.0f} "
+                f"effective draws ({fewest['quantity']})"
+            ),
             threshold=f"R-hat < {R_HAT_GOOD}, above {R_HAT_BAD} a fail; {enough} effective draws",
             meaning=(
                 "Rank-normalised split R-hat and effective draws of quantities that do not depend "
@@ -419,7 +423,7 @@ def _recovered(result: BiclusteringResult, truth: BiclusteringTruth) -> tuple[Ch
         Check(
             name="Planted clusters found",
             status="pass" if seen.unit_agreement >= FOUND_UNITS else "warn",
-            value=f"adjusted Rand index {seen.unit_agreement:.2f}; {result.n_clusters} clusters, "
+            value=f"adjusted Rand index {seen.unit_agreement:z.2f}; {result.n_clusters} clusters, "
             f"{truth.cluster.size} planted",
             threshold=f">= {FOUND_UNITS}",
             meaning="Agreement of the units' clusters with what was planted; 0 is chance.",

@@ -257,7 +257,7 @@ def _together(result: BiclusteringResult, end: str) -> Figure:
         title="Probability that units are together",
         finding=(
             f"Units are with the others of their cluster with a probability of "
-            f"{np.nanmean(sure):.2f} on average; {unsure} of {sure.size} below 0.5."
+            f"{np.nanmean(sure):z.2f} on average; {unsure} of {sure.size} below 0.5."
             if np.isfinite(sure).any()
             else "No two units are in one cluster."
         ),
@@ -402,7 +402,7 @@ def _trajectories(result: BiclusteringResult, axis: Timeline, end: str) -> Figur
         title="What units of a cluster share",
         finding=(
             f"The common log rate varies most in cluster {strongest + 1} (standard deviation "
-            f"{spread[strongest, 0]:.2f})."
+            f"{spread[strongest, 0]:z.2f})."
         ),
         caption=(
             f"Posterior means and 95 % bands of {n_shown} of {result.n_clusters} clusters. The "
@@ -486,14 +486,14 @@ def _association(result: BiclusteringResult, what: str) -> Row | None:
 def association_words(row: Row) -> str:
     """Agreement and where it stands, in a sentence."""
     what = str(row["what"])
-    ari = f"{row['ari']:.2f} ({row['ari_low']:.2f} to {row['ari_high']:.2f} over draws)"
+    ari = f"{row['ari']:z.2f} ({row['ari_low']:z.2f} to {row['ari_high']:z.2f} over draws)"
     start = f"Agreement of {what}: adjusted Rand index {ari}"
     if not row["testable"]:
         return f"{start}; not tested: {row['note']}."
     verdict = "above" if float(str(row["p_value"])) <= 0.05 else "not above"
     return (
-        f"{start}, normalised mutual information {row['nmi']:.2f} against {row['null_nmi']:.2f} by "
-        f"chance (95th percentile {row['null_high']:.2f}), {verdict} chance "
+        f"{start}, normalised mutual information {row['nmi']:z.2f} against {row['null_nmi']:z.2f} "
+        f"by chance (95th percentile {row['null_high']:z.2f}), {verdict} chance "
         f"(p = {float(str(row['p_value'])):.3g}, {row['n_null']} shuffles or shifts)."
     )
 
@@ -547,7 +547,7 @@ def _chains(result: BiclusteringResult, end: str) -> Figure:
         finding=(
             (
                 f"The partitions of units of {n_chains} chains agree with an adjusted Rand index "
-                f"of {agree:.2f} or more; "
+                f"of {agree:z.2f} or more; "
                 if n_chains > 1
                 else "There is one chain, so nothing is known about agreement; "
             )
@@ -613,8 +613,8 @@ def _dynamics(result: BiclusteringResult, end: str) -> Figure:
             "No state's dynamics are known."
             if largest is None
             else f"The slowest dynamics are those of cluster {int(largest['cluster']) + 1} in "
-            f"state {int(largest['state']) + 1}: spectral radius {largest['radius']:.2f} "
-            f"({largest['radius_low']:.2f} to {largest['radius_high']:.2f})."
+            f"state {int(largest['state']) + 1}: spectral radius {largest['radius']:z.2f} "
+            f"({largest['radius_low']:z.2f} to {largest['radius_high']:z.2f})."
         ),
         caption=(
             f"Eigenvalues of the transition matrices of each state within a cluster, {len(real)} "
@@ -696,9 +696,9 @@ def _truth(
         id=f"truth{end}",
         title="Planted beside found",
         finding=(
-            f"Units: adjusted Rand index {seen.unit_agreement:.2f}. States: "
+            f"Units: adjusted Rand index {seen.unit_agreement:z.2f}. States: "
             f"{100 * seen.state_accuracy:.0f} % of bins right, adjusted Rand index "
-            f"{seen.state_agreement:.2f}."
+            f"{seen.state_agreement:z.2f}."
         ),
         caption=(
             "A simulated recording. Left: units by planted and found cluster. Right: bins by "

@@ -118,12 +118,12 @@ def _sentence(result: BiclusteringResult) -> str:
         "supported": (
             f"The {k} clusters of {n} units are supported by both criteria: they predict hidden "
             f"counts better than one cluster ({gain.said()}), and chains from different starts "
-            f"agree on them (adjusted Rand index {agree:.2f} or more)"
+            f"agree on them (adjusted Rand index {agree:z.2f} or more)"
         ),
         "unsettled": (
             f"{n} units fall into several clusters ({gain.said()} over one cluster), but which "
             f"({k} in the point estimate) is not settled: chains agree with an adjusted Rand index "
-            f"of {agree:.2f} only"
+            f"of {agree:z.2f} only"
         ),
         "not better": (
             f"The {k} clusters of {n} units are not supported: they predict hidden counts "
@@ -264,7 +264,7 @@ def _clusters_table(result: BiclusteringResult, end: str) -> Table:
             "Point estimate: the partition of least expected variation of information. Partitions "
             f"by other criteria ({', '.join(str(name) for name in result.criterion[1:])}) agree "
             f"with it with adjusted Rand indices of "
-            f"{', '.join(f'{value:.2f}' for value in agreement[0, 1:])}."
+            f"{', '.join(f'{value:z.2f}' for value in agreement[0, 1:])}."
             + (f" {small} clusters of fewer than 5 units are unconfirmed." if small else "")
         ),
         columns={name: tuple(values) for name, values in columns.items()},

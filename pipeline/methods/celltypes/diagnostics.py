@@ -95,7 +95,7 @@ def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Check:
     return Check(
         name="Model predicts new frames",
         status="pass" if enough else "fail",
-        value=f"median correlation {median:.2f} over all {values.size} units",
+        value=f"median correlation {median:z.2f} over all {values.size} units",
         threshold=f">= {config.least_correlation:g}",
         meaning=(
             "Correlation of single answers, frame by frame, with the model's prediction in the "
@@ -135,7 +135,7 @@ def _number(result: CelltypesResult) -> Check:
     return Check(
         name="Types told apart by their stimuli",
         status="pass" if nearest.min() >= 0.5 else "warn",
-        value=f"{nearest.min():.2f} for the closest pair, median {np.median(nearest):.2f}",
+        value=f"{nearest.min():z.2f} for the closest pair, median {np.median(nearest):z.2f}",
         threshold=">= 0.5",
         meaning=(
             "How far the two types of a pair are told apart by their own two stimuli: 0 for "
@@ -178,7 +178,7 @@ def _independent(result: CelltypesResult) -> Check:
     return Check(
         name=name,
         status="pass" if good else "warn",
-        value=f"adjusted Rand index {result.agreement:.2f}",
+        value=f"adjusted Rand index {result.agreement:z.2f}",
         threshold=f">= {AGREE}",
         meaning=meaning,
         advice="" if good else "Trust only types that reappear (table of types); record longer.",
@@ -197,14 +197,14 @@ def _continuum(result: CelltypesResult) -> Check:
         return Check(
             name=name,
             status="not_tested",
-            value=f"{result.separation:.2f}; no surrogate populations",
+            value=f"{result.separation:z.2f}; no surrogate populations",
             threshold=f"p <= {LEVEL} with {FOR_A_CLAIM} populations or more",
             meaning=meaning,
             advice=f"Set methods.celltypes.n_nulls to {FOR_A_CLAIM}.",
         )
     p = (1 + int((null >= result.separation).sum())) / (1 + null.size)
     value = (
-        f"{result.separation:.2f} against {np.median(null):.2f} (largest {null.max():.2f}) in "
+        f"{result.separation:z.2f} against {np.median(null):z.2f} (largest {null.max():z.2f}) in "
         f"{null.size} populations, p = {p:.2g}"
     )
     above = bool((result.separation > null).all())
@@ -246,7 +246,7 @@ def _permuted(model: ModelEvidence) -> Check:
     return Check(
         name="Objective above permuted types",
         status="pass" if p <= LEVEL else "warn",
-        value=f"{model.permutation_observed:.2f} against {null.max():.2f} at most, p = {p:.2g}",
+        value=f"{model.permutation_observed:z.2f} against {null.max():z.2f} at most, p = {p:.2g}",
         threshold=f"p <= {LEVEL}",
         meaning=meaning,
         advice="" if p <= LEVEL else "The clusters are not even better than chance groupings.",
@@ -267,7 +267,7 @@ def _restarts(result: CelltypesResult) -> Check:
     return Check(
         name="Agreement of restarts",
         status="pass" if good else "warn",
-        value=f"mean adjusted Rand index {result.stability:.2f}",
+        value=f"mean adjusted Rand index {result.stability:z.2f}",
         threshold=f">= {AGREE}",
         meaning=(
             "Whether searches from other labels end in the same types. It is stability of the "
@@ -342,7 +342,7 @@ def _baselines(result: CelltypesResult) -> Check:
     return Check(
         name="Better than other clusterings",
         status="warn" if as_good else "pass",
-        value=f"{own:.2f} here, {float(best[column]):.2f} for {best['baseline']}",
+        value=f"{own:z.2f} here, {float(best[column]):z.2f} for {best['baseline']}",
         threshold="above all others",
         meaning=(
             meaning
@@ -376,7 +376,7 @@ def _sessions(result: CelltypesResult) -> Check:
         name="Types are not recordings",
         status="warn" if bad else "pass",
         value=(
-            f"adjusted mutual information {result.session_information:.2f}, "
+            f"adjusted mutual information {result.session_information:z.2f}, "
             f"p = {result.session_p:.2g}"
         ),
         threshold=f"p >= {SESSION_P} or information <= {SESSION_INFORMATION}",
@@ -395,7 +395,7 @@ def _gamut(model: ModelEvidence) -> Check:
         meaning=(
             "Stimuli are predictions of a model about frames that nobody has shown yet; their "
             f"largest cosine with a stretch of the training stimulus is "
-            f"{model.resemblance.max():.2f} at most."
+            f"{model.resemblance.max():z.2f} at most."
         ),
         advice="" if share == 0 else "Leave methods.celltypes.stimulus.clip on.",
     )
@@ -463,14 +463,14 @@ def _planted(result: CelltypesResult, truth: Truth) -> Check:
         name="Planted types found",
         status="pass" if good else "warn",
         value=(
-            f"adjusted Rand index {scores['ari']:.2f}; {result.n_types} types found, {n_true} "
+            f"adjusted Rand index {scores['ari']:z.2f}; {result.n_types} types found, {n_true} "
             "planted"
         ),
         threshold=f">= {FOUND}",
         meaning=(
-            f"Adjusted mutual information {scores['ami']:.2f}, homogeneity "
-            f"{scores['homogeneity']:.2f}, completeness {scores['completeness']:.2f}, balanced "
-            f"accuracy after matching {scores['balanced_accuracy']:.2f}, over the units that have "
+            f"Adjusted mutual information {scores['ami']:z.2f}, homogeneity "
+            f"{scores['homogeneity']:z.2f}, completeness {scores['completeness']:z.2f}, balanced "
+            f"accuracy after matching {scores['balanced_accuracy']:z.2f}, over the units that have "
             "a type."
         ),
         advice="" if good else "Fit the model for longer, or give the search more restarts.",

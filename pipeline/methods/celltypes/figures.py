@@ -204,7 +204,7 @@ def _confusion(result: CelltypesResult) -> Figure:
         title="Which types answer to which stimuli",
         finding=(
             f"Types {first} and {second} are closest: their stimuli tell them apart by "
-            f"{np.nanmin(result.pair_fraction):.2f} of 1"
+            f"{np.nanmin(result.pair_fraction):z.2f} of 1"
             + (" in showings without part in the types." if result.mode == "discrete" else ".")
         ),
         caption=(
@@ -352,7 +352,7 @@ def _continuum(result: CelltypesResult) -> Figure:
         id="continuum",
         title="Types or a continuum",
         finding=(
-            f"Units are separated by {result.separation:.2f}; above {above} of {null.size} "
+            f"Units are separated by {result.separation:z.2f}; above {above} of {null.size} "
             "populations without types."
         ),
         caption=(
@@ -402,7 +402,7 @@ def _runs(result: CelltypesResult, model: ModelEvidence) -> list[Figure]:
             )
             + (
                 f"; through another model types agree with an adjusted Rand index of "
-                f"{result.agreement:.2f}."
+                f"{result.agreement:z.2f}."
                 if np.isfinite(result.agreement)
                 else "."
             ),
@@ -570,7 +570,7 @@ def _baselines(result: CelltypesResult) -> Figure:
         title="Other ways to cluster the same units",
         finding=(
             f"The types agree most with {best['baseline']} (adjusted Rand index "
-            f"{best['ari_types']:.2f})."
+            f"{best['ari_types']:z.2f})."
         ),
         caption=(
             "Adjusted Rand index: with the types of this report; of each clustering with itself "
@@ -597,7 +597,7 @@ def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Figure:
         id="prediction",
         title="How well the model predicts units",
         finding=(
-            f"Median correlation {np.median(known) if known.size else 0:.2f} in the validation "
+            f"Median correlation {np.median(known) if known.size else 0:z.2f} in the validation "
             f"frames; {100 * share:.0f} % of {len(result.units)} units take part."
         ),
         caption=(
@@ -610,7 +610,7 @@ def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Figure:
         panels=(
             Bars(
                 title="Validation correlation",
-                labels=tuple(f"{edge:.2f}" for edge in edges[:-1]),
+                labels=tuple(f"{edge:z.2f}" for edge in edges[:-1]),
                 values=counts.astype(np.float64),
                 x_title="Correlation (lower edge)",
                 y_title="Units",
@@ -666,7 +666,7 @@ def _truth(result: CelltypesResult, truth: Truth) -> Figure:
         id="truth",
         title="Planted beside found",
         finding=(
-            f"Adjusted Rand index {score:.2f} between planted and found types; {missing} units "
+            f"Adjusted Rand index {score:z.2f} between planted and found types; {missing} units "
             "have none."
         ),
         caption=(

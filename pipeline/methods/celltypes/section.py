@@ -88,7 +88,7 @@ def _sentence(result: CelltypesResult) -> str:
     supported = int((result.verdict == "supported").sum())
     by = "another model" if result.mode == "model" else "the other half of the showings"
     agree = (
-        f"; by {by} they agree with an adjusted Rand index of {result.agreement:.2f}"
+        f"; by {by} they agree with an adjusted Rand index of {result.agreement:z.2f}"
         if np.isfinite(result.agreement)
         else ""
     )
@@ -250,7 +250,7 @@ def _types_table(result: CelltypesResult) -> Table:
         caption=(
             f"'Reappears': overlap with {independent}. 'Told from the "
             f"closest': as in the figure below. Objective: at most log {result.n_types} = "
-            f"{np.log(result.n_types):.2f}. Margin in standard deviations of a unit's answers."
+            f"{np.log(result.n_types):z.2f}. Margin in standard deviations of a unit's answers."
             + (
                 " 'Ends': whether the middle of the stimulus ends bright or dark; colour angle: 0 "
                 "alike in both colours, 180 opponent."

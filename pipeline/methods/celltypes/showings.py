@@ -111,7 +111,7 @@ def _pieces(
             known = np.isfinite(piece)
             enough = known.sum(axis=0) == length
             answers.append(np.where(enough, np.where(known, piece, 0).mean(axis=0), np.nan))
-            names.append(f"{begin_s:.2f} s")
+            names.append(f"{begin_s:z.2f} s")
             when.append(begin_s)
     return (
         np.array(answers).reshape(-1, values.shape[1]),

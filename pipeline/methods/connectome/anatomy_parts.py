@@ -71,7 +71,7 @@ def anatomy_figure(anatomy: Anatomy) -> Figure:
         finding=(
             f"{n_above} of {counted(len(names) - 1, 'component')} "
             f"{for_number(n_above, '[follows|follow]')} known connections more than rewired ones; "
-            f"the largest AUROC is {anatomy.auroc[best]:.2f} "
+            f"the largest AUROC is {anatomy.auroc[best]:z.2f} "
             f"({'static graph' if names[best[0]] == 'static' else f'component {names[best[0]]}'}, "
             f"{anatomy.kind[best[1]]})."
         ),

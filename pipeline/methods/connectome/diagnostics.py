@@ -214,7 +214,7 @@ def _left_out(result: ConnectomeResult) -> tuple[Check, ...]:
             name="Without single recordings",
             status="pass" if 2 * n_back >= result.rank else "warn",
             value=f"{n_back} of {result.rank} components come back without any recording; "
-            f"median likeness {np.median(result.left_out_likeness):.2f}",
+            f"median likeness {np.median(result.left_out_likeness):z.2f}",
             threshold=f"half of the components, cosine >= {STABLE} without any recording",
             meaning=(
                 "Everything was fitted again without each recording, from random starts: the "
@@ -298,7 +298,7 @@ def _restarts(result: ConnectomeResult) -> Check:
     return Check(
         name="Restart similarity",
         status="pass" if stable else "warn",
-        value=f"median {median:.2f} of {others.size} restarts to the best",
+        value=f"median {median:z.2f} of {others.size} restarts to the best",
         threshold=f">= {SIMILAR}",
         meaning=(
             "Whether the optimiser ends in the same components from other random starts; it says "
@@ -380,7 +380,7 @@ def _communities(result: ConnectomeResult) -> Check:
     return Check(
         name=name,
         status="pass" if agreement >= STABLE else "warn",
-        value=f"median adjusted Rand index {agreement:.2f} over {int(result.structured.sum())} "
+        value=f"median adjusted Rand index {agreement:z.2f} over {int(result.structured.sum())} "
         f"components with groups{sure}",
         threshold=threshold,
         meaning=meaning,
@@ -394,7 +394,7 @@ def _second_opinion(result: ConnectomeResult, config: ConnectomeConfig) -> Check
     return Check(
         name="Second opinion on communities",
         status="pass" if agreement >= ALIKE else "warn",
-        value=f"median adjusted Rand index {agreement:.2f} between {named(config)[0]} and "
+        value=f"median adjusted Rand index {agreement:z.2f} between {named(config)[0]} and "
         f"{named(config)[1]}",
         threshold=f">= {ALIKE}",
         meaning=(
@@ -422,7 +422,7 @@ def _duplicates(result: ConnectomeResult) -> tuple[Check, ...]:
         Check(
             name="Components apart",
             status="warn" if n_alike else "pass",
-            value=f"largest cosine {largest:.2f}, of components {first + 1} and {second + 1}"
+            value=f"largest cosine {largest:z.2f}, of components {first + 1} and {second + 1}"
             + (f"; {n_alike} pairs above {DUPLICATE}" if n_alike > 1 else ""),
             threshold=f"< {DUPLICATE} between the pair patterns of any two",
             meaning="Components whose pairs are the same are one pattern at different times.",
@@ -525,7 +525,7 @@ def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:
         Check(
             name="Planted groups found",
             status="pass" if f1 >= FOUND else "warn",
-            value=f"{n_found} of {seen.group.size}, mean F1 {f1:.2f}",
+            value=f"{n_found} of {seen.group.size}, mean F1 {f1:z.2f}",
             threshold=f"mean F1 >= {FOUND}",
             meaning=(
                 "Overlap of each planted group with the community that fits it best; 1 is all "
@@ -554,7 +554,7 @@ def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:
             Check(
                 name="Planted communities separated",
                 status="pass" if ari >= FOUND else "warn",
-                value=f"mean adjusted Rand index {ari:.2f} over {scores.size} labels",
+                value=f"mean adjusted Rand index {ari:z.2f} over {scores.size} labels",
                 threshold=f">= {FOUND}",
                 meaning=(
                     "Agreement of communities in the epochs of a label (each unit's in the "

@@ -78,7 +78,7 @@ def example_figure(
         title="From traces to affinity",
         finding=(
             f"{names[0]} and {names[1]}, the strongest pair of component {component + 1}, reach an "
-            f"affinity of {peak:.2f} around {middle:.0f} s of {name}."
+            f"affinity of {peak:z.2f} around {middle:.0f} s of {name}."
         ),
         caption=(
             f"One pair in one recording for {WINDOW_S:g} s around the component's largest "

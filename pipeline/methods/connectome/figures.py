@@ -250,7 +250,7 @@ def _surrogates(result: ConnectomeResult) -> Figure:
         id="surrogates",
         title="The data beside surrogates",
         finding=(
-            f"{reproducibility.title} is {reproducibility.observed:.2f}: "
+            f"{reproducibility.title} is {reproducibility.observed:z.2f}: "
             f"{reproducibility.said()}; the components' explained share: "
             f"{compare(result)['explained'].said()}."
         ),
@@ -351,7 +351,7 @@ def _restarts(result: ConnectomeResult, config: ConnectomeConfig) -> Figure:
     labels = tuple(str(name).removeprefix("restart-") for name in result.restart[order])
     others = result.restart_similarity[result.restart != result.best_restart]
     similarity = (
-        f"the others resemble the best with a median score of {np.median(others):.2f}"
+        f"the others resemble the best with a median score of {np.median(others):z.2f}"
         if others.size
         else "there is nothing to compare it with"
     )
@@ -400,7 +400,7 @@ def _truth(result: ConnectomeResult, truth: ConnectomeTruth) -> Figure:
     components = tuple(f"Component {index + 1}" for index in range(result.rank))
     groups = tuple(str(group) for group in seen.group)
     scores = ", ".join(
-        f"{label} {ari:.2f}"
+        f"{label} {ari:z.2f}"
         for label, ari in zip(seen.label, seen.label_ari, strict=True)
         if np.isfinite(ari)
     )
@@ -409,7 +409,7 @@ def _truth(result: ConnectomeResult, truth: ConnectomeTruth) -> Figure:
         title="Planted beside found",
         finding=(
             f"{int((seen.group_f1 >= 0.7).sum())} of {len(groups)} planted groups are found with "
-            f"an F1 of at least 0.7 (mean {seen.group_f1.mean():.2f})"
+            f"an F1 of at least 0.7 (mean {seen.group_f1.mean():z.2f})"
             + (f"; adjusted Rand index of the communities by label: {scores}." if scores else ".")
         ),
         caption=(

@@ -154,7 +154,7 @@ def reasons(choice: RankChoice) -> tuple[str, ...]:
     if np.isfinite(similarity):
         said.append(
             f"With {choice.ruled} the restarts resemble the best one with a median of "
-            f"{similarity:.2f} (alike from {SIMILAR})."
+            f"{similarity:z.2f} (alike from {SIMILAR})."
         )
     gap = 100 * explained_beyond_chance(choice)[at]
     said.append(

@@ -145,7 +145,7 @@ def _sentence(result: ConnectomeResult) -> str:
         f"{100 * result.explained:.0f} % of their time-varying affinities "
         f"({100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
         f"per recording). Their pair patterns agree across {across} with a cosine of "
-        f"{repeats.observed:.2f}, {verdict}{tested}."
+        f"{repeats.observed:z.2f}, {verdict}{tested}."
     )
 
 
@@ -243,7 +243,7 @@ def _reproducibility_words(result: ConnectomeResult) -> str:
         "time half) by itself agree. The time courses come from all the data, which flatters the "
         "value; surrogates, in which each unit's activity is shifted in time by itself, are "
         f"flattered alike. {_replication(result)}{found['reproducibility'].title}: "
-        f"{found['reproducibility'].observed:.2f}, {found['reproducibility'].said()}. "
+        f"{found['reproducibility'].observed:z.2f}, {found['reproducibility'].said()}. "
         f"Gain over a static graph: {100 * found['gain'].observed:.1f} points, "
         f"{found['gain'].said()}. {n_supported} of {result.rank} components matter more than the "
         f"largest component of at least 95 % of the surrogates.{claim}"
@@ -292,7 +292,7 @@ def _communities_words(result: ConnectomeResult, config: ConnectomeConfig) -> st
     )
     return (
         f"{how} The second opinion is {second}; its communities agree with an adjusted Rand index "
-        f"of {np.median(result.second_agreement):.2f} (median over components; units in no "
+        f"of {np.median(result.second_agreement):z.2f} (median over components; units in no "
         "community count as one group). The model treats pairs as independent although they come "
         f"from the traces of {result.unit.size} units, so it sees groups too easily, and only "
         f"surrogates tell about chance. {against}"

@@ -71,7 +71,7 @@ def components_table(result: ConnectomeResult) -> Table:
         columns["its share (%)"] = _rounded(100 * result.component_recording.max(axis=1), 0)
     if result.left_out_likeness is not None:
         columns["likeness without one recording"] = tuple(
-            f"{row.min():.2f} to {row.max():.2f}" for row in result.left_out_likeness
+            f"{row.min():z.2f} to {row.max():z.2f}" for row in result.left_out_likeness
         )
     return Table(
         id="components-table",

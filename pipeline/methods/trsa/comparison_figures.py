@@ -70,7 +70,7 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
             title="Which populations are alike",
             finding=(
                 f"The largest unbiased CKA is that of {best['first_region']} and "
-                f"{best['second_region']} ({best['value']:.2f}, standard error {best['se']:.2f}); "
+                f"{best['second_region']} ({best['value']:z.2f}, standard error {best['se']:.2f}); "
                 + (
                     f"{alike} of {int(tested.sum())} pairs are more alike than with shuffled "
                     "conditions (adjusted p <= 0.05)."

@@ -102,7 +102,7 @@ def _reliable(result: TrsaResult) -> Check:
     return Check(
         name="Reliability of dissimilarities",
         status="warn" if len(weak) else "pass",
-        value=f"{low:.2f} to {high:.2f} over {len(rows)} regions",
+        value=f"{low:z.2f} to {high:z.2f} over {len(rows)} regions",
         threshold=f"above 0, p <= {LEVEL} where it can be tested",
         meaning=(
             "Rank correlation of a region's dissimilarities between halves that share neither "
@@ -240,11 +240,11 @@ def _recovered(result: TrsaResult, truth: TrsaTruth) -> Check:
     """Planted geometries that were found."""
     found = recovery(result, truth)
     mean = float(np.mean(list(found.values()))) if found else np.nan
-    words = ", ".join(f"{region} {value:.2f}" for (_, region), value in found.items())
+    words = ", ".join(f"{region} {value:z.2f}" for (_, region), value in found.items())
     return Check(
         name="Planted geometries found",
         status="pass" if mean >= FOUND else "warn",
-        value=f"mean rank correlation {mean:.2f}",
+        value=f"mean rank correlation {mean:z.2f}",
         threshold=f">= {FOUND}",
         meaning=f"Found with planted dissimilarities: {words}.",
         advice="" if mean >= FOUND else "Simulate more units or repeats.",

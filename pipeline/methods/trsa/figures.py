@@ -211,9 +211,9 @@ def _reliability(result: TrsaResult) -> Figure:
         title="Reliability of each region's dissimilarities",
         finding=(
             f"Between halves that share no unit and no repeat, dissimilarities of {labels[best]} "
-            f"agree best (rank correlation {values[best]:.2f})"
+            f"agree best (rank correlation {values[best]:z.2f})"
             + (
-                f" and those of {labels[worst]} least ({values[worst]:.2f})."
+                f" and those of {labels[worst]} least ({values[worst]:z.2f})."
                 if len(labels) > 1
                 else "."
             )
@@ -462,7 +462,7 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
         one, other = upper[0][nearest], upper[1][nearest]
         finding = (
             f"Of the populations that are reliable, {names[usable[one]]} and "
-            f"{names[usable[other]]} are most alike ({config.measure} {1 - told[nearest]:.2f})."
+            f"{names[usable[other]]} are most alike ({config.measure} {1 - told[nearest]:z.2f})."
         )
         if recording[one] == recording[other]:
             places = int(usable[one]), int(usable[other])
@@ -507,7 +507,7 @@ def _without_shared_noise(result: TrsaResult, one: int, other: int) -> str:
         return "; they were recorded together and share noise."
     return (
         f"; they were recorded together and share noise, and in halves without common units or "
-        f"repeats it is {left[0]:.2f}."
+        f"repeats it is {left[0]:z.2f}."
     )
 
 
@@ -543,10 +543,10 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
         top = int(np.nanargmax(scores))
         model, region = table["model"].iloc[top], table["region"].iloc[top]
         finding = (
-            f"'{model}' explains {region} best ({scores[top]:.2f}); {n_good} of {len(table)} "
+            f"'{model}' explains {region} best ({scores[top]:z.2f}); {n_good} of {len(table)} "
             f"models and regions have an adjusted p <= {LEVEL}."
             if tested
-            else f"Scores lie between {np.nanmin(scores):.2f} and {scores[top]:.2f} and none is "
+            else f"Scores lie between {np.nanmin(scores):z.2f} and {scores[top]:z.2f} and none is "
             f"tested: {result.model_missing or 'they only follow the order of conditions'}."
         )
     return Figure(
@@ -586,7 +586,7 @@ def _truth(result: TrsaResult, truth: TrsaTruth) -> Figure:
         panels.append(_matrix(planted, labels, title=f"{names[place]}: planted"))
         conditions = tuple(str(name) for name in result.condition)
         panels.append(_matrix(seen, conditions, title=f"{names[place]}: found"))
-    words = ", ".join(f"{region} {value:.2f}" for (_, region), value in found.items())
+    words = ", ".join(f"{region} {value:z.2f}" for (_, region), value in found.items())
     return Figure(
         id="truth",
         title="Planted beside found",

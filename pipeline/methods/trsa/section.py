@@ -108,7 +108,7 @@ def _sentence(result: TrsaResult) -> str:
 
 
 def _range(values: NDArray[np.float64]) -> str:
-    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    low, high = f"{values.min():z.2f}", f"{values.max():z.2f}"
     return low if low == high else f"{low} to {high}"
 
 
