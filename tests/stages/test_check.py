@@ -123,13 +123,14 @@ def test_jobs_are_counted(project):
 
 def test_parts_of_a_method_with_rounds_are_jobs_by_themselves(project):
     settings = (
-        "recordings: sheet.tsv\nmethods: {celltypes: {n_models: 2, n_restarts: 3, n_nulls: 1}}\n"
+        "recordings: sheet.tsv\nmethods: {celltypes: {n_models: 2, n_restarts: 3, n_nulls: 1, "
+        "folds: {number: 2}}}\n"
     )
     path = project("first\ta1\ta.nwb\n", settings)
     alone = load_project(path, dict.fromkeys(OTHERS, False))
-    # Ingested, prepared as frames and as trials; 2 models, 3 restarts, 1 twin, 1 null, gather,
-    # assess, agreement, report.
-    assert count_jobs(alone) == 3 + 7 + 1 + 1 + 1 + 1 + 4
+    # Ingested, prepared as frames and as trials; 2 models, 3 restarts, 1 twin, 1 null,
+    # 2 folds, gather, assess, agreement, report.
+    assert count_jobs(alone) == 3 + 9 + 1 + 1 + 1 + 1 + 4
 
 
 def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):

@@ -22,6 +22,7 @@ QUICK_METHODS = {
         "encoding": {"max_epochs": 4},
         "n_restarts": 1,
         "n_nulls": 1,
+        "folds": {"number": 0},
         "loop": {"start_clusters": [5, 12]},
         "ascent": {"polish_steps": 80, "compare_steps": 40},
         "split": {"null_from": "never"},

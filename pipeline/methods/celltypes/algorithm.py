@@ -18,7 +18,7 @@ from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import View
-from pipeline.methods.celltypes.config import MODEL, NULL, RESTART, TWIN, CelltypesConfig
+from pipeline.methods.celltypes.config import FOLD, MODEL, NULL, RESTART, TWIN, CelltypesConfig
 from pipeline.methods.celltypes.objective import NO_TYPE
 from pipeline.methods.celltypes.remembering import (
     Remembered,
@@ -26,10 +26,13 @@ from pipeline.methods.celltypes.remembering import (
     nothing_remembered,
 )
 from pipeline.methods.celltypes.result import (
+    FOLD_SCAN_COLUMNS,
     HISTORY_COLUMNS,
     CelltypesResult,
     ClusteringPart,
+    FoldPart,
     ModelPart,
+    PartResult,
 )
 from pipeline.methods.celltypes.showings import stimulus_views, types_of_shown
 from pipeline.methods.celltypes.splitting import EVENT_COLUMNS
@@ -51,8 +54,8 @@ def fit_part(
     earlier: Mapping[str, ModelPart] | None = None,
     checkpoint: Callable[[Remembered], None] | None = None,
     resume: Remembered | None = None,
-) -> ModelPart | ClusteringPart:
-    """One encoding model, or one clustering.
+) -> PartResult:
+    """One encoding model, one clustering, or one outer fold.
 
     Parameters
     ----------
@@ -61,8 +64,8 @@ def fit_part(
     config
         The method's settings.
     part
-        ``model-N``; then ``restart-NN`` and ``null-NN`` of the first model, and ``twin-N`` of
-        another.
+        ``model-N``; then ``restart-NN``, ``null-NN`` and ``fold-NN`` of the first model, and
+        ``twin-N`` of another.
     rng
         The random stream of this part.
     progress
@@ -88,6 +91,8 @@ def fit_part(
 
     models = earlier or {}
     source = models[f"{MODEL}-{number if kind == TWIN else 0}"]
+    if kind == FOLD:
+        return _fold(views, config, source, part, rng, provenance, checkpoint, resume)
     if source.fit is None or source.status != "ok":
         return _no_clustering(part.name, source.status, provenance)
     movies = stimulus_views(views)
@@ -126,7 +131,7 @@ def fit_part(
 
 
 def combine(
-    parts: Mapping[str, ModelPart | ClusteringPart],
+    parts: Mapping[str, PartResult],
     views: tuple[View, ...],
     config: CelltypesConfig,
     rng: np.random.Generator,
@@ -160,15 +165,64 @@ def combine(
 
     models = [part for part in parts.values() if isinstance(part, ModelPart)]
     clusterings = [part for part in parts.values() if isinstance(part, ClusteringPart)]
+    folds = [part for part in parts.values() if isinstance(part, FoldPart)]
     movies = stimulus_views(views)
     if first.status != "ok":
         return without_types(first, movies, config, provenance=provenance)
     return types_of_model(
         sorted(models, key=lambda part: part.name),
         sorted(clusterings, key=lambda part: part.name),
+        sorted(folds, key=lambda part: part.name),
         movies,
         config,
         rng,
+        provenance=provenance,
+    )
+
+
+def _fold(
+    views: Sequence[View],
+    config: CelltypesConfig,
+    source: ModelPart,
+    part: Part,
+    rng: np.random.Generator,
+    provenance: Provenance,
+    checkpoint: Callable[[Remembered], None] | None,
+    resume: Remembered | None,
+) -> FoldPart:
+    """Types without some of the units, where there are enough."""
+    status = source.status
+    if source.fit is not None and status == "ok":
+        if int(source.fit.units["used"].sum()) >= config.folds.least_units:
+            from pipeline.methods.celltypes.folds import fold_part
+
+            return fold_part(
+                source.fit,
+                stimulus_views(views),
+                config,
+                part,
+                n_starts=[
+                    _n_start(config, RESTART, index) for index in range(config.folds.n_restarts)
+                ],
+                strata=_strata(source, FOLD),
+                rng=rng,
+                provenance=provenance,
+                checkpoint=checkpoint,
+                resume=resume,
+            )
+        status = "too_few_cells"
+    nobody = np.empty(0, dtype=np.int64)
+    return FoldPart(
+        name=part.name,
+        status=status,
+        outer=np.empty(0, dtype=bool),
+        type_of_unit=nobody,
+        by_answers=nobody,
+        responses=np.empty((0, 0)),
+        floor=float("nan"),
+        restart_types=nobody,
+        scan=_empty(FOLD_SCAN_COLUMNS),
+        scan_labels=np.empty((0, 0), dtype=np.int64),
         provenance=provenance,
     )
 

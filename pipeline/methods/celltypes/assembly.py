@@ -25,12 +25,14 @@ from pipeline.methods.celltypes.evidence import (
     choose,
     k_means_labels,
     mixture_labels,
+    objective_to_compare,
     reappearance,
     separation,
     session_association,
     spectral_labels,
     verdicts,
 )
+from pipeline.methods.celltypes.folds import outer_evidence
 from pipeline.methods.celltypes.objective import (
     NO_TYPE,
     Discriminate,
@@ -52,17 +54,16 @@ from pipeline.methods.celltypes.result import (
     UNIT_COLUMNS,
     CelltypesResult,
     ClusteringPart,
+    FoldPart,
     ModelEvidence,
     ModelPart,
 )
 from pipeline.methods.celltypes.showings import principal
-from pipeline.methods.celltypes.typing_units import accuracy_by_showings
+from pipeline.methods.celltypes.typing_units import SHOWINGS, accuracy_by_showings
 from pipeline.numerics.partitions import mean_agreement
 
 PERMUTATION_STEPS = 20
 """Steps of the stimuli of permuted labels."""
-SHOWINGS = (1, 2, 3, 5, 9, 15, 30)
-"""Numbers of showings for which typing is simulated."""
 MOST_EXCITING = 24
 """Units whose most exciting stimuli are computed, for a clustering by the answers to them."""
 COMPARED_STRETCHES = 2_000
@@ -72,6 +73,7 @@ COMPARED_STRETCHES = 2_000
 def types_of_model(
     models: Sequence[ModelPart],
     clusterings: Sequence[ClusteringPart],
+    folds: Sequence[FoldPart],
     views: Sequence[StimulusResponses],
     config: CelltypesConfig,
     rng: np.random.Generator,
@@ -82,7 +84,7 @@ def types_of_model(
 
     Parameters
     ----------
-    models, clusterings
+    models, clusterings, folds
         All parts, by name; the first model serves.
     views, config
         What they were given.
@@ -96,7 +98,7 @@ def types_of_model(
     restarts = [part for part in clusterings if part.name.startswith("restart")]
     twins = [part for part in clusterings if part.name.startswith("twin") and part.status == "ok"]
     nulls = [part for part in clusterings if part.name.startswith("null")]
-    best = _best(restarts)
+    best = best_clustering(restarts)
     labels = best.type_of_unit
     n_types = best.n_types
     who = population(fit, views, config, threads=provenance.threads)
@@ -186,6 +188,14 @@ def types_of_model(
             nulls,
             rng,
         ),
+        outer=outer_evidence(
+            fit,
+            config,
+            best,
+            folds,
+            rng,
+            spikes=all(view.signal == "spikes" for view in views),
+        ),
         shown=None,
         provenance=provenance,
     )
@@ -232,6 +242,7 @@ def without_types(
         session_p=float("nan"),
         baselines=baseline_table([]),
         model=None,
+        outer=None,
         shown=None,
         provenance=provenance,
     )
@@ -243,14 +254,18 @@ def _fit_of(part: ModelPart) -> EncodingFit:
     return part.fit
 
 
-def _best(restarts: Sequence[ClusteringPart]) -> ClusteringPart:
+def best_clustering(restarts: Sequence[ClusteringPart]) -> ClusteringPart:
     """The restart that stands for all."""
-    runs = []
-    for part in restarts:
-        held = part.held_out_objective
-        score = held if np.isfinite(held).all() else part.objective
-        runs.append(Run(name=part.name, labels=part.type_of_unit, objective=float(score.mean())))
-    chosen = choose(runs)
+    chosen = choose(
+        [
+            Run(
+                name=part.name,
+                labels=part.type_of_unit,
+                objective=objective_to_compare(part.objective, part.held_out_objective),
+            )
+            for part in restarts
+        ]
+    )
     return next(part for part in restarts if part.name == chosen.name)
 
 

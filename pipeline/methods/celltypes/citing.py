@@ -25,7 +25,7 @@ def methods_text(config: CelltypesConfig, numbers: Mapping[str, object]) -> str:
     config
         The method's settings.
     numbers
-        Those of the method's section; the settings say all of it here.
+        Those of the method's section: whether there were outer folds.
     """
     through = {
         "model": "optimised through an encoding model of the units",
@@ -38,9 +38,16 @@ def methods_text(config: CelltypesConfig, numbers: Mapping[str, object]) -> str:
         if config.n_nulls
         else ""
     )
+    outer = numbers.get("outer_types")
+    folds = (
+        f" Numbers of units without part in the types are from {counted(len(outer), 'outer fold')} "
+        "over units, with all choices made again in each."
+        if isinstance(outer, list)
+        else ""
+    )
     return (
         "Units were grouped into functional cell types after Burg et al. (2024): each type by the "
         f"stimulus that drives it most on the units' own scale, {through}, with clusters split "
         f"and merged from {counted(config.n_restarts, 'restart')}. Types were judged by "
-        f"clusterings through independently fitted models or halves of the showings{nulls}."
+        f"clusterings through independently fitted models or halves of the showings{nulls}.{folds}"
     )

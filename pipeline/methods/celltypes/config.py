@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.core.method import MethodConfig, Part, SettingsBlock
 from pipeline.methods.celltypes.encoding.config import EncodingConfig
@@ -221,6 +221,48 @@ class SplitConfig(SettingsBlock):
     )
 
 
+class FoldsConfig(SettingsBlock):
+    """Types of units that had no part in any choice.
+
+    The units that clusterings hold out judge splits, merges and restarts, so numbers of them are
+    too good. Outer folds leave a share of the units out of everything but the encoding model, in
+    turn.
+    """
+
+    number: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=5,
+        description=(
+            "Folds into which units are cut, 2 to 20, or 0 for none. Each is a job with restarts, "
+            "splits and merges of its own."
+        ),
+    )
+    least_units: int = Field(
+        default=100,
+        description="Units below which there are no folds, 10 to 1000000.",
+        ge=10,
+        le=1_000_000,
+    )
+    n_restarts: int = Field(
+        default=2, description="Restarts of the clustering in each fold, 1 to 100.", ge=1, le=100
+    )
+    scan: int = Field(
+        default=3,
+        description=(
+            "Numbers of types on either side of that found, 0 (none) to 20, whose objective in "
+            "units that were left out is shown with the agreement of folds."
+        ),
+        ge=0,
+        le=20,
+    )
+
+    @field_validator("number")
+    @classmethod
+    def _one_fold_leaves_nothing(cls, number: int) -> int:
+        if number == 1:
+            raise ValueError("one fold would leave no unit to find types in; 0 is none")
+        return number
+
+
 class DiscreteConfig(SettingsBlock):
     """Types from stimuli that were shown, without a model."""
 
@@ -328,6 +370,10 @@ class CelltypesConfig(MethodConfig):
     split: SplitConfig = Field(
         default_factory=SplitConfig, description="How the number of types is found."
     )
+    folds: FoldsConfig = Field(
+        default_factory=FoldsConfig,
+        description="Types of units that had no part in any choice.",
+    )
     discrete: DiscreteConfig = Field(
         default_factory=DiscreteConfig,
         description="Types from stimuli that were shown, without a model.",
@@ -350,9 +396,10 @@ class CelltypesConfig(MethodConfig):
             *(Part(f"{RESTART}-{index:02d}") for index in range(self.n_restarts)),
             *(Part(f"{TWIN}-{index}") for index in range(1, self.n_models)),
             *(Part(f"{NULL}-{index:02d}") for index in range(self.n_nulls)),
+            *(Part(f"{FOLD}-{index:02d}") for index in range(self.folds.number)),
         )
         return models, clusterings
 
 
-MODEL, RESTART, TWIN, NULL = "model", "restart", "twin", "null"
+MODEL, RESTART, TWIN, NULL, FOLD = "model", "restart", "twin", "null", "fold"
 """First words of the names of parts."""

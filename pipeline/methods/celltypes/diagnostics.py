@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.parts import Check
 from pipeline.core.views import View
@@ -21,6 +22,8 @@ LEVEL = 0.05
 SESSION_P, SESSION_INFORMATION = 0.01, 0.1
 FURTHEST_SD = 20
 """Of a unit's answers to the training stimulus: what is further away it was never seen to do."""
+TYPED_ALIKE = 0.8
+"""Share of units without part in the types from which their stimuli count as good for typing."""
 FOUND = 0.8
 """Adjusted Rand index from which planted types count as found."""
 
@@ -54,7 +57,7 @@ def assess(
     if result.n_types > 1:
         checks += [_independent(result), _continuum(result)]
         if result.model is not None:
-            checks += [_permuted(result.model), _restarts(result)]
+            checks += [_outer(result, config), _permuted(result.model), _restarts(result)]
         else:
             checks.append(_showings(result))
         checks += [_types(result), _baselines(result)]
@@ -251,6 +254,56 @@ def _permuted(model: ModelEvidence) -> Check:
         meaning=meaning,
         advice="" if p <= LEVEL else "The clusters are not even better than chance groupings.",
     )
+
+
+def _outer(result: CelltypesResult, config: CelltypesConfig) -> Check:
+    """Types of units that had no part in any choice."""
+    outer = result.outer
+    name = "Types of units without part in them"
+    threshold = f">= {100 * TYPED_ALIKE:.0f} % typed alike"
+    meaning = (
+        "In turn a fold of the units was left out of stimuli, splits, merges and restarts, and "
+        "typed by the stimuli of the others: share that gets the type whose units answer to the "
+        "training stimulus as the unit does (the mean over types, with its standard error). All "
+        "units had part in the encoding model."
+    )
+    if outer is None:
+        few = result.typed_unit.size < config.folds.least_units
+        return Check(
+            name=name,
+            status="not_tested",
+            value=f"{result.typed_unit.size} units, and {config.folds.least_units} are asked for"
+            if few and config.folds.number
+            else "no outer folds",
+            threshold=threshold,
+            meaning=f"{meaning} Without folds numbers of held-out units are too good: they chose.",
+            advice="Lower methods.celltypes.folds.least_units, or record more units."
+            if few and config.folds.number
+            else "Set methods.celltypes.folds.number to 5.",
+        )
+    good = outer.accuracy >= TYPED_ALIKE
+    known = (
+        f"; {100 * outer.label_accuracy:.0f} % get their known type"
+        if np.isfinite(outer.label_accuracy)
+        else ""
+    )
+    return Check(
+        name=name,
+        status="pass" if good else "warn",
+        value=(
+            f"{100 * outer.accuracy:.0f} ± {100 * outer.accuracy_error:.0f} % typed alike{known}; "
+            f"{outer.fold.size} folds found {_listed(outer.fold_types)} types"
+        ),
+        threshold=threshold,
+        meaning=meaning,
+        advice=""
+        if good
+        else "Do not type new units by these stimuli; trust only types with few errors.",
+    )
+
+
+def _listed(numbers: NDArray[np.int64]) -> str:
+    return ", ".join(str(number) for number in numbers)
 
 
 def _restarts(result: CelltypesResult) -> Check:

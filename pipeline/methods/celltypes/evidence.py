@@ -75,6 +75,11 @@ class Run:
     """Mean J of the polished stimuli over held-out units; over all where there are none."""
 
 
+def objective_to_compare(objective: Floats, held_out: Floats) -> float:
+    """Mean J over held-out units, or over all that shaped stimuli where a type has none."""
+    return float((held_out if np.isfinite(held_out).all() else objective).mean())
+
+
 def choose(runs: Sequence[Run]) -> Run:
     """The run that stands for all.
 

@@ -15,12 +15,14 @@ from pipeline.methods.celltypes.evidence import OWN, scaled_confusion, similar_o
 from pipeline.methods.celltypes.objective import NO_TYPE
 from pipeline.methods.celltypes.result import CelltypesResult, ModelEvidence, ShownEvidence
 from pipeline.methods.celltypes.simulate import Truth
+from pipeline.methods.celltypes.splitting import STEP_OF
 from pipeline.numerics.partitions import adjusted_rand_index
 
 SHOWN_TYPES = 12
 """Types whose stimuli and traces are drawn, the largest first."""
 SHOWN_RUNS = 12
 SHOWN_STIMULI = 60
+SHOWN_EVENTS = 24
 HISTOGRAM_BINS = 20
 
 
@@ -54,6 +56,8 @@ def figures(
         if result.null_separation.size:
             found.append(_continuum(result))
     if model is not None:
+        found += _number(result, model, config)
+        found += _outer(result)
         found += _runs(result, model)
         found += [_history(model)]
     typing = _typing_table(result)
@@ -344,6 +348,218 @@ def _scan(result: CelltypesResult, shown: ShownEvidence) -> Figure:
     )
 
 
+def _number(result: CelltypesResult, model: ModelEvidence, config: CelltypesConfig) -> list[Figure]:
+    """What each number of types is worth, and how splits and merges were decided."""
+    panels: list[Panel] = []
+    curve = result.outer.curve if result.outer is not None else pd.DataFrame()
+    if len(curve) > 1:
+        panels += _curves(curve)
+    events = model.events
+    if len(events):
+        panels += [_objectives(events), _decisions(events, config)]
+    if not panels:
+        return []
+    least = config.split.min_pair_fraction
+    refused = events[(events["event"] == "split") & ~events["accepted"].astype(bool)]
+    refused = refused[refused["clusters"] == result.n_types]
+    finding = f"{result.n_types} types; no further split was tried."
+    if len(refused):
+        best = int(np.argmax(refused["pair_fraction"].to_numpy(float)))
+        fraction, error = refused[["pair_fraction", "standard_error"]].to_numpy(float)[best]
+        finding = (
+            f"{result.n_types} types: of {len(refused)} further splits none was kept; the best "
+            f"told its parts apart by {fraction:.2f} ± {2 * error:.2f} (two standard errors)."
+        )
+    shown = (
+        "Objective: mean over folds with its standard error over folds, of units that were left "
+        "out and typed by their answers to the training stimulus; of the units that shaped the "
+        "stimuli; and its bound. Agreement: adjusted Rand index between folds, the mean, with the "
+        "least and the most of all pairs; folds share units. "
+        if len(curve) > 1
+        else ""
+    )
+    return [
+        Figure(
+            id="number-of-types",
+            title="How the number of types was found",
+            finding=finding,
+            caption=(
+                f"{shown}Along the search: mean objective of held-out units with its standard "
+                f"error, for each number of clusters in {model.best_restart}, and where a split or "
+                "a merge was tried and refused (the highest); on the scale of splits "
+                f"({model.selection_temperature:.2g} SD). Decisions: how far two parts, or a pair, "
+                f"are told apart, with two standard errors; the last {SHOWN_EVENTS} at most. A "
+                f"split needs the lower end above {least:g}, a rising objective, enough units, "
+                "and in large clusters more than single populations show; a merge is kept unless "
+                "the merged cluster would be split again. The objective rises beyond the right "
+                "number, so it does not choose. Good: agreement that falls beyond the number "
+                "found, and refused splits far below the line. Bad: bars that touch it."
+            ),
+            alt="Curves over the number of types, and bars of what was tried.",
+            panels=tuple(panels),
+            columns=2,
+        )
+    ]
+
+
+def _curves(curve: pd.DataFrame) -> list[Panel]:
+    """Objective and agreement of folds against the number of types."""
+    x = curve["n_types"].to_numpy(float)
+    outer, error = (curve[name].to_numpy(float) for name in ("outer_objective", "outer_error"))
+    return [
+        Lines(
+            title="Objective",
+            x=x,
+            lines=(
+                Line(
+                    name="units of outer folds",
+                    y=np.round(outer, 4),
+                    lower=np.round(outer - error, 4),
+                    upper=np.round(outer + error, 4),
+                ),
+                Line(
+                    name="units that shaped the stimuli",
+                    y=np.round(curve["objective"].to_numpy(float), 4),
+                    group=1,
+                ),
+                Line(name="bound (log of the number)", y=np.round(np.log(x), 4), group=2),
+            ),
+            x_title="Number of types",
+            y_title="Mean objective (nats)",
+        ),
+        Lines(
+            title="Agreement of folds",
+            x=x,
+            lines=(
+                Line(
+                    name="adjusted Rand index",
+                    y=np.round(curve["agreement"].to_numpy(float), 4),
+                    lower=np.round(curve["least_agreement"].to_numpy(float), 4),
+                    upper=np.round(curve["most_agreement"].to_numpy(float), 4),
+                ),
+            ),
+            x_title="Number of types",
+            y_title="Adjusted Rand index",
+        ),
+    ]
+
+
+def _objectives(events: pd.DataFrame) -> Panel:
+    """Objective at each number of clusters that the search kept, or tried and refused."""
+    found: dict[tuple[int, str], tuple[float, float]] = {}
+    columns = ("objective_before", "error_before", "objective", "objective_error")
+    values = events[list(columns)].to_numpy(float)
+    for name, clusters, accepted, (before, its_error, after, error) in zip(
+        events["event"], events["clusters"], events["accepted"], values, strict=True
+    ):
+        found[(int(clusters), "")] = (before, its_error)
+        place = (int(clusters) + STEP_OF[name], "" if accepted else ", refused")
+        if np.isfinite(after) and (accepted or after > found.get(place, (-np.inf, 0.0))[0]):
+            found[place] = (after, error)
+    steps = sorted(found)
+    value = np.array([found[step][0] for step in steps])
+    error = np.array([found[step][1] for step in steps])
+    return Bars(
+        title="Along the search",
+        labels=tuple(f"{number}{word}" for number, word in steps),
+        values=np.round(value, 4),
+        lower=np.round(value - error, 4),
+        upper=np.round(value + error, 4),
+        x_title="Clusters",
+        y_title="Objective, held-out units (nats)",
+    )
+
+
+def _decisions(events: pd.DataFrame, config: CelltypesConfig) -> Panel:
+    """How far the parts of splits and the pairs of merges are told apart."""
+    first = max(0, len(events) - SHOWN_EVENTS)
+    last = events.iloc[first:]
+    value = last["pair_fraction"].to_numpy(float)
+    error = 2 * last["standard_error"].to_numpy(float)
+    return Bars(
+        title="Decisions",
+        labels=tuple(
+            f"{first + place + 1}: {name} of {clusters}, {'kept' if accepted else 'refused'}"
+            for place, (name, clusters, accepted) in enumerate(
+                zip(last["event"], last["clusters"], last["accepted"], strict=True)
+            )
+        ),
+        values=np.round(value, 3),
+        lower=np.round(value - error, 3),
+        upper=np.round(value + error, 3),
+        x_title="What was tried, in order",
+        y_title="Told apart (0 to 1)",
+        reference=config.split.min_pair_fraction,
+        reference_label="needed of a split",
+    )
+
+
+def _outer(result: CelltypesResult) -> list[Figure]:
+    """What units say that had no part in the types."""
+    outer = result.outer
+    if outer is None:
+        return []
+    names = type_names(result)
+    order = similar_order(result.response_confusion)
+    shown = tuple(np.array(names)[order])
+    typed = np.zeros((result.n_types, result.n_types + 1))
+    there = outer.by_answers >= 0
+    np.add.at(typed, (outer.by_answers[there], outer.type_of_unit[there]), 1)
+    share = typed / np.maximum(typed.sum(axis=1, keepdims=True), 1)
+    share = np.concatenate([share[order][:, order], share[order][:, -1:]], axis=1)
+    objective = float(np.nanmean(outer.objective))
+    return [
+        Figure(
+            id="outer",
+            title="Units without part in the types",
+            finding=(
+                f"{100 * outer.accuracy:.0f} ± {100 * outer.accuracy_error:.0f} % of units of "
+                "outer folds get the type by the stimuli that they have by their answers; mean "
+                f"objective {objective:.2f} ± {outer.mean_objective_error:.2f}, beside "
+                f"{float(np.nanmean(result.objective)):.2f} of units that shaped the stimuli."
+            ),
+            caption=(
+                f"Each of {there.size} units in the one of {outer.fold.size} folds in which it was "
+                "left out of all choices. Left: mean answer of the types (columns; units typed by "
+                "their answers to the training stimulus) to the stimuli (rows), each column as a "
+                "share of the answer to its own stimulus. Right: share of the units of each type "
+                "by answers (rows sum to 1) that get each type by the stimuli; 'none': a type of "
+                "the fold that is not among the types. ±: standard error over units. Good: as the "
+                "figure of answers to stimuli above, which is of the units that chose. Bad: a "
+                "weaker diagonal."
+            ),
+            alt="Two matrices over types.",
+            panels=(
+                Heatmap(
+                    title="Answers to stimuli, outer folds",
+                    values=np.round(
+                        scaled_confusion(outer.confusion)[np.ix_(order, order)], 3
+                    ).astype(np.float32),
+                    x_title="Type by answers",
+                    y_title="Stimulus of",
+                    value_title="Share of the own answer",
+                    x_labels=shown,
+                    y_labels=shown,
+                    scale="diverging",
+                    limits=(-1.0, 1.0),
+                    square=True,
+                ),
+                Heatmap(
+                    title="Typed by the stimuli",
+                    values=np.round(share, 3).astype(np.float32),
+                    x_title="Type by stimuli",
+                    y_title="Type by answers",
+                    value_title="Share of units",
+                    x_labels=(*shown, "none"),
+                    y_labels=shown,
+                    limits=(0.0, 1.0),
+                ),
+            ),
+            columns=2,
+        )
+    ]
+
+
 def _continuum(result: CelltypesResult) -> Figure:
     """Separation beside that of populations without types."""
     null = np.sort(result.null_separation)
@@ -510,7 +726,14 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
             "Share of units (mean over types) that get their type again from Poisson answers "
             "simulated from the model, typed by the stimulus that drives a unit most on its own "
             "scale. Real units are noisier than that, and their receptive field must lie where the "
-            "stimulus is shown."
+            "stimulus is shown. These units shaped the stimuli or chose among them, so the curve "
+            "is too good"
+            + (
+                "; that of outer folds is of units without part in the types, typed as they are "
+                "without noise."
+                if result.outer is not None
+                else "."
+            )
         )
     return Figure(
         id="typing",
@@ -528,12 +751,21 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
                         y=np.round(accuracy, 3),
                     ),
                     Line(name="chance", y=np.round(table["chance"].to_numpy(float), 3), group=1),
+                    *_typed_outer(result),
                 ),
                 x_title="Showings of each stimulus",
                 y_title="Share typed as here",
             ),
         ),
     )
+
+
+def _typed_outer(result: CelltypesResult) -> list[Line]:
+    """Accuracy for units without part in the types, where it is known."""
+    if result.outer is None or result.outer.typing.empty:
+        return []
+    accuracy = result.outer.typing["accuracy"].to_numpy(float)
+    return [Line(name="simulated units of outer folds", y=np.round(accuracy, 3), group=2)]
 
 
 def _times(n: float) -> str:

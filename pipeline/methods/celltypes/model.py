@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.methods.celltypes.clustering import (
     without_empty,
 )
 from pipeline.methods.celltypes.config import CelltypesConfig
+from pipeline.methods.celltypes.evidence import Run, choose, objective_to_compare
 from pipeline.methods.celltypes.objective import Floats, Labels, assign
 from pipeline.methods.celltypes.population import Population, loop_rule, split_rule
 from pipeline.methods.celltypes.splitting import split_and_merge
@@ -45,6 +47,20 @@ class Types:
     flags: tuple[str, ...]
     history: pd.DataFrame
     events: pd.DataFrame
+
+    @property
+    def score(self) -> float:
+        """Mean J by which runs of one number are compared; see :func:`objective_to_compare`."""
+        return objective_to_compare(self.objective, self.held_out_objective)
+
+
+def best_types(runs: Sequence[Types]) -> Types:
+    """The run that stands for all; see :func:`pipeline.methods.celltypes.evidence.choose`."""
+    named = [
+        Run(name=str(index), labels=one.clustering.labels, objective=one.score)
+        for index, one in enumerate(runs)
+    ]
+    return runs[int(choose(named).name)]
 
 
 def find_types(

@@ -97,6 +97,43 @@ def objective(
     return np.asarray(scaled - np.asarray(logsumexp(among, axis=2)) + np.log(counted.sum(axis=1)))
 
 
+def objective_errors(
+    responses: Floats, labels: Labels, n_clusters: int, temperature: float
+) -> tuple[Floats, float]:
+    """Standard errors of J over units: of each cluster's, shape (cluster,), and of their mean.
+
+    By the influence of every unit on the mean of its cluster (the delta method), so without
+    drawing anything. A cluster of one unit adds nothing, since its spread is not known.
+
+    Parameters
+    ----------
+    responses
+        To the clusters' stimuli, shape (cluster, unit); NaN where not known.
+    labels
+        Shape (unit,); -1 for units that do not count. Every cluster has a member.
+    n_clusters
+        How many there are.
+    temperature
+        Above 0.
+    """
+    weights = membership(labels, n_clusters)
+    means = cluster_means(responses, weights)
+    share = softmax(_scaled(means, temperature), axis=1)
+    slope = (np.eye(n_clusters) - share) / temperature
+    counted = labels >= 0
+    own, answers = labels[counted], responses[:, counted]
+    known = np.isfinite(answers)
+    n = (
+        known.astype(float) @ (weights[:, counted] > 0).T
+    )  # known answers of each cluster to each stimulus
+    n = np.maximum(n[:, own], 1)
+    unbiased = np.sqrt(n / np.maximum(n - 1, 1))
+    away = np.where(known, answers - means[:, own], 0.0)
+    influence = slope[:, own] * away * unbiased / n
+    each = np.sqrt((influence**2).sum(axis=1))
+    return each, float(np.sqrt((influence.mean(axis=0) ** 2).sum()))
+
+
 def target_gradient(
     means: Floats, targets: Labels, weights: Floats, temperature: float
 ) -> tuple[Floats, Floats]:

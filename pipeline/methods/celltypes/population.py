@@ -70,6 +70,7 @@ def population(
     *,
     threads: int,
     chosen: NDArray[np.bool_] | None = None,
+    scaled_by: NDArray[np.bool_] | None = None,
 ) -> Population:
     """Units that a model predicts well enough, ready to be clustered.
 
@@ -85,12 +86,15 @@ def population(
         Of torch.
     chosen
         Which of the model's units; those that passed its filter where ``None``.
+    scaled_by
+        Units that set the least spread of answers; those that passed where ``None``.
     """
     torch.set_num_threads(threads)
     used = fit.units["used"].to_numpy(dtype=bool) if chosen is None else chosen
     units = np.flatnonzero(used)
     device = device_of(config.device, setting=DEVICE_SETTING)
-    normalise = normalisation(fit, units, config)
+    floor = least_spread(fit, config, scaled_by)
+    normalise = normalisation(fit, units, config, floor=floor)
     return Population(
         engine=Engine(
             _normalised(fit.model.responses, units, normalise, device),
@@ -103,14 +107,32 @@ def population(
 
 
 def normalisation(
-    fit: EncodingFit, units: NDArray[np.intp], config: CelltypesConfig
+    fit: EncodingFit,
+    units: NDArray[np.intp],
+    config: CelltypesConfig,
+    *,
+    floor: float | None = None,
 ) -> Normalisation:
-    """Offset and scale of units from their predicted answers to the training stimulus."""
+    """Offset and scale of units from their predicted answers to the training stimulus.
+
+    ``floor`` is the least scale; :func:`least_spread` where it is ``None``.
+    """
     if not config.loop.normalise:
         return Normalisation(np.zeros(units.size), np.ones(units.size), floor=1.0)
-    passed = fit.sd[fit.units["used"].to_numpy(dtype=bool)]
-    floor = config.loop.floor * float(np.median(passed if passed.size else fit.sd))
-    return Normalisation(fit.mean[units], fit.sd[units], floor=max(floor, 1e-9))
+    least = least_spread(fit, config) if floor is None else floor
+    return Normalisation(fit.mean[units], fit.sd[units], floor=least)
+
+
+def least_spread(
+    fit: EncodingFit, config: CelltypesConfig, units: NDArray[np.bool_] | None = None
+) -> float:
+    """Least spread of answers: a share of the median of some units, of those that passed at first.
+
+    ``units`` has shape (unit,).
+    """
+    chosen = fit.units["used"].to_numpy(dtype=bool) if units is None else units
+    spread = fit.sd[chosen] if chosen.any() else fit.sd
+    return max(config.loop.floor * float(np.median(spread)), 1e-9)
 
 
 def stimulus_shape(fit: EncodingFit, config: CelltypesConfig) -> tuple[int, int, int, int]:

@@ -86,6 +86,97 @@ class ClusteringPart:
         return int(self.objective.size)
 
 
+FOLD_SCAN_COLUMNS = ("n_types", "objective", "outer_objective")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoldPart:
+    """Types found without some of the units, and what these answer to the stimuli."""
+
+    name: str
+    status: str
+    """``ok``, that of the model, or ``too_few_cells``."""
+    outer: NDArray[np.bool_] = axes("used_unit")
+    """Units without part in stimuli, splits, merges and the choice of a restart."""
+    type_of_unit: NDArray[np.int64] = axes("used_unit")
+    """By the stimuli; of outer units as a new unit would be typed."""
+    by_answers: NDArray[np.int64] = axes("used_unit")
+    """The type whose units answer to the training stimulus most as this one does."""
+    responses: NDArray[np.float64] = axes("cell_type", "used_unit")
+    """Normalised answers to the stimuli."""
+    floor: float
+    """Least spread by which answers were normalised."""
+    restart_types: NDArray[np.int64] = axes("restart")
+    """Types that each restart found."""
+    scan: pd.DataFrame = table("tried", FOLD_SCAN_COLUMNS)
+    """Mean J for other numbers of types: over the units that shaped the stimuli, and over outer
+    units by their answers (NaN where a type has none)."""
+    scan_labels: NDArray[np.int64] = axes("tried", "used_unit")
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+    @property
+    def n_types(self) -> int:
+        """How many types it found."""
+        return len(self.responses)
+
+
+CURVE_COLUMNS = (
+    "n_types",
+    "n_folds",
+    "objective",
+    "outer_objective",
+    "outer_error",
+    "agreement",
+    "least_agreement",
+    "most_agreement",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OuterEvidence:
+    """What units say that had no part in any choice: all folds, each unit where it was left out.
+
+    Types of folds are matched to the types by the units that both have; a fold may lack a type.
+    """
+
+    fold: NDArray[np.str_] = axes("fold")
+    fold_types: NDArray[np.int64] = axes("fold")
+    """Types that each fold found."""
+    type_of_unit: NDArray[np.int64] = axes("typed_unit")
+    """By the stimuli of the fold; -1 for a type of the fold that is none of the types."""
+    by_answers: NDArray[np.int64] = axes("typed_unit")
+    """By the answers to the training stimulus, without any of the types' stimuli."""
+    responses: NDArray[np.float64] = axes("cell_type", "typed_unit")
+    """NaN where the fold has no such type."""
+    confusion: NDArray[np.float64] = axes("cell_type", "rival")
+    """Mean answer of the units of each column's type (by answers) to the stimulus of each row."""
+    objective: NDArray[np.float64] = axes("cell_type")
+    """J of these means; NaN for types without units or stimuli in the folds."""
+    objective_error: NDArray[np.float64] = axes("cell_type")
+    """Standard error over units."""
+    mean_objective_error: float
+    accuracy: float
+    """Share of units whose type by stimuli is that by answers, the mean over types."""
+    accuracy_error: float
+    """Standard error over units."""
+    agreement: float
+    """Adjusted Rand index of types by the folds' stimuli with the types."""
+    label_accuracy: float
+    """Share of units that get their known type, the mean over these, where every type of a fold is
+    called what most of its own units are; NaN without known types."""
+    typing: pd.DataFrame = table("outer_typing", ("repeats", "accuracy"))
+    """As that of the model, over units that were left out."""
+    curve: pd.DataFrame = table("curve", CURVE_COLUMNS)
+    """One row a number of types: mean over folds with its standard error, and adjusted Rand index
+    between folds: mean, least and most over pairs."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelEvidence:
     """What only a model can tell: stimuli, and what stands beside the types."""
@@ -226,6 +317,7 @@ class CelltypesResult:
     """Other clusterings of the same units: agreement with the types, with known labels, and of
     itself between independent models or halves."""
     model: ModelEvidence | None
+    outer: OuterEvidence | None
     shown: ShownEvidence | None
     provenance: Provenance
 
@@ -244,8 +336,8 @@ class CelltypesResult:
         return np.bincount(labels[labels >= 0], minlength=self.n_types)
 
 
-PartResult = ModelPart | ClusteringPart
-"""What parts end in: models in the first round, clusterings in the second."""
+PartResult = ModelPart | ClusteringPart | FoldPart
+"""What parts end in: models in the first round, clusterings and folds in the second."""
 
 Result = CelltypesResult
 """The method's result, by the name all methods use."""

@@ -16,7 +16,7 @@ from pipeline.core.parts import (
 )
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.films import stimulus_films
-from pipeline.methods.celltypes.result import CelltypesResult
+from pipeline.methods.celltypes.result import CelltypesResult, OuterEvidence
 
 NO_TYPES = {
     "model_not_predictive": "The encoding model does not predict the units well enough to type "
@@ -57,6 +57,8 @@ def section(
         body += drawn("tuning", "confusion")
         body.append(_number_words(result))
         body += drawn("number-of-types", "continuum", "stability", "truth")
+        body += [_outer_words(result.outer)] if result.outer is not None else []
+        body += drawn("outer")
         body.append(_baseline_words(result))
         body += drawn("baselines", "typing")
         body.append(_use_words(result))
@@ -152,6 +154,18 @@ def _number_words(result: CelltypesResult) -> str:
     )
 
 
+def _outer_words(outer: OuterEvidence) -> str:
+    """Which numbers are too good, and which are not."""
+    return (
+        "Numbers of units that shaped stimuli are too good, and so are those of held-out units, "
+        "which judged splits, merges and restarts. Only those called 'of outer folds' are of units "
+        f"without part in any of it: {outer.fold.size} folds of the units were left out in turn, "
+        "and all choices made again without them. Types of folds are matched to the types of this "
+        "report by the units they share. The encoding model has seen all units; only models that "
+        "were fitted independently test that."
+    )
+
+
 def _baseline_words(result: CelltypesResult) -> str:
     """What other clusterings of the same units are for."""
     if result.baselines.empty:
@@ -222,6 +236,9 @@ def _types_table(result: CelltypesResult) -> Table:
     }
     held = "held-out units" if result.mode == "model" else "other half"
     columns[f"objective, {held}"] = _rounded(result.held_out_objective, 2)
+    if result.outer is not None:
+        columns["objective, outer folds"] = _rounded(result.outer.objective, 2)
+        columns["its standard error"] = _rounded(result.outer.objective_error, 2)
     columns["median margin"] = _rounded(np.array(margin), 2)
     if result.recording.size > 1:
         columns["recordings"] = tuple(n_recordings)
@@ -251,6 +268,12 @@ def _types_table(result: CelltypesResult) -> Table:
             f"'Reappears': overlap with {independent}. 'Told from the "
             f"closest': as in the figure below. Objective: at most log {result.n_types} = "
             f"{np.log(result.n_types):z.2f}. Margin in standard deviations of a unit's answers."
+            + (
+                " Objectives are too good but for that of outer folds, of units without part in "
+                "the types."
+                if result.outer is not None
+                else ""
+            )
             + (
                 " 'Ends': whether the middle of the stimulus ends bright or dark; colour angle: 0 "
                 "alike in both colours, 180 opponent."
@@ -298,6 +321,15 @@ def _numbers(result: CelltypesResult) -> Numbers:
         "session_p": _number(result.session_p),
         "median_test_correlation": _median(result.test_correlation),
     }
+    if result.outer is not None:
+        outer = result.outer
+        numbers["outer_objective"] = _listed(outer.objective)
+        numbers["outer_objective_error"] = _listed(outer.objective_error)
+        numbers["outer_accuracy"] = _number(outer.accuracy)
+        numbers["outer_accuracy_error"] = _number(outer.accuracy_error)
+        numbers["outer_agreement"] = _number(outer.agreement)
+        numbers["outer_label_accuracy"] = _number(outer.label_accuracy)
+        numbers["outer_types"] = [int(n) for n in outer.fold_types]
     if result.model is not None:
         numbers["network"] = result.model.network
         numbers["permutation_observed"] = _number(result.model.permutation_observed)

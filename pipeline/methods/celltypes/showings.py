@@ -275,6 +275,7 @@ def types_of_shown(
             independent=independent,
         ),
         model=None,
+        outer=None,
         shown=ShownEvidence(
             scan=found.scan,
             half_labels=np.stack([half.labels for half in found.halves])[:, typed],

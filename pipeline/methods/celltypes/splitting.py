@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ from pipeline.methods.celltypes.objective import (
     assign,
     cluster_means,
     membership,
+    objective_errors,
     pair_fraction,
 )
 
@@ -56,10 +58,18 @@ EVENT_COLUMNS = (
     "pair_fraction",
     "standard_error",
     "null",
+    "objective_before",
+    "error_before",
     "objective",
+    "objective_error",
     "accepted",
 )
-"""Of the table of what was tried; ``objective`` is on held-out units at the selection scale."""
+"""Of the table of what was tried, with ``clusters`` before it. ``objective`` is the mean J after
+it, on held-out units at the selection scale; NaN where a split was refused for its parts alone, or
+its clusters did not stay."""
+Event = Literal["split", "merge"]
+STEP_OF: dict[Event, int] = {"split": 1, "merge": -1}
+"""How many clusters more there are after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +199,7 @@ class _Search:
             clustering=current,
             events=pd.DataFrame(self.events, columns=list(EVENT_COLUMNS)).astype(
                 {"event": "str", "clusters": "int64", "accepted": "bool"}
-                | dict.fromkeys(EVENT_COLUMNS[2:6], "float64")
+                | dict.fromkeys(EVENT_COLUMNS[2:9], "float64")
             ),
             history=pd.concat(self.histories, ignore_index=True),
             pair_fraction=self._pairs(current)[0],
@@ -244,12 +254,21 @@ class _Search:
                 error[first, second] = error[second, first] = found[1]
         return fraction, error
 
-    def _objective(self, current: Clustering) -> float:
-        """Mean J at the selection temperature, over the units that decide; 0 for one cluster."""
+    def _objective(self, current: Clustering) -> tuple[float, float]:
+        """Mean J at the selection temperature over the units that decide, and its standard error.
+
+        0 for one cluster.
+        """
         if current.n_clusters < 2:
-            return 0.0
+            return 0.0, 0.0
         units = self._deciding(current, range(current.n_clusters))
-        return float(current.objective(units, self.temperature).mean())
+        error = objective_errors(
+            current.responses,
+            np.where(units, current.labels, NO_TYPE),
+            current.n_clusters,
+            self.temperature,
+        )[1]
+        return float(current.objective(units, self.temperature).mean()), error
 
     # Merging
 
@@ -265,22 +284,23 @@ class _Search:
             if pair is None:
                 break
             first, second = pair
-            merged = self._merged(current, first, second)
+            merged, accepted = self._merged(current, first, second)
             self._note(
                 "merge",
                 current,
                 fraction[first, second],
                 error[first, second],
-                accepted=merged is not None,
+                after=merged,
+                accepted=accepted,
             )
-            if merged is None:
-                refused.append(_names(current, first, second))
-            else:
+            if accepted:
                 current = merged
+            else:
+                refused.append(_names(current, first, second))
         return current
 
-    def _merged(self, current: Clustering, first: int, second: int) -> Clustering | None:
-        """Two clusters as one, unless the rule of splits would divide it again."""
+    def _merged(self, current: Clustering, first: int, second: int) -> tuple[Clustering, bool]:
+        """Two clusters as one, and whether the rule of splits would not divide it again."""
         together = np.isin(current.labels, (first, second))
         number = np.arange(current.n_clusters)
         number[second:] -= 1
@@ -299,9 +319,9 @@ class _Search:
         if halves and self._divides(joined, halves[0]):
             null = self._null(joined, halves[0])
             if not halves[0].gap <= null:
-                return None
+                return joined, False
         self.merged.append(joined.labels == one)
-        return joined
+        return joined, True
 
     def _settled(self, current: Clustering) -> Clustering:
         """A few iterations of all clusters, then stimuli at their ends."""
@@ -362,9 +382,7 @@ class _Search:
         after = self._settled(replace(current, labels=labels, stimuli=stimuli))
         first = _closest(after, (current.labels == halves.cluster) & ~halves.second)
         second = _closest(after, halves.second)
-        before = self._objective(current)
-        objective = self._objective(after)
-        accepted = first != second and objective > before
+        accepted = first != second and self._objective(after)[0] > self._objective(current)[0]
         null = float("nan")
         fraction, error = halves.pair_fraction, halves.standard_error
         if accepted:
@@ -377,7 +395,7 @@ class _Search:
         if accepted:
             null = self._null(current, halves)
             accepted = not halves.gap <= null
-        self._note("split", current, fraction, error, null, objective, accepted=accepted)
+        self._note("split", current, fraction, error, null, after=after, accepted=accepted)
         return after if accepted else None
 
     def _divides(self, current: Clustering, halves: Halves) -> bool:
@@ -557,25 +575,21 @@ class _Search:
 
     def _note(
         self,
-        event: str,
+        event: Event,
         current: Clustering,
         fraction: float,
         error: float = float("nan"),
         null: float = float("nan"),
-        objective: float = float("nan"),
         *,
+        after: Clustering | None = None,
         accepted: bool = False,
     ) -> None:
+        before, objective = self._objective(current), (float("nan"), float("nan"))
+        if after is not None and after.n_clusters == current.n_clusters + STEP_OF[event]:
+            objective = self._objective(after)
+        values = (float(fraction), error, null, *before, *objective, accepted)
         self.events.append(
-            {
-                "event": event,
-                "clusters": current.n_clusters,
-                "pair_fraction": float(fraction),
-                "standard_error": error,
-                "null": null,
-                "objective": objective,
-                "accepted": accepted,
-            }
+            dict(zip(EVENT_COLUMNS, (event, current.n_clusters, *values), strict=True))
         )
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pipeline.methods.celltypes.objective import NO_TYPE, Floats, Labels, assign
 
 N_BOOTSTRAP = 500
+SHOWINGS = (1, 2, 3, 5, 9, 15, 30)
+"""Numbers of showings for which typing is simulated."""
 SURE = 0.5
 """Share of resamplings that must agree on a type."""
 

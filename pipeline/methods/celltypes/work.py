@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.core.method import Part
 from pipeline.core.work import Sizes, Work, total
-from pipeline.methods.celltypes.config import MODEL, CelltypesConfig
+from pipeline.methods.celltypes.config import FOLD, MODEL, CelltypesConfig
 
 
 def fit_work(views: Sequence[Sizes], config: CelltypesConfig, part: Part) -> Work:
@@ -22,7 +22,14 @@ def fit_work(views: Sequence[Sizes], config: CelltypesConfig, part: Part) -> Wor
     # What is optimised are clips of some seconds, for one to as many clusters as there may be.
     units = sum(view.get("unit", 0) for view in views)
     pixels = max((view.get("y", 0) * view.get("x", 0) for view in views), default=0)
-    return Work(numbers=numbers, steps={"answers": units * pixels, "responses": responses})
+    runs = 1
+    if part.name.startswith(FOLD):
+        folds = config.folds
+        runs = folds.n_restarts + bool(folds.scan) if units >= folds.least_units else 0
+    return Work(
+        numbers=numbers,
+        steps={"answers": runs * units * pixels, "responses": max(runs, 1) * responses},
+    )
 
 
 def gather_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
