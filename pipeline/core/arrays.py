@@ -195,3 +195,35 @@ class _SideBySide:
                 found.append(source[rows, start:stop])
             first += source.shape[1]
         return np.hstack(found) if found else np.empty((rows.stop - rows.start, 0), self.dtype)
+
+
+def rows_of(source: ArraySource, rows: slice) -> ArraySource:
+    """A stretch of a source along time, still read piece by piece; of an array a view of it.
+
+    Parameters
+    ----------
+    rows
+        With a start and a stop, no step.
+    """
+    return source[rows] if isinstance(source, np.ndarray) else _Rows(source, rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Some successive rows of a source."""
+
+    source: ArraySource
+    rows: slice
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.rows.stop - self.rows.start, *self.source.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.source.dtype
+
+    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        first, *others = key if isinstance(key, tuple) else (key,)
+        start, stop, _ = first.indices(self.shape[0])
+        return self.source[slice(self.rows.start + start, self.rows.start + stop), *others]

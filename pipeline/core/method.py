@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -90,3 +90,7 @@ class MethodSpec:
     def room(self, name: str) -> ModuleType:
         """One of the method's modules (``algorithm``, ``figures``, ...), imported now."""
         return importlib.import_module(f"pipeline.methods.{self.name}.{name}")
+
+    def has_room(self, name: str) -> bool:
+        """Whether the method has a module of this name, without importing it."""
+        return importlib.util.find_spec(f"pipeline.methods.{self.name}.{name}") is not None

@@ -22,6 +22,11 @@ def fit_work(views: Sequence[Sizes], config: BiclusteringConfig, part: Part) -> 
     )
 
 
+def halves_work(views: Sequence[Sizes], config: BiclusteringConfig) -> Work:
+    """A short chain for each half of the bins."""
+    return fit_work(views, config, Part("halves"))
+
+
 def gather_work(views: Sequence[Sizes], config: BiclusteringConfig) -> Work:
     """Joining of the chains."""
     draws = config.n_chains * _draws(views, schedule_of(config).n_draws)

@@ -126,8 +126,20 @@ def _runs_on(again: NDArray[np.int64], frame: int, length: int) -> bool:
     return bool(piece.size == length and (piece >= 0).all())
 
 
-def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, list[Showings]]:
+def pooled(
+    views: Sequence[View], window_s: float, *, part: bool = False
+) -> tuple[Shown, list[Showings]]:
     """Stimuli that all recordings saw at least twice, and all their units.
+
+    Parameters
+    ----------
+    views
+        One a recording.
+    window_s
+        Length of pieces of a movie.
+    part
+        Whether views are a part of the data: then one showing of what the whole data show again
+        is enough.
 
     Returns
     -------
@@ -136,21 +148,21 @@ def pooled(views: Sequence[View], window_s: float) -> tuple[Shown, list[Showings
     Raises
     ------
     NotApplicable
-        If fewer than two stimuli were shown twice in every recording.
+        If fewer than two stimuli were shown so often in every recording.
     """
-    found = [
-        showings(view, window_s)
-        for view in views
-        if isinstance(view, StimulusResponses | ResponsePatterns)
-    ]
+    kept = [view for view in views if isinstance(view, StimulusResponses | ResponsePatterns)]
+    found = [showings(view, window_s) for view in kept]
     shared: set[str] | None = None
-    for _, names, _ in found:
+    for view, (_, names, _) in zip(kept, found, strict=True):
         unique, counts = np.unique(names, return_counts=True)
-        often = set(unique[counts >= LEAST_SHOWINGS].tolist())
+        often = set(unique[counts >= (1 if part else LEAST_SHOWINGS)].tolist())
+        if part and isinstance(view, StimulusResponses) and view.presentations:
+            often &= set(names[view.again >= 0].tolist())
         shared = often if shared is None else shared & often
     if not shared or len(shared) < 2:
+        often_enough = "at all" if part else "at least twice"
         raise NotApplicable(
-            f"{len(shared or ())} stimuli were shown at least twice in every recording, and two "
+            f"{len(shared or ())} stimuli were shown {often_enough} in every recording, and two "
             "are needed to type units without a model."
         )
     start = {

@@ -39,6 +39,11 @@ def gather_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
     return Work(numbers=numbers, steps={"frames": frames, "responses": responses})
 
 
+def halves_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
+    """Types by what was shown, from each half of the data."""
+    return gather_work(views, config)
+
+
 def assess_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
     """Checks, figures and words."""
     return gather_work(views, config)

@@ -26,6 +26,13 @@ def fit_work(views: Sequence[Sizes], config: ConnectomeConfig, part: Part) -> Wo
     )
 
 
+def halves_work(views: Sequence[Sizes], config: ConnectomeConfig) -> Work:
+    """One restart for each half of the frames, with communities."""
+    rank = _rank(config)
+    one = fit_work(views, config.with_rank(rank), Part("halves"))
+    return Work(numbers=one.numbers, steps={**one.steps, "communities": 2 * rank * _pairs(views)})
+
+
 def gather_work(views: Sequence[Sizes], config: ConnectomeConfig) -> Work:
     """Joining of all runs, with communities of each component."""
     return _all_of_them(views, config)

@@ -1,0 +1,36 @@
+"""Labels of units from two stretches of the same recordings that have no sample in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.axes import axes, check_axes
+from pipeline.core.labelling import UnitLabels
+from pipeline.core.provenance import Provenance
+
+HALVES_VERSION = 1
+"""Raised by hand in the change that alters labels of halves, so that they are made anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Halves:
+    """A method fitted to each half of the data by itself."""
+
+    first: tuple[UnitLabels, ...]
+    """Groupings from the first half; their names say nothing about those of the second."""
+    second: tuple[UnitLabels, ...]
+    recording: NDArray[np.str_] = axes("recording")
+    span_s: NDArray[np.float64] = axes("recording", "half", "bound", unit="s")
+    """Start and stop of both halves; infinite where a half is bounded by the recording alone."""
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+    @property
+    def kind(self) -> str:
+        """What units are grouped into."""
+        return self.first[0].kind

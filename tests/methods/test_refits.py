@@ -1,0 +1,167 @@
+"""Labels of halves of the data: planted groups come again, and no half knows of the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import NotApplicable
+from pipeline.core.rng import stream
+from pipeline.methods.biclustering.refits import refit as refit_clusters
+from pipeline.methods.biclustering.simulate import simulate as simulated_counts
+from pipeline.methods.celltypes.refits import refit as refit_types
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.refits import refit as refit_communities
+from pipeline.methods.connectome.simulate import simulate as simulated_traces
+from pipeline.numerics.partitions import adjusted_rand_index
+from pipeline.prepare.halves import within
+from tests.methods.celltypes.test_trials import TUNING, settings, view
+from tests.support.small_biclusters import config_of
+
+RNG = np.random.default_rng
+
+
+def halves_at(views, middle):
+    return [
+        tuple(within(view, np.array(span)) for view in views)
+        for span in ([-np.inf, middle], [middle, np.inf])
+    ]
+
+
+def codes(one):
+    return np.unique(one.label, return_inverse=True)[1]
+
+
+# --- types
+
+
+def types_of(parts, n_types=3, seed=0, mode="discrete"):
+    main = SimpleNamespace(mode=mode, n_types=n_types)
+    return refit_types(parts, main, settings(), RNG(seed), threads=1)
+
+
+@pytest.fixture(scope="module")
+def trials():
+    labels = np.repeat([0, 1, 2], 8)
+    views = tuple(view(RNG(0), labels, tuning=TUNING, name=name) for name in ("r1", "r2"))
+    return views, np.tile(labels, 2)
+
+
+def test_planted_types_are_found_in_both_halves_of_two_recordings(trials):
+    views, truth = trials
+    for parts in halves_at(views, 40.0):
+        assert all(0 < part.start_s.size < 41 for part in parts)
+        (found,) = types_of(parts)
+        assert adjusted_rand_index(codes(found), truth) == 1
+        assert found.recording.tolist() == ["r1"] * 24 + ["r2"] * 24
+        assert found.kind == "types"
+
+
+def test_types_of_a_half_do_not_depend_on_the_other(trials):
+    views, _ = trials
+    changed = tuple(
+        dataclasses.replace(
+            one,
+            responses=np.where(
+                one.start_s[:, None] < 40, one.responses, RNG(5).random(one.responses.shape)
+            ).astype(np.float32),
+        )
+        for one in views
+    )
+    before, after = (types_of(halves_at(of, 40.0)[0])[0] for of in (views, changed))
+    np.testing.assert_array_equal(before.label, after.label)
+
+
+def test_types_of_a_model_and_stimuli_of_one_half_are_refused_in_words(trials):
+    views, _ = trials
+    with pytest.raises(NotApplicable, match="encoding model"):
+        types_of(views, mode="model")
+    nothing = tuple(within(one, np.array([-np.inf, 0.5])) for one in views)
+    with pytest.raises(NotApplicable, match="shown at all"):
+        types_of(nothing)
+
+
+# --- communities
+
+
+@pytest.fixture(scope="module")
+def worms():
+    return simulated_traces(stream(3, "sim"), size="tiny")
+
+
+def communities_of(parts, rank=4):
+    config = ConnectomeConfig(
+        rank=rank, n_starts=2, n_partitions=10, max_iterations=100, communities="leiden"
+    )
+    return refit_communities(
+        parts, SimpleNamespace(rank=rank), config, stream(0, "refit"), threads=1
+    )
+
+
+def test_planted_groups_are_communities_of_both_halves(worms):
+    views, truth = worms
+    middle = float(np.median(views[0].time))
+    planted = {str(name): at for at, name in enumerate(truth.unit)}
+    for parts in halves_at(views, middle):
+        found = communities_of(parts)
+        assert found
+        overlaps = []
+        for group in truth.member:
+            members = {name for name, at in planted.items() if group[at]}
+            best = max(
+                len(members & own) / len(members | own)
+                for one in found
+                for own in (set(one.item[one.label == label]) for label in np.unique(one.label))
+            )
+            overlaps.append(best)
+        assert np.mean(overlaps) > 0.6
+
+
+def test_communities_of_a_half_do_not_depend_on_the_other(worms):
+    views, _ = worms
+    middle = float(np.median(views[0].time))
+    changed = tuple(
+        dataclasses.replace(
+            one, values=np.where(one.time[:, None] < middle, one.values, 0).astype(np.float32)
+        )
+        for one in views
+    )
+    before, after = (communities_of(halves_at(of, middle)[0], rank=2) for of in (views, changed))
+    assert len(before) == len(after)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.label, other.label)
+        np.testing.assert_array_equal(one.unit, other.unit)
+
+
+# --- clusters
+
+
+def clusters_of(parts, **chosen):
+    config = config_of(**{"n_tune": 100, "n_draws": 60, **chosen})
+    return refit_clusters(parts, None, config, stream(1, "refit"), threads=1)
+
+
+@pytest.mark.slow
+def test_planted_clusters_are_found_in_both_halves():
+    seen, truth = simulated_counts(stream(2, "refits"), size="demo")
+    middle = float(seen.time_s.mean())
+    for parts in halves_at((seen,), middle):
+        (found,) = clusters_of(parts)
+        assert adjusted_rand_index(codes(found), truth.cluster_of_unit) > 0.8
+        assert found.kind == "clusters"
+
+
+def test_clusters_of_a_half_do_not_depend_on_the_other():
+    seen, _ = simulated_counts(stream(3, "refits"), size="tiny")
+    seen = within(seen, np.array([20.0, 100.0]))
+    late = seen.time_s >= 60
+    counts = np.where(late[:, None], 1, seen.counts).astype(np.int32)
+    changed = dataclasses.replace(seen, counts=counts)
+    before, after = (
+        clusters_of(halves_at((of,), 60.0)[0], n_tune=10, n_draws=10)[0] for of in (seen, changed)
+    )
+    np.testing.assert_array_equal(before.label, after.label)
+    np.testing.assert_array_equal(before.probability, after.probability)
