@@ -27,3 +27,19 @@ class AgreementConfig(SettingsBlock):
         ge=4,
         le=10_000,
     )
+    halves: bool = Field(
+        default=True,
+        description=(
+            "Whether methods are fitted again, lightly, to each half of the data where several "
+            "group units by their activity; without it their agreement has no p."
+        ),
+    )
+    gap_s: float = Field(
+        default=10.0,
+        description=(
+            "Seconds between the halves that belong to neither, 0 to 600: longer than traces are "
+            "smoothed and than the indicator glows."
+        ),
+        ge=0,
+        le=600,
+    )

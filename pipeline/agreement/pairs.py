@@ -184,7 +184,9 @@ def _compared(
             ari=float(tested.ari[at]),
             ami=_adjusted_mutual_information(used, names[at]),
             p_value=float(p_value[at]) if testable else float("nan"),
-            null=_null_words(n_permutations, by_thirds, mapped, len(candidates))
+            null=exchange_words(
+                n_permutations, by_thirds=by_thirds, mapped=mapped, n_candidates=len(candidates)
+            )
             if testable
             else SAME_DATA,
             first_label=rows["given"].to_numpy(dtype=np.str_),
@@ -192,7 +194,8 @@ def _compared(
         )
 
 
-def _null_words(n_permutations: int, by_thirds: bool, mapped: bool, n_candidates: int) -> str:
+def exchange_words(n_permutations: int, *, by_thirds: bool, mapped: bool, n_candidates: int) -> str:
+    """How chance was told."""
     among = "of a recording and a third of its activity" if by_thirds else "of a recording"
     largest = f", largest of {n_candidates}" if n_candidates > 1 else ""
     turned = ", and turned maps, whichever gives the larger p" if mapped else ""

@@ -8,6 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.agreement.halves import HalvesTest
+from pipeline.agreement.halves_section import (
+    halves_figure,
+    halves_numbers,
+    halves_numbers_in_words,
+    halves_table,
+    halves_words,
+)
 from pipeline.agreement.pairs import Pair
 from pipeline.core.labelling import Association, UnitLabels
 from pipeline.core.labels import natural_order
@@ -27,6 +35,9 @@ def agreement_section(
     labellings: Sequence[UnitLabels],
     pairs: Sequence[Pair],
     associations: Sequence[Association],
+    tests: Sequence[HalvesTest],
+    *,
+    gap_s: float,
 ) -> Section:
     """All that the report says about agreement, in reading order.
 
@@ -38,25 +49,34 @@ def agreement_section(
         The groupings in it.
     pairs, associations
         What was compared, of units and of moments.
+    tests
+        What was compared over halves of the data; of kinds that are no pair they are left out.
+    gap_s
+        Seconds between halves.
     """
     shown = best_of_kinds(pairs)
+    same_data = {frozenset(pair.kinds): pair.ari for pair in shown}
+    tests = [test for test in tests if frozenset(test.kinds) in same_data]
+    tested = [test for test in tests if test.tested]
     compared = bool(pairs or associations)
     reason = "" if compared else _lacking(labellings)
-    words = _what_was_done(pairs, associations)
+    words = [*_what_was_done(pairs, associations), *halves_words(tests, gap_s=gap_s)]
     return Section(
         id=ID,
         title=TITLE,
         status="ok" if compared else "not_applicable",
-        sentence=_sentence(shown, associations) if compared else f"{TITLE}: {reason}.",
+        sentence=_sentence(shown, associations, tested) if compared else f"{TITLE}: {reason}.",
         reason=reason,
         body=(
             *words,
             *(pair_figure(pair, number) for number, pair in enumerate(shown, start=1)),
+            *([halves_figure(tested, same_data)] if tested else []),
             *([pairs_table(pairs)] if pairs else []),
+            *([halves_table(tests)] if tests else []),
             *([moments_table(associations)] if associations else []),
             units_table(table),
         ),
-        numbers=_numbers(shown, associations),
+        numbers={**_numbers(shown, associations), **halves_numbers(tests)},
     )
 
 
@@ -102,12 +122,6 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
             "counts; elsewhere a small p says that labels differ between these parts of the "
             "tissue, not that they change at this very border."
         )
-    if any(not np.isfinite(pair.p_value) for pair in pairs):
-        told.append(
-            "Groupings that were both found in the same activity share its noise, so their "
-            "agreement is described and not tested: a test needs each from another half of the "
-            "data, for which methods would have to be fitted again."
-        )
     if any(one.first == "states" and one.second.startswith("component") for one in associations):
         told.append(
             "States and components come from the same activity too. Shifts in time ask whether "
@@ -116,17 +130,27 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
     return told
 
 
-def _sentence(shown: Sequence[Pair], associations: Sequence[Association]) -> str:
-    told = [
-        f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:z.2f} of "
-        f"{counted(pair.n_units, 'unit')}, {_p_words(pair)}."
-        for pair in sorted(shown, key=_order)[:TOLD_PAIRS]
-    ]
-    tested = [one for one in associations if np.isfinite(one.p_value)]
-    small = [one for one in tested if one.p_value <= LEVEL]
-    if tested:
+def _sentence(
+    shown: Sequence[Pair], associations: Sequence[Association], tested: Sequence[HalvesTest]
+) -> str:
+    over_halves = {frozenset(test.kinds): test for test in tested}
+    told = []
+    for pair in sorted(shown, key=_order)[:TOLD_PAIRS]:
+        test = over_halves.get(frozenset(pair.kinds))
+        verdict = (
+            f"from different halves of the data {halves_numbers_in_words(test)}"
+            if test is not None
+            else _p_words(pair)
+        )
         told.append(
-            f"{len(small)} of {counted(len(tested), 'comparison')} of states or components with "
+            f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:z.2f} of "
+            f"{counted(pair.n_units, 'unit')}, {verdict}."
+        )
+    moments = [one for one in associations if np.isfinite(one.p_value)]
+    small = [one for one in moments if one.p_value <= LEVEL]
+    if moments:
+        told.append(
+            f"{len(small)} of {counted(len(moments), 'comparison')} of states or components with "
             f"epochs and each other have p <= {LEVEL:g}."
         )
     elif not shown:

@@ -29,9 +29,7 @@ def regions(units: Mapping[str, pd.DataFrame]) -> UnitLabels:
     for each, table in units.items():
         name = table["region"].fillna("").astype(str).to_numpy(dtype=np.str_)
         unit = table["unit_id"].astype(str).to_numpy(dtype=np.str_)
-        identity = table["identity"].fillna("").astype(str).to_numpy(dtype=np.str_)
-        certain = table["identity_certain"].to_numpy(dtype=bool)
-        item = item_names(each, unit, np.where(certain, identity, ""))
+        item = unit_items(each, table)
         has = name != ""
         parts.append((np.full(int(has.sum()), each), unit[has], item[has], name[has]))
     recording, unit, item, label = (
@@ -48,6 +46,14 @@ def regions(units: Mapping[str, pd.DataFrame]) -> UnitLabels:
         label=label,
         probability=np.full(label.size, np.nan),
     )
+
+
+def unit_items(recording: str, units: pd.DataFrame) -> NDArray[np.str_]:
+    """Names under which the units of a recording are the same in others, shape (unit,)."""
+    unit = units["unit_id"].astype(str).to_numpy(dtype=np.str_)
+    identity = units["identity"].fillna("").astype(str).to_numpy(dtype=np.str_)
+    certain = units["identity_certain"].to_numpy(dtype=bool)
+    return item_names(recording, unit, np.where(certain, identity, ""))
 
 
 def unit_table(

@@ -112,28 +112,61 @@ def _weights(one: GroupedLabels, least: int) -> list[int]:
 
 
 def _exchanged(one: GroupedLabels, rng: np.random.Generator) -> NDArray[np.int64]:
-    given = one.given.copy()
-    for stratum in np.unique(one.stratum):
-        places = np.flatnonzero((one.stratum == stratum) & (one.given >= 0))
-        given[places] = given[rng.permutation(places)]
-    return given
+    places = exchanged_places(np.where(one.given >= 0, one.stratum, -1), rng)
+    return np.asarray(one.given[places])
+
+
+def exchanged_places(alike: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Which item comes to each place when items that are ``alike`` are exchanged, shape (item,).
+
+    Items below 0 stay where they are.
+    """
+    places = np.arange(alike.size)
+    for kind in np.unique(alike[alike >= 0]):
+        own = np.flatnonzero(alike == kind)
+        places[own] = rng.permutation(own)
+    return places
 
 
 def _turned(one: GroupedLabels, rng: np.random.Generator) -> NDArray[np.int64]:
     """Given labels of a turned map; items without a label keep none."""
-    from scipy.spatial import KDTree
-
     if one.position is None:
         raise ValueError("Maps can be turned only where positions of items are known.")
-    labelled = np.flatnonzero(one.given >= 0)
-    centred = one.position[labelled] - one.position[labelled].mean(axis=0)
-    angle = rng.uniform(0, 2 * np.pi)
-    mirrored = centred * [1, rng.choice([-1, 1])]
-    cosine, sine = np.cos(angle), np.sin(angle)
-    nearest = KDTree(mirrored @ np.array([[cosine, sine], [-sine, cosine]])).query(centred)[1]
-    given = one.given.copy()
-    given[labelled] = one.given[labelled[nearest]]
-    return given
+    return Turn.drawn(rng).of(one.given, one.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a map about its middle, after it was mirrored or not."""
+
+    angle: float
+    mirror: int
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Turn:
+        """Any angle, mirrored in half of the cases."""
+        return cls(rng.uniform(0, 2 * np.pi), int(rng.choice([-1, 1])))
+
+    def of(self, labels: NDArray[np.int64], position: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Labels after the turn: of the labelled item that comes to lie nearest; -1 stays.
+
+        Parameters
+        ----------
+        labels
+            Shape (item,); -1 for none.
+        position
+            Shape (item, 2).
+        """
+        from scipy.spatial import KDTree
+
+        labelled = np.flatnonzero(labels >= 0)
+        turned = labels.copy()
+        if labelled.size:
+            centred = position[labelled] - position[labelled].mean(axis=0)
+            cosine, sine = np.cos(self.angle), np.sin(self.angle)
+            moved = centred * [1, self.mirror] @ np.array([[cosine, sine], [-sine, cosine]])
+            turned[labelled] = labels[labelled[KDTree(moved).query(centred)[1]]]
+        return turned
 
 
 def plane(coordinates: NDArray[np.float64], *, least: int) -> NDArray[np.float64] | None:

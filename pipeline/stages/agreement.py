@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,18 @@ import pandas as pd
 
 from pipeline import registry
 from pipeline.agreement.config import AgreementConfig
+from pipeline.agreement.halves import Population, compare_halves
 from pipeline.agreement.moments import states_beside_courses
 from pipeline.agreement.pairs import compare_pairs
 from pipeline.agreement.section import ID, TITLE, agreement_section
-from pipeline.agreement.unit_table import activity_levels, positions, regions, unit_table
+from pipeline.agreement.unit_table import (
+    activity_levels,
+    positions,
+    regions,
+    unit_items,
+    unit_table,
+)
+from pipeline.core.halves import Halves
 from pipeline.core.labelling import Labels
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Section
@@ -33,6 +40,7 @@ def agreement(
     recordings: Mapping[str, Path],
     qualities: Mapping[str, Path],
     fits: Mapping[str, Sequence[Path]],
+    halves: Mapping[str, Sequence[Path]],
     settings: Mapping[str, Any],
     seed: int,
     section: Path,
@@ -46,6 +54,9 @@ def agreement(
         Recording id to ``recording.h5`` and ``quality.json``, in the order of the sheet.
     fits
         Method to its results: one, or one a recording in folders named by the recordings' ids.
+    halves
+        Method to what was fitted to halves of the data, in the same way; methods that cannot be,
+        or were not, are left out.
     settings
         The block ``agreement``.
     section, table
@@ -56,15 +67,18 @@ def agreement(
     try:
         units = unit_tables(recordings)
         grades = {name: read_document(path, Quality).grades for name, path in qualities.items()}
-        labels = [method_labels(name, paths, units) for name, paths in fits.items()]
+        of_method = {name: method_labels(name, paths, units) for name, paths in fits.items()}
+        labels = list(of_method.values())
         groupings = [regions(units), *(one for each in labels for one in each.units)]
         groupings = [one for one in groupings if one.label.size]
         rows = unit_table(units, grades, groupings)
+        levels, places = activity_levels(units, grades), positions(units)
+        unit_ids = {name: list(each["unit_id"].astype(str)) for name, each in units.items()}
         pairs = compare_pairs(
             groupings,
-            levels=activity_levels(units, grades),
-            places=positions(units),
-            unit_ids={name: list(each["unit_id"].astype(str)) for name, each in units.items()},
+            levels=levels,
+            places=places,
+            unit_ids=unit_ids,
             n_permutations=config.n_permutations,
             least=config.min_units,
             seed=seed,
@@ -76,7 +90,31 @@ def agreement(
                 [one for each in labels for one in each.courses],
             ),
         ]
-        written = agreement_section(rows, groupings, pairs, moments)
+        kind_of = {
+            name: one.kind
+            for name, each in of_method.items()
+            for one in each.units
+            if one.from_activity
+        }
+        found, reasons = read_halves(kind_of, halves, asked=config.halves)
+        tests = compare_halves(
+            list(kind_of.values()),
+            found,
+            reasons,
+            {
+                name: Population(
+                    unit=unit_ids[name],
+                    item=list(map(str, unit_items(name, units[name]))),
+                    level=levels[name],
+                    place=places[name],
+                )
+                for name in units
+            },
+            n_permutations=config.n_permutations,
+            least=config.min_units,
+            seed=seed,
+        )
+        written = agreement_section(rows, groupings, pairs, moments, tests, gap_s=config.gap_s)
     except Exception as error:
         written = section_without_result(ID, TITLE, run.outcome_of(error))
     write_csv(table, rows)
@@ -94,10 +132,35 @@ def unit_tables(recordings: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
     return found
 
 
+def read_halves(
+    kind_of: Mapping[str, str], paths: Mapping[str, Sequence[Path]], *, asked: bool
+) -> tuple[dict[str, list[Halves]], dict[str, str]]:
+    """Kind of grouping to what was fitted to halves of the data, and to why nothing was.
+
+    Parameters
+    ----------
+    kind_of
+        Method to the kind of its groupings.
+    paths
+        Method to its files.
+    asked
+        Whether halves were to be fitted at all.
+    """
+    found, reasons = {}, {}
+    for name, kind in kind_of.items():
+        records = [read_record(path, Halves, Outcome) for path in paths.get(name, ())]
+        found[kind] = [one for one in records if not isinstance(one, Outcome)]
+        lacking = [one.reason for one in records if isinstance(one, Outcome)]
+        unasked = "fits to halves of the data were not asked for (agreement.halves)"
+        cannot = "it is not fitted to halves of the data"
+        reasons[kind] = "; ".join(dict.fromkeys(lacking)) or (cannot if asked else unasked)
+    return found, reasons
+
+
 def method_labels(name: str, paths: Sequence[Path], units: Mapping[str, pd.DataFrame]) -> Labels:
     """Labels of a method; none where it has no result, or groups nothing."""
     spec = registry.methods()[name]
-    if importlib.util.find_spec(f"pipeline.methods.{name}.labels") is None:
+    if not spec.has_room("labels"):
         return Labels()
     kind = spec.room("result").Result
     results = {path.parent.name: read_record(path, kind, Outcome) for path in paths}

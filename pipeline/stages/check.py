@@ -229,7 +229,9 @@ def count_jobs(project: Project) -> int:
     A recording is ingested once and prepared once a view; a method has its batches of parts and
     their joining for each experiment, or each recording, and its assessment for each experiment;
     each experiment has an agreement and a report, and the run an index, a provenance, a summary and
-    the target that asks for them. Nothing is fitted where the sheet tells that no view can be made.
+    the target that asks for them. Methods that can be held against each other are fitted to halves
+    of the data once an experiment, or a recording. Nothing is fitted where the sheet tells that no
+    view can be made.
     """
     settings = project.settings
     specs = [
@@ -248,13 +250,39 @@ def count_jobs(project: Project) -> int:
         fits = pooled if spec.pools_recordings else alone
         n_fitted = sum(not nothing_to_fit(settings, spec, rows) for rows in fits)
         n_jobs += n_fitted * n_batches + len(fits) + n_experiments
+        n_jobs += sum(_n_halves(settings, spec, rows) for rows in pooled)
     return n_jobs
+
+
+def _n_halves(settings: Settings, spec: MethodSpec, rows: Sequence[SheetRow]) -> int:
+    if spec not in fitted_to_halves(settings, rows):
+        return 0
+    alone = sum(not nothing_to_fit(settings, spec, [row]) for row in rows)
+    return 1 if spec.pools_recordings else alone
 
 
 def nothing_to_fit(settings: Settings, spec: MethodSpec, rows: Sequence[SheetRow]) -> bool:
     """Whether the sheet already tells that a method has no view of any of these recordings."""
     said = [(row.options.activity, row.options.series) for row in rows]
     return all(is_ruled_out(kind, getattr(settings.prepare, kind), said) for kind in spec.kinds)
+
+
+def fitted_to_halves(settings: Settings, rows: Sequence[SheetRow]) -> tuple[MethodSpec, ...]:
+    """Methods that are fitted to halves of an experiment's data as well; at least two, or none.
+
+    Those that are switched on, have a room ``refits``, and may have a view, as far as the sheet
+    tells. One alone has none to be held against.
+    """
+    if not settings.agreement.halves:
+        return ()
+    found = tuple(
+        spec
+        for name, spec in registry.methods().items()
+        if getattr(settings.methods, name).enabled
+        and spec.has_room("refits")
+        and not nothing_to_fit(settings, spec, rows)
+    )
+    return found if len(found) > 1 else ()
 
 
 def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:

@@ -163,7 +163,7 @@ def together(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def method_job(spec: MethodSpec, config: MethodConfig, views: Sequence[Sizes], stage: str) -> Job:
-    """The stage ``gather`` or ``assess`` of a method."""
+    """The stage ``gather``, ``halves`` or ``assess`` of a method."""
     work = getattr(spec.room("work"), f"{stage}_work")(views, config) if any(views) else Work()
     return Job(kind=f"{spec.name}.{stage}", work=work)
 

@@ -84,9 +84,15 @@ def expected_jobs(
             yield ExpectedJob(
                 name=f"prepare {name}/{recording}", estimate=entries_job("prepare", count).estimate
             )
+    views = {
+        spec: [view for view in (_first_view(spec, settings, *one) for one in looked) if view]
+        for spec in specs
+    }
+    halved = [spec for spec in specs if views[spec] and spec.has_room("refits")]
     for spec in specs:
-        views = [_first_view(spec, settings, row, contents) for row, contents in looked]
-        yield from _method_jobs(spec, settings, name, [view for view in views if view])
+        yield from _method_jobs(spec, settings, name, views[spec])
+        if settings.agreement.halves and spec in halved and len(halved) > 1:
+            yield from _halves_jobs(spec, settings, name, views[spec])
     for kind in ("agreement", "report"):
         job = entries_job(kind, sum(entries.values()))
         yield ExpectedJob(name=f"{kind} {name}", estimate=job.estimate)
@@ -112,6 +118,15 @@ def _method_jobs(
         yield ExpectedJob(name=f"{spec.name} {name}, gather", estimate=job.estimate)
     job = method_job(spec, config, views, "assess")
     yield ExpectedJob(name=f"{spec.name} {name}, assess", estimate=job.estimate)
+
+
+def _halves_jobs(
+    spec: MethodSpec, settings: Settings, name: str, views: Sequence[Sizes]
+) -> Iterator[ExpectedJob]:
+    config = getattr(settings.methods, spec.name)
+    for together_fitted in [views] if spec.pools_recordings else [[view] for view in views]:
+        job = method_job(spec, config, together_fitted, "halves")
+        yield ExpectedJob(name=f"{spec.name} {name}, halves", estimate=job.estimate)
 
 
 def _first_view(

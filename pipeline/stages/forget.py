@@ -11,7 +11,13 @@ from pipeline.io.atomic import write_fault
 from pipeline.io.records import read_record, record_type
 from pipeline.stages.run_context import failure_file
 
-RECORDS = ("recordings/*/recording.h5", "views/*/*.h5", "*/**/parts/*.h5", "*/**/fit.h5")
+RECORDS = (
+    "recordings/*/recording.h5",
+    "views/*/*.h5",
+    "*/**/parts/*.h5",
+    "*/**/fit.h5",
+    "*/**/halves.h5",
+)
 """Where the workflow puts records, in the folder of an experiment."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,8 @@ def _place(path: Path, name: str, provenance: Provenance) -> Path:
         return Path(name)  # an NWB file, of which only the name is known
     if provenance.stage == "prepare":
         return experiment / "recordings" / provenance.recording / name
+    if provenance.stage == "halves":
+        return Path(os.path.normpath(path.parent / name))
     beside = path.parent / name
     return beside if name.startswith("parts/") else experiment / "views" / name
 

@@ -135,7 +135,7 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
     assert len(table) == 63
     assert table["cluster"].tolist() == [*areas, "", "", ""]
     assert table["remarks"].tolist() == ["slow drift", *[""] * 62]
-    section = agreement_section(table, groupings, compare(units, *groupings), [])
+    section = agreement_section(table, groupings, compare(units, *groupings), [], (), gap_s=10.0)
     assert section.status == "ok"
     assert "ARI 1.00 of 60 units, p = 0.005" in section.sentence
     figure = next(part for part in section.body if isinstance(part, Figure))
@@ -148,7 +148,7 @@ def test_a_single_grouping_is_listed_and_nothing_is_compared():
     clusters = labels("clusters", "day1", np.arange(60) % 2, name="cluster")
     groupings = [regions(units), clusters]
     assert compare(units, *groupings) == ()
-    section = agreement_section(unit_table(units, {}, groupings), groupings, (), [])
+    section = agreement_section(unit_table(units, {}, groupings), groupings, (), [], (), gap_s=10.0)
     assert section.status == "not_applicable"
     assert section.reason == "there are clusters and nothing else to hold against them"
     assert [part.id for part in section.body if isinstance(part, Table)] == ["units"]

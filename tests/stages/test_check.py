@@ -116,7 +116,11 @@ def test_jobs_are_counted(project):
     assert count_jobs(load_project(path, by_rule)) == pooled + 2 * (3 + 1)
     # Parts that share no job: 4 chains, 8 predictions and their joining a recording; 2 assessed.
     with_chains = {**ALONE, "methods.biclustering.enabled": True}
-    assert count_jobs(load_project(path, with_chains)) == pooled + 3 + 3 * (4 + 8 + 1) + 2
+    both = pooled + 3 + 3 * (4 + 8 + 1) + 2
+    no_halves = {**with_chains, "agreement.halves": False}
+    assert count_jobs(load_project(path, no_halves)) == both
+    # To halves a connectome is fitted once an experiment, chains once a recording.
+    assert count_jobs(load_project(path, with_chains)) == both + 2 + 3
     off = load_project(path, {**ALONE, "methods.connectome.enabled": False})
     assert count_jobs(off) == 3 + 2 * 2 + 4
 

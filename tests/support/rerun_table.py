@@ -24,7 +24,10 @@ EVERYTHING = frozenset({"ingest"}) | VIEWS
 WORDS = {
     frozenset(): "nothing",
     PAGES: "reports, index",
-    CONNECTOME: "fits, joining and assessment of the methods concerned; agreement, reports, index",
+    CONNECTOME: (
+        "fits, joining and assessment of the methods concerned; fits to halves, agreement, "
+        "reports, index"
+    ),
     VIEWS: "views, all methods on them, agreement, reports, index",
     EVERYTHING: "everything",
 }

@@ -15,6 +15,7 @@ from pipeline.prepare.config import EnsembleConfig, QualityConfig
 from pipeline.stages.agreement import agreement
 from pipeline.stages.assess import assess
 from pipeline.stages.fit import MethodJob, fit_parts, gather
+from pipeline.stages.halves import refit_halves
 from pipeline.stages.index import index, summary
 from pipeline.stages.ingest import ingest
 from pipeline.stages.prepare import prepare
@@ -45,6 +46,7 @@ class Stages:
         self.fit = folder / "fit.h5"
         self.truth = folder / "truth" / "connectome.h5"
         self.checks, self.section = folder / "checks.json", folder / "section.json"
+        self.halves = folder / "halves.h5"
         self.agreed = folder / "agreement.json"
         self.document = folder / "e" / "report.json"
 
@@ -98,12 +100,28 @@ class Stages:
             section=self.section,
         )
 
+    def refit_halves(self, **changed):
+        refit_halves(
+            self.run("halves", method="connectome"),
+            self.job,
+            **{
+                "recordings": self.recordings,
+                "views": list(self.views.values()),
+                "fit": self.fit,
+                "others": [self.fit],  # in place of another method's
+                "gap_s": 0.0,
+                "output": self.halves,
+                **changed,
+            },
+        )
+
     def agreement(self):
         agreement(
             self.run("agreement"),
             recordings=self.recordings,
             qualities=self.qualities,
             fits={"connectome": [self.fit]},
+            halves={"connectome": [self.halves]},
             settings=AgreementConfig().model_dump(),
             seed=1,
             section=self.agreed,
@@ -146,6 +164,7 @@ def finished(tmp_path_factory):
         "fit_parts",
         "gather",
         "assess",
+        "refit_halves",
         "agreement",
         "report",
         "index",
@@ -166,6 +185,10 @@ HANDED_ON = [
     ("assess", lambda s: s.fit, lambda s: s.section),
     ("assess", lambda s: s.views[FIRST], lambda s: s.section),
     ("assess", lambda s: s.truth, lambda s: s.section),
+    ("refit_halves", lambda s: s.recordings[FIRST], lambda s: s.halves),
+    ("refit_halves", lambda s: s.views[FIRST], lambda s: s.halves),
+    ("refit_halves", lambda s: s.fit, lambda s: s.halves),
+    ("agreement", lambda s: s.halves, lambda s: s.agreed),
     ("agreement", lambda s: s.fit, lambda s: s.agreed),
     ("agreement", lambda s: s.recordings[FIRST], lambda s: s.agreed),
     ("report", lambda s: s.section, lambda s: s.document),

@@ -64,7 +64,8 @@ def test_a_dry_run_plans_every_job_once(project):
     done = snakemake(project, "-n", "--quiet", "rules")
     assert done.returncode == 0, done.stderr
     counts = job_counts(done.stdout)
-    # No chains of traces, and no connectome of spikes: the sheet tells.
+    # No chains of traces, and no connectome of spikes: the sheet tells. Halves are fitted where
+    # both methods may group units.
     assert counts == {
         "agreement": 2,
         "all": 1,
@@ -72,18 +73,20 @@ def test_a_dry_run_plans_every_job_once(project):
         "biclustering_fit_chain_00": 2,
         "biclustering_fit_chain_01": 2,
         "biclustering_gather": 3,
+        "biclustering_halves": 1,
         "connectome_assess": 2,
         "connectome_fit_0": 1,
         "connectome_fit_1": 1,
         "connectome_fit_2": 1,
         "connectome_gather": 2,
+        "connectome_halves": 1,
         "index": 1,
         "ingest": 3,
         "prepare_view": 6,
         "provenance": 1,
         "report": 2,
         "summary": 1,
-        "total": 33,
+        "total": 35,
     }
     assert count_jobs(load_project(project / "settings.yaml")) == counts["total"]
 

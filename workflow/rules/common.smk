@@ -16,10 +16,11 @@ from pipeline.config import (
     view_settings,
 )
 from pipeline.core.errors import ConfigErrors, EnvironmentFault
+from pipeline.core.halves import HALVES_VERSION
 from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
 from pipeline.stages import costs
-from pipeline.stages.check import load_project, nothing_to_fit
+from pipeline.stages.check import fitted_to_halves, load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.own_process import STALLED_VARIABLE
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
@@ -44,6 +45,11 @@ OUT = SETTINGS.out
 EXPERIMENTS = PROJECT.experiments
 METHODS = [
     name for name in registry.methods() if getattr(SETTINGS.methods, name).enabled
+]
+HALVED = [
+    spec.name
+    for spec in registry.methods().values()
+    if any(spec in fitted_to_halves(SETTINGS, rows) for rows in EXPERIMENTS.values())
 ]
 VIEWS = {
     view_name(SETTINGS, kind): kind
@@ -99,6 +105,42 @@ def fits_of(method):
     """Input function: the results of a method, one an experiment or one a recording."""
     fit = f"{folder_of(method)}/fit.h5"
     return [fit] if registry.methods()[method].pools_recordings else per_recording(fit)
+
+
+def halves_of(method):
+    """Input function: fits to halves of the data; none where they could not be held together."""
+    spec = registry.methods()[method]
+
+    def find(wildcards):
+        rows = EXPERIMENTS[wildcards.experiment]
+        if spec not in fitted_to_halves(SETTINGS, rows):
+            return []
+        file = f"{folder_of(method)}/halves.h5"
+        if spec.pools_recordings:
+            return [file.format(experiment=wildcards.experiment)]
+        return [
+            file.format(experiment=wildcards.experiment, recording=row.recording)
+            for row in rows
+            if not nothing_to_fit(SETTINGS, spec, [row])
+        ]
+
+    return find
+
+
+def fits_beside(method):
+    """Input function: results of the other methods that are fitted to halves."""
+
+    def find(wildcards):
+        rows = EXPERIMENTS[wildcards.experiment]
+        return [
+            file.format(experiment=wildcards.experiment, recording=row.recording)
+            for spec in fitted_to_halves(SETTINGS, rows)
+            if spec.name != method
+            for row in (rows[:1] if spec.pools_recordings else rows)
+            for file in [f"{folder_of(spec.name)}/fit.h5"]
+        ]
+
+    return find
 
 
 def parts_of(method, number=None):

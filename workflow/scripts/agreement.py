@@ -22,6 +22,10 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
             method: [Path(path) for path in found.get(method, [])]
             for method in snakemake.params.methods
         },
+        halves={
+            method: [Path(path) for path in found.get(f"halves_of_{method}", [])]
+            for method in snakemake.params.halved
+        },
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         section=outputs[0],
