@@ -175,7 +175,7 @@ def _used_check(recordings: Sequence[Recording]) -> Check:
     return Check(
         name="Units used",
         status="pass" if enough else "warn",
-        value=f"{used} of {units} ({100 * share:.0f} %)",
+        value=f"{used} of {units} ({_whole_percent(used, units)})",
         threshold=f"at least {100 * LEAST_USED:.0f} %",
         meaning=few if enough else "Results describe a selection of the recorded units.",
         advice="" if enough else "Read the reasons below before generalising.",
@@ -193,7 +193,7 @@ def _doubt_check(recordings: Sequence[Recording], grades: Mapping[str, Grades]) 
         Check(
             name="Units without remarks",
             status="pass" if few else "warn",
-            value=f"{used - doubtful} of {used} ({100 * (used - doubtful) / used:.0f} %)",
+            value=f"{used - doubtful} of {used} ({_whole_percent(used - doubtful, used)})",
             threshold=f"at least {100 * (1 - MOST_DOUBTFUL):.0f} %",
             meaning="No unit that is used is doubtful."
             if not doubtful
@@ -408,6 +408,11 @@ def _failure_table(failures: Mapping[str, Outcome]) -> list[Table]:
             },
         )
     ]
+
+
+def _whole_percent(part: int, whole: int) -> str:
+    """Share in per cent, rounded down, so that 100 % means all; ``0 %`` of nothing."""
+    return f"{100 * part // whole if whole else 0} %"
 
 
 def _n_used(recording: Recording) -> int:

@@ -73,6 +73,12 @@ def test_leaving_out_many_units_is_a_warning_on_the_first_screen():
     assert section.status == "warn"
 
 
+def test_a_hundred_per_cent_means_all():
+    section = data_section([calcium(n_units=300, unused=1)], {})
+    assert check(section, "Units used").value == "299 of 300 (99 %)"
+    assert check(data_section([calcium()], {}), "Units used").value.endswith("(100 %)")
+
+
 def test_missing_samples_are_counted_in_used_units_only():
     valid = np.ones((10, 3), dtype=bool)
     valid[:, 2] = False

@@ -202,6 +202,7 @@
   };
 
   /* ---- sizes ---- */
+  const SCALE_NAMED = 400; /* a narrower panel has no room for the title of its colour scale */
   const limitsOf = (width, { kind, square }) => {
     if (square && width < 480) return { x: 9, y: 9 };
     if (kind === "bars") return { x: 18, y: width < 360 ? 16 : 24 };
@@ -226,7 +227,7 @@
     }
     const limit = limitsOf(width, panel);
     const left = panel.ylabels && panel.ylabels.length ? widest(panel.ylabels, limit.y) : 36;
-    const right = hasScale(panel) ? (width < 480 ? 66 : 98) : 14;
+    const right = hasScale(panel) ? (width < SCALE_NAMED ? 66 : 98) : 14;
     const room = Math.max(width - left - right - 40, 40);
     const below = panel.xlabels && panel.xlabels.length ? widest(panel.xlabels, limit.x) : 0;
     const turned = below > 18 && (below + 8) * panel.xlabels.length > room;
@@ -418,7 +419,7 @@
     const z = trace.showscale ? trace.z
       : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
     const title = escaped(short(panel.valueTitle, 44));
-    const told = size.width >= 480 && widest([title], 50) < size.height - margin.t - margin.b;
+    const told = size.width >= SCALE_NAMED && widest([title], 50) < size.height - margin.t - margin.b;
     const lopsided = panel.traces[0].colorscale === "@diverging" && trace.zmin !== -trace.zmax;
     return {
       ...trace,
