@@ -365,10 +365,13 @@ def _number(result: CelltypesResult, model: ModelEvidence, config: CelltypesConf
     finding = f"{result.n_types} types; no further split was tried."
     if len(refused):
         best = int(np.argmax(refused["pair_fraction"].to_numpy(float)))
-        fraction, error = refused[["pair_fraction", "standard_error"]].to_numpy(float)[best]
+        fraction, error, fewest = refused[["pair_fraction", "standard_error", "fewest"]].to_numpy(
+            float
+        )[best]
         finding = (
             f"{result.n_types} types: of {len(refused)} further splits none was kept; the best "
-            f"told its parts apart by {fraction:.2f} ± {2 * error:.2f} (two standard errors)."
+            f"told its parts apart by {fraction:.2f} ± {2 * error:.2f} (two standard errors), with "
+            f"{fewest:.0f} units in the smaller."
         )
     shown = (
         "Objective: mean over folds with its standard error over folds, of units that were left "
@@ -388,10 +391,12 @@ def _number(result: CelltypesResult, model: ModelEvidence, config: CelltypesConf
                 f"error, for each number of clusters in {model.best_restart}, and where a split or "
                 "a merge was tried and refused (the highest); on the scale of splits "
                 f"({model.selection_temperature:.2g} SD). Decisions: how far two parts, or a pair, "
-                f"are told apart, with two standard errors; the last {SHOWN_EVENTS} at most. A "
-                f"split needs the lower end above {least:g}, a rising objective, enough units, "
-                "and in large clusters more than single populations show; a merge is kept unless "
-                "the merged cluster would be split again. The objective rises beyond the right "
+                "are told apart, with two standard errors; clusters before, the units of the "
+                "smaller in brackets, refused where not 'kept'; the last "
+                f"{SHOWN_EVENTS} at most. A split needs the lower end above {least:g}, a rising "
+                "objective, enough units, and in large clusters more than single populations show; "
+                "a merge is kept unless the merged cluster would be split again. The objective of "
+                "units that shaped the stimuli, and often that of others, rises beyond the right "
                 "number, so it does not choose. Good: agreement that falls beyond the number "
                 "found, and refused splits far below the line. Bad: bars that touch it."
             ),
@@ -479,9 +484,9 @@ def _decisions(events: pd.DataFrame, config: CelltypesConfig) -> Panel:
     return Bars(
         title="Decisions",
         labels=tuple(
-            f"{first + place + 1}: {name} of {clusters}, {'kept' if accepted else 'refused'}"
-            for place, (name, clusters, accepted) in enumerate(
-                zip(last["event"], last["clusters"], last["accepted"], strict=True)
+            f"{first + place + 1} {name} {clusters} ({fewest}){' kept' if accepted else ''}"
+            for place, (name, clusters, fewest, accepted) in enumerate(
+                zip(last["event"], last["clusters"], last["fewest"], last["accepted"], strict=True)
             )
         ),
         values=np.round(value, 3),

@@ -355,13 +355,19 @@ def _objective(
 
 
 def _balanced(found: Labels, true: Labels) -> tuple[float, float]:
-    """Share of units that are given their type, the mean over types, and its standard error."""
+    """Share of units that are given their type, the mean over types, and its standard error.
+
+    For the error every type has one unit more that was given its type and one that was not, as in
+    the rule of succession: a few units that are all right are no certainty.
+    """
     kinds = np.unique(true[true >= 0])
     if not kinds.size:
         return float("nan"), float("nan")
-    share = np.array([(found[true == kind] == kind).mean() for kind in kinds])
+    right = np.array([(found[true == kind] == kind).sum() for kind in kinds])
     size = np.array([(true == kind).sum() for kind in kinds])
-    return float(share.mean()), float(np.sqrt((share * (1 - share) / size).sum()) / kinds.size)
+    share = (right + 1) / (size + 2)
+    error = np.sqrt((share * (1 - share) / size).sum()) / kinds.size
+    return float((right / size).mean()), float(error)
 
 
 def _typing(

@@ -55,6 +55,7 @@ NULL_QUANTILE = 0.95
 EVENT_COLUMNS = (
     "event",
     "clusters",
+    "fewest",
     "pair_fraction",
     "standard_error",
     "null",
@@ -64,7 +65,8 @@ EVENT_COLUMNS = (
     "objective_error",
     "accepted",
 )
-"""Of the table of what was tried, with ``clusters`` before it. ``objective`` is the mean J after
+"""Of the table of what was tried, with ``clusters`` before it and the units of the smaller part, or
+of the smaller cluster of a pair, as ``fewest``. ``objective`` is the mean J after
 it, on held-out units at the selection scale; NaN where a split was refused for its parts alone, or
 its clusters did not stay."""
 Event = Literal["split", "merge"]
@@ -198,8 +200,8 @@ class _Search:
         return Searched(
             clustering=current,
             events=pd.DataFrame(self.events, columns=list(EVENT_COLUMNS)).astype(
-                {"event": "str", "clusters": "int64", "accepted": "bool"}
-                | dict.fromkeys(EVENT_COLUMNS[2:9], "float64")
+                {"event": "str", "clusters": "int64", "fewest": "int64", "accepted": "bool"}
+                | dict.fromkeys(EVENT_COLUMNS[3:10], "float64")
             ),
             history=pd.concat(self.histories, ignore_index=True),
             pair_fraction=self._pairs(current)[0],
@@ -288,6 +290,7 @@ class _Search:
             self._note(
                 "merge",
                 current,
+                min((current.labels == one).sum() for one in pair),
                 fraction[first, second],
                 error[first, second],
                 after=merged,
@@ -374,7 +377,8 @@ class _Search:
     def _split(self, current: Clustering, halves: Halves) -> Clustering | None:
         """The clusters with one of them in two, or nothing where the rule is not met."""
         if not self._divides(current, halves):
-            self._note("split", current, halves.pair_fraction, halves.standard_error)
+            fewest = min(self._sizes(current, halves))
+            self._note("split", current, fewest, halves.pair_fraction, halves.standard_error)
             return None
         labels = np.where(halves.second, current.n_clusters, current.labels)
         stimuli = np.concatenate([current.stimuli, halves.stimuli[1:]])
@@ -395,17 +399,22 @@ class _Search:
         if accepted:
             null = self._null(current, halves)
             accepted = not halves.gap <= null
-        self._note("split", current, fraction, error, null, after=after, accepted=accepted)
+        fewest = min(self._sizes(current, halves))
+        self._note("split", current, fewest, fraction, error, null, after=after, accepted=accepted)
         return after if accepted else None
 
     def _divides(self, current: Clustering, halves: Halves) -> bool:
         """Whether the two parts of a cluster are enough and far enough apart."""
-        sizes = halves.second.sum(), ((current.labels == halves.cluster) & ~halves.second).sum()
         return bool(
-            min(sizes) >= self.split.min_cells
+            min(self._sizes(current, halves)) >= self.split.min_cells
             and halves.pair_fraction - STANDARD_ERRORS * halves.standard_error
             > self.split.min_pair_fraction
         )
+
+    def _sizes(self, current: Clustering, halves: Halves) -> tuple[int, int]:
+        """Units of the two parts of a cluster."""
+        first = (current.labels == halves.cluster) & ~halves.second
+        return int(first.sum()), int(halves.second.sum())
 
     def _halves(self, current: Clustering, clusters: Sequence[int]) -> list[Halves]:
         """Clusters cut in two, each against all others, all in one batch."""
@@ -577,6 +586,7 @@ class _Search:
         self,
         event: Event,
         current: Clustering,
+        fewest: int,
         fraction: float,
         error: float = float("nan"),
         null: float = float("nan"),
@@ -587,7 +597,7 @@ class _Search:
         before, objective = self._objective(current), (float("nan"), float("nan"))
         if after is not None and after.n_clusters == current.n_clusters + STEP_OF[event]:
             objective = self._objective(after)
-        values = (float(fraction), error, null, *before, *objective, accepted)
+        values = (int(fewest), float(fraction), error, null, *before, *objective, accepted)
         self.events.append(
             dict(zip(EVENT_COLUMNS, (event, current.n_clusters, *values), strict=True))
         )

@@ -112,7 +112,8 @@ def test_the_share_of_units_typed_alike_is_the_mean_over_types():
     found, true = np.array([0, 0, 0, 1, 1, -1]), np.array([0, 0, 0, 0, 1, 1])
     share, error = _balanced(found, true)
     assert share == pytest.approx((3 / 4 + 1 / 2) / 2)
-    assert error == pytest.approx(np.sqrt(3 / 16 / 4 + 1 / 4 / 2) / 2)
+    assert error == pytest.approx(np.sqrt(4 / 6 * 2 / 6 / 4 + 1 / 4 / 2) / 2)
+    assert _balanced(true, true)[1] > 0.1
 
 
 @pytest.fixture(scope="module")
