@@ -25,9 +25,9 @@ def halves_words(tests: Sequence[HalvesTest], *, gap_s: float) -> list[str]:
             "trials or frames were shown). Labels of one method from one half are held against "
             "those of the other method from the other half, both ways, so that noise has no part. "
             "A small p says that both methods see an order among units that lasts; it does not "
-            "say what makes it: also cells that are alike in a lasting way for reasons of "
-            "recording, such as one neuron cut in two, would be grouped together in both halves. "
-            "How well a method agrees with itself over the halves says how much one may ask for."
+            "say what makes it. That may also be fluctuations that the same units share whenever "
+            "they occur, or a lasting reason of recording, such as one neuron cut in two. How well "
+            "a method agrees with itself over the halves says how much one may ask for."
         )
     untested = [test for test in tests if not test.tested]
     if untested:
@@ -54,7 +54,7 @@ def halves_figure(tests: Sequence[HalvesTest], same_data: Mapping[frozenset[str]
         bars = {
             "same data (no test)": same_data.get(frozenset(test.kinds), np.nan),
             "different halves": test.ari,
-            "different halves, units exchanged": test.chance,
+            "units exchanged": test.chance,
             f"{first}, half with half": test.own_ari[0],
             f"{second}, half with half": test.own_ari[1],
         }
@@ -88,10 +88,11 @@ def halves_figure(tests: Sequence[HalvesTest], same_data: Mapping[frozenset[str]
             )
             + ". Different halves: one method's labels from one half of the data against the "
             "other's from the other half, mean of both ways. Good: that bar is well above the "
-            "dashed line and near the lower of the two methods' agreement with themselves, which "
-            "bounds it from above in practice. Bad: it is near the bar of exchanged units; then "
-            "agreement in the same data, however large, may be shared noise. If a method hardly "
-            "agrees with itself, half of the data is too little for it, and nothing follows. "
+            "dashed line and about as long as those of the methods with themselves, which say "
+            "how much half of the data can tell. Bad: it is as short as the bar of exchanged "
+            "units; then agreement in the same data, however large, may be shared noise. If a "
+            "method hardly agrees with itself, half of the data is too little for it, and a large "
+            "p says nothing. "
             + " ".join(
                 f"Of {test.n_candidates} pairs of groupings ({test.kinds[0]} and {test.kinds[1]}) "
                 "the best is shown, also for exchanged units."

@@ -19,7 +19,7 @@ LEAST_MAP = 20
 """Units of known position that make a map."""
 LEAST_A_THIRD = 10
 """Units that a third of the activity must hold for units to be exchanged only within it."""
-SAME_DATA = "not tested: both come from the same activity, whose noise they share"
+SAME_DATA = "not tested here: both come from the same activity, whose noise they share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

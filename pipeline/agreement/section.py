@@ -58,6 +58,7 @@ def agreement_section(
     same_data = {frozenset(pair.kinds): pair.ari for pair in shown}
     tests = [test for test in tests if frozenset(test.kinds) in same_data]
     tested = [test for test in tests if test.tested]
+    over_halves = {frozenset(test.kinds): test for test in tested}
     compared = bool(pairs or associations)
     reason = "" if compared else _lacking(labellings)
     words = [*_what_was_done(pairs, associations), *halves_words(tests, gap_s=gap_s)]
@@ -65,11 +66,14 @@ def agreement_section(
         id=ID,
         title=TITLE,
         status="ok" if compared else "not_applicable",
-        sentence=_sentence(shown, associations, tested) if compared else f"{TITLE}: {reason}.",
+        sentence=_sentence(shown, associations, over_halves) if compared else f"{TITLE}: {reason}.",
         reason=reason,
         body=(
             *words,
-            *(pair_figure(pair, number) for number, pair in enumerate(shown, start=1)),
+            *(
+                pair_figure(pair, number, over_halves.get(frozenset(pair.kinds)))
+                for number, pair in enumerate(shown, start=1)
+            ),
             *([halves_figure(tested, same_data)] if tested else []),
             *([pairs_table(pairs)] if pairs else []),
             *([halves_table(tests)] if tests else []),
@@ -131,11 +135,16 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
 
 
 def _sentence(
-    shown: Sequence[Pair], associations: Sequence[Association], tested: Sequence[HalvesTest]
+    shown: Sequence[Pair],
+    associations: Sequence[Association],
+    over_halves: Mapping[frozenset[str], HalvesTest],
 ) -> str:
-    over_halves = {frozenset(test.kinds): test for test in tested}
+    def surest(pair: Pair) -> tuple[float, float]:
+        test = over_halves.get(frozenset(pair.kinds))
+        return _order(pair) if test is None else (test.p_value, -test.ari)
+
     told = []
-    for pair in sorted(shown, key=_order)[:TOLD_PAIRS]:
+    for pair in sorted(shown, key=surest)[:TOLD_PAIRS]:
         test = over_halves.get(frozenset(pair.kinds))
         verdict = (
             f"from different halves of the data {halves_numbers_in_words(test)}"
@@ -176,8 +185,18 @@ def _p_words(pair: Pair) -> str:
     return f"p = {pair.p_value:.3g}" if np.isfinite(pair.p_value) else "not tested (same activity)"
 
 
-def pair_figure(pair: Pair, number: int) -> Figure:
-    """Shares of each group of one grouping that lie in the groups of the other."""
+def pair_figure(pair: Pair, number: int, over_halves: HalvesTest | None = None) -> Figure:
+    """Shares of each group of one grouping that lie in the groups of the other.
+
+    Parameters
+    ----------
+    pair
+        The groupings, of all of the data.
+    number
+        Of the figure among those of pairs.
+    over_halves
+        The test of the same kinds over halves of the data, if there is one.
+    """
     rows, row_of = _groups(pair.first_label)
     columns, column_of = _groups(pair.second_label)
     counts = np.zeros((len(rows), len(columns)))
@@ -191,11 +210,12 @@ def pair_figure(pair: Pair, number: int) -> Figure:
     values = share[:, order].astype(np.float32)
     top = np.unravel_index(int(np.argmax(values)), values.shape)
     names = [str(columns[kept_columns[at]]) for at in order]
-    verdict = (
-        f"{_p_words(pair)} ({pair.null})"
-        if np.isfinite(pair.p_value)
-        else "not tested, as both come from the same activity"
-    )
+    if np.isfinite(pair.p_value):
+        verdict = f"{_p_words(pair)} ({pair.null})"
+    elif over_halves is not None:
+        verdict = f"from different halves of the data {halves_numbers_in_words(over_halves)}"
+    else:
+        verdict = "not tested, as both come from the same activity"
     given, found = _name(pair, 0), _name(pair, 1)
     most = (
         f"of {counted(int(size[kept_rows[top[0]]]), 'unit')} in "

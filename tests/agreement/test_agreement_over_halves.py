@@ -198,6 +198,9 @@ def test_the_section_shows_the_test_beside_what_is_only_described(planted):
     assert table.columns["p"] == (0.005,)
     assert "from different halves of the data" in section.sentence
     assert section.numbers["clusters_and_types_halves_p"] == 0.005
+    described = next(part for part in section.body if isinstance(part, Figure))
+    assert described.id == "pair-1"
+    assert "p = 0.005" in described.finding  # of halves, beside the index of all of the data
 
 
 def test_the_section_says_what_was_not_tested_and_draws_nothing_of_it(planted):

@@ -42,7 +42,8 @@ def jobs_of(name, views, config=None):
     config = spec.config() if config is None else config
     firsts = {part.name.partition("-")[0]: part.name for part in config.plan()}
     fits = [costs.fit_jobs(spec, config, views, [part])[0] for part in firsts.values()]
-    return fits + [costs.method_job(spec, config, views, stage) for stage in ("gather", "assess")]
+    stages = ["gather", *(["halves"] if spec.has_room("refits") else []), "assess"]
+    return fits + [costs.method_job(spec, config, views, stage) for stage in stages]
 
 
 def test_work_of_a_job_with_several_parts():
