@@ -51,10 +51,10 @@ def test_the_statistic_and_its_p_are_those_of_all_exchanges():
     every = np.array([crossings(order) for order in permutations(range(6))])
     scaled = ((every - every.mean(axis=0)) / every.std(axis=0)).mean(axis=1)
     exact = np.mean(scaled >= scaled[0] - 1e-9)
-    found = agreement_of(population(A, B[::-1]), n=6000)
+    found = agreement_of(population(A, B[::-1]), n=3000)
     assert found.ari == pytest.approx(every[0].mean())
     assert found.chance == pytest.approx(every.mean(), abs=0.02)
-    assert found.p_value == pytest.approx(exact, abs=0.02)
+    assert found.p_value == pytest.approx(exact, abs=0.03)
     assert found.best == ((0, 0), (0, 0))
 
 
@@ -113,7 +113,7 @@ def noisy_halves(rng, n):
 
 
 def test_noise_that_methods_share_within_a_half_is_no_agreement_over_halves():
-    n_runs, rng = 120, stream(5, "calibration")
+    n_runs, rng = 80, stream(5, "calibration")
     p, same = [], []
     for _ in range(n_runs):
         parts, of_same = [], []
@@ -123,7 +123,7 @@ def test_noise_that_methods_share_within_a_half_is_no_agreement_over_halves():
             stratum = rng.integers(0, 2, n)
             parts.append(population(a, found, stratum=stratum))
             of_same.append(population(a[:1], b[:1], stratum=stratum))
-        p.append(agreement_of(*parts, n=39, rng=rng).p_value)
+        p.append(agreement_of(*parts, n=19, rng=rng).p_value)
         if len(same) < 10:
             same.append(agreement_of(*of_same, n=39, rng=rng).p_value)
     for level in (0.05, 0.1, 0.5):
@@ -154,7 +154,7 @@ def test_a_map_that_both_halves_share_is_no_agreement_when_maps_are_turned():
         return np.stack([(np.sin(3 * along + phase) > 0).astype(np.int64)] * 2)
 
     turned, exchanged = [], []
-    for _ in range(30):
+    for _ in range(20):
         one = population(waves(), waves(), position=position)
         turned.append(agreement_of(one, n=39, rng=rng, turn_maps=True).p_value)
         exchanged.append(agreement_of(one, n=39, rng=rng).p_value)
