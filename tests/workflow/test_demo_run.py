@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.halves import Halves
+from pipeline.core.outcome import Outcome
+from pipeline.io.records import read_record
 from pipeline.stages.demo import write_demo
+from pipeline.stages.halves import ALONE
 from tests.support.notebooks import run_notebook
 from tests.support.quick_settings import QUICK_METHODS
 from tests.support.tiny_project import pipeline_run
@@ -88,6 +92,21 @@ def test_units_of_the_cortex_are_typed_by_its_trials(finished):
     assert entry["status"] in ("ok", "warn"), entry
     assert entry["numbers"]["mode"] == "discrete"
     assert document(finished, "retina")["methods"]["celltypes"]["numbers"]["mode"] == "model"
+
+
+def test_methods_are_fitted_to_halves_where_two_of_them_group_units(finished):
+    types = read_record(finished / "cortex" / "celltypes" / "halves.h5", Halves)
+    clusters = read_record(
+        finished / "cortex" / "biclustering" / "mouse-1" / "halves.h5", Halves, Outcome
+    )
+    if isinstance(clusters, Outcome):  # chains of a few sweeps may end with one cluster
+        assert "no two groups" in clusters.reason
+    else:
+        assert clusters.span_s.tolist() == types.span_s.tolist()
+
+
+def test_the_connectome_is_not_fitted_to_halves_for_itself(finished):
+    assert read_record(finished / "worms" / "connectome" / "halves.h5", Outcome).reason == ALONE
 
 
 def test_the_notebook_runs_on_what_the_demo_made(finished, monkeypatch):
