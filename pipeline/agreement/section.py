@@ -318,9 +318,9 @@ def units_table(table: pd.DataFrame) -> Table:
     for name in table.columns:
         cells = table[name]
         if cells.dtype == np.float64:
-            columns[name] = tuple(_rounded(float(cell), 3) for cell in cells)
+            columns[name] = tuple(float(cell) if cell == cell else None for cell in cells)
         elif cells.dtype == np.bool_:
-            columns[name] = tuple("yes" if cell else "no" for cell in cells)
+            columns[name] = tuple(bool(cell) for cell in cells)
         else:
             columns[name] = tuple(str(cell) for cell in cells)
     return Table(

@@ -13,6 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("section", type=Path, help="for example results/E/connectome/section.json")
     parser.add_argument(
+        "--tables",
+        choices=("tsv", "csv", "parquet"),
+        default="tsv",
+        help="format of tables (default: tsv)",
+    )
+    parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder (default: figures beside the section)"
     )
 
@@ -22,6 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.stages.figures import draw_section
 
     folder = arguments.out or arguments.section.parent / "figures"
-    for path in draw_section(arguments.section, folder=folder):
+    for path in draw_section(arguments.section, folder=folder, tables=arguments.tables):
         print(path)
     return 0

@@ -56,6 +56,13 @@ class RunConfig(SettingsBlock):
         ge=0.5,
         le=100,
     )
+    table_formats: list[Literal["csv", "parquet"]] = Field(
+        default=["csv"],
+        description=(
+            "Formats in which every table of a report is also a file, in the folder 'tables' "
+            "beside it; none for an empty list. Parquet keeps the types of columns."
+        ),
+    )
     redact: bool = Field(
         default=False,
         description=(
@@ -64,7 +71,7 @@ class RunConfig(SettingsBlock):
     )
 
 
-REPORT_RUN_SETTINGS = ("page_limit_mb", "redact")
+REPORT_RUN_SETTINGS = ("page_limit_mb", "table_formats", "redact")
 """The settings of :class:`RunConfig` on which reports depend."""
 
 

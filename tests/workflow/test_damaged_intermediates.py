@@ -141,8 +141,10 @@ class Stages:
             timings=self.folder / "timings",
             redact=False,
             page_limit_mb=10.0,
+            table_formats=["csv"],
             html=self.document.with_suffix(".html"),
             document=self.document,
+            tables=self.folder / "tables",
         )
 
     def index(self):

@@ -25,6 +25,7 @@ rule report:
             labels={"experiment": "{experiment}", "what": "report"},
         ),
         document=f"{OUT}/{{experiment}}/report.json",
+        tables=directory(f"{OUT}/{{experiment}}/tables"),
     log:
         f"{OUT}/logs/{{experiment}}/report.log",
     benchmark:
@@ -48,6 +49,7 @@ rule report:
         changed=changed_settings(SETTINGS, among=report_settings(SETTINGS)),
         redact=SETTINGS.run.redact,
         page_limit_mb=SETTINGS.run.page_limit_mb,
+        table_formats=SETTINGS.run.table_formats,
         timings=f"{OUT}/timings/{{experiment}}",
         version=__version__,
     message:

@@ -12,7 +12,7 @@ run = StageRun(
     cost=records_job("report", snakemake.input.recordings).fact(),
 )
 names, found = snakemake.params.recordings, snakemake.input
-outputs = [Path(path) for path in snakemake.output]
+outputs = [Path(snakemake.output.html), Path(snakemake.output.document)]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
     report(
         run,
@@ -26,6 +26,8 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         timings=Path(snakemake.params.timings),
         redact=snakemake.params.redact,
         page_limit_mb=snakemake.params.page_limit_mb,
+        table_formats=snakemake.params.table_formats,
         html=outputs[0],
         document=outputs[1],
+        tables=Path(snakemake.output.tables),
     )
