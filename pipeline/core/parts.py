@@ -96,6 +96,14 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Track(Lines):
+    """Curves in a low panel, which go along with the panel above it."""
+
+    x_limits: tuple[float, float]
+    """Ends of the horizontal axis, as of the panel above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:
     """Labelled points in the plane; ``group`` (-1 = none) picks colour and marker."""
 
@@ -141,7 +149,7 @@ class Network:
     """Whether nodes stand on circles around 0, of which the outermost has the named ones."""
 
 
-Panel = Heatmap | Lines | Points | Bars | Network
+Panel = Heatmap | Lines | Track | Points | Bars | Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
+from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span, Track
 from pipeline.report.packing import pack_array
 from pipeline.viz.axis import counts, told_apart
 from pipeline.viz.bars import bars_lie
@@ -35,9 +35,11 @@ class ArrayPool:
     arrays: list[Json] = field(default_factory=list)
 
     def add(self, values: Any, *, exact: bool = False) -> Json:  # Any: whatever NumPy accepts
-        """A reference to an array, which is stored."""
-        self.arrays.append(pack_array(values, exact=exact))
-        return {"$": len(self.arrays) - 1}
+        """A reference to an array, which is stored unless the same one is there already."""
+        packed = pack_array(values, exact=exact)
+        if packed not in self.arrays:
+            self.arrays.append(packed)
+        return {"$": self.arrays.index(packed)}
 
 
 def interactive(figure: Figure) -> Json:
@@ -56,12 +58,14 @@ def interactive_panel(panel: Panel, pool: ArrayPool) -> Json:
     kinds: dict[type, Callable[..., Json]] = {
         Heatmap: _heatmap,
         Lines: _lines,
+        Track: _lines,
         Points: _points,
         Bars: _bars,
         Network: _network,
     }
     drawn = kinds[type(panel)](panel, pool)
-    return {"kind": type(panel).__name__.lower(), "title": panel.title, **drawn}
+    kind = "lines" if isinstance(panel, Lines) else type(panel).__name__.lower()
+    return {"kind": kind, "title": panel.title, **drawn}
 
 
 def plotly_text(text: str) -> str:
@@ -158,8 +162,13 @@ def _lines(panel: Lines, pool: ArrayPool) -> Json:
     traces.sort(key=lambda trace: "fill" not in trace)
     return {
         "traces": traces,
-        "x": {"title": plotly_text(panel.x_title), "whole": counts(panel.x)},
+        "x": {
+            "title": plotly_text(panel.x_title),
+            "whole": counts(panel.x),
+            **({"range": list(panel.x_limits)} if isinstance(panel, Track) else {}),
+        },
         "y": {"title": plotly_text(panel.y_title)},
+        "low": isinstance(panel, Track),
         "spans": _spans(panel.spans),
         "breaks": list(panel.breaks),
         "csv": {"form": "columns", "columns": columns},

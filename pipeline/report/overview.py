@@ -1,4 +1,4 @@
-"""A recording at a glance: activity of all used units over time, above its timeline."""
+"""A recording at a glance: activity of all used units, its timeline, and behaviour below it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Heatmap, Span
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.report.behaviour import behaviour_panels, behaviour_words
 
 MOST_ROWS = 300
 MOST_COLUMNS = 600
@@ -33,6 +34,12 @@ class Binned:
     centres: NDArray[np.float64]
     """Middle of each bin, in s."""
     width_s: float
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Edges of the bins in s, shape (bin + 1,)."""
+        half = self.width_s / 2
+        return np.append(self.centres - half, self.centres[-1] + half)
 
 
 def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
@@ -58,6 +65,9 @@ def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
         spans=stretches(recording),
     )
     timeline = timeline_panel(recording, binned)
+    behaviour = behaviour_panels(recording, binned.edges, n_recordings=n_recordings)
+    below = ["a timeline of epochs and conditions"] if timeline else []
+    below += [f"curves of {', '.join(panel.title for panel in behaviour)}"] if behaviour else []
     conditions = recording.trials["condition"].fillna("").astype(str)
     n_regions = recording.units["region"].iloc[used].astype(str).nunique()
     return Figure(
@@ -71,10 +81,11 @@ def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
             n_used=len(used),
             by_region=n_regions > 1,
             n_conditions=conditions.nunique(),
-        ),
+        )
+        + behaviour_words(recording, behaviour),
         alt=f"Heat map of {len(shown)} units over {binned.centres.size} time bins"
-        + (", above a timeline of epochs and conditions." if timeline else "."),
-        panels=(heat, timeline) if timeline else (heat,),
+        + (f", above {' and '.join(below)}." if below else "."),
+        panels=(heat, *([timeline] if timeline else []), *behaviour),
     )
 
 
@@ -236,7 +247,7 @@ def covered(intervals: pd.DataFrame, binned: Binned) -> NDArray[np.float64]:
     starts = intervals["start_s"].to_numpy(dtype=float)
     stops = intervals["stop_s"].to_numpy(dtype=float)
     usable = np.isfinite(starts) & np.isfinite(stops)
-    edges = np.append(binned.centres - binned.width_s / 2, binned.centres[-1] + binned.width_s / 2)
+    edges = binned.edges
     # Time spent inside before each edge; its increments are the time inside each bin.
     before = np.clip(edges[:, None] - starts[usable], 0, (stops - starts)[usable]).sum(axis=1)
     share: NDArray[np.float64] = np.clip(np.diff(before) / binned.width_s, 0, 1)

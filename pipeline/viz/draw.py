@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points
+from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Track
 from pipeline.viz.bars import LETTER_INCHES, bars_lie, draw_bars, labels_turned
 from pipeline.viz.heatmap import draw_heatmap, heatmap_height
 from pipeline.viz.lines import draw_lines
@@ -20,6 +20,8 @@ Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is d
 
 PANEL_WIDTH = 6.8
 """Width of one panel in inches: a text column of a journal page."""
+LOW_INCHES = 1.5
+"""Height of a low panel in inches."""
 
 
 def draw_figure(figure: Figure) -> str:
@@ -83,6 +85,8 @@ def panel_height(panel: Panel, *, width: float) -> float:
         return heatmap_height(panel, width=width)
     if isinstance(panel, Network):
         return width * 0.9
+    if isinstance(panel, Track):
+        return LOW_INCHES
     if isinstance(panel, Bars) and len(panel.labels) > 12:
         return float(np.clip(0.2 * len(panel.labels), 2.6, 7.0))
     if isinstance(panel, Bars) and labels_turned(panel.labels, width=width):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.parts import Lines
+from pipeline.core.parts import Lines, Track
 from pipeline.viz.axis import counts, draw_breaks, draw_spans, span_key
 from pipeline.viz.theme import LIGHT, MPL_DASHES, group_index
 
@@ -43,7 +43,10 @@ def draw_lines(axes: Axes, panel: Lines) -> None:
             label=_label(line.name) if named else "_nolegend_", rasterized=dense,
         )  # fmt: skip
     finite = panel.x[np.isfinite(panel.x)]
-    if finite.size > 1 and finite.min() < finite.max():
+    if isinstance(panel, Track):
+        axes.set_xlim(*panel.x_limits)
+        axes.locator_params(axis="y", nbins=3)
+    elif finite.size > 1 and finite.min() < finite.max():
         axes.set_xlim(float(finite.min()), float(finite.max()))
     if counts(panel.x):
         from matplotlib.ticker import MaxNLocator

@@ -217,6 +217,7 @@
       return Math.max(48, Math.min(420, panel.rows * row));
     }
     if (panel.kind === "bars" && panel.across) return panel.bars * 24;
+    if (panel.low) return 84;
     return Math.max(190, Math.min(width * 0.36, 270));
   };
   const marginOf = (panel, width) => {
@@ -331,6 +332,7 @@
         Object.assign(layout.yaxis, { showticklabels: false, ticks: "" }); /* nothing to number */
       }
     }
+    if (panel.low) layout.yaxis.nticks = 4;
     if (panel.kind === "points") layout.xaxis.showgrid = true;
     if (panel.plain) {
       Object.assign(layout.xaxis, { visible: false });
