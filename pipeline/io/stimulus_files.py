@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.exported import ResultFrames
 from pipeline.io.atomic import replacing
+from pipeline.io.nwb.results import image_series
 from pipeline.io.nwb.write import appearing_whole
 
 PICTURE_PIXELS = 160
@@ -102,56 +105,31 @@ def write_pictures(folder: Path, shown: NDArray[np.floating], *, channels: tuple
                 Image.fromarray(frame).save(temporary, format="PNG")
 
 
-def write_stimulus_nwb(
-    path: Path,
-    shown: NDArray[np.floating],
-    *,
-    names: tuple[str, ...],
-    channels: tuple[str, ...],
-    rate_hz: float,
-    source: str,
-) -> None:
+def write_stimulus_nwb(path: Path, stimuli: Sequence[ResultFrames], *, source: str) -> None:
     """Stimuli as templates of an NWB file: one series of images a stimulus and channel.
 
     Parameters
     ----------
     path
         File to write; an existing one is replaced.
-    shown
-        Shape (stimulus, channel, frame, y, x), from 0 to 1. NWB orders axes as frame, x, y.
-    names, channels
-        Of stimuli and channels; a series is called by both.
-    rate_hz
-        Frames a second.
+    stimuli
+        Frames with their names and units.
     source
         Where the stimuli come from, for the description.
     """
     from pynwb import NWBHDF5IO, NWBFile
-    from pynwb.image import ImageSeries
 
     # The same stimuli are the same file: nothing in it comes from the clock.
-    identifier = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {shown.shape}"))
+    shapes = [(one.name, one.values.shape) for one in stimuli]
     nwb = NWBFile(
         session_description=f"Stimuli that tell functional cell types apart, of {source}; to be "
         "shown, not a recording.",
-        identifier=identifier,
+        identifier=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {shapes}")),
         session_start_time=datetime(1970, 1, 1, tzinfo=UTC),
         keywords=["stimulus", "cell types"],
     )
-    for name, stimulus in zip(names, shown, strict=True):
-        for channel, frames in zip(channels, stimulus, strict=True):
-            nwb.add_stimulus_template(
-                ImageSeries(
-                    name=f"{_file_word(name)}_{_file_word(channel)}",
-                    description=f"Stimulus of {name}, channel {channel}: from 0 (darkest) to 1 "
-                    "(brightest) of what the display can show; axes frame, x, y.",
-                    data=np.ascontiguousarray(frames.swapaxes(1, 2), dtype=np.float32),
-                    unit="share of the display's range",
-                    format="raw",
-                    rate=float(rate_hz),
-                    starting_time=0.0,
-                )
-            )
+    for one in stimuli:
+        nwb.add_stimulus_template(image_series(one))
     with appearing_whole(path) as temporary, NWBHDF5IO(str(temporary), "w") as io:
         io.write(nwb)
 

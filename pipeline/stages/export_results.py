@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -15,13 +16,15 @@ import pandas as pd
 import pipeline
 from pipeline import registry
 from pipeline.core.errors import EnvironmentFault
+from pipeline.core.exported import Exported, ResultSeries
 from pipeline.core.labelling import Labels, UnitLabels
+from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Section, Table
 from pipeline.core.recording import Recording
 from pipeline.io.documents import missing, read_document, read_plain
-from pipeline.io.nwb.results import ResultModule, ResultSeries, add_results
+from pipeline.io.nwb.results import ResultModule, add_results
 from pipeline.io.nwb.write import write_recording
-from pipeline.io.records import open_record
+from pipeline.io.records import open_record, read_record
 from pipeline.stages.agreement import method_labels, unit_tables
 
 AGREEMENT = "agreement"
@@ -33,9 +36,10 @@ def export_results(folder: Path, *, output: Path) -> tuple[Path, ...]:
     """Write one NWB file a recording: activity, trials, behaviour, and all that methods found.
 
     Labels of units are columns of the table of units or ROIs. Every method with a result has a
-    processing module with the tables of its section and, of this recording, states and strengths of
-    components. Movies and images of stimuli stay in the files that they came from, and nothing is
-    written into these.
+    processing module with the tables of its section and, of this recording, states, strengths of
+    components, and what its room ``exported`` gives: pair strengths, draws, stimuli of types.
+    Movies and images that were shown stay in the files that they came from, and nothing is written
+    into these.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ def export_results(folder: Path, *, output: Path) -> tuple[Path, ...]:
     labels = {name: method_labels(name, _fits(folder, name), units) for name in registry.methods()}
     made = []
     for name, table in units.items():
-        modules = _modules(folder, name, labels)
+        modules = _modules(folder, name, labels, table)
         with open_record(recordings[name], Recording) as recording:
             told = _told(recording, _with_labels(table, name, labels))
             made.append(output / f"{name}.nwb")
@@ -114,7 +118,9 @@ def _column(
     return pd.Series(entries, index=table.index, dtype="str" if none == "" else "float64")
 
 
-def _modules(folder: Path, recording: str, labels: Mapping[str, Labels]) -> list[ResultModule]:
+def _modules(
+    folder: Path, recording: str, labels: Mapping[str, Labels], units: pd.DataFrame
+) -> list[ResultModule]:
     found = []
     for name in (*registry.methods(), AGREEMENT):
         path = folder / name / "section.json"
@@ -128,14 +134,35 @@ def _modules(folder: Path, recording: str, labels: Mapping[str, Labels]) -> list
             for part in section.body
             if isinstance(part, Table) and part.id not in LEFT_IN_REPORT and _rows(part)
         ]
+        beyond = Exported() if name == AGREEMENT else _exported(folder, name, recording, units)
         found.append(
             ResultModule(
                 name=name,
                 description=f"{section.title}: {section.sentence}",
                 tables=tuple(tables),
-                series=tuple(_series(labels.get(name, Labels()), recording)),
+                rows=beyond.rows,
+                series=(*_series(labels.get(name, Labels()), recording), *beyond.series),
+                frames=beyond.frames,
             )
         )
+    return found
+
+
+def _exported(folder: Path, method: str, recording: str, units: pd.DataFrame) -> Exported:
+    """What a method's result holds of a recording beyond tables and labels."""
+    spec = registry.methods()[method]
+    if importlib.util.find_spec(f"pipeline.methods.{method}.exported") is None:
+        return Exported()
+    pooled = spec.pools_recordings
+    path = folder / method / "fit.h5" if pooled else folder / method / recording / "fit.h5"
+    if not path.exists():
+        return Exported()
+    result = read_record(path, spec.room("result").Result, Outcome)
+    if isinstance(result, Outcome):
+        return Exported()
+    found: Exported = spec.room("exported").exported(
+        result if pooled else {recording: result}, recording, units
+    )
     return found
 
 

@@ -20,6 +20,7 @@ from pipeline.io.stimulus_files import (
 )
 from pipeline.io.tables import write_tsv
 from pipeline.methods.celltypes.constraints import Display
+from pipeline.methods.celltypes.exported import shown_stimuli, stimulus_frames
 from pipeline.methods.celltypes.result import CelltypesResult, ModelEvidence
 from pipeline.methods.celltypes.typing_units import type_units
 from pipeline.stages.typing_recording import answers_of_recording
@@ -47,7 +48,7 @@ def export_stimuli(fit: Path, *, folder: Path) -> tuple[Path, ...]:
     result = read_record(fit, CelltypesResult)
     model = _model_of(result, fit)
     display = Display.of_range(model.low, model.high)
-    shown = np.clip(display.shown(model.stimuli), 0, 1)
+    shown = shown_stimuli(model)
     names = tuple(f"type {index + 1}" for index in range(result.n_types))
     channels = tuple(str(name) for name in model.channel)
     made = [folder / "stimuli_display.h5", folder / "stimuli.tsv", folder / "stimuli.nwb"]
@@ -71,14 +72,7 @@ def export_stimuli(fit: Path, *, folder: Path) -> tuple[Path, ...]:
             }
         ),
     )
-    write_stimulus_nwb(
-        made[2],
-        shown,
-        names=names,
-        channels=channels,
-        rate_hz=model.frame_rate_hz,
-        source=result.provenance.experiment,
-    )
+    write_stimulus_nwb(made[2], stimulus_frames(model), source=result.provenance.experiment)
     for index, one in enumerate(shown):
         name = f"type-{index + 1:02d}"
         made += [folder / f"{name}.gif", folder / name]

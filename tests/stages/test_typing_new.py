@@ -11,14 +11,19 @@ import pytest
 from PIL import Image
 
 from pipeline.__main__ import main
+from pipeline.core.parts import Section
 from pipeline.core.provenance import Provenance
+from pipeline.core.recording import About
+from pipeline.io.documents import write_document, write_plain
 from pipeline.io.nwb.write import write_recording
 from pipeline.io.records import write_record
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.simulate import simulate
 from pipeline.methods.celltypes.typing_units import accuracy_by_showings, own_scale, type_units
+from pipeline.stages.export_results import export_results
 from tests.methods.celltypes.test_trials import TUNING, recording, settings, typed, view
+from tests.support.small_recordings import trains
 from tests.support.small_stimuli import recording_of, spikes_of
 
 RNG = np.random.default_rng
@@ -104,6 +109,53 @@ def test_stimuli_as_nwb_are_what_the_display_file_holds(fit, tmp_path):
     # Stimuli are of no animal; everything else the inspector asks for is there.
     missing = [one.message for one in told if one.importance in severe]
     assert missing == ["Subject is missing."]
+
+
+def test_stimuli_are_in_the_exported_recordings(fit, tmp_path):
+    from nwbinspector import Importance, inspect_nwbfile
+    from pynwb import NWBHDF5IO
+
+    result = fit[1]
+    folder = tmp_path / "e"
+    name = str(result.recording[0])
+    units = result.units[result.units["recording"] == name]
+    rng = RNG(0)
+    record = recording_of(
+        trains([np.sort(rng.uniform(0, 60, 9)) for _ in range(len(units))], observed=[(0, 60)]),
+        {},
+        name=name,
+        units={"unit_id": units["unit"].tolist(), "region": "retina"},
+    )
+    about = About(
+        subject="m1", species="Mus musculus", sex="F", age="P90D", session_start="2024-05-01T10:00Z"
+    )
+    record = dataclasses.replace(record, about=about)
+    write_record(folder / "recordings" / name / "recording.h5", record)
+    write_record(folder / "celltypes" / "fit.h5", result)
+    section = Section(id="celltypes", title="Cell types", status="ok", sentence="Found.")
+    write_document(folder / "celltypes" / "section.json", section)
+    write_plain(folder / "report.json", {"settings": {}})
+    (made,) = export_results(folder, output=tmp_path / "nwb")
+    model = result.model
+    with NWBHDF5IO(str(made), "r") as io:
+        nwb = io.read()
+        module = nwb.processing["celltypes"]
+        assert len(nwb.stimulus) == len(nwb.stimulus_template) == 0
+        for kind in range(result.n_types):
+            for at, channel in enumerate(map(str, model.channel)):
+                series = module[f"type_{kind + 1}_{channel}"]
+                low, high = model.low[at], model.high[at]
+                back = low + (high - low) * series.data[()].swapaxes(1, 2)
+                np.testing.assert_allclose(back, model.stimuli[kind, at], atol=1e-5)
+                assert series.rate == pytest.approx(model.frame_rate_hz)
+    serious = (Importance.CRITICAL, Importance.ERROR, Importance.PYNWB_VALIDATION)
+    serious += (Importance.BEST_PRACTICE_VIOLATION,)
+    told = [
+        f"{one.location}: {one.message}"
+        for one in inspect_nwbfile(nwbfile_path=made)
+        if one.importance in serious
+    ]
+    assert told == []
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ def _add_traces(
             data=packed(masked(activity.values, activity.valid)),
             unit=activity.value_unit or "n.a.",
             rois=rois,
-            **_clock(activity.time),
+            **clock(activity.time),
         )
     )
 
@@ -387,7 +387,7 @@ def _add_series(nwb: Any, recording: Recording) -> None:
                 description=f"Behaviour: {name}.",
                 data=samples[:, 0] if samples.shape[1] == 1 else samples,
                 unit=series.value_unit or "n.a.",
-                **_clock(series.time),
+                **clock(series.time),
             )
         )
     nwb.create_processing_module("behavior", "Behaviour of the animal.").add(container)
@@ -412,7 +412,7 @@ def _add_movie(nwb: Any, name: str, movie: StimulusMovie | StimulusImages) -> No
             data=packed(whole_levels(movie.values)),
             unit=movie.value_unit or "n.a.",
             format="raw",
-            **_clock(movie.time),
+            **clock(movie.time),
         )
     )
 
@@ -443,12 +443,12 @@ def _add_images(nwb: Any, name: str, stimulus: StimulusImages) -> None:
             data=stimulus.shown.astype(np.uint32),
             indexed_images=container,
             unit="N/A",
-            **_clock(stimulus.time),
+            **clock(stimulus.time),
         )
     )
 
 
-def _clock(time: NDArray[np.float64]) -> Mapping[str, Any]:
+def clock(time: NDArray[np.float64]) -> Mapping[str, Any]:
     """Rate and start where these give the very times back, else the times themselves."""
     if time.size > 1:
         rate = (time.size - 1) / (time[-1] - time[0])

@@ -38,14 +38,14 @@ def _communities(
 ) -> UnitLabels:
     """Of one component; units in none have no label."""
     found: list[tuple[str, str, str, int]] = []
-    place = {str(name): index for index, name in enumerate(result.unit)}
-    for row, name in enumerate(map(str, result.recording)):
+    for name in map(str, result.recording):
         if name not in units:
             continue
-        for own, pooled in zip(*_names(name, units[name]), strict=True):
-            at = place.get(str(pooled), -1)
-            if at >= 0 and result.presence[row, at]:
-                found.append((name, str(own), str(pooled), at))
+        own, pooled = _names(name, units[name])
+        row = pooled_units(result, name, units[name])
+        for at in np.argsort(row, kind="stable"):
+            if row[at] >= 0:
+                found.append((name, str(own[row[at]]), str(pooled[row[at]]), int(at)))
     index = np.array([one[3] for one in found], dtype=np.int64)
     community = result.community[component, index]
     inside = community >= 0
@@ -62,6 +62,18 @@ def _communities(
         label=(community[inside] + 1).astype(np.str_),
         probability=result.membership[component, index][inside],
     )
+
+
+def pooled_units(
+    result: ConnectomeResult, recording: str, units: pd.DataFrame
+) -> NDArray[np.int64]:
+    """Row of each pooled unit in a recording's table, shape (unit,); -1 where it took no part."""
+    row = np.full(result.unit.size, -1)
+    place = {str(name): at for at, name in enumerate(_names(recording, units)[1])}
+    for index in np.flatnonzero(result.recording == recording):
+        for at in np.flatnonzero(result.presence[index]):
+            row[at] = place.get(str(result.unit[at]), -1)
+    return row
 
 
 def _names(recording: str, units: pd.DataFrame) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
