@@ -18,8 +18,8 @@ from pipeline.io.nwb.external_files import (
     size_words,
     unusable,
 )
+from pipeline.io.nwb.file_frames import FileFrames
 from pipeline.io.nwb.options import ReadOptions
-from pipeline.io.nwb.outside import at_end
 from pipeline.io.nwb.values import check_declared
 
 if TYPE_CHECKING:
@@ -93,52 +93,17 @@ def film_words(one: ExternalFile, place: str) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class FilmFrames:
-    """Frames of films one after another, as float32; a source that decodes what is asked.
+class FilmFrames(FileFrames):
+    """Frames of films.
 
     Frames depend on those before them, so a film is decoded from its beginning. Asked for in their
     order, each frame is decoded once.
     """
 
-    place: str
-    files: tuple[ExternalFile, ...]
-    first: NDArray[np.int64]
-    """Number of the first frame of each file, and of all frames; shape (file + 1,)."""
-    shape: tuple[int, ...]
-    """Frames, pixels along x (a picture's columns) and y (its rows), channels of colour if any."""
     _decoding: tuple[int, Generator[NDArray[Any]]] | None = field(default=None, init=False)
     """Number of the frame that comes next, and the frames of its film from there on."""
 
-    def __post_init__(self) -> None:
-        at_end(self._close)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """One frame."""
-        return (1, *self.shape[1:])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
-        return np.dtype(np.float32)
-
-    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[np.float32]:
-        """The entries in a rectangle.
-
-        Raises
-        ------
-        DataError
-            If a film is damaged, or holds fewer or more frames than packets of them.
-        """
-        parts = key if isinstance(key, tuple) else (key,)
-        wanted = range(self.shape[0])[parts[0]]
-        found = np.empty((len(wanted), *self.shape[1:]), dtype=np.float32)
-        for place, number in enumerate(wanted):
-            found[place] = self._frame(number)
-        return found[(slice(None), *parts[1:])]
-
-    def _frame(self, number: int) -> NDArray[Any]:
-        at = int(np.searchsorted(self.first, number, side="right")) - 1
+    def _frame(self, number: int, at: int) -> NDArray[Any]:
         start, end = int(self.first[at]), int(self.first[at + 1])
         if self._decoding is None or not start <= self._decoding[0] <= number:
             self._close()

@@ -22,8 +22,8 @@ from pipeline.io.nwb.external_files import (
     size_words,
     unusable,
 )
+from pipeline.io.nwb.file_frames import FileFrames
 from pipeline.io.nwb.options import ReadOptions
-from pipeline.io.nwb.outside import at_end
 from pipeline.io.nwb.values import check_declared
 
 if TYPE_CHECKING:
@@ -83,47 +83,12 @@ def image_words(one: ExternalFile, place: str) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class ImageFrames:
-    """Frames of image files one after another, as float32; a source that decodes what is asked."""
+class ImageFrames(FileFrames):
+    """Frames of image files."""
 
-    place: str
-    files: tuple[ExternalFile, ...]
-    first: NDArray[np.int64]
-    """Number of the first frame of each file, and of all frames; shape (file + 1,)."""
-    shape: tuple[int, ...]
-    """Frames, pixels along x (a picture's columns) and y (its rows), channels of colour if any."""
     _open: tuple[int, Image] | None = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        at_end(self._close)
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """One frame."""
-        return (1, *self.shape[1:])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
-        return np.dtype(np.float32)
-
-    def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[np.float32]:
-        """The entries in a rectangle.
-
-        Raises
-        ------
-        DataError
-            If a file is damaged.
-        """
-        parts = key if isinstance(key, tuple) else (key,)
-        wanted = range(self.shape[0])[parts[0]]
-        found = np.empty((len(wanted), *self.shape[1:]), dtype=np.float32)
-        for place, frame in enumerate(wanted):
-            found[place] = self._frame(frame)
-        return found[(slice(None), *parts[1:])]
-
-    def _frame(self, number: int) -> NDArray[Any]:
-        at = int(np.searchsorted(self.first, number, side="right")) - 1
+    def _frame(self, number: int, at: int) -> NDArray[Any]:
         one = self.files[at]
         # The file stays open: the pages of a stack are found by walking over those before them.
         if self._open is None or self._open[0] != at:
