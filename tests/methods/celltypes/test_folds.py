@@ -10,6 +10,7 @@ import pytest
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.io.records import read_record, write_record
+from pipeline.methods.celltypes import remembering
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.diagnostics import assess
@@ -220,6 +221,44 @@ def test_units_that_are_left_out_change_nothing_for_the_others(tiny):
     np.testing.assert_allclose(again.scan["objective"], fold.scan["objective"], rtol=1e-4)
     assert again.floor == fold.floor
     assert not np.allclose(again.responses[:, ~inner], fold.responses[:, ~inner], rtol=1e-2)
+
+
+class Interrupted(BaseException):
+    """What ends a process in the middle."""
+
+
+def test_a_fold_that_was_interrupted_goes_on_to_the_same_numbers(tiny, monkeypatch):
+    view, _, config, parts = tiny
+    monkeypatch.setattr(remembering, "SECONDS_BETWEEN", 0.0)
+    earlier = {"model-0": parts["model-0"]}
+    kept = []
+
+    def fold(checkpoint, resume=None):
+        return fit_part(
+            (view,),
+            config,
+            Part("fold-01"),
+            RNG(1),
+            provenance=PROVENANCE,
+            earlier=earlier,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+
+    def interrupting(state):
+        kept.append(state)
+        if len(kept) == 5:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        fold(interrupting)
+    later = []
+    again = fold(later.append, resume=kept[-1])
+    assert later[0].n_stimuli.size == 6  # what was handed on, and one more
+    whole = parts["fold-01"]
+    assert again.responses.tobytes() == whole.responses.tobytes()
+    assert again.scan.equals(whole.scan)
+    np.testing.assert_array_equal(again.scan_labels, whole.scan_labels)
 
 
 def test_few_units_have_no_folds_and_the_report_says_so(tiny):
