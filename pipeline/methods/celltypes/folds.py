@@ -334,24 +334,30 @@ def most_frequent(labels: Labels, names: NDArray[np.str_], n_types: int) -> NDAr
 def _objective(
     responses: Floats, labels: Labels, temperature: float
 ) -> tuple[Floats, Floats, Floats, float]:
-    """Mean answers, J and its standard errors; NaN for types without units or stimuli."""
+    """Mean answers, J and its standard errors; NaN for types without units or stimuli.
+
+    Types of which no unit was in a fold with a type's stimulus are not among its opponents.
+    """
     n = len(responses)
     means, value, error = np.full((n, n), np.nan), np.full(n, np.nan), np.full(n, np.nan)
     there = np.flatnonzero(
         [(labels == kind).any() and np.isfinite(responses[kind]).any() for kind in range(n)]
     )
-    if there.size < 2:
-        return means, value, error, float("nan")
     number = np.full(n + 1, NO_TYPE, dtype=np.int64)
     number[there] = np.arange(there.size)
     own = number[labels]  # -1 is the last of the numbers, and stays -1
-    some = cluster_means(responses[there], membership(own, there.size))
-    means[np.ix_(there, there)] = some
-    if not np.isfinite(some).all():
+    if not there.size:
         return means, value, error, float("nan")
-    value[there] = objective(some, temperature).diagonal()
+    means[np.ix_(there, there)] = cluster_means(responses[there], membership(own, there.size))
+    for kind in there:
+        known = np.flatnonzero(np.isfinite(means[kind]))
+        if kind in known and known.size > 1:
+            among = objective(means[[kind]][:, known], temperature)[0]
+            value[kind] = among[np.searchsorted(known, kind)]
+    if not np.isfinite(value).any():
+        return means, value, error, float("nan")
     error[there], mean_error = objective_errors(responses[there], own, there.size, temperature)
-    return means, value, error, mean_error
+    return means, value, np.where(np.isfinite(value), error, np.nan), mean_error
 
 
 def _balanced(found: Labels, true: Labels) -> tuple[float, float]:

@@ -103,12 +103,14 @@ def objective_errors(
     """Standard errors of J over units: of each cluster's, shape (cluster,), and of their mean.
 
     By the influence of every unit on the mean of its cluster (the delta method), so without
-    drawing anything. A cluster of one unit adds nothing, since its spread is not known.
+    drawing anything. A cluster of one unit adds nothing, since its spread is not known. Clusters
+    whose answers to a stimulus are not known do not count among its opponents.
 
     Parameters
     ----------
     responses
-        To the clusters' stimuli, shape (cluster, unit); NaN where not known.
+        To the clusters' stimuli, shape (cluster, unit); NaN where not known. Some clusters' answers
+        to their own are known.
     labels
         Shape (unit,); -1 for units that do not count. Every cluster has a member.
     n_clusters
@@ -118,7 +120,10 @@ def objective_errors(
     """
     weights = membership(labels, n_clusters)
     means = cluster_means(responses, weights)
-    share = softmax(_scaled(means, temperature), axis=1)
+    scaled = _scaled(means, temperature)
+    known = np.isfinite(scaled)
+    scaled = np.where(known, scaled, np.where(known.any(axis=1, keepdims=True), -np.inf, 0.0))
+    share = softmax(scaled, axis=1)
     slope = (np.eye(n_clusters) - share) / temperature
     counted = labels >= 0
     own, answers = labels[counted], responses[:, counted]
@@ -130,8 +135,9 @@ def objective_errors(
     unbiased = np.sqrt(n / np.maximum(n - 1, 1))
     away = np.where(known, answers - means[:, own], 0.0)
     influence = slope[:, own] * away * unbiased / n
-    each = np.sqrt((influence**2).sum(axis=1))
-    return each, float(np.sqrt((influence.mean(axis=0) ** 2).sum()))
+    defined = np.isfinite(means.diagonal())
+    each = np.where(defined, np.sqrt((influence**2).sum(axis=1)), np.nan)
+    return each, float(np.sqrt((influence[defined].mean(axis=0) ** 2).sum()))
 
 
 def target_gradient(

@@ -154,7 +154,8 @@ class OuterEvidence:
     confusion: NDArray[np.float64] = axes("cell_type", "rival")
     """Mean answer of the units of each column's type (by answers) to the stimulus of each row."""
     objective: NDArray[np.float64] = axes("cell_type")
-    """J of these means; NaN for types without units or stimuli in the folds."""
+    """J of these means; NaN for types without units or stimuli in the folds. Types that were in no
+    fold with a type's stimulus are not among its opponents."""
     objective_error: NDArray[np.float64] = axes("cell_type")
     """Standard error over units."""
     mean_objective_error: float

@@ -109,6 +109,21 @@ def test_types_without_units_or_stimuli_have_no_objective():
     assert np.isnan(_objective(responses, np.array([0, 0, 0, 0, 2]), 1.0)[1]).all()
 
 
+def test_a_type_that_was_in_no_fold_with_a_stimulus_is_no_opponent_of_it():
+    # Units 0 to 3 are of a fold without type 2, the others of a fold without type 1.
+    responses = np.array(
+        [[2.0, 2, 0, 0, 2, 2, 0, 0], [0, 0, 2, 2, *[np.nan] * 4], [*[np.nan] * 4, 0, 0, 2, 2]]
+    )
+    labels = np.array([0, 0, 1, 1, 0, 0, 2, 2])
+    means, value, error, mean = _objective(responses, labels, 1.0)
+    assert np.isnan(means[1, 2])
+    assert np.isnan(means[2, 1])
+    two, three = np.exp(2) + 1, np.exp(2) + 2
+    np.testing.assert_allclose(value, 2 - np.log([three / 3, two / 2, two / 2]))
+    np.testing.assert_array_equal(error, 0)
+    assert mean == 0
+
+
 def test_the_share_of_units_typed_alike_is_the_mean_over_types():
     found, true = np.array([0, 0, 0, 1, 1, -1]), np.array([0, 0, 0, 0, 1, 1])
     share, error = _balanced(found, true)
