@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import Provenance
 from pipeline.io.records import read_digest, read_record, write_record
-from pipeline.stages.termination import end_if_asked, is_asked_to_end
+from pipeline.stages.termination import defer, end_if_asked, is_asked_to_end
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
@@ -74,6 +74,7 @@ class Checkpoints:
         self.path.unlink(missing_ok=True)
 
     def _keep(self, state: object) -> None:
+        defer()
         if not is_asked_to_end() and (
             time.monotonic() - self.written < SECONDS_BETWEEN_CHECKPOINTS
         ):

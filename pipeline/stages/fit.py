@@ -23,7 +23,7 @@ from pipeline.io.text_tables import read_text_table
 from pipeline.prepare.kinds import KINDS
 from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.run_context import StageRun
-from pipeline.stages.termination import deferred_termination, end_if_asked
+from pipeline.stages.termination import checkpointed_work, end_if_asked
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _fit_parts(
                 logger.info("%s was finished before its job was interrupted", part.name)
                 continue
             try:
-                with deferred_termination(checkpoints.kind is not None):
+                with checkpointed_work():
                     result = job.spec.room("algorithm").fit_part(
                         found,
                         job.config,

@@ -30,20 +30,21 @@ def termination_heard() -> Iterator[None]:
 
 
 @contextmanager
-def deferred_termination(deferred: bool) -> Iterator[None]:
-    """While the block lasts, SIGTERM only asks; the block ends at its next checkpoint.
+def checkpointed_work() -> Iterator[None]:
+    """From the first :func:`defer` in the block on, SIGTERM only asks, and a checkpoint ends it.
 
-    Parameters
-    ----------
-    deferred
-        Whether the block writes checkpoints; otherwise it is ended at once.
+    Before it, as in a long search for a start, there is nothing to keep, and the block is ended at
+    once: schedulers do not wait.
     """
-    if deferred:
-        _deferred.set()
     try:
         yield
     finally:
         _deferred.clear()
+
+
+def defer() -> None:
+    """A checkpoint can be written from now on."""
+    _deferred.set()
 
 
 def is_asked_to_end() -> bool:

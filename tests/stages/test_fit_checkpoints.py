@@ -146,43 +146,67 @@ def test_parts_that_were_finished_stay_when_their_job_is_ended(tmp_path, views, 
 
 
 STAGE = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 from pipeline.stages.checkpoints import Checkpoints
 from pipeline.stages.fit import MethodJob, fit_parts
 from pipeline.stages.run_context import StageRun, stage_run
 from tests.stages.test_fit_checkpoints import job_of, outputs_in
 
-keep = Checkpoints._keep
+{signal}
 
-def keep_when_asked_to_end(self, state):  # the scheduler's signal comes in the midst of the fit
-    os.kill(os.getpid(), signal.SIGTERM)
-    keep(self, state)
-
-Checkpoints._keep = keep_when_asked_to_end
 folder, *views = map(Path, sys.argv[1:])
 run = StageRun(stage="fit", experiment="e", method="connectome")
 outputs = outputs_in(folder, "restart-00")
 with stage_run(run, log=folder / "fit.log", outputs=outputs):
     fit_parts(run, job_of(), views=views, outputs=outputs)
 """
+IN_THE_MIDST = """
+keep, seen = Checkpoints._keep, []
+
+def keep_when_asked_to_end(self, state):
+    seen.append(state)
+    if len(seen) == 2:
+        os.kill(os.getpid(), signal.SIGTERM)
+    keep(self, state)
+
+Checkpoints._keep = keep_when_asked_to_end
+"""
+BEFORE_THE_FIRST_CHECKPOINT = """
+def search_for_long(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(100)
+
+Checkpoints.arguments = search_for_long
+"""
+
+
+def ended(folder, views, signalled):
+    """Exit code and names of the files of a fit to which the scheduler's signal comes."""
+    done = subprocess.run(
+        [sys.executable, "-c", STAGE.format(signal=signalled), folder, *views],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+        timeout=90,
+        check=False,
+    )
+    return done.returncode, sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_termination_leaves_a_checkpoint_from_which_the_next_run_goes_on(tmp_path, views):
     folder = tmp_path / "ended"
-    done = subprocess.run(
-        [sys.executable, "-c", STAGE, folder, *views],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 128 + signal.SIGTERM
-    names = [path.name for path in folder.rglob("*") if path.is_file()]
+    code, names = ended(folder, views, IN_THE_MIDST)
+    assert code == 128 + signal.SIGTERM
     assert [name for name in names if name.startswith("restart-00.") and name.endswith(".h5")]
-    assert sorted(name for name in names if "tmp" in name or "at-work" in name) == []
+    assert [name for name in names if "tmp" in name or "at-work" in name] == []
     assert not outputs_in(folder, "restart-00")[0].exists()
     assert read_digest(fit_into(folder, views)) == read_digest(fit_into(tmp_path / "whole", views))
+
+
+def test_a_termination_before_there_is_anything_to_keep_ends_the_fit_at_once(tmp_path, views):
+    code, names = ended(tmp_path / "ended", views, BEFORE_THE_FIRST_CHECKPOINT)
+    assert code == 128 + signal.SIGTERM
+    assert [name for name in names if name.endswith(".h5")] == []
 
 
 def test_a_stage_without_checkpoints_ends_at_once(tmp_path):
