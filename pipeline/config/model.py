@@ -63,6 +63,13 @@ class RunConfig(SettingsBlock):
             "beside it; none for an empty list. Parquet keeps the types of columns."
         ),
     )
+    figure_formats: list[Literal["svg", "pdf", "png"]] = Field(
+        default=[],
+        description=(
+            "Formats in which every figure of a report is also drawn for papers, in the folder "
+            "'figures' beside it, such as svg; text stays text, and pixels are 300 an inch."
+        ),
+    )
     redact: bool = Field(
         default=False,
         description=(
@@ -71,7 +78,7 @@ class RunConfig(SettingsBlock):
     )
 
 
-REPORT_RUN_SETTINGS = ("page_limit_mb", "table_formats", "redact")
+REPORT_RUN_SETTINGS = ("page_limit_mb", "table_formats", "figure_formats", "redact")
 """The settings of :class:`RunConfig` on which reports depend."""
 
 

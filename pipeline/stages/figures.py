@@ -1,14 +1,15 @@
-"""Static drawings of a report's figures and tables, made when asked for."""
+"""Figures and tables of a report as files."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.core.parts import Figure, Section, Table
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_document
 from pipeline.io.tables import WRITERS
-from pipeline.viz.draw import draw_figure
+from pipeline.viz.draw import draw_figure, picture
 
 
 def draw_section(section: Path, *, folder: Path, tables: str) -> tuple[Path, ...]:
@@ -33,3 +34,56 @@ def draw_section(section: Path, *, folder: Path, tables: str) -> tuple[Path, ...
             made.append(folder / f"{part.id}.{tables}")
             WRITERS[tables](made[-1], part)
     return tuple(made)
+
+
+def write_tables(folder: Path, sections: Sequence[Section], *, formats: Sequence[str]) -> None:
+    """Write every table of some sections as ``SECTION-TABLE.FORMAT``; other files there are gone.
+
+    Parameters
+    ----------
+    folder
+        Made if absent.
+    formats
+        Names in :data:`pipeline.io.tables.WRITERS`.
+    """
+    tables = {
+        f"{section.id}-{part.id}": part
+        for section in sections
+        for part in section.body
+        if isinstance(part, Table)
+    }
+    _keep_only(folder, {f"{name}.{kind}" for name in tables for kind in formats})
+    for name, table in tables.items():
+        for kind in formats:
+            WRITERS[kind](folder / f"{name}.{kind}", table)
+
+
+def write_figures(folder: Path, sections: Sequence[Section], *, formats: Sequence[str]) -> None:
+    """Draw every figure of some sections as ``SECTION-FIGURE.FORMAT``; other files there are gone.
+
+    Parameters
+    ----------
+    folder
+        Made if absent.
+    formats
+        Names in :data:`pipeline.viz.draw.PICTURES`.
+    """
+    figures = {
+        f"{section.id}-{part.id}": part
+        for section in sections
+        for part in section.body
+        if isinstance(part, Figure)
+    }
+    _keep_only(folder, {f"{name}.{kind}" for name in figures for kind in formats})
+    for name, figure in figures.items():
+        for kind in formats:
+            with replacing(folder / f"{name}.{kind}") as temporary:
+                temporary.write_bytes(picture(figure, kind))
+
+
+def _keep_only(folder: Path, names: Collection[str]) -> None:
+    """Make a folder, or take out of it what is not among some names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in names:
+            path.unlink()

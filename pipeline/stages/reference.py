@@ -30,8 +30,8 @@ page writes under a heading `a.b` stands in the file as
 A setting can be changed for one run: `./run.sh --config 'methods={{connectome: {{rank: 4}}}}'` (the
 commands of `python -m pipeline` also take `methods.connectome.rank=4`; Snakemake does not). The
 report marks every setting that is not the default. `seed`, `prepare` and `methods` change numbers;
-`run` changes none: its `redact`, `page_limit_mb` and `table_formats` make reports anew, the others
-nothing.
+`run` changes none: its `redact`, `page_limit_mb`, `table_formats` and `figure_formats` make
+reports anew, the others nothing.
 
 {settings}
 # The recording sheet

@@ -13,19 +13,19 @@ import pipeline
 from pipeline import registry
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
-from pipeline.core.parts import Number, Section, Table
+from pipeline.core.parts import Number, Section
 from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_document, write_plain
 from pipeline.io.records import open_record
-from pipeline.io.tables import WRITERS
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
 from pipeline.report.page import Page, Timing
 from pipeline.report.redact import redacted
 from pipeline.report.render import render
 from pipeline.stages.citing import bibtex, methods_text, tool_versions
+from pipeline.stages.figures import write_figures, write_tables
 from pipeline.stages.run_context import StageRun
 
 BYTES_PER_MB = 1_000_000
@@ -45,11 +45,13 @@ def report(
     redact: bool,
     page_limit_mb: float,
     table_formats: Sequence[str],
+    figure_formats: Sequence[str],
     html: Path,
     document: Path,
     tables: Path,
+    figures: Path,
 ) -> None:
-    """Write the experiment's page, its machine-readable twin, and its tables as files.
+    """Write the experiment's page, its machine-readable twin, and its parts as files.
 
     Parameters
     ----------
@@ -67,8 +69,10 @@ def report(
         Folder with the timing tables of the experiment's jobs.
     table_formats
         Formats in which tables are written: names in :data:`pipeline.io.tables.WRITERS`.
-    html, document, tables
-        ``report.html``, ``report.json`` and the folder for tables.
+    figure_formats
+        Formats in which figures are drawn: names in :data:`pipeline.viz.draw.PICTURES`.
+    html, document, tables, figures
+        ``report.html``, ``report.json`` and the folders for tables and figures.
     """
     quality = {name: read_document(path, Quality) for name, path in qualities.items()}
     notes = {name: each.notes for name, each in quality.items()}
@@ -111,31 +115,7 @@ def report(
     write_plain(document, report_document(page))
     shown = redacted(page) if page.redact else page
     write_tables(tables, shown.sections, formats=table_formats)
-
-
-def write_tables(folder: Path, sections: Sequence[Section], *, formats: Sequence[str]) -> None:
-    """Write every table of some sections as ``SECTION-TABLE.FORMAT``; other files there are gone.
-
-    Parameters
-    ----------
-    folder
-        Made if absent.
-    formats
-        Names in :data:`pipeline.io.tables.WRITERS`.
-    """
-    tables = {
-        f"{section.id}-{part.id}": part
-        for section in sections
-        for part in section.body
-        if isinstance(part, Table)
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    names = {f"{name}.{kind}": (table, kind) for name, table in tables.items() for kind in formats}
-    for path in folder.iterdir():
-        if path.name not in names:
-            path.unlink()
-    for name, (table, kind) in names.items():
-        WRITERS[kind](folder / name, table)
+    write_figures(figures, shown.sections, formats=figure_formats)
 
 
 def left_out_note(reason: str) -> Note:

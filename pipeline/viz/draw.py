@@ -1,4 +1,4 @@
-"""Figure data -> SVG for papers and print, in the colours of the page."""
+"""Figure data -> static pictures for papers and print, in the colours of the page."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ PANEL_WIDTH = 6.8
 """Width of one panel in inches: a text column of a journal page."""
 LOW_INCHES = 1.5
 """Height of a low panel in inches."""
+PAPER_DPI = 300
+"""What journals ask of pictures made of pixels, which heat maps are in every format."""
+PICTURES = {"svg": "Date", "pdf": "CreationDate", "png": "Software"}
+"""Formats of pictures, and what Matplotlib would say in them that differs from time to time."""
 
 
 def draw_figure(figure: Figure) -> str:
@@ -29,8 +33,18 @@ def draw_figure(figure: Figure) -> str:
 
     Names are shown as they are: a ``$`` in a unit's name does not start a formula.
     """
+    return picture(figure, "svg").decode("utf-8")
+
+
+def picture(figure: Figure, kind: str) -> bytes:
+    """A figure as the content of a file; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    kind
+        A name in :data:`PICTURES`.
+    """
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
     with mpl.rc_context(_style()):
@@ -45,7 +59,6 @@ def draw_figure(figure: Figure) -> str:
             for row in range(rows)
         ]
         canvas = Canvas(figsize=(width, sum(heights)), layout="constrained")
-        FigureCanvasSVG(canvas)
         places = canvas.subplots(
             rows, columns, squeeze=False, gridspec_kw={"height_ratios": heights}
         ).ravel()
@@ -56,8 +69,9 @@ def draw_figure(figure: Figure) -> str:
                 (axes.set_xlim if bars_lie(panel) else axes.set_ylim)(*limits)
         for axes in places[len(figure.panels) :]:
             axes.set_visible(False)
-        buffer = io.StringIO()
-        canvas.savefig(buffer, format="svg", metadata={"Date": None, "Title": figure.title})
+        buffer = io.BytesIO()
+        told = {"Title": figure.title, PICTURES[kind]: None}
+        canvas.savefig(buffer, format=kind, metadata=told, dpi=PAPER_DPI)
     return buffer.getvalue()
 
 
@@ -124,6 +138,5 @@ def _style() -> Any:  # Any: Matplotlib's settings
         "text.usetex": False,
         "text.parse_math": False,
         "path.simplify": True,
-        "savefig.dpi": 130,
         "figure.dpi": 100,
     }

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.parts import Section, Table
 from pipeline.io.tables import typed_frame, write_csv, write_parquet
-from pipeline.stages.report import write_tables
+from pipeline.stages.figures import write_tables
 
 TABLE = Table(
     id="all-kinds",

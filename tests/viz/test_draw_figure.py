@@ -68,7 +68,7 @@ def test_many_points_become_pixels_and_few_stay_vectors():
     assert "<image" not in drawn(100)
     many = drawn(20_000)
     assert "<image" in many
-    assert len(many) < 800_000
+    assert len(many) < 2_500_000
 
 
 def test_labels_of_a_large_matrix_are_thinned_until_they_fit():

@@ -142,9 +142,11 @@ class Stages:
             redact=False,
             page_limit_mb=10.0,
             table_formats=["csv"],
+            figure_formats=["svg"],
             html=self.document.with_suffix(".html"),
             document=self.document,
             tables=self.folder / "tables",
+            figures=self.folder / "figures",
         )
 
     def index(self):

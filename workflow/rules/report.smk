@@ -26,6 +26,7 @@ rule report:
         ),
         document=f"{OUT}/{{experiment}}/report.json",
         tables=directory(f"{OUT}/{{experiment}}/tables"),
+        figures=directory(f"{OUT}/{{experiment}}/figures"),
     log:
         f"{OUT}/logs/{{experiment}}/report.log",
     benchmark:
@@ -50,6 +51,7 @@ rule report:
         redact=SETTINGS.run.redact,
         page_limit_mb=SETTINGS.run.page_limit_mb,
         table_formats=SETTINGS.run.table_formats,
+        figure_formats=SETTINGS.run.figure_formats,
         timings=f"{OUT}/timings/{{experiment}}",
         version=__version__,
     message:

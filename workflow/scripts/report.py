@@ -27,7 +27,9 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         redact=snakemake.params.redact,
         page_limit_mb=snakemake.params.page_limit_mb,
         table_formats=snakemake.params.table_formats,
+        figure_formats=snakemake.params.figure_formats,
         html=outputs[0],
         document=outputs[1],
         tables=Path(snakemake.output.tables),
+        figures=Path(snakemake.output.figures),
     )
