@@ -96,6 +96,8 @@ def fit_encoding(
     rng: np.random.Generator,
     device: Device = "auto",
     progress: Progress = silent,
+    *,
+    kind: NetworkName | None = None,
 ) -> EncodingFit:
     """Fit a linear-nonlinear model and, where there is enough to learn from, a network.
 
@@ -114,6 +116,8 @@ def fit_encoding(
         Where to compute; ``auto`` takes a graphics card where there is one, ``cuda`` demands it.
     progress
         Told after every epoch.
+    kind
+        The one model to fit, without a choice; by the settings where ``None``.
 
     Raises
     ------
@@ -128,7 +132,9 @@ def fit_encoding(
     except ValueError as error:
         raise NotApplicable(str(error)) from error
     where = device_of(device, setting=DEVICE_SETTING)
-    if settings.supplied.kind == "none":
+    if kind is not None:
+        choice = _told(found, scale, kind, settings, where, rng, progress)
+    elif settings.supplied.kind == "none":
         choice = _chosen(found, scale, settings, where, rng, progress)
     else:
         choice = _taken(found, scale, settings.supplied, where)
@@ -203,6 +209,30 @@ def _chosen(
         validation=scores[kept],
         linear=scores["ln"],
         history=pd.concat([fit.history for fit in fits.values()], ignore_index=True),
+    )
+
+
+def _told(
+    found: Sequence[Session],
+    scale: StimulusScale,
+    kind: NetworkName,
+    settings: EncodingConfig,
+    device: str,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> _Choice:
+    """A model of one kind, compared with no other."""
+    from pipeline.methods.celltypes.encoding.members import fitted
+
+    best = fitted(found, scale, kind, settings, device=device, rng=rng, progress=progress)
+    validation = best.correlations("validation")
+    return _Choice(
+        best=best,
+        tried=kind,
+        reason=f"{kind} alone was to be fitted",
+        validation=validation,
+        linear=validation if kind == "ln" else np.full(validation.size, np.nan),
+        history=best.history,
     )
 
 

@@ -68,6 +68,13 @@ def test_a_network_is_kept_where_units_are_not_linear():
     assert stages["correlation"].max() > 0.2
 
 
+def test_one_kind_that_is_told_is_fitted_alone(linear):
+    for kind in ("cnn_small", "ln"):
+        found = fit_encoding([linear], EncodingConfig(**SMALL), stream(0, "fit"), "cpu", kind=kind)
+        assert (found.network, set(found.history["network"])) == (kind, {kind})
+        assert found.units["validation_correlation_ln"].isna().all() == (kind != "ln")
+
+
 def test_few_units_or_little_to_learn_from_get_ln_unasked(linear):
     few = fit([linear])
     assert few.tried == "ln"
