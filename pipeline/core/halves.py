@@ -11,7 +11,7 @@ from pipeline.core.axes import axes, check_axes
 from pipeline.core.labelling import UnitLabels
 from pipeline.core.provenance import Provenance
 
-HALVES_VERSION = 1
+HALVES_VERSION = 2
 """Raised by hand in the change that alters labels of halves, so that they are made anew."""
 
 

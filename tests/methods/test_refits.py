@@ -12,7 +12,9 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.rng import stream
 from pipeline.methods.biclustering.refits import refit as refit_clusters
 from pipeline.methods.biclustering.simulate import simulate as simulated_counts
+from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.refits import refit as refit_types
+from pipeline.methods.celltypes.simulate import SIZES, cells, movie, spikes_a_frame
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.refits import refit as refit_communities
 from pipeline.methods.connectome.simulate import simulate as simulated_traces
@@ -20,6 +22,7 @@ from pipeline.numerics.partitions import adjusted_rand_index
 from pipeline.prepare.halves import within
 from tests.methods.celltypes.test_trials import TUNING, settings, view
 from tests.support.small_biclusters import config_of
+from tests.support.small_stimuli import RATE_HZ, view_of
 
 RNG = np.random.default_rng
 
@@ -75,13 +78,122 @@ def test_types_of_a_half_do_not_depend_on_the_other(trials):
     np.testing.assert_array_equal(before.label, after.label)
 
 
-def test_types_of_a_model_and_stimuli_of_one_half_are_refused_in_words(trials):
+def test_stimuli_of_one_half_are_refused_in_words(trials):
     views, _ = trials
-    with pytest.raises(NotApplicable, match="encoding model"):
-        types_of(views, mode="model")
     nothing = tuple(within(one, np.array([-np.inf, 0.5])) for one in views)
     with pytest.raises(NotApplicable, match="shown at all"):
         types_of(nothing)
+
+
+# --- types through an encoding model
+
+BLOCK, N_BLOCKS = 150, 20
+"""Frames of a block, and blocks of a half: the last is a test that both halves show once."""
+
+
+@pytest.fixture(scope="module")
+def retina():
+    """Cells of three types under a movie, the middle of it in seconds, and their types."""
+    rng = RNG(0)
+    plan = SIZES["tiny"]
+    truth = cells(rng, plan.kinds, n_pixels=plan.n_pixels)
+    n_half = BLOCK * N_BLOCKS
+    shown = movie(rng, 2 * n_half, n_pixels=plan.n_pixels)
+    content, again = np.arange(2 * n_half), np.full(2 * n_half, -1)
+    tests = np.arange(n_half - BLOCK, n_half)
+    shown[tests + n_half], content[tests + n_half] = shown[tests], content[tests]
+    again[tests] = again[tests + n_half] = np.arange(BLOCK)
+    roles = [*(["train", "train", "train", "validation"] * N_BLOCKS)[: N_BLOCKS - 1], "test"]
+    stretches = [(at * BLOCK, (at + 1) * BLOCK, role) for at, role in enumerate(2 * roles)]
+    view = view_of(
+        shown.swapaxes(2, 3),
+        rng.poisson(spikes_a_frame(shown, truth)),
+        stretches,
+        content=content,
+        again=again,
+    )
+    return view, n_half / RATE_HZ - 0.5 / RATE_HZ, truth.type_of_unit
+
+
+def modelled(views, *, network="ln", n_types=3, **changed):
+    """Types of a part through a model; its fit is short, as what is learned is simple."""
+    main = SimpleNamespace(mode="model", n_types=n_types, model=SimpleNamespace(network=network))
+    config = CelltypesConfig.model_validate(
+        {"encoding": {"max_epochs": 12}, "ascent": {"compare_steps": 30}, **changed}
+    )
+    (found,) = refit_types(views, main, config, RNG(1), threads=1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def types_of_halves(retina):
+    view, middle, _ = retina
+    return [modelled(parts) for parts in halves_at((view,), middle)]
+
+
+def test_planted_types_are_found_through_a_model_of_each_half(retina, types_of_halves):
+    view, _, planted = retina
+    place = {name: at for at, name in enumerate(view.unit.tolist())}
+    for found in types_of_halves:
+        assert found.unit.size >= 22
+        truth = planted[[place[name] for name in found.unit.tolist()]]
+        assert adjusted_rand_index(codes(found), truth) > 0.9
+        assert found.kind == "types"
+        assert found.item[0] == f"r1:{found.unit[0]}"
+
+
+def test_recordings_are_pooled_in_one_model_as_in_the_main_fit(retina):
+    view, middle, planted = retina
+    cells_of = {"r1": np.arange(12), "r2": np.arange(12, 24)}
+    views = tuple(
+        dataclasses.replace(
+            view,
+            recording=name,
+            unit=view.unit[chosen],
+            label=view.label[chosen],
+            position=view.position[chosen],
+            responses=view.responses[:, chosen],
+            valid=view.valid[:, chosen],
+        )
+        for name, chosen in cells_of.items()
+    )
+    found = modelled(halves_at(views, middle)[1])
+    place = {name: at for at, name in enumerate(view.unit.tolist())}
+    at = np.array([place[name] for name in found.unit.tolist()])
+    np.testing.assert_array_equal(found.recording, np.where(at < 12, "r1", "r2"))
+    assert at.size >= 22
+    assert adjusted_rand_index(codes(found), planted[at]) > 0.9
+
+
+def test_types_through_a_model_of_a_half_do_not_depend_on_the_other(retina, types_of_halves):
+    view, middle, _ = retina
+    late = view.time[:, None] >= middle
+    others = RNG(5).poisson(2, view.responses.shape)
+    changed = dataclasses.replace(
+        view, responses=np.where(late, others, view.responses).astype(np.float32)
+    )
+    found = modelled(halves_at((changed,), middle)[0])
+    np.testing.assert_array_equal(found.label, types_of_halves[0].label)
+    np.testing.assert_array_equal(found.unit, types_of_halves[0].unit)
+
+
+def test_why_no_types_are_sought_through_a_model_is_told_in_words(retina):
+    view, _, _ = retina
+
+    def until(n_frames):
+        return (within(view, np.array([-np.inf, n_frames / RATE_HZ])),)
+
+    with pytest.raises(NotApplicable, match="no stimulus frames"):
+        modelled(until(0.5))
+    with pytest.raises(NotApplicable, match="to choose by"):
+        modelled(until(2 * BLOCK))
+    with pytest.raises(NotApplicable, match="supplied"):
+        modelled((view,), network="supplied")
+    with pytest.raises(NotApplicable, match="two types"):
+        modelled((view,), n_types=1)
+    silent = dataclasses.replace(view, responses=np.zeros_like(view.responses))
+    with pytest.raises(NotApplicable, match="is needed"):
+        modelled((within(silent, np.array([0, 4 * BLOCK / RATE_HZ])),))
 
 
 # --- communities

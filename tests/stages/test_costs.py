@@ -85,6 +85,25 @@ def test_jobs_were_measured_and_have_prices_of_their_own_sizes(name):
     assert {"ingest", "prepare", "agreement", "report"} <= set(known)
 
 
+def test_types_of_halves_ask_for_a_model_where_one_may_be_learned():
+    spec = registry.methods()["celltypes"]
+
+    def asked(view, **changed):
+        config = spec.config.model_validate(changed)
+        return costs.method_job(spec, config, [view], "halves")
+
+    movie = {axis: 10 * size for axis, size in SIZES["celltypes"].items()}
+    learned, shown = asked(movie), asked(movie, mode="discrete")
+    assert learned.work.steps["learned"] == 30 * cells(movie, "frame", "channel", "y", "x")
+    assert (
+        asked(movie, encoding={"max_epochs": 10}).work.steps["learned"]
+        < 0.5 * (learned.work.steps["learned"])
+    )
+    assert learned.estimate.seconds > 2 * shown.estimate.seconds
+    trials = asked(SIZES["trsa"])
+    assert trials.work.steps["learned"] == trials.work.steps["answers"] == 0
+
+
 def test_where_there_is_no_view_a_job_is_a_small_one():
     spec = registry.methods()["connectome"]
     config = spec.config()

@@ -4,6 +4,8 @@ for method in HALVED:
     # One job an experiment, or one a recording, as the method's fit.
     pools = registry.methods()[method].pools_recordings
     subject = method if pools else f"{method}_{{recording}}"
+    # Types may come through a model of each half.
+    environment = "neuroptych-gpu" if method == "celltypes" else "neuroptych"
 
     rule:
         name:
@@ -26,7 +28,7 @@ for method in HALVED:
         benchmark:
             f"{OUT}/timings/{{experiment}}/{subject}_halves.tsv"
         conda:
-            "../../envs/neuroptych.yaml"
+            f"../../envs/{environment}.yaml"
         threads: 1
         resources:
             mem_mb=memory(method_cost(method, "halves"), 3_000, 60),

@@ -19,6 +19,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import View
 from pipeline.methods.celltypes.config import FOLD, MODEL, NULL, RESTART, TWIN, CelltypesConfig
+from pipeline.methods.celltypes.encoding.fit import EncodingFit
 from pipeline.methods.celltypes.objective import NO_TYPE
 from pipeline.methods.celltypes.remembering import (
     Remembered,
@@ -255,21 +256,26 @@ def _model(
 
     torch.set_num_threads(provenance.threads)
     fit = fit_encoding(movies, config.encoding, rng, config.device, progress)
+    status, reason = serves(fit, config)
+    return ModelPart(name=part.name, fit=fit, status=status, reason=reason, provenance=provenance)
+
+
+def serves(fit: EncodingFit, config: CelltypesConfig) -> tuple[str, str]:
+    """Whether units can be typed through a model: the status of its part, and why not."""
     n_used = int(fit.units["used"].sum())
     correlations = fit.units["validation_correlation"].to_numpy(dtype=float)
     known = correlations[np.isfinite(correlations)]
     median = float(np.median(known)) if known.size else 0.0
-    status, reason = "ok", ""
     if median < config.least_correlation:
-        status = "model_not_predictive"
-        reason = (
+        return "model_not_predictive", (
             f"the median correlation with the validation frames is {median:.3f}, and "
             f"{config.least_correlation:g} is needed"
         )
-    elif n_used < FEWEST_UNITS:
-        status = "too_few_cells"
-        reason = f"{n_used} units are predicted well enough, and {FEWEST_UNITS} are needed"
-    return ModelPart(name=part.name, fit=fit, status=status, reason=reason, provenance=provenance)
+    if n_used < FEWEST_UNITS:
+        return "too_few_cells", (
+            f"{n_used} units are predicted well enough, and {FEWEST_UNITS} are needed"
+        )
+    return "ok", ""
 
 
 def _heard(progress: Progress, checkpoint: Callable[[Remembered], None] | None) -> Progress:

@@ -403,3 +403,5 @@ class CelltypesConfig(MethodConfig):
 
 MODEL, RESTART, TWIN, NULL, FOLD = "model", "restart", "twin", "null", "fold"
 """First words of the names of parts."""
+MOST_EPOCHS_OF_A_HALF = 30
+"""Passes of a model over half of the frames at most; fits mostly end sooner by themselves."""

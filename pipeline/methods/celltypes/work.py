@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from pipeline.core.method import Part
 from pipeline.core.work import Sizes, Work, total
-from pipeline.methods.celltypes.config import FOLD, MODEL, CelltypesConfig
+from pipeline.methods.celltypes.config import (
+    FOLD,
+    MODEL,
+    MOST_EPOCHS_OF_A_HALF,
+    RESTART,
+    CelltypesConfig,
+)
 
 
 def fit_work(views: Sequence[Sizes], config: CelltypesConfig, part: Part) -> Work:
@@ -40,8 +46,17 @@ def gather_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
 
 
 def halves_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
-    """Types by what was shown, from each half of the data."""
-    return gather_work(views, config)
+    """Types from each half of the data: by what was shown, or a model and a clustering of each."""
+    joined = gather_work(views, config)
+    learned, answers = 0, 0.0
+    if config.mode != "discrete":
+        # Both halves together have the frames of the whole.
+        learned = min(config.encoding.max_epochs, MOST_EPOCHS_OF_A_HALF) * _frames(views)
+        clustering = fit_work(views, config, Part(f"{RESTART}-00"))
+        answers = 2 * clustering.steps["answers"]
+    return Work(
+        numbers=joined.numbers, steps={**joined.steps, "learned": learned, "answers": answers}
+    )
 
 
 def assess_work(views: Sequence[Sizes], config: CelltypesConfig) -> Work:
