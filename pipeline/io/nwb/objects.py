@@ -1,6 +1,6 @@
 """The objects of an NWB file: found by type, reached without leaving the file.
 
-What a type is, and from which it derives, is pynwb's catalogue of the NWB schema. The walk over the
+What a type is, and from which it derives, is in the NWB schema that pynwb brings. The walk over the
 file is by h5py, because pynwb's own refuses a whole file for one object of an unknown extension,
 follows links wherever they lead and waits for ever at pipes. Tests hold both against each other on
 every file that pynwb can read.
@@ -12,9 +12,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
 
 import h5py
+import yaml
 
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
@@ -24,6 +26,12 @@ MAX_DEPTH = 64
 """Deeper nesting than any schema has; the walk stops there."""
 MAX_STEPS = 50_000
 """More steps than the links of a file need; links of links can make them grow without end."""
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The compiled one, where there is one: a tenth of the time."""
+
+SCHEMAS = {"pynwb": "nwb-schema/core", "hdmf": "common/hdmf-common-schema/common"}
+"""Package to the folder of its schema files."""
 
 CORE_NAMESPACES = ("core", "hdmf-common", "hdmf-experimental")
 
@@ -117,7 +125,7 @@ def survey(file: h5py.File) -> Survey:
     Links to groups of other files are followed where that is allowed, and named where it is not.
     Soft links inside the file are not followed: what they lead to is met at its own place.
     """
-    parents = _extension_parents(file)
+    parents = {**_core_parents(), **_extension_parents(file)}
     objects: list[NwbObject] = []
     unfollowed: list[str] = []
     unknown: list[NwbObject] = []
@@ -293,30 +301,33 @@ def _refuse_outside_values(
 def _object(path: str, group: h5py.Group, *, parents: Mapping[str, str]) -> NwbObject:
     type_name = text_attribute(group, "neurodata_type")
     lineage = [type_name]
-    while lineage[-1] in parents and parents[lineage[-1]] not in lineage:
+    while parents.get(lineage[-1]) and parents[lineage[-1]] not in lineage:
         lineage.append(parents[lineage[-1]])
     return NwbObject(
         path=path,
         type=type_name,
         namespace=text_attribute(group, "namespace", "core"),
-        lineage=(*lineage[:-1], *_core_lineage(lineage[-1])),
+        lineage=tuple(lineage),
         group=group,
     )
 
 
 @cache
-def _core_lineage(type_name: str) -> tuple[str, ...]:
-    """A type and its ancestors in the NWB schema; the type alone where it is not of the schema."""
-    lineage: tuple[str, ...] = _schema().get_hierarchy("core", type_name)
-    return lineage
+def _core_parents() -> Mapping[str, str]:
+    """Type to parent type, from the files of the NWB schema that come with pynwb and hdmf.
 
-
-@cache
-def _schema() -> Any:
-    """The catalogue of types that pynwb brings."""
-    import pynwb
-
-    return pynwb.get_type_map().namespace_catalog
+    pynwb itself is not imported: that makes folders in the home directory, and fails where it may
+    not.
+    """
+    parents: dict[str, str] = {}
+    for package, folder in SCHEMAS.items():
+        found = find_spec(package)
+        if found is None or found.origin is None:
+            raise ModuleNotFoundError(package)
+        for path in sorted((Path(found.origin).parent / folder).glob("*.yaml")):
+            content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - safe
+            _collect_types(content, parents)
+    return parents
 
 
 def _extension_parents(file: h5py.File) -> dict[str, str]:
@@ -331,18 +342,22 @@ def _extension_parents(file: h5py.File) -> dict[str, str]:
         for _, version in children(cached[namespace]):
             if isinstance(version, h5py.Group):
                 for _, source in children(version):
-                    _collect_types(source, parents)
+                    _collect_types(_definitions(source), parents, root="NWBDataInterface")
     return parents
 
 
-def _collect_types(source: h5py.Group | h5py.Dataset, parents: dict[str, str]) -> None:
+def _definitions(source: h5py.Group | h5py.Dataset) -> object:
+    """What is cached in a file about an extension; nothing where it is no definition."""
     if not isinstance(source, h5py.Dataset) or source.shape != ():
-        return
-    raw = source[()]
+        return None
     try:
-        content = json.loads(raw)
-    except (TypeError, ValueError):  # not a definition; the types in it stay unknown
-        return
+        return json.loads(source[()])
+    except (TypeError, ValueError):  # the types in it stay unknown
+        return None
+
+
+def _collect_types(content: object, parents: dict[str, str], *, root: str = "") -> None:
+    """Add what definitions derive from; ``root`` for those that name nothing."""
     if not isinstance(content, dict):
         return
     pending = [*content.get("groups", ()), *content.get("datasets", ())]
@@ -353,6 +368,6 @@ def _collect_types(source: h5py.Group | h5py.Dataset, parents: dict[str, str]) -
         name = spec.get("neurodata_type_def") or spec.get("data_type_def")
         parent = spec.get("neurodata_type_inc") or spec.get("data_type_inc")
         if isinstance(name, str):
-            parents.setdefault(name, parent if isinstance(parent, str) else "NWBDataInterface")
+            parents.setdefault(name, parent if isinstance(parent, str) else root)
         pending.extend(spec.get("groups", ()))
         pending.extend(spec.get("datasets", ()))

@@ -1,8 +1,8 @@
 """The reader's own walk over a file, held against what pynwb makes of the same file.
 
-The walk shares pynwb's catalogue of types, and not its reading of files, which refuses a whole file
-for one object of an unknown extension and follows links wherever they lead. Where pynwb can read a
-file, both must agree.
+The walk shares the schema that pynwb brings, and not its reading of files, which refuses a whole
+file for one object of an unknown extension and follows links wherever they lead. Where pynwb can
+read a file, both must agree.
 """
 
 import warnings
@@ -37,6 +37,19 @@ def opened_by_pynwb(path):
             objects = io.read().objects.values()
             built = ((io.manager.get_builder(item), item) for item in objects)
             yield {builder.path.removeprefix("root"): item for builder, item in built if builder}
+
+
+def test_every_type_of_the_schema_has_the_ancestors_that_pynwb_knows(tmp_path):
+    import pynwb
+
+    catalog = pynwb.get_type_map().namespace_catalog
+    names = sorted(catalog.get_namespace("core").get_registered_types())
+    assert len(names) > 90
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        for name in names:
+            file.create_group(name).attrs.update(neurodata_type=name, namespace="core")
+        lineages = {item.type: item.lineage for item in survey(file).objects}
+    assert lineages == {name: catalog.get_hierarchy("core", name) for name in names}
 
 
 @pytest.mark.real
