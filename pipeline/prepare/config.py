@@ -141,9 +141,12 @@ class PatternsConfig(SettingsBlock):
             "before."
         ),
     )
-    baseline_s: Window = Field(
-        default=[-0.5, 0.0],
-        description="Baseline window as [start, stop] in seconds from the start of a trial.",
+    baseline_s: Literal["auto"] | Window = Field(
+        default="auto",
+        description=(
+            "Baseline window as [start, stop] in seconds from the start of a trial. 'auto' is the "
+            "half second before it, or the time of two frames where that is longer."
+        ),
     )
     stabilise: Literal["auto", "none", "sqrt", "anscombe"] = Field(
         default="auto",

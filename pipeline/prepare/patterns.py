@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import NotApplicable
 from pipeline.core.labels import natural_order
 from pipeline.core.provenance import Provenance
-from pipeline.core.recording import Recording, SampledActivity
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 from pipeline.core.views import ResponsePatterns
 from pipeline.prepare.config import PatternsConfig
 from pipeline.prepare.shown_pixels import pixels_of_conditions
@@ -19,6 +19,9 @@ from pipeline.prepare.windows import WindowedActivity, windowed
 
 EXTRA_S = 0.5
 """How long calcium outlasts a stimulus."""
+
+REST_S = 0.5
+"""How long before a trial its baseline begins, where frames are not far apart."""
 
 MOST_TRIALS_LOST = 0.2
 """Share of trials without a frame in the window above which the window does not fit."""
@@ -64,11 +67,12 @@ def response_patterns(
     if not good.any():
         raise NotApplicable(f"None of the {good.size} units of recording {recording.id} is usable.")
     trials, unnamed = _named_trials(recording, config)
-    timing = _Timing.of(trials, config, sampled=isinstance(recording.activity, SampledActivity))
+    timing = _Timing.of(trials, config, recording.activity)
     activity = windowed(recording, np.flatnonzero(good), trials["start_s"].to_numpy(), config)
+    _check_window(recording, activity, "response", "window_s", timing.window_s)
+    if timing.baseline != "none":
+        _check_window(recording, activity, "baseline", "baseline_s", timing.baseline_s)
     found = _responses(activity, timing, config)
-    shown = activity.in_window(*timing.window_s).seen
-    _check_window(recording, shown, timing)
     kept_units, unit_reasons = _kept_units(found, activity, timing, trials, config)
     kept_trials, trial_reasons = _kept_trials(found.seen, kept_units)
     kept_units &= _often_seen(found.seen[kept_trials], kept_units, unit_reasons)
@@ -125,18 +129,27 @@ class _Timing:
     """Windows and steps that follow from the settings and the trials."""
 
     window_s: tuple[float, float]
+    baseline_s: tuple[float, float]
     baseline: str
     baseline_words: str
     stabilise: str
     gapless: bool
 
     @classmethod
-    def of(cls, trials: pd.DataFrame, config: PatternsConfig, *, sampled: bool) -> _Timing:
+    def of(
+        cls, trials: pd.DataFrame, config: PatternsConfig, activity: SampledActivity | SpikeTrains
+    ) -> _Timing:
+        sampled = isinstance(activity, SampledActivity)
+        if config.baseline_s == "auto":
+            frames_s = 2 / activity.rate_hz if isinstance(activity, SampledActivity) else 0.0
+            before = (-max(REST_S, frames_s), 0.0)
+        else:
+            before = (config.baseline_s[0], config.baseline_s[1])
         start = trials["start_s"].to_numpy(dtype=np.float64)
         stop = trials["stop_s"].to_numpy(dtype=np.float64)
         duration = float(np.median(stop - start))
         pause = float(np.median(start[1:] - stop[:-1])) if start.size > 1 else np.inf
-        needed = config.baseline_s[1] - config.baseline_s[0]
+        needed = before[1] - before[0]
         gapless = bool(pause < needed)
         if config.window_s == "auto":
             extra = min(EXTRA_S, max(0.0, pause)) if sampled else 0.0
@@ -166,6 +179,7 @@ class _Timing:
             )
         return cls(
             window_s=window,
+            baseline_s=before,
             baseline=baseline,
             baseline_words=words,
             stabilise=stabilise,
@@ -211,7 +225,7 @@ def _responses(activity: WindowedActivity, timing: _Timing, config: PatternsConf
     values = _stabilised(response.values, timing, seconds=timing.window_s[1] - timing.window_s[0])
     seen = response.seen
     if timing.baseline != "none":
-        start, stop = config.baseline_s
+        start, stop = timing.baseline_s
         before = activity.in_window(start, stop)
         resting = _stabilised(before.values, timing, seconds=stop - start)
         seen = seen & before.seen
@@ -257,18 +271,25 @@ def _courses(
     return _stabilised(values, timing, seconds=width)
 
 
-def _check_window(recording: Recording, seen: NDArray[np.bool_], timing: _Timing) -> None:
+def _check_window(
+    recording: Recording,
+    activity: WindowedActivity,
+    name: str,
+    setting: str,
+    window_s: tuple[float, float],
+) -> None:
     """Refuse a window that holds no frame in many trials."""
     if not isinstance(recording.activity, SampledActivity):
         return
-    start, stop = timing.window_s
-    interval = 1 / recording.activity.rate_hz
-    lost = float(1 - seen.any(axis=1).mean())
-    if lost > MOST_TRIALS_LOST and stop - start < 2 * interval:
+    length, interval = window_s[1] - window_s[0], 1 / recording.activity.rate_hz
+    if length >= 2 * interval:
+        return
+    lost = float(1 - activity.in_window(*window_s).seen.any(axis=1).mean())
+    if lost > MOST_TRIALS_LOST:
         raise NotApplicable(
             f"In {100 * lost:.0f} % of the trials of recording {recording.id} no frame lies in the "
-            f"response window of {stop - start:.3g} s, as frames are {interval:.3g} s apart. Set a "
-            "longer prepare.patterns.window_s."
+            f"{name} window of {length:.3g} s, as frames are {interval:.3g} s apart. Set a "
+            f"longer prepare.patterns.{setting}."
         )
 
 

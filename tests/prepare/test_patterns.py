@@ -156,6 +156,18 @@ def test_a_window_between_frames_is_refused_with_advice():
         view_of(ramp(TRIALS, rate_hz=1.0), window_s=[0.1, 0.3])
 
 
+def test_the_baseline_reaches_over_two_frames_where_they_are_far_apart():
+    # Frames 0.8 s apart, of which one begins each trial: half a second before it holds none.
+    starts = (4.0, 8.0, 12.0, 16.0)
+    trials = intervals([(t, t + 1.6, "ab"[n % 2]) for n, t in enumerate(starts)], "condition")
+    view = view_of(ramp(trials, rate_hz=1.25, seconds=40.0))
+    during = np.mean([4.0**2, 4.8**2, 5.6**2])  # to half a second after the trial
+    before = np.mean([2.4**2, 3.2**2])
+    np.testing.assert_allclose(view.responses[0, 0], during - before, rtol=1e-5)
+    with pytest.raises(NotApplicable, match=r"no frame lies in the baseline window of 0\.5 s"):
+        view_of(ramp(trials, rate_hz=1.25, seconds=40.0), baseline_s=[-0.5, 0.0])
+
+
 def test_spikes_have_no_frames_and_traces_no_counts():
     with pytest.raises(NotApplicable, match="is for spike counts"):
         view_of(ramp(TRIALS), stabilise="sqrt")

@@ -264,7 +264,7 @@ def _together(result: BiclusteringResult, end: str) -> Figure:
         caption=(
             f"Share of draws of all chains in which two units are in one cluster; {order.size} of "
             f"{int(result.used.sum())} units in the order of the figure above. Good: blocks of "
-            "high probability on the diagonal and little elsewhere. Bad: grey shades, where "
+            "high probability on the diagonal and little elsewhere. Bad: colours between, where "
             "chains or draws differ on who belongs together."
         ),
         alt="Square matrix of probabilities that two units are in one cluster.",
