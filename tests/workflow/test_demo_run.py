@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from tests.support.quick_settings import QUICK_METHODS
 from tests.support.tiny_project import pipeline_run
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SETTINGS = {
     "recordings": "simulated/recordings.tsv",
@@ -55,6 +59,25 @@ def test_every_experiment_has_its_data(finished, experiment, n_recordings, n_uni
     assert sum(row["units"] for row in rows) == n_units
     assert sum(row["units_used"] for row in rows) > 0.9 * n_units
     assert f'href="{experiment}/report.html"' in (finished / "index.html").read_text()
+
+
+def test_snakemake_bundles_the_pages_with_their_captions(finished, tmp_path):
+    settings = "config.yaml" if FINISHED in os.environ else "settings.yaml"
+    bundle = tmp_path / "workflow.html"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", os.fspath(ROOT / "Snakefile")),
+            *("--configfile", settings, "--report", os.fspath(bundle)),
+        ],
+        cwd=finished.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = bundle.read_text()
+    assert text.count("whether it can be trusted") == 3  # the caption of each experiment's page
+    assert "units.csv" in text
 
 
 def test_the_connectome_is_that_of_the_worms_alone(finished):
