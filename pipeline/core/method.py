@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+NO_TABLES: Mapping[str, Any] = MappingProxyType({})  # Any: tables of pandas, not imported here
+"""What a method is given whose settings name no table."""
 
 
 class SettingsBlock(BaseModel):
@@ -52,7 +57,8 @@ class MethodConfig(SettingsBlock):
         """Paths of the tables of text that the settings name; a relative one starts at their file.
 
         A method that has some is given them by ``tables``, a mapping from these paths, in
-        ``fit_part`` and ``combine``; a change of one of them makes its results anew.
+        ``fit_part`` and ``combine``, as far as its rules name them among their inputs; a change of
+        one of them makes what these rules make anew.
         """
         return ()
 

@@ -41,6 +41,7 @@ rule connectome_gather:
     input:
         views=views_of("connectome"),
         parts=joined_parts("connectome"),
+        tables=method_tables(SETTINGS, "connectome"),
     output:
         fit=f"{OUT}/{{experiment}}/connectome/fit.h5",
     log:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.method import Part
+from pipeline.core.method import NO_TABLES, Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import TraceEnsemble
@@ -43,7 +44,7 @@ from pipeline.methods.connectome.problem import (
 )
 from pipeline.methods.connectome.rank_choice import choose_rank
 from pipeline.methods.connectome.rank_runs import rank_run
-from pipeline.methods.connectome.references import known_edges, references
+from pipeline.methods.connectome.references import Reference, known_edges, references
 from pipeline.methods.connectome.result import (
     Anatomy,
     ConnectomeResult,
@@ -173,6 +174,7 @@ def combine(
     rng: np.random.Generator,
     *,
     provenance: Provenance,
+    tables: Mapping[str, Any] = NO_TABLES,  # Any: tables of pandas
 ) -> ConnectomeResult:
     """The restart with the lowest error, with the other restarts and surrogates beside it.
 
@@ -187,6 +189,8 @@ def combine(
         The random stream of the joining step (orders of the community search).
     provenance
         Put into the result.
+    tables
+        Text of the table of known connections by its path in the settings.
     """
     in_order = [parts[name] for name in sorted(parts)]
     config = _with_chosen_rank(config, in_order)
@@ -281,7 +285,15 @@ def combine(
         baselines=compare_with_baselines(problem, alignment, views, config, rng=rng)
         if config.baselines
         else None,
-        anatomy=_anatomy(problem, alignment, whole, config, rng) if config.edges else None,
+        anatomy=_anatomy(
+            problem,
+            alignment,
+            whole,
+            references(known_edges(config.edges, tables), alignment.unit),
+            rng,
+        )
+        if config.edges
+        else None,
         rank_choice=_choice(in_order),
         lead_lag=lead_lag(
             problem, alignment, every_pair, views, config, threads=provenance.threads, rng=rng
@@ -305,11 +317,10 @@ def _anatomy(
     problem: Problem,
     alignment: Alignment,
     pair: NDArray[np.float64],
-    config: ConnectomeConfig,
+    known: Sequence[Reference],
     rng: np.random.Generator,
 ) -> Anatomy | None:
     """Components, and after them the static graph, against known connections."""
-    known = references(known_edges(config.edges), alignment.unit)
     strength = np.column_stack([pair, static_strength(problem, alignment)])
     return against_references(strength, alignment.pairs, known, rng=rng)
 

@@ -15,6 +15,9 @@ from pipeline.core.method import MethodConfig, Part
 OF_UNITS = ("geometric", "geometric_same_sign", "split_sign")
 """Affinities that follow from products of what single units do."""
 
+WORM = "celegans"
+"""Name of the connections that a package brings."""
+
 LARGEST_CANDIDATE = 12
 """Most components that are tried unless the settings say which."""
 
@@ -323,7 +326,7 @@ class ConnectomeConfig(MethodConfig):
         description=(
             "Table of known connections between named units, against which components are held: "
             "a CSV or TSV file with the columns pre, post, weight and, for several kinds of "
-            "connections, kind; a relative path starts where the run does. 'celegans' takes "
+            "connections, kind; a relative path starts at the settings file. 'celegans' takes "
             "synapses, gap junctions and functional coupling from the package of the extra "
             "'references'. Empty for none."
         ),
@@ -402,6 +405,10 @@ class ConnectomeConfig(MethodConfig):
     def plan(self) -> tuple[Part, ...]:
         """All parts of all rounds."""
         return tuple(part for parts in self.rounds() for part in parts)
+
+    def tables(self) -> tuple[str, ...]:
+        """The table of known connections, where it is the user's."""
+        return (self.edges,) if self.edges and self.edges != WORM else ()
 
     def rounds(self) -> tuple[tuple[Part, ...], ...]:
         """Runs of candidates and the choice of one; then restarts of the fit, and surrogates."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,9 @@ from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.errors import ConfigError, EnvironmentFault
+from pipeline.methods.connectome.config import WORM
 
 PLACE = "methods.connectome.edges"
-
-WORM = "celegans"
-"""Name of the connections that packages bring."""
 
 WORM_KINDS = {
     "Cook2019HermReader": {"Generic_CS": "chemical synapses", "Generic_GJ": "gap junctions"},
@@ -47,53 +43,44 @@ class Reference:
         check_axes(self)
 
 
-def read_edges(path: str) -> pd.DataFrame:
-    """A table of connections: ``pre``, ``post``, ``weight``, ``kind``.
+def edges_of(table: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    """Connections from the text of a table: ``pre``, ``post``, ``weight``, ``kind``.
 
     Parameters
     ----------
-    path
-        CSV or TSV file with these columns; ``kind`` may be missing, others may stand beside them.
+    table
+        Text with these columns, its rows labelled by the lines of the file; ``kind`` may be
+        missing, others may stand beside them.
+    name
+        What the settings call it, for messages.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read or is no such table (CF-K05).
+        If it is no such table (CF-K05).
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        head = text.partition("\n")[0]
-        separator = "\t" if "\t" in head else ","
-        rows = list(csv.DictReader(text.splitlines(), delimiter=separator))
-    except OSError as error:
-        raise _unfit(path, f"cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _unfit(path, f"is no table of text ({error})") from error
-    lacking = [name for name in COLUMNS if not rows or name not in rows[0]]
+    lacking = [column for column in COLUMNS if column not in table]
     if lacking:
-        raise _unfit(path, f"has no rows with the columns {', '.join(lacking)}")
-    weights = []
-    for line, row in enumerate(rows, start=2):
-        try:
-            weight = float(row["weight"])
-        except (TypeError, ValueError):
-            weight = np.nan
-        if not (np.isfinite(weight) and weight >= 0):
-            raise _unfit(path, f"has the weight '{row['weight']}' in line {line}")
-        weights.append(weight)
+        raise _unfit(name, f"has no columns {', '.join(lacking)}")
+    weight = pd.to_numeric(table["weight"], errors="coerce").astype("float64")
+    bad = table[~(np.isfinite(weight) & (weight >= 0))]
+    if len(bad):
+        first = str(bad["weight"].iloc[0])
+        raise _unfit(name, f"has the weight '{first}' in line {bad.index[0]}")
+    kind = table["kind"] if "kind" in table else pd.Series("", index=table.index)
     return pd.DataFrame(
         {
-            "pre": [(row["pre"] or "").strip() for row in rows],
-            "post": [(row["post"] or "").strip() for row in rows],
-            "weight": weights,
-            "kind": [(row.get("kind") or ANY_KIND).strip() for row in rows],
+            "pre": table["pre"],
+            "post": table["post"],
+            "weight": weight,
+            "kind": kind.where(kind != "", ANY_KIND),
         }
     )
 
 
-def known_edges(source: str) -> pd.DataFrame:
+def known_edges(source: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Connections of the settings: a user's table, or :data:`WORM` for *C. elegans*."""
-    return worm_edges() if source == WORM else read_edges(source)
+    return worm_edges() if source == WORM else edges_of(tables[source], name=source)
 
 
 def worm_edges() -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.core.method import Part
+from pipeline.core.method import NO_TABLES, Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
@@ -26,7 +26,7 @@ from pipeline.methods.trsa import (
 )
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
-from pipeline.methods.trsa.models import NO_TABLES, models_of
+from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
     decoded_share,
     dissimilarities_of,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.method import NO_TABLES
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.model_tables import table_models
@@ -19,7 +19,6 @@ Floats = NDArray[np.float64]
 
 PIXELS = "pixels"
 REGION = "region:"
-NO_TABLES: Mapping[str, pd.DataFrame] = MappingProxyType({})
 CIRCULAR = ":circular"
 SAME = ":same"
 """Marks after the name of a column of numbers: angles around a circle; whether it is the same."""

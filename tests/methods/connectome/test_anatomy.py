@@ -14,6 +14,7 @@ from pipeline.core.errors import ConfigError, EnvironmentFault
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
+from pipeline.io.text_tables import read_text_table
 from pipeline.methods.connectome.algorithm import combine, fit_part
 from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.anatomy import (
@@ -29,8 +30,8 @@ from pipeline.methods.connectome.problem import affinity_problem, affinity_table
 from pipeline.methods.connectome.references import (
     WORM_KINDS,
     Reference,
+    edges_of,
     known_edges,
-    read_edges,
     references,
 )
 from pipeline.methods.connectome.section import section
@@ -161,13 +162,17 @@ def test_the_static_graph_is_the_mean_affinity_over_observed_time():
         np.testing.assert_allclose(static_strength(problem, alignment), expected, rtol=1e-4)
 
 
+def edges_in(path):
+    return edges_of(read_text_table(path, name=path.name), name=path.name)
+
+
 def test_a_table_of_connections_becomes_graphs_without_direction(tmp_path):
     path = tmp_path / "edges.csv"
     path.write_text(
         "pre,post,weight,kind,source\n"
         "A,B,2,synapse,x\nB,A,3,synapse,x\nA,A,9,synapse,x\nB,C,1,gap,x\nZ,A,4,gap,x\n"
     )
-    found = references(read_edges(str(path)), np.array(["A", "B", "C", "D"]))
+    found = references(edges_in(path), np.array(["A", "B", "C", "D"]))
     assert [one.kind for one in found] == ["gap", "synapse"]
     gap, synapse = (one.weight for one in found)
     assert synapse[0].tolist() == [0, 5, 0, 0]
@@ -175,15 +180,14 @@ def test_a_table_of_connections_becomes_graphs_without_direction(tmp_path):
     assert found[0].unit.tolist() == [0, 1, 2]  # D is in no connection: nothing is known of it
     tabs = tmp_path / "edges.tsv"
     tabs.write_text("pre\tpost\tweight\nA\tB\t1\n")
-    assert read_edges(str(tabs))["kind"].tolist() == ["connection"]
+    assert edges_in(tabs)["kind"].tolist() == ["connection"]
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (None, "cannot be read"),
-        ("pre,post\nA,B\n", "no rows with the columns weight"),
-        ("", "no rows with the columns pre, post, weight"),
+        ("pre,post\nA,B\n", "no columns weight"),
+        ("from,to\nA,B\n", "no columns pre, post, weight"),
         ("pre,post,weight\nA,B,1\nA,C,many\n", "'many' in line 3"),
         ("pre,post,weight\nA,B,-1\n", "'-1' in line 2"),
         ("pre,post,weight\nA,B,nan\n", "'nan' in line 2"),
@@ -191,10 +195,9 @@ def test_a_table_of_connections_becomes_graphs_without_direction(tmp_path):
 )
 def test_a_table_that_is_none_is_told_by_the_six_parts(tmp_path, text, reason):
     path = tmp_path / "edges.csv"
-    if text is not None:
-        path.write_text(text)
+    path.write_text(text)
     with pytest.raises(ConfigError, match=reason) as told:
-        read_edges(str(path))
+        edges_in(path)
     assert told.value.code == "CF-K05"
     assert told.value.place == "methods.connectome.edges"
 
@@ -224,7 +227,10 @@ def test_groups_that_were_planted_are_connections_that_components_follow(tmp_pat
         edges=str(path),
     )
     part = fit_part(views, config, Part("restart-00"), stream(0, "fit"), provenance=PROVENANCE)
-    result = combine({part.name: part}, views, config, stream(0, "join"), provenance=PROVENANCE)
+    tables = {name: read_text_table(path, name=name) for name in config.tables()}
+    result = combine(
+        {part.name: part}, views, config, stream(0, "join"), provenance=PROVENANCE, tables=tables
+    )
     names = result.anatomy.kind.tolist()
     assert (result.anatomy.auroc_p[:, names.index("planted")] <= 0.05).any()
     assert (result.anatomy.auroc_p[:, names.index("other")] > 0.05).all()
@@ -234,6 +240,11 @@ def test_groups_that_were_planted_are_connections_that_components_follow(tmp_pat
     said = [part for part in found.body if isinstance(part, str) and "known connections" in part]
     assert len(said) == 1
     assert {"anatomy", "anatomy-table"} <= {getattr(part, "id", "") for part in found.body}
+
+
+@pytest.mark.parametrize(("edges", "tables"), [("", ()), ("celegans", ()), ("a.csv", ("a.csv",))])
+def test_a_table_of_the_user_is_an_input_of_the_fit(edges, tables):
+    assert ConnectomeConfig(edges=edges).tables() == tables
 
 
 def test_connections_of_the_worm_come_from_the_package(monkeypatch):
@@ -249,7 +260,7 @@ def test_connections_of_the_worm_come_from_the_package(monkeypatch):
         module = types.ModuleType(f"cect.readers.{reader}")
         module.get_instance = Found
         monkeypatch.setitem(sys.modules, f"cect.readers.{reader}", module)
-    edges = known_edges("celegans")
+    edges = known_edges("celegans", {})
     assert set(edges["kind"]) == {"chemical synapses", "gap junctions", "functional coupling"}
     found = {one.kind: one for one in references(edges, np.array(["ASEL", "AVAL", "AVAR"]))}
     assert found["chemical synapses"].weight[1].tolist() == [0, 0, 2]
@@ -263,5 +274,5 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cect.readers", None)
     monkeypatch.setitem(sys.modules, "cect.readers.Cook2019HermReader", None)
     with pytest.raises(EnvironmentFault, match=r"neuroptych\[references\]") as told:
-        known_edges("celegans")
+        known_edges("celegans", {})
     assert told.value.code == "RN-R17"
