@@ -6,7 +6,9 @@ import itertools
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -40,8 +42,36 @@ class ArraySource(Protocol):
 
 
 def memory_bytes() -> int:
-    """Memory of this machine."""
-    return int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
+    """Memory this process may have: the machine's, or what a scheduler or container allows."""
+    machine = int(os.sysconf("SC_PAGE_SIZE")) * int(os.sysconf("SC_PHYS_PAGES"))
+    return min([machine, *group_limits()])
+
+
+def group_limits(
+    told: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> Iterator[int]:
+    """Limits in bytes of the control groups of this process, of both versions of Linux's groups.
+
+    Parameters
+    ----------
+    told
+        Where the system names the groups.
+    root
+        Folder of all groups.
+    """
+    lines = told.read_text().splitlines() if told.exists() else []
+    for _, controllers, group in (line.split(":", 2) for line in lines):
+        if not controllers:
+            base, name = root, "memory.max"
+        elif "memory" in controllers.split(","):
+            base, name = root / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        inner = base / group.lstrip("/")
+        for folder in (inner, *inner.parents):
+            if folder.is_relative_to(base):
+                with suppress(OSError, ValueError):  # not seen from inside a container; "max"
+                    yield int((folder / name).read_text())
 
 
 def check_room(n_bytes: int, *, what: str, fix: str) -> None:
@@ -64,9 +94,9 @@ def check_room(n_bytes: int, *, what: str, fix: str) -> None:
     if n_bytes > memory_bytes():
         raise EnvironmentFault(
             code="RN-R03",
-            found=f"{what} would take {n_bytes / 1e9:.3g} GB, and this machine has "
+            found=f"{what} would take {n_bytes / 1e9:.3g} GB, and this job has "
             f"{memory_bytes() / 1e9:.3g} GB of memory",
-            fix=f"{fix}, or run on a machine with more memory",
+            fix=f"{fix}, or give the job more memory",
         )
 
 

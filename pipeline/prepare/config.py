@@ -320,8 +320,8 @@ class LimitsConfig(SettingsBlock):
         description=(
             "Largest series that is read, in gigabytes (10^9 bytes) in memory as its file declares "
             "them; a larger one is refused before anything of it is read. 'auto' is half of the "
-            "machine's memory for what must lie in memory, such as spike times, and no limit for "
-            "traces and movies, which are read piece by piece."
+            "memory of the machine or job for what must lie in memory, such as spike times, and no "
+            "limit for traces and movies, which are read piece by piece."
         ),
     )
     rate_hz: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.arrays import bands, blocks, loaded, pieces
+from pipeline.core.arrays import bands, blocks, group_limits, loaded, memory_bytes, pieces
 
 
 @dataclass
@@ -107,3 +108,24 @@ def test_sources_of_one_shape_are_loaded_side_by_side():
 def test_an_array_in_memory_is_taken_as_it_is():
     array = np.zeros(3)
     assert loaded(array)[0] is array
+
+
+def test_limits_of_control_groups_of_both_versions_are_met_on_the_way_up(tmp_path):
+    told = tmp_path / "told"
+    told.write_text("4:cpu,memory:/slurm/job_7\n3:cpuset:/other\n0::/user/session\n")
+    for place, text in {
+        "memory/slurm/job_7/memory.limit_in_bytes": "3000",
+        "memory/memory.limit_in_bytes": "9223372036854771712",
+        "user/session/memory.max": "max",
+        "user/memory.max": "5000",
+        "other/memory.max": "1",
+    }.items():
+        (tmp_path / "groups" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / place).write_text(f"{text}\n")
+    limits = list(group_limits(told, tmp_path / "groups"))
+    assert limits == [3000, 9223372036854771712, 5000]
+    assert list(group_limits(tmp_path / "missing", tmp_path)) == []
+
+
+def test_memory_is_at_most_that_of_the_machine():
+    assert 0 < memory_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
