@@ -51,6 +51,20 @@ def test_no_drawn_text_leaves_its_figure_or_covers_a_neighbouring_label(opened, 
     assert overlaps == []
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_every_colour_scale_says_once_what_it_means(opened, report_file, width):
+    watched = opened(report_file, width=width)
+    watched.draw_all()
+    told = watched.page.evaluate(
+        """() => [...document.querySelectorAll('.colour-means')].map((words) => {
+          const title = words.nextElementSibling.querySelector('.cbtitle text')?.textContent ?? '';
+          return [!words.hidden, title !== ''];
+        })"""
+    )
+    assert told
+    assert all(in_words != in_figure for in_words, in_figure in told)
+
+
 def test_figures_are_drawn_only_when_they_come_near_the_window(opened, report_file):
     watched = opened(report_file)
     watched.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")

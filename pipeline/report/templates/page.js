@@ -415,13 +415,14 @@
     });
   };
 
+  const scaleTitle = (panel) => escaped(short(panel.valueTitle, 44));
+  const scaleNamed = (panel, size, margin) => size.width >= SCALE_NAMED
+    && widest([scaleTitle(panel)], 50) < size.height - margin.t - margin.b;
   const finishTrace = (trace, panel, theme, size, margin) => {
     if (trace.type !== "heatmap") return trace;
     const count = theme.groups.length;
     const z = trace.showscale ? trace.z
       : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
-    const title = escaped(short(panel.valueTitle, 44));
-    const told = size.width >= SCALE_NAMED && widest([title], 50) < size.height - margin.t - margin.b;
     const lopsided = panel.traces[0].colorscale === "@diverging" && trace.zmin !== -trace.zmax;
     return {
       ...trace,
@@ -430,7 +431,7 @@
       colorbar: {
         thickness: 11, len: 1, lenmode: "fraction", outlinewidth: 0, xpad: 10, ypad: 0,
         tickfont: { size: 11, color: theme.muted }, nticks: 5, ticks: "",
-        title: { text: told ? title : "", side: "right",
+        title: { text: scaleNamed(panel, size, margin) ? scaleTitle(panel) : "", side: "right",
           font: { size: 12, color: theme.ink } },
       },
     };
@@ -522,6 +523,10 @@
   const drawPanel = (box, panel, size, margin) => {
     const theme = themes[appearance()];
     box.style.minHeight = `${size.height}px`;
+    const above = box.previousElementSibling;
+    if (above && above.matches(".colour-means")) {
+      above.hidden = hasScale(panel) && scaleNamed(panel, size, margin);
+    }
     Plotly.react(box, tracesOf(panel, size, margin, theme),
       layoutOf(panel, size, margin, theme), CONFIG);
     box.current = { size, margin };
