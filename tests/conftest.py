@@ -1,6 +1,6 @@
 """The order of tests where several processes share them."""
 
-LONG = ("tests/slurm/", "tests/workflow/")
+LONG = ("tests/slurm/", "tests/workflow/", "tests/methods/biclustering/")
 
 
 def pytest_collection_modifyitems(items):
