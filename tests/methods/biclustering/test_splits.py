@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.special import gammaln, logsumexp
@@ -132,3 +134,12 @@ def test_evidence_by_walks_is_that_of_a_grid():
     low, high = bounds.mean(axis=0)
     assert low - 0.1 < expected < high + 0.1
     assert high - low < 1.0
+
+
+def test_units_without_finite_evidence_may_go_to_either_side(monkeypatch):
+    problem, units = tiny_problem(), np.arange(2)
+    monkeypatch.setattr(splits, "reference", lambda *_: SimpleNamespace(center=np.zeros((2, 1))))
+    unknown = SimpleNamespace(evidence=np.full((2, 2), np.nan))
+    monkeypatch.setattr(splits, "laplace", lambda *_: unknown)
+    assert splits.make_shares(problem, units).tolist() == [0.5, 0.5]
+    assert splits.allot(problem, units, np.random.default_rng(0))[0].sum() == 1

@@ -316,6 +316,7 @@ def make_shares(problem: Problem, units: Index) -> Array:
         x = np.stack([reference(problem, group).center for group in groups])
         found = laplace(problem.data, first_sizes(problem), x, problem.loading, units)
         odds = found.evidence[:, 0] - found.evidence[:, 1]
+        odds[np.isnan(odds)] = 0.0  # counts so large that neither evidence is finite
         label = (odds < 0).astype(np.int64)
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -SURE, SURE))))
 
