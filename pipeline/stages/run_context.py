@@ -47,6 +47,9 @@ finished results anew."""
 RUN_VARIABLE = "NEUROPTYCH_RUN"
 """Carries the id of the run to its jobs: when it began, and a digest of its settings."""
 
+NUMBA_THREADS = "NUMBA_NUM_THREADS"
+"""Read by numba when a method imports it."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -325,6 +328,8 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
         if outputs:
             remove_leftovers(facts_file(outputs[0]))
             failure_file(output).unlink(missing_ok=True)
+        # The workflow tells the other libraries by such variables before Python starts.
+        os.environ[NUMBA_THREADS] = str(run.threads)
         with threadpool_limits(limits=run.threads), termination_heard():
             yield run
     except Exception as error:
