@@ -11,6 +11,10 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
+# Used with --sdm apptainer alone.
+container: SETTINGS.run.container
+
+
 onstart:
     try:
         claim_results(Path(OUT))

@@ -50,6 +50,14 @@ class RunConfig(SettingsBlock):
         ge=10,
         le=1_000_000,
     )
+    container: str = Field(
+        default="",
+        description=(
+            "Image in which jobs run where the workflow is started with '--sdm apptainer': a file "
+            "in Apptainer's format, or an address such as docker://python:3.11-slim. It needs "
+            "Python 3.11; packages that it lacks are those of the set-up."
+        ),
+    )
     page_limit_mb: float = Field(
         default=3.0,
         description="Size in megabytes above which a report's heat maps are coarsened.",

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from pipeline import __version__, registry
 from pipeline.config import (
@@ -41,6 +42,14 @@ SETTINGS = PROJECT.settings
 os.environ[ON_ERROR_VARIABLE] = SETTINGS.run.on_method_error
 os.environ[STALLED_VARIABLE] = str(SETTINGS.run.stalled_after_s)
 os.environ.setdefault(RUN_VARIABLE, run_id(SETTINGS.as_dict()))
+if (
+    DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+    and not SETTINGS.run.container
+):
+    raise WorkflowError(
+        "Nothing was started: --sdm apptainer needs an image. Fix: name it in the settings, "
+        "'run: {container: IMAGE}'."
+    )
 OUT = SETTINGS.out
 EXPERIMENTS = PROJECT.experiments
 METHODS = [
