@@ -18,6 +18,7 @@ SENSITIVE = frozenset(
         "subject", "subject_id", "animal", "session_id", "session_start", "recorded", "identifier",
         "nwb_identifier", "description", "institution", "lab", "genotype", "strain", "age", "sex",
         "host", "hostname", "user", "username", "path", "folder", "cwd", "log", "log_path",
+        "log_tail",
         "command", "job_id", "allow_external",
     }
 )  # fmt: skip

@@ -26,6 +26,7 @@ from pipeline.report.redact import redacted
 from pipeline.report.render import render
 from pipeline.stages.citing import bibtex, methods_text, tool_versions
 from pipeline.stages.figures import write_figures, write_tables
+from pipeline.stages.log_tail import with_log_tail
 from pipeline.stages.run_context import StageRun
 
 BYTES_PER_MB = 1_000_000
@@ -91,12 +92,18 @@ def report(
         page = Page(
             experiment=run.experiment,
             version=pipeline.__version__,
-            sections=(
-                data_section(
-                    found, notes, failures, {name: each.grades for name, each in quality.items()}
-                ),
-                *methods,
-                read_document(agreement, Section),
+            sections=tuple(
+                with_log_tail(section, results=html.parent.parent)
+                for section in (
+                    data_section(
+                        found,
+                        notes,
+                        failures,
+                        {name: each.grades for name, each in quality.items()},
+                    ),
+                    *methods,
+                    read_document(agreement, Section),
+                )
             ),
             recordings=rows,
             settings=settings,

@@ -4,7 +4,7 @@ from pipeline.report.document import report_document
 from pipeline.report.render import render
 from tests.support.fake_page import CLOSING, fake_page
 
-SECRETS = ("secret-mouse-7", "cluster-node-12", "2021-03-04")
+SECRETS = ("secret-mouse-7", "cluster-node-12", "2021-03-04", "fit starts")
 
 
 def test_without_redaction_the_page_tells_who_and_where():

@@ -120,6 +120,7 @@ def test_doubtful_checks_stand_before_the_sentence_and_the_gravest_comes_first(o
 def test_a_failed_method_shows_code_message_and_what_to_do(outline):
     for words in ("ME-N01", "is infinite", "exclude the unit in the sheet", "Failed"):
         assert words in outline.text
+    assert f"Last lines of the log INFO worms_2023: fit starts ERROR {CLOSING}" in outline.text
 
 
 def test_a_method_that_does_not_apply_says_why(outline):

@@ -357,6 +357,8 @@ def fake_page(**changes: object) -> Page:
                     "place": "/activity/values",
                     "found": f"rate of unit {HOSTILE} is infinite",
                     "fix": "exclude the unit in the sheet",
+                    "log": "logs/worms_2023/biclustering_gather.log",
+                    "log_tail": f"INFO worms_2023: fit starts\nERROR {CLOSING} is infinite",
                 },
             ),
             Section(

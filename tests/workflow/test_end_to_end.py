@@ -98,6 +98,9 @@ def test_an_experiment_without_any_recording_still_has_a_page_that_tells_why(fin
     assert outcome.status == "failed"
     page = (folder / "results" / "broken" / "report.html").read_text()
     assert "IN-F05" in page
+    told = re.findall(r"Last lines of the log</summary><pre[^>]*>([^<]*)", page)
+    assert "ERROR IN-F05 broken/text" in told[0]
+    assert str(folder) not in page
     assert document(folder, "broken")["methods"]["connectome"]["status"] == "failed"
 
 
