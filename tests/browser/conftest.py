@@ -38,7 +38,7 @@ def report_file(tmp_path_factory):
 class Watched:
     """A page in a browser, with everything it complained about or asked for."""
 
-    def __init__(self, browser, path, *, width, scheme):
+    def __init__(self, browser, path, *, width, scheme, fragment):
         self.complaints = []
         self.requests = []
         self.page = browser.new_page(
@@ -47,7 +47,7 @@ class Watched:
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
+        self.page.goto(f"{path.as_uri()}#{fragment}" if fragment else path.as_uri())
 
     def draw_all(self):
         """Scroll to every figure and wait until it is drawn; the states they ended in."""
@@ -74,8 +74,8 @@ class Watched:
 def opened(chromium):
     pages = []
 
-    def open_page(path, *, width=1280, scheme="light"):
-        watched = Watched(chromium, path, width=width, scheme=scheme)
+    def open_page(path, *, width=1280, scheme="light", fragment=""):
+        watched = Watched(chromium, path, width=width, scheme=scheme, fragment=fragment)
         pages.append(watched.page)
         return watched
 

@@ -520,13 +520,28 @@
   const tracesOf = (panel, size, margin, theme) => markTraces(panel, panel.traces.map((trace) =>
     finishTrace(painted(trace, theme, ""), panel, theme, size, margin)), theme);
 
-  const drawPanel = (box, panel, size, margin) => {
-    const theme = themes[appearance()];
+  const laidOut = (holder) => {
+    /* where each panel of a figure goes, and how large it will be; nothing is drawn */
+    const { panels } = figures.get(holder);
+    const boxes = [...holder.querySelectorAll(".plot")];
+    const widths = boxes.map((box) => (printing.on ? PRINT_WIDTH : box.clientWidth));
+    const stacked = boxes.every((box) => box.offsetLeft === boxes[0].offsetLeft);
+    const margins = marginsOf(panels, widths, stacked);
+    return panels.map((panel, at) => ({
+      box: boxes[at], panel, margin: margins[at], size: sizeOf(panel, widths[at], margins[at]),
+    }));
+  };
+  const reserve = ({ box, panel, size, margin }) => {
     box.style.minHeight = `${size.height}px`;
     const above = box.previousElementSibling;
     if (above && above.matches(".colour-means")) {
       above.hidden = hasScale(panel) && scaleNamed(panel, size, margin);
     }
+  };
+  const drawPanel = (place) => {
+    const { box, panel, size, margin } = place;
+    const theme = themes[appearance()];
+    reserve(place);
     Plotly.react(box, tracesOf(panel, size, margin, theme),
       layoutOf(panel, size, margin, theme), CONFIG);
     box.current = { size, margin };
@@ -574,13 +589,7 @@
   };
 
   const drawNow = (holder) => {
-    const { panels } = figures.get(holder);
-    const boxes = [...holder.querySelectorAll(".plot")];
-    const widths = boxes.map((box) => (printing.on ? PRINT_WIDTH : box.clientWidth));
-    const stacked = boxes.every((box) => box.offsetLeft === boxes[0].offsetLeft);
-    const margins = marginsOf(panels, widths, stacked);
-    panels.forEach((panel, at) =>
-      drawPanel(boxes[at], panel, sizeOf(panel, widths[at], margins[at]), margins[at]));
+    laidOut(holder).forEach(drawPanel);
     holder.dataset.drawn = "yes";
   };
   const draw = async (holder) => {
@@ -599,6 +608,11 @@
   };
   const redrawAll = () => {
     for (const holder of figures.keys()) if (holder.dataset.drawn === "yes") drawNow(holder);
+  };
+  const reserveAll = () => {
+    /* sizes are read before any is set, so that the page is laid out once */
+    const waiting = [...figures].filter(([holder, { panels }]) => panels && !holder.dataset.drawn);
+    waiting.flatMap(([holder]) => laidOut(holder)).forEach(reserve);
   };
 
   const markedNote = document.getElementById("marked");
@@ -635,6 +649,15 @@
     figures.set(holder, {});
     watch.observe(holder);
   }
+  /* every figure gets its room before it is drawn, so that places on the page stay where they are */
+  const reserved = (async () => {
+    for (const holder of figures.keys()) {
+      await decode(holder).catch(() => null); /* it reports its own failure when it is drawn */
+    }
+    reserveAll();
+    document.querySelector(":target")?.scrollIntoView({ behavior: "instant" });
+  })();
+
   /* ---- small pictures on the first screen ---- */
   const extent = (list) => {
     let low = Infinity;
@@ -742,12 +765,10 @@
 
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 300));
   idle(async () => {
-    /* everything is unpacked early, so that printing can draw at once */
+    /* the library is unpacked early, so that printing can draw at once */
     if (!figures.size) return;
-    try {
-      await loadLibrary();
-      for (const holder of figures.keys()) await decode(holder);
-    } catch { /* each figure reports its own failure when it is drawn */ }
+    await loadLibrary().catch(() => null); /* as above */
+    await reserved;
     sketchAll();
     root.dataset.ready = "yes";
   });
@@ -765,7 +786,7 @@
     if (innerWidth === lastWidth || printing.on) return;
     lastWidth = innerWidth;
     clearTimeout(pending);
-    pending = setTimeout(() => { redrawAll(); markWide(); }, 150);
+    pending = setTimeout(() => { redrawAll(); reserveAll(); markWide(); }, 150);
   });
   const rethemed = () => { showAppearance(); redrawAll(); sketchAll(); };
   system.addEventListener("change", rethemed);
@@ -991,13 +1012,7 @@
   };
   const arrive = (element) => {
     for (let at = element; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
-    /* figures above are drawn as they come into view, and would push the place away */
-    const centre = () => element.scrollIntoView({ block: "center", behavior: "instant" });
-    const growth = new ResizeObserver(centre);
-    centre();
-    growth.observe(document.getElementById("content"));
-    setTimeout(() => growth.disconnect(), 2500);
-    addEventListener("wheel", () => growth.disconnect(), { once: true, passive: true });
+    reserved.then(() => element.scrollIntoView({ block: "center", behavior: "instant" }));
     document.querySelector(".arrived")?.classList.remove("arrived");
     element.classList.add("arrived");
   };
