@@ -41,20 +41,18 @@ def packed(figures: Mapping[Key, Figure]) -> dict[Key, Drawn]:
 
 
 def lightened(figure: Figure) -> tuple[Figure, tuple[str, ...]]:
-    """A figure with at most :data:`MOST_POINTS` points a panel, and what was done."""
-    panels: list[Panel] = []
-    notes: list[str] = []
-    for panel in figure.panels:
-        if not isinstance(panel, Points) or panel.x.size <= MOST_POINTS:
-            panels.append(panel)
-            continue
-        thin = thin_points(panel)
-        panels.append(thin)
-        notes.append(
-            f"Shown are {thin.x.size} of {panel.x.size} points, evenly picked; the result files "
-            "have all."
-        )
-    return dataclasses.replace(figure, panels=tuple(panels)), tuple(notes)
+    """A figure with at most :data:`MOST_POINTS` points in all its panels, and what was done."""
+    sizes = [panel.x.size if isinstance(panel, Points) else 0 for panel in figure.panels]
+    every = -(-sum(sizes) // MOST_POINTS)
+    if every < 2:
+        return figure, ()
+    panels = tuple(
+        thin_points(panel, every=every) if isinstance(panel, Points) else panel
+        for panel in figure.panels
+    )
+    shown = sum(panel.x.size for panel in panels if isinstance(panel, Points))
+    note = f"Shown are {shown} of {sum(sizes)} points, evenly picked; the result files have all."
+    return dataclasses.replace(figure, panels=panels), (note,)
 
 
 def fit_to_limit(figures: Mapping[Key, Figure], *, budget: int) -> dict[Key, Drawn]:
@@ -121,15 +119,15 @@ def coarse_heatmap(panel: Heatmap, *, cells: int) -> Heatmap:
     )
 
 
-def thin_points(panel: Points) -> Points:
-    """Every so manyth point, at most :data:`MOST_POINTS`."""
-    every = slice(None, None, -(-panel.x.size // MOST_POINTS))
+def thin_points(panel: Points, *, every: int) -> Points:
+    """Every so manyth point."""
+    kept = slice(None, None, every)
     return dataclasses.replace(
         panel,
-        x=panel.x[every],
-        y=panel.y[every],
-        labels=panel.labels[every],
-        group=None if panel.group is None else panel.group[every],
+        x=panel.x[kept],
+        y=panel.y[kept],
+        labels=panel.labels[kept],
+        group=None if panel.group is None else panel.group[kept],
     )
 
 

@@ -54,3 +54,15 @@ def test_more_points_than_a_browser_draws_with_ease_are_thinned_and_counted():
     assert light.panels[0].x.size == 4000
     assert light.panels[0].labels[7] == str(int(light.panels[0].x[7]))
     assert "4000 of 12000 points" in notes[0]
+
+
+def test_panels_of_a_figure_share_the_points_that_a_browser_draws_with_ease():
+    panels = tuple(
+        Points(title="", x=np.arange(0.0, size), y=np.arange(0.0, size), x_title="", y_title="")
+        for size in (4000, 3000, 10)
+    )
+    figure = Figure(id="f", title="", finding="", caption="", alt="", panels=panels)
+    light, notes = lightened(figure)
+    assert [panel.x.size for panel in light.panels] == [2000, 1500, 5]
+    assert len(notes) == 1
+    assert "3505 of 7010 points" in notes[0]
