@@ -12,7 +12,7 @@ N_FIGURES = 5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1024, 1920])
+@pytest.mark.parametrize("width", [375, 1024, 1920, 3840])
 def test_all_figures_are_drawn_at_every_width_without_complaint_or_request(
     opened, report_file, width, scheme
 ):
@@ -63,6 +63,22 @@ def test_every_colour_scale_says_once_what_it_means(opened, report_file, width):
     )
     assert told
     assert all(in_words != in_figure for in_words, in_figure in told)
+
+
+@pytest.mark.parametrize("width", [375, 1024, 3840])
+def test_lines_of_text_are_no_longer_than_the_eye_finds_back(opened, report_file, width):
+    page = opened(report_file, width=width).page
+    letters = page.evaluate(
+        """() => [...document.querySelectorAll('main p, main figcaption, .masthead p')].map(
+          (element) => {
+            const own = getComputedStyle(element);
+            const pen = document.createElement('canvas').getContext('2d');
+            pen.font = `${own.fontWeight} ${own.fontSize} ${own.fontFamily}`;
+            const text = element.textContent.trim();
+            return [text.length * element.clientWidth / pen.measureText(text).width, text];
+          })"""
+    )
+    assert [text for count, text in letters if count > 112 and len(text) > 112] == []
 
 
 def test_figures_are_drawn_only_when_they_come_near_the_window(opened, report_file):
@@ -122,6 +138,29 @@ def test_the_downloaded_links_name_their_nodes(opened, report_file):
     panel = fake_page.unit_network().panels[0]
     expected = [[panel.labels[a], panel.labels[b]] for a, b in panel.edges]
     assert [row[:2] for row in rows[1:]] == expected
+
+
+def test_the_downloaded_bars_equal_the_data(opened, report_file):
+    watched = opened(report_file)
+    for place, panel in enumerate(fake_page.rank_bars().panels):
+        rows = download(watched, "rank", place)
+        ranged = panel.lower is not None
+        assert rows[0] == [panel.x_title, panel.y_title, *(["lower", "upper"] if ranged else [])]
+        assert [row[0] for row in rows[1:]] == list(panel.labels)
+        told = [panel.values, *([panel.lower, panel.upper] if ranged else [])]
+        found = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]])
+        np.testing.assert_array_equal(found.T.astype(np.float32), np.float32(told))
+
+
+def test_the_downloaded_points_equal_the_data(opened, report_file):
+    rows = download(opened(report_file), "network", 1)
+    panel = fake_page.unit_network().panels[1]
+    assert rows[0] == ["label", panel.x_title, panel.y_title, "group"]
+    assert [row[0] for row in rows[1:]] == list(panel.labels)
+    np.testing.assert_array_equal([float(row[1]) for row in rows[1:]], panel.x)
+    np.testing.assert_array_equal([float(row[2]) for row in rows[1:]], panel.y)
+    names = [panel.group_names[group] if group >= 0 else "none" for group in panel.group]
+    assert [row[3] for row in rows[1:]] == names
 
 
 @pytest.mark.parametrize("width", [375, 1280])

@@ -75,10 +75,33 @@ def test_small_pictures_are_drawn_and_lead_to_their_figures(opened, report_file)
 
 def test_words_for_a_paper_are_shown_as_text(opened, report_file):
     page = opened(report_file).page
-    section = page.locator("#citing")
-    assert HOSTILE in section.locator("#methods-text").text_content()
-    press(section.get_by_role("button", name="Copy as BibTeX"))
-    page.wait_for_function(
-        "document.querySelector('#citing .tools ~ h3 + .tools [role=status]').textContent"
-    )
+    assert HOSTILE in page.locator("#citing #methods-text").text_content()
     assert page.evaluate("window.pwned") is None
+
+
+def test_what_is_copied_is_what_is_shown(opened, report_file):
+    watched = opened(report_file)
+    page = watched.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    buttons = page.locator("button[data-copy]")
+    copied = []
+    for place in range(buttons.count()):
+        button = buttons.nth(place)
+        source = button.get_attribute("data-copy")
+        press(button)
+        told = page.locator(f".tools:has([data-copy={source}]) [role=status]")
+        told.filter(has_text="Copied").wait_for()
+        text = page.evaluate("navigator.clipboard.readText()")
+        assert text == page.locator(f"#{source}").text_content().strip()
+        copied.append(source)
+    assert copied == ["methods-text", "bibtex-text", "provenance-text"]
+    assert watched.complaints == []
+
+
+def test_where_nothing_may_be_copied_the_words_are_selected(opened, report_file):
+    page = opened(report_file).page
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(Error('no')); }")
+    press(page.get_by_role("button", name="Copy as BibTeX"))
+    page.locator("#citing [role=status]").filter(has_text="Selected").wait_for()
+    selected = page.evaluate("getSelection().toString()")
+    assert selected.strip() == page.locator("#bibtex-text").text_content().strip()
