@@ -440,10 +440,10 @@ def _regions(result: BiclusteringResult, end: str) -> Figure:
         title="Clusters and regions",
         finding=association_words(row) if row is not None else "Regions were not compared.",
         caption=(
-            "Left: units by region and cluster. Right: share of each region's units in each "
-            "cluster. Chance: clusters shuffled over units, which are not fully exchangeable: "
-            "neighbours share noise and inputs. Good or bad: neither; clusters may well cross "
-            "regions."
+            f"Left: {int(table.sum())} units by region and cluster. Right: share of each region's "
+            "units in each cluster. Chance: clusters shuffled over units, which are not fully "
+            "exchangeable: neighbours share noise and inputs. Good or bad: neither; clusters may "
+            "well cross regions."
         ),
         alt="Two matrices of regions by clusters: numbers of units, and shares of each region.",
         panels=(
@@ -701,10 +701,10 @@ def _truth(
             f"{seen.state_agreement:z.2f}."
         ),
         caption=(
-            "A simulated recording. Left: units by planted and found cluster. Right: bins by "
-            "planted and found state. Below: planted states over time. Good: one strong entry in "
-            "every row and column. Bad: two in a row (a planted group was cut) or in a column "
-            "(groups were merged)."
+            f"A simulated recording. Left: {int(seen.clusters.sum())} units by planted and found "
+            f"cluster. Right: {int(seen.states.sum())} bins by planted and found state. Below: "
+            "planted states over time. Good: one strong entry in every row and column. Bad: two in "
+            "a row (a planted group was cut) or in a column (groups were merged)."
         ),
         alt="Two matrices of planted against found groups, and a ribbon of planted states.",
         panels=(

@@ -185,8 +185,9 @@ def _traces(result: CelltypesResult, model: ModelEvidence) -> Figure:
             f"{np.median(own):.1f} SD (median)."
         ),
         caption=(
-            "Mean predicted answer of the units of each type, each unit in standard deviations of "
-            "its answers to the training stimulus, after grey. Shaded: the frames that count. "
+            f"Mean predicted answer of the units of each type ({result.typed_unit.size} units in "
+            "all), each unit in standard deviations of its answers to the training stimulus, after "
+            "grey. Shaded: the frames that count. "
             "Good: one curve rises in the shaded frames. Bad: two rise together."
         ),
         alt=f"{len(drawn)} panels of curves over time, one curve a type.",
@@ -579,10 +580,10 @@ def _continuum(result: CelltypesResult) -> Figure:
         caption=(
             "Margin (answer to the own stimulus less that to the best other) that nine of ten "
             "units exceed, over the mean answer to the own stimulus. A cut continuum has large "
-            "margins too, but many units at the cut. Bars: single "
-            "Gaussian populations with the units' mean and covariance, clustered the same way. "
-            "Dashed: the units. Good: dashed above all bars. Bad: among them, when clusters are "
-            "cuts through a continuum."
+            f"margins too, but many units at the cut. Bars: {null.size} single Gaussian "
+            f"populations with the mean and covariance of the {result.typed_unit.size} units, "
+            "clustered the same way. Dashed: the units. Good: dashed above all bars. Bad: among "
+            "them, when clusters are cuts through a continuum."
         ),
         alt="Bars of surrogate populations with the data's value as a line.",
         panels=(
@@ -669,7 +670,8 @@ def _history(model: ModelEvidence) -> Figure:
         caption=(
             f"Iterations of {model.best_restart}: mean objective of the stimuli when units were "
             "assigned anew, and how many clusters there were. The objective is bounded by the "
-            "logarithm of their number; it falls when clusters are merged, and that is no loss."
+            "logarithm of their number; it falls when clusters are merged, and that is no loss. "
+            "Good: both curves are level at the end. Bad: they still move there."
         ),
         alt="Two curves over iterations: objective and number of clusters.",
         panels=(
@@ -730,9 +732,10 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
         caption = (
             "Share of units (mean over types) that get their type again from Poisson answers "
             "simulated from the model, typed by the stimulus that drives a unit most on its own "
-            "scale. Real units are noisier than that, and their receptive field must lie where the "
-            "stimulus is shown. These units shaped the stimuli or chose among them, so the curve "
-            "is too good"
+            "scale. Good: a curve that nears 1 within few showings. Bad: one that stays near "
+            f"chance. {result.typed_unit.size} units; real ones are noisier than that, and their "
+            "receptive field must lie where the stimulus is shown. These units shaped the stimuli "
+            "or chose among them, so the curve is too good"
             + (
                 "; that of outer folds is of units without part in the types, typed as they are "
                 "without noise."
@@ -810,14 +813,14 @@ def _baselines(result: CelltypesResult) -> Figure:
             f"{best['ari_types']:z.2f})."
         ),
         caption=(
-            "Adjusted Rand index: with the types of this report; of each clustering with itself "
-            "through an independently fitted model (or from the other half of the showings); with "
-            "known types where the recording has them. 'Mixture': Gaussians, as many as the BIC "
-            "takes; 'training answers': of the model with all units in the middle; 'exciting "
-            "stimuli': answers to the most exciting stimuli of some units. K-means and spectral "
-            "clustering are given the number of types found here. A simpler clustering that "
-            "agrees with itself and with known types as well is as good a partition; what it "
-            "lacks are stimuli."
+            f"Adjusted Rand index of {result.typed_unit.size} units: with the types of this "
+            "report; of each clustering with itself through an independently fitted model (or from "
+            "the other half of the showings); with known types where the recording has them. "
+            "'Mixture': Gaussians, as many as the BIC takes; 'training answers': of the model with "
+            "all units in the middle; 'exciting stimuli': answers to the most exciting stimuli of "
+            "some units. K-means and spectral clustering are given the number of types found here. "
+            "A simpler clustering that agrees with itself and with known types as well is as good "
+            "a partition; what it lacks are stimuli."
         ),
         alt=f"{len(panels)} bar charts over clusterings.",
         panels=tuple(panels),
@@ -838,10 +841,12 @@ def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Figure:
             f"frames; {100 * share:.0f} % of {len(result.units)} units take part."
         ),
         caption=(
-            "Correlation of each unit's single answers, frame by frame, with the prediction, in "
-            "frames that chose the model; those that judged it are in the table of units. Least "
-            f"value asked for: {config.encoding.filter.min_correlation:g}, relative to what a "
-            "unit's variability allows where frames were shown again. Low rates bound it."
+            f"Correlation of the single answers of {known.size} units, frame by frame, with the "
+            "prediction, in frames that chose the model; those that judged it are in the table of "
+            f"units. Least value asked for: {config.encoding.filter.min_correlation:g}, relative "
+            "to what a unit's variability allows where frames were shown again. Good: most units "
+            "well above it. Bad: a heap at 0, of units that the stimulus does not drive or the "
+            "model does not explain. Low rates bound the correlation."
         ),
         alt="Histogram of correlations.",
         panels=(
@@ -869,9 +874,10 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
             title="Receptive fields of each type",
             finding=f"Fields of {int(typed.sum())} units of {result.n_types} types.",
             caption=(
-                "Middle of what each unit sees, in pixels of the stimulus. Types of ganglion cells "
-                "that tile the retina keep a distance between fields of one type; a type that "
-                "lives in one corner may be a place rather than a type."
+                f"Middle of what each of {int(typed.sum())} units sees, in pixels of the stimulus. "
+                "Good: fields of one type keep a distance, as those of ganglion cells do that tile "
+                "the retina. Bad: a type that lives in one corner, which may be a place rather "
+                "than a type."
             ),
             alt="Points in the plane, coloured by type.",
             panels=(

@@ -286,7 +286,9 @@ def _halves(result: TrsaResult, halves: HalvesResult) -> Figure:
             "accuracy of dissimilarities scaled to unit norm, of their ranks, and at the best "
             f"levels; dashed: mean of {result.n_permutations} regroupings of the units. The p of "
             "the best levels is against the largest accuracy anywhere on the map in each "
-            "regrouping. It is about units of these recordings and no statement on other animals."
+            "regrouping. Good: bars well above the dashed line. Bad: bars that end at it, as if "
+            "units had been dealt out to regions. It is about units of these recordings and no "
+            "statement on other animals."
         ),
         alt="A map of accuracy over lower and upper levels, and three bars beside chance.",
         panels=(
@@ -425,8 +427,9 @@ def _transform(result: TrsaResult) -> Figure:
         ),
         caption=(
             "Left: what becomes of a dissimilarity, by its rank among all pairs. Below the lower "
-            "level it counts as 0, above the upper one as 1. Right: the triangle of all pairs of "
-            "levels that were tried, with the width of the ramp."
+            "level it counts as 0, above the upper one as 1. Right: the triangle of all "
+            f"{width.size} pairs of levels that were tried, with the width of the ramp. Neither "
+            "good nor bad: nothing here is measured."
         ),
         alt="Ramps and a step between 0 and 1, and a triangle of widths.",
         panels=(
@@ -472,10 +475,12 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
         title="Populations by how alike their dissimilarities are",
         finding=finding,
         caption=(
-            f"Classical scaling of 1 - '{config.measure}' between the dissimilarities of all units "
-            f"and trials ({100 * share.sum():.0f} % of the spread is in this plane); colours are "
-            "regions. Populations recorded at the same time share noise of single trials and come "
-            "too near; the table of pairs of regions is free of that."
+            f"Classical scaling of 1 - '{config.measure}' between the dissimilarities of "
+            f"{usable.size} populations, from all units and trials ({100 * share.sum():.0f} % of "
+            "the spread is in this plane); colours are regions. Good: populations of one region "
+            "side by side. Bad: those of one recording. Populations recorded at the same time "
+            "share noise of single trials and come too near; the table of pairs of regions is free "
+            "of that."
         ),
         alt="Points in a plane, one a population.",
         panels=(
@@ -562,7 +567,8 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
                 if result.subjects is not None
                 else ", of which there is no ceiling with one subject"
             )
-            + ". Models that resemble each other share their scores."
+            + f". {result.condition.size} conditions. Good: a range above 0 that reaches the noise "
+            "ceiling. Bad: one that holds 0. Models that resemble each other share their scores."
         ),
         alt="Bars of scores with standard errors, one panel a region.",
         panels=tuple(panels),
@@ -592,9 +598,9 @@ def _truth(result: TrsaResult, truth: TrsaTruth) -> Figure:
         title="Planted beside found",
         finding=f"Rank correlation of found with planted dissimilarities: {words}.",
         caption=(
-            "Simulated recording. Left: squared distances of the planted tuning, as ranks. Right: "
-            "what was found from responses. Good: the same bands and blocks. Regions without "
-            "tuning are not drawn."
+            f"Simulated recording with {len(labels)} conditions. Left: squared distances of the "
+            "planted tuning, as ranks. Right: what was found from responses. Good: the same bands "
+            "and blocks. Bad: others, or none. Regions without tuning are not drawn."
         ),
         alt="Pairs of matrices of conditions, planted and found.",
         panels=tuple(panels),

@@ -118,7 +118,8 @@ def _separation(result: TrsaResult, courses: CoursesResult, names: tuple[str, ..
             "dissimilarities between halves without common units or repeats. Separation: the same "
             "within regions less that between them. Stretches are bins in a row above the 95th "
             f"percentile of {result.n_permutations} regroupings of the units; their p compares "
-            "their summed height with the largest of each regrouping. Squares: halves of one bin "
+            "their summed height with the largest of each regrouping. Good: both curves above 0 "
+            "for several bins. Bad: curves that scatter around 0. Squares: halves of one bin "
             "against halves of another; a block off the diagonal is a geometry that lasts."
         ),
         alt="Curves over time, and matrices of time bins against time bins.",

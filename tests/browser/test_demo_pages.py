@@ -1,0 +1,126 @@
+"""The pages of the demo, as it is shipped: what a page of invented parts cannot show.
+
+``NEUROPTYCH_DEMO_RESULTS`` names the results of a run.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.pressing import press
+
+pytestmark = pytest.mark.browser
+
+FINISHED = "NEUROPTYCH_DEMO_RESULTS"
+EXPERIMENTS = ("worms", "cortex", "retina")
+READY = "() => document.documentElement.dataset.ready === 'yes'"
+MOST_MARKS = 5000
+MOST_SECONDS = 2.0
+TIMES = 3
+PLACES = """() => [...document.querySelectorAll('main h2, main h3, main figcaption')].map(
+  (element) => element.getBoundingClientRect().top + scrollY)"""
+MARKS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
+  figure.querySelectorAll('.main-svg path, .main-svg text, .main-svg circle').length])"""
+WORDS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
+  ...['h3', '.finding', 'figcaption'].map((part) => figure.querySelector(part).textContent.trim()),
+  [...figure.querySelectorAll('.plot')].every((plot) => plot.getAttribute('aria-label').trim())])"""
+
+
+@pytest.fixture(scope="session")
+def results():
+    if FINISHED not in os.environ:
+        pytest.skip(f"{FINISHED} names no results of the demo")
+    return Path(os.environ[FINISHED]).resolve(strict=True)
+
+
+@pytest.fixture(params=EXPERIMENTS)
+def page_file(results, request):
+    return results / request.param / "report.html"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light"), (3840, "light")])
+def test_every_figure_is_drawn_in_its_place_from_few_marks(opened, page_file, width, scheme):
+    watched = opened(page_file, width=width, scheme=scheme)
+    page = watched.page
+    page.wait_for_function(READY)
+    before = page.evaluate(PLACES)
+    assert set(watched.draw_all()) == {"yes"}
+    after = page.evaluate(PLACES)
+    assert max(abs(one - other) for one, other in zip(before, after, strict=True)) < 2
+    assert watched.overflow() <= 0
+    assert [told for told in page.evaluate(MARKS) if told[1] > MOST_MARKS] == []
+    assert watched.complaints == []
+    assert {url.split(":")[0] for url in watched.requests} <= {"file", "data", "blob"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_on_any_page(opened, results, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    for path in (results / "index.html", *(results / name / "report.html" for name in EXPERIMENTS)):
+        watched = opened(path, scheme=scheme)
+        watched.draw_all()
+        violations = axe.Axe().run(watched.page).response["violations"]
+        told = [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in violations]
+        assert told == []
+
+
+def test_a_page_is_ready_in_two_seconds(opened, page_file):
+    """Of work, that is: other programs may take the processor, and the clock tells of them too."""
+    taken = []
+    for _ in range(TIMES):
+        page = opened(page_file).page
+        page.wait_for_function(READY)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        told = session.send("Performance.getMetrics")["metrics"]
+        taken.append({each["name"]: each["value"] for each in told}["TaskDuration"])
+        page.close()
+    assert min(taken) < MOST_SECONDS
+
+
+def test_every_figure_has_a_title_a_finding_a_caption_and_words_for_each_panel(opened, page_file):
+    for figure, title, finding, caption, described in opened(page_file).page.evaluate(WORDS):
+        assert title, figure
+        assert finding.endswith("."), figure
+        assert len(caption) > 40, figure
+        assert described, figure
+
+
+def test_the_planted_truth_stands_beside_each_finding(opened, results):
+    expected = {
+        "worms": {"connectome"},
+        "cortex": {"biclustering", "trsa", "celltypes"},
+        "retina": {"celltypes"},
+    }
+    for experiment, methods in expected.items():
+        page = opened(results / experiment / "report.html").page
+        ids = page.evaluate("[...document.querySelectorAll('figure.drawn')].map((one) => one.id)")
+        found = {name for name in methods if any(i.startswith(f"{name}-truth") for i in ids)}
+        assert found == methods
+        for method in methods:
+            checks = page.locator(f"#{method} .checks tr:has-text('Planted')")
+            assert checks.count() >= 1
+
+
+def test_a_unit_is_marked_in_every_figure_that_names_it(opened, results):
+    """The first named unit of the worms: rows and columns of matrices, nodes, curves and bars."""
+    with (results / "worms" / "units.csv").open(encoding="utf-8", newline="") as file:
+        names = [row["unit"] for row in csv.DictReader(file)]
+    watched = opened(results / "worms" / "report.html")
+    page = watched.page
+    page.wait_for_function(READY)
+    watched.draw_all()
+    name = next(name for name in names if page.locator("figure", has_text=name).count())
+    before = page.evaluate(MARKS)
+    page.locator("#find").fill(name)
+    press(page.get_by_role("button", name=f"Mark {name} in ", exact=False).first)
+    told = page.locator("#marked span").text_content()
+    assert told.startswith(f"{name} is marked in ")
+    after = dict(page.evaluate(MARKS))
+    changed = [figure for figure, count in before if after[figure] != count]
+    assert len(changed) >= 2
+    assert watched.complaints == []
