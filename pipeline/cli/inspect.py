@@ -21,17 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the file offers."""
+    from pipeline.core.errors import PipelineError
     from pipeline.io.nwb.inspect import describe, inspect_file
     from pipeline.stages.own_process import in_own_process
 
-    experiment, recording = suggested_ids(arguments.file)
-    print(
-        describe(
-            in_own_process(lambda: inspect_file(arguments.file)),
-            experiment=arguments.experiment or experiment,
-            recording=arguments.recording or recording,
-        )
-    )
+    ids = suggested_ids(arguments.file)
+    experiment, recording = arguments.experiment or ids[0], arguments.recording or ids[1]
+    try:
+        contents = in_own_process(lambda: inspect_file(arguments.file))
+    except PipelineError as error:
+        file = str(arguments.file)
+        raise error.at(experiment=f"{experiment}/{recording}", file=file, place=file) from error
+    print(describe(contents, experiment=experiment, recording=recording))
     return 0
 
 

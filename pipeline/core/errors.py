@@ -59,7 +59,7 @@ CODES: Mapping[str, str] = {
     "IN-C07": "No trace varies.",
     "IN-C08": "Units have identical or near-identical activity.",
     "IN-C09": "Samples are stored ROI x time.",
-    "IN-C10": "The orientation of a square table of samples is ambiguous.",
+    "IN-C10": "The orientation of a table of samples is ambiguous.",
     "IN-C11": "Timestamps do not increase.",
     "IN-C12": "There are gaps in the timestamps.",
     "IN-C13": "Timestamps are not numbers.",

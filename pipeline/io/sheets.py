@@ -8,18 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, cast, get_args
+from typing import get_args
 
 from pipeline.config.names import nearest
 from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors
 from pipeline.core.recording import ID_PATTERN
-from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.options import Activity, ReadOptions
 
 MAX_BYTES = 16_777_216
 """Far above any sheet."""
-
-Activity = Literal["auto", "calcium", "spikes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +377,7 @@ def _entry_problems(
             fix="allowed are auto, calcium and spikes",
         )
     condition = entry.get("condition", "")
-    if condition and not all(_condition(condition)):
+    if condition and not all(ReadOptions.of_entries(entry).condition):
         yield _problem(
             "CF-K05",
             shown,
@@ -524,15 +522,7 @@ def _row(entry: Mapping[str, str], *, folder: Path, line: int) -> SheetRow:
         nwb=_resolved(entry.get("nwb", ""), folder),
         nwb_text=entry.get("nwb", ""),
         subject=entry.get("subject", ""),
-        options=ReadOptions(
-            activity=cast("Activity", entry.get("activity") or "auto"),
-            series=entry.get("series", ""),
-            intervals=entry.get("intervals", ""),
-            condition=_condition(entry.get("condition", "")),
-            region=entry.get("region", ""),
-            identity=entry.get("identity", ""),
-            accepted=entry.get("accepted", ""),
-        ),
+        options=ReadOptions.of_entries(entry),
         exclude=entry.get("exclude", ""),
         truth=_resolved(truth, folder) if truth else None,
         variables=MappingProxyType(
@@ -540,10 +530,6 @@ def _row(entry: Mapping[str, str], *, folder: Path, line: int) -> SheetRow:
         ),
         line=line,
     )
-
-
-def _condition(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split("+")) if text else ()
 
 
 def _resolved(text: str, folder: Path) -> Path:

@@ -290,9 +290,10 @@ def _look(row: SheetRow, *, stalled_s: float) -> RecordingOutlook:
 
     try:
         contents = in_own_process(
-            lambda: inspect_file(row.nwb, allow_external=row.options.allow_external),
-            stalled_s=stalled_s,
+            lambda: inspect_file(row.nwb, options=row.options), stalled_s=stalled_s
         )
+        if contents.refusal is not None:
+            raise contents.refusal
     except PipelineError as error:
         known = error.at(experiment=f"{row.experiment}/{row.recording}", file=row.nwb_text)
         return RecordingOutlook(id=row.recording, kind="", problem=known)

@@ -149,8 +149,9 @@ def test_inspect_takes_ids(capsys, tmp_path):
 
 
 def test_inspect_of_a_file_that_is_not_there_ends_in_3(capsys, tmp_path):
-    assert main(["inspect", str(tmp_path / "no.nwb")]) == 3
-    assert "IN-F01" in capsys.readouterr().err
+    path = tmp_path / "mouse7_day1.nwb"
+    assert main(["inspect", str(path)]) == 3
+    assert capsys.readouterr().err.startswith(f"ERROR IN-F01 mouse7/mouse7_day1: {path}: {path}: ")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pipeline.cli.main import main
 from pipeline.core.errors import ConfigErrors
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.stages.check import count_jobs, load_project, outlook
-from tests.support.nwb_factory import imaging_file, probe_file
+from tests.support.nwb_factory import imaging_file, new_session, probe_file, save
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = {f"methods.{name}.enabled": False for name in registry.methods() if name != "connectome"}
@@ -140,10 +140,10 @@ def test_parts_of_a_method_with_rounds_are_jobs_by_themselves(project):
 def test_a_method_says_before_the_run_that_it_does_not_apply(project, tmp_path):
     imaging_file(tmp_path / "a.nwb")
     probe_file(tmp_path / "b.nwb")
-    path = project("traces\tr1\ta.nwb\nspikes\tr1\tb.nwb\nforced\tr1\ta.nwb\t\tspikes\n")
+    path = project("traces\tr1\ta.nwb\nspikes\tr1\tb.nwb\n")
     seen = {experiment.name: experiment for experiment in outlook(load_project(path)).experiments}
     kinds = {name: experiment.recordings[0].kind for name, experiment in seen.items()}
-    assert kinds == {"traces": "calcium", "spikes": "spikes", "forced": "spikes"}
+    assert kinds == {"traces": "calcium", "spikes": "spikes"}
     verdicts = {
         name: {method.name: method.reason for method in experiment.methods}
         for name, experiment in seen.items()
@@ -165,6 +165,35 @@ def test_a_recording_that_cannot_be_read_is_told_with_its_line_and_class(project
     shown = capsys.readouterr().out
     assert "ERROR IN-F02 one/r1: a.nwb" in shown
     assert "1 recording cannot be read" in shown
+
+
+@pytest.mark.parametrize(
+    ("entries", "code"),
+    [
+        ({"activity": "spikes"}, "IN-S01"),
+        ({"series": "no_such"}, "IN-C01"),
+        ({"intervals": "no_such"}, "IN-T02"),
+        ({"condition": "no_such"}, "IN-T02"),
+        ({"identity": "no_such"}, "IN-T02"),
+    ],
+)
+def test_what_the_sheet_asks_for_and_the_file_lacks_is_told(
+    project, tmp_path, capsys, entries, code
+):
+    imaging_file(tmp_path / "a.nwb")
+    path = project("")
+    columns = {"experiment": "one", "recording": "r1", "nwb": "a.nwb", **entries}
+    lines = ["\t".join(columns), "\t".join(columns.values())]
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
+    assert main(["check", "--configfile", str(path)]) == 3
+    assert f"ERROR {code} one/r1: a.nwb: /" in capsys.readouterr().out
+
+
+def test_a_recording_without_activity_is_told(project, tmp_path, capsys):
+    save(new_session(), tmp_path / "a.nwb")
+    path = project("one\tr1\ta.nwb\n")
+    assert main(["check", "--configfile", str(path)]) == 3
+    assert "ERROR IN-C01 one/r1: a.nwb: /: neither calcium" in capsys.readouterr().out
 
 
 def test_check_says_what_a_run_would_do(project, tmp_path, capsys):

@@ -16,7 +16,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import SampledActivity
 from pipeline.io.nwb.choice import choose
-from pipeline.io.nwb.clock import check_rate, check_scale, check_square, gap_notes
+from pipeline.io.nwb.clock import check_rate, check_scale, check_turned, gap_notes
 from pipeline.io.nwb.objects import NwbObject, Survey, child
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.planes import common_clock
@@ -51,7 +51,7 @@ class _Cells:
 
 
 def read_calcium(
-    contents: Survey, *, options: ReadOptions, trials: pd.DataFrame
+    contents: Survey, *, options: ReadOptions, trials: pd.DataFrame, with_positions: bool = True
 ) -> tuple[
     SampledActivity, pd.DataFrame, tuple[NwbObject, ...], tuple[Note, ...], tuple[Samples, ...]
 ]:
@@ -61,6 +61,8 @@ def read_calcium(
     ----------
     trials
         Trials of the recording; they tell seconds from milliseconds.
+    with_positions
+        Whether to read the masks, which may be large, for the centroids of cells.
 
     Returns
     -------
@@ -68,7 +70,10 @@ def read_calcium(
     a unit; the series; notes; and the samples, which have notes of their own once they were read.
     """
     chosen = choose(contents, options=options)
-    read = [_read_series(contents, one, options=options, trials=trials) for one in chosen]
+    read = [
+        _read_series(contents, one, options=options, trials=trials, with_positions=with_positions)
+        for one in chosen
+    ]
     time, offsets = common_clock(chosen, [one.time for one in read])
     ids, columns, notes = _all_cells(read, offsets)
     units, unit_notes = unit_table(
@@ -91,7 +96,12 @@ def read_calcium(
 
 
 def _read_series(
-    contents: Survey, candidate: Candidate, *, options: ReadOptions, trials: pd.DataFrame
+    contents: Survey,
+    candidate: Candidate,
+    *,
+    options: ReadOptions,
+    trials: pd.DataFrame,
+    with_positions: bool,
 ) -> _Series:
     series = candidate.item
     data = _samples(series)
@@ -100,13 +110,18 @@ def _read_series(
     n_rois = None if rows is None else rows.size
     transposed, notes = _orientation(series, data, n_rois=n_rois)
     n_samples, n_units = data.shape[::-1] if transposed else (*data.shape, 1)[:2]
+    if n_samples < 2:
+        raise _too_few_samples(data)
     time = time_base(series.group, n_samples=n_samples)
     check_rate(series, time, limits_hz=options.rate_hz)
     check_scale(series, time, trials)
     if any(note.code == "IN-C10" for note in notes):
-        check_square(series, time, trials)
+        reason = "no rois" if n_rois is None else f"as many samples as ROIs ({n_rois})"
+        check_turned(series, time, trials, reason=reason)
     samples = Samples(scaled(data, transposed=transposed, max_gb=options.max_series_gb))
-    cells, cell_notes = _cells(contents, table, rows=rows, n_units=n_units)
+    cells, cell_notes = _cells(
+        contents, table, rows=rows, n_units=n_units, with_positions=with_positions
+    )
     return _Series(
         candidate=candidate,
         samples=samples,
@@ -179,13 +194,17 @@ def _samples(series: NwbObject) -> h5py.Dataset:
             fix="name another series in column 'series' of the sheet",
         )
     if 0 in data.shape or max(data.shape) < 2:
-        raise DataError(
-            code="IN-C05",
-            place=f"{series.path}/data",
-            found=f"the series has shape {data.shape}; at least 2 samples of 1 ROI are needed",
-            fix="name another series in column 'series' of the sheet",
-        )
+        raise _too_few_samples(data)
     return data
+
+
+def _too_few_samples(data: h5py.Dataset) -> DataError:
+    return DataError(
+        code="IN-C05",
+        place=data.name,
+        found=f"the series has shape {data.shape}; at least 2 samples of 1 ROI are needed",
+        fix="name another series in column 'series' of the sheet",
+    )
 
 
 def _orientation(
@@ -193,7 +212,7 @@ def _orientation(
 ) -> tuple[bool, tuple[Note, ...]]:
     """Whether samples are stored ROI x time, which only ROI count and time base can tell."""
     timestamps = child(series.group, "timestamps")
-    n_times = timestamps.shape[0] if isinstance(timestamps, h5py.Dataset) else None
+    n_times = timestamps.size if isinstance(timestamps, h5py.Dataset) else None
     n_first, n_second = (*data.shape, 1)[:2]
     if n_rois is None:
         if len(data.shape) == 2 and n_times == n_second != n_first:
@@ -204,7 +223,13 @@ def _orientation(
                 "timestamps, and no rois tell whether the samples are stored ROI x time",
                 fix="write the samples as time x ROI with one reference in rois a column",
             )
-        return False, ()
+        if len(data.shape) == 1 or n_first > n_second or n_times == n_first:
+            return False, ()
+        text = (
+            f"{n_first} samples of {n_second} ROIs were read, as the format demands; no rois tell "
+            "whether they are not stored ROI x time."
+        )
+        return False, (Note(code="IN-C10", kind="warn", place=data.name, text=text),)
     if n_second == n_rois:
         if n_first != n_second or len(data.shape) == 1:
             return False, ()
@@ -239,7 +264,12 @@ def _orientation(
 
 
 def _cells(
-    contents: Survey, table: NwbObject | None, *, rows: NDArray[np.int64] | None, n_units: int
+    contents: Survey,
+    table: NwbObject | None,
+    *,
+    rows: NDArray[np.int64] | None,
+    n_units: int,
+    with_positions: bool,
 ) -> tuple[_Cells, tuple[Note, ...]]:
     """Ids and columns of the units of a series, with plane and position where they are told."""
     if table is None or rows is None:
@@ -248,7 +278,9 @@ def _cells(
         return _Cells(place="/processing", ids=numbers, columns=nothing, region=""), ()
     ids, plane = row_ids(table.group), plane_of(table)
     columns = scalar_columns(table.group, n_rows=len(ids)).iloc[rows].reset_index(drop=True)
-    placed = positions(table.group, columns, rows=rows, spacing_um=plane.spacing_um)
+    placed = columns
+    if with_positions:
+        placed = positions(table.group, columns, rows=rows, spacing_um=plane.spacing_um)
     notes: tuple[Note, ...] = ()
     if "x" in placed and "x" not in columns:
         text = (

@@ -85,8 +85,15 @@ def check_scale(series: NwbObject, times: NDArray[np.float64], trials: pd.DataFr
     )
 
 
-def check_square(series: NwbObject, times: NDArray[np.float64], trials: pd.DataFrame) -> None:
-    """Refuse a square table of samples that trials contradict.
+def check_turned(
+    series: NwbObject, times: NDArray[np.float64], trials: pd.DataFrame, *, reason: str
+) -> None:
+    """Refuse samples of which nothing but trials tells the orientation, if these contradict it.
+
+    Parameters
+    ----------
+    reason
+        Why nothing else tells it.
 
     Raises
     ------
@@ -98,7 +105,7 @@ def check_square(series: NwbObject, times: NDArray[np.float64], trials: pd.DataF
     raise DataError(
         code="IN-C10",
         place=f"{series.path}/data",
-        found=f"as many samples as ROIs ({times.size}), so that the orientation is ambiguous, and "
+        found=f"{reason}, so that the orientation is ambiguous, and "
         f"only {100 * inside:.0f} % of the {len(trials)} trials lie inside the recording, "
         f"which lasts from {times[0]:.6g} to {times[-1]:.6g} s",
         fix="write the whole recording as time x ROI, or correct the times of the trials",

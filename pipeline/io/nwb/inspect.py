@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import h5py
 import pandas as pd
 
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, printable
 from pipeline.core.recording import About
 from pipeline.io.nwb.about import read_about
 from pipeline.io.nwb.accepted import accepted_column
@@ -24,7 +25,9 @@ from pipeline.io.nwb.images import holds_frames
 from pipeline.io.nwb.interval_series import interval_table
 from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, survey, text_attribute
 from pipeline.io.nwb.open import open_nwb
+from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.planes import why_apart
+from pipeline.io.nwb.read import check_readable
 from pipeline.io.nwb.series import covariate_objects, image_objects
 from pipeline.io.nwb.spikes import units_object
 from pipeline.io.nwb.tables import as_label, is_text_column, row_ids, scalar_columns
@@ -50,6 +53,8 @@ CONDITION_WORDS = ("condition", "stimulus", "stim", "block", "orientation", "dir
 _COUNTERS = ("repeat", "repetition", "trial", "index", "number", "id")
 """Columns that count presentations instead of naming them."""
 _N_EXAMPLES = 4
+_BREAKS = re.compile(r"[\t\r\n]+")
+"""What ends an entry or a line of the sheet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,22 +124,25 @@ class FileContents:
     remarks: tuple[str, ...]
     suggestion: Mapping[str, str]
     """Entries for the recording sheet."""
+    refusal: DataError | None
+    """What a run would refuse the file for, as far as its structure tells; None for nothing."""
 
 
-def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileContents:
+def inspect_file(path: Path, *, options: ReadOptions | None = None) -> FileContents:
     """What a file offers, read from its structure and its tables, not from its traces.
 
     Parameters
     ----------
-    allow_external
-        Folders, besides the file's own, into which its links may lead.
+    options
+        What sheet and settings say about how to read it, which may be what it would be refused
+        for; where None, they say what is suggested.
 
     Raises
     ------
     DataError, EnvironmentFault
         If the file cannot be opened as NWB 2.
     """
-    with open_nwb(path, allow_external=allow_external) as file:
+    with open_nwb(path, allow_external=options.allow_external if options else ()) as file:
         contents = survey(file)
         offered = all_traces(contents)
         best = best_of(offered)
@@ -147,6 +155,7 @@ def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileConte
             if (offer := _interval_offer(item)) is not None
         )
         about = read_about(file, contents, source_series=traces[0].path if traces else "")
+        suggestion = _suggest(best, cells, intervals, has_units=units is not None, about=about)
         return FileContents(
             path=path,
             about=about,
@@ -162,12 +171,16 @@ def inspect_file(path: Path, *, allow_external: Sequence[str] = ()) -> FileConte
             stimuli=tuple(_series_offer(item) for item in image_objects(contents)),
             behaviour=tuple(_series_offer(item) for item in covariate_objects(contents)),
             remarks=tuple(f"{note.place}: {note.text}" for note in contents.notes()),
-            suggestion=_suggest(best, cells, intervals, has_units=units is not None, about=about),
+            suggestion=suggestion,
+            refusal=_refusal(contents, options=options or ReadOptions.of_entries(suggestion)),
         )
 
 
 def describe(contents: FileContents, *, experiment: str, recording: str) -> str:
-    """The contents in words, ending in the header and the line for the recording sheet."""
+    """The contents in words, ending in the header and the line for the recording sheet.
+
+    A file without activity has no line.
+    """
     about = contents.about
     who = ", ".join(part for part in (about.subject, about.species, about.sex, about.age) if part)
     lines = [
@@ -185,10 +198,15 @@ def describe(contents: FileContents, *, experiment: str, recording: str) -> str:
         *_paragraph("Behaviour", [_series_line(one) for one in contents.behaviour]),
         *_paragraph("Remarks", list(contents.remarks), when_empty=False),
         *_choice_lines(contents),
-        "For the recording sheet (tab-separated; check the suggestions):",
-        "",
-        sheet_lines(contents, experiment=experiment, recording=recording),
+        *_refusal_lines(contents.refusal),
     ]
+    if contents.suggestion["activity"]:
+        lines += [
+            "For the recording sheet (tab-separated; check the suggestions; a relative path starts "
+            "at the sheet):",
+            "",
+            sheet_lines(contents, experiment=experiment, recording=recording),
+        ]
     return "\n".join(lines)
 
 
@@ -205,7 +223,15 @@ def sheet_lines(contents: FileContents, *, experiment: str, recording: str) -> s
 
 
 def _one_cell(text: str) -> str:
-    return " ".join(text.split())
+    return _BREAKS.sub(" ", text).strip()
+
+
+def _refusal(contents: Survey, *, options: ReadOptions) -> DataError | None:
+    try:
+        check_readable(contents, options=options)
+    except DataError as error:
+        return error
+    return None
 
 
 def _trace_offer(one: Candidate) -> SeriesOffer:
@@ -445,8 +471,40 @@ def _choice_lines(contents: FileContents) -> list[str]:
         ]
     if contents.apart:
         lines.append(f"They are no planes of one population: {contents.apart}.")
+    lines += _condition_lines(contents)
     lines += _accepted_lines(contents.cells)
     return [*lines, ""] if lines else []
+
+
+def _condition_lines(contents: FileContents) -> list[str]:
+    """That trials would be of one condition, and which columns could tell them apart."""
+    chosen = contents.suggestion["intervals"]
+    table = next((one for one in contents.intervals if one.name == chosen), None)
+    if table is None or contents.suggestion["condition"]:
+        return []
+    names = [
+        column.name
+        for column in table.columns
+        if column.n_distinct > 1 and column.name not in ("start_time", "stop_time")
+    ]
+    if not names:
+        return []
+    return [
+        f"All intervals of '{table.name}' would be of one condition. Column 'condition' can name "
+        f"one or several of: {', '.join(names)} (joined by +)."
+    ]
+
+
+def _refusal_lines(refusal: DataError | None) -> list[str]:
+    """What stands in the way of a run, with what to do."""
+    if refusal is None:
+        return []
+    return [
+        f"As it is, a run would refuse this file ({refusal.code}):",
+        f"  {printable(refusal.place)}: {printable(refusal.found)}.",
+        f"  Fix: {printable(refusal.fix)}; see docs/errors.md#{refusal.code.lower()}",
+        "",
+    ]
 
 
 def _accepted_lines(cells: TableOffer | None) -> list[str]:

@@ -63,6 +63,13 @@ def told_intervals(table: NwbObject, *, n_units: int) -> tuple[Ragged | None, tu
             f"or are not numbers, the first in row {bad[0]}",
             fix="correct start and stop of these intervals",
         )
+    if not np.any(np.diff(stretches) > 0):
+        raise DataError(
+            code="IN-S14",
+            place=data.name,
+            found=f"none of {len(stretches)} observed intervals has a length",
+            fix="write start and stop of each interval in seconds, or leave obs_intervals out",
+        )
     ends = _ends(table, n_units=n_units, n_values=len(stretches))
     if ends is None:
         return (np.tile(union(stretches), (n_units, 1)), _starts_of_equal(stretches, n_units)), ()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
+
+Activity = Literal["auto", "calcium", "spikes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
     """Choices for one recording; empty text means "find it"."""
 
-    activity: Literal["auto", "calcium", "spikes"] = "auto"
+    activity: Activity = "auto"
     series: str = ""
     """Name or HDF5 path of the series that is the activity; those of planes joined by ``+``."""
     intervals: str = ""
@@ -29,3 +32,17 @@ class ReadOptions:
     """Largest series that is read, in 10^9 bytes in memory; by the machine's memory if ``None``."""
     rate_hz: tuple[float, float] = (0.1, 1000.0)
     """Lowest and highest believable sampling rate of traces."""
+
+    @classmethod
+    def of_entries(cls, entries: Mapping[str, str]) -> ReadOptions:
+        """Options by the entries of a line of the sheet, of which any may be absent or empty."""
+        condition = entries.get("condition", "")
+        return cls(
+            activity=cast("Activity", entries.get("activity") or "auto"),
+            series=entries.get("series", ""),
+            intervals=entries.get("intervals", ""),
+            condition=tuple(part.strip() for part in condition.split("+")) if condition else (),
+            region=entries.get("region", ""),
+            identity=entries.get("identity", ""),
+            accepted=entries.get("accepted", ""),
+        )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
-from pipeline.io.nwb.objects import Survey
+from pipeline.io.nwb.objects import Survey, child
 from pipeline.io.nwb.rois import roi_table
 from pipeline.io.nwb.traces import Candidate, listed
+from pipeline.io.nwb.values import checked_timestamps
 
 _RATE_SLACK = 1e-3
 """Relative difference of rates that is the clock's and not the scanner's."""
@@ -20,7 +22,7 @@ _RATE_SLACK = 1e-3
 def why_apart(contents: Survey, series: Sequence[Candidate]) -> str:
     """Why series are not planes of one population; empty where nothing speaks against it.
 
-    Only what the structure of the file tells is asked: their samples are not read.
+    Only structure and timestamps are asked: samples are not read.
     """
     if len({one.signal for one in series}) > 1:
         return "they are different signals: " + ", ".join(
@@ -40,7 +42,9 @@ def why_apart(contents: Survey, series: Sequence[Candidate]) -> str:
     rates = np.array([one.rate_hz for one in series])
     if not np.all(np.abs(rates - rates[0]) <= _RATE_SLACK * np.abs(rates[0])):
         return "their rates differ: " + ", ".join(f"{rate:.6g} Hz" for rate in rates)
-    return ""
+    stamped = [_timestamps(one) for one in series]
+    times = [time for time in stamped if time is not None and time.size > 1]
+    return _why_not_one_clock(series, times) if len(times) == len(series) else ""
 
 
 def common_clock(
@@ -61,24 +65,39 @@ def common_clock(
     DataError
         If series differ by more than one frame, or are at some time a frame or more apart.
     """
+    reason = _why_not_one_clock(series, times)
+    if reason:
+        raise _apart(series, reason)
+    n_common = min(one.size for one in times)
+    first = times[0][:n_common]
+    return first, tuple(float(np.median(time[:n_common] - first)) for time in times)
+
+
+def _why_not_one_clock(series: Sequence[Candidate], times: Sequence[NDArray[np.float64]]) -> str:
     sizes = [one.size for one in times]
     n_common = min(sizes)
     if max(sizes) - n_common > 1:
-        raise _apart(series, "their numbers of frames differ: " + ", ".join(map(str, sizes)))
+        return "their numbers of frames differ: " + ", ".join(map(str, sizes))
     first = times[0][:n_common]
     frame_s = float(np.median(np.diff(first)))
-    offsets = []
     for one, time in zip(series, times, strict=True):
         later = time[:n_common] - first
         worst = int(np.abs(later).argmax())
         if abs(later[worst]) >= frame_s:
-            raise _apart(
-                series,
+            return (
                 f"{one.item.name} is sampled {later[worst]:.4g} s after {series[0].item.name} at "
-                f"frame {worst}, which is not within one frame of {frame_s:.4g} s",
+                f"frame {worst}, which is not within one frame of {frame_s:.4g} s"
             )
-        offsets.append(float(np.median(later)))
-    return first, tuple(offsets)
+    return ""
+
+
+def _timestamps(one: Candidate) -> NDArray[np.float64] | None:
+    """Timestamps of a series; None where it has none that could be used."""
+    try:
+        timestamps = child(one.item.group, "timestamps")
+        return checked_timestamps(timestamps) if isinstance(timestamps, h5py.Dataset) else None
+    except DataError:
+        return None  # its own reader says what is wrong with them
 
 
 def check_planes(contents: Survey, series: Sequence[Candidate]) -> None:

@@ -24,7 +24,7 @@ from pipeline.io.nwb.open import LOCK_WAITS_S, locking_note, open_nwb, version_n
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
-from pipeline.io.nwb.spikes import read_spikes, units_object
+from pipeline.io.nwb.spikes import check_spikes, read_spikes, units_object
 from pipeline.io.nwb.traces import all_traces
 from pipeline.io.nwb.trial_checks import odd_trials, placed_trials
 from pipeline.io.nwb.trials import missing_trials, read_intervals
@@ -136,6 +136,33 @@ def read_recording(
         path, recording=recording, options=options, provenance=provenance
     ) as reading:
         return in_memory(reading.recording), reading.notes()
+
+
+def check_readable(contents: Survey, *, options: ReadOptions) -> None:
+    """Refuse a file as :func:`open_recording` does, as far as its structure tells.
+
+    Tables and times of samples are read; samples, spike times, masks and frames are not.
+
+    Parameters
+    ----------
+    options
+        What sheet and settings say about how to read it.
+
+    Raises
+    ------
+    DataError
+        If the file lacks or contradicts what is needed, or the sheet names what is not there.
+    """
+    kind, _ = activity_kind(contents, options=options)
+    intervals = read_intervals(contents, options=options)
+    if kind == "spikes":
+        check_spikes(contents, options=options)
+        return
+    activity, _, sources, _, _ = read_calcium(
+        contents, options=options, trials=intervals.trials, with_positions=False
+    )
+    recorded, told = _recorded(activity, sources[0])
+    placed_trials(intervals.trials, recorded, told=told, place=intervals.trials_place)
 
 
 def _recorded(

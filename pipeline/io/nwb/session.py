@@ -36,8 +36,8 @@ def _end_of(item: NwbObject) -> float:
     try:
         timestamps = child(item.group, "timestamps")
         if isinstance(timestamps, h5py.Dataset):
-            usable = timestamps.shape and timestamps.shape[0] and is_numeric(timestamps)
-            return float(timestamps[-1]) if usable else float("nan")
+            usable = timestamps.shape and timestamps.size and is_numeric(timestamps)
+            return float(np.ravel(timestamps[-1])[-1]) if usable else float("nan")
         start, data = child(item.group, "starting_time"), child(item.group, "data")
         if not isinstance(start, h5py.Dataset) or not isinstance(data, h5py.Dataset):
             return float("nan")

@@ -22,7 +22,7 @@ from pipeline.io.nwb.spike_checks import check_scale, odd_times, resolution_note
 from pipeline.io.nwb.tables import ragged_ends, row_ids, scalar_columns
 from pipeline.io.nwb.trials import Intervals
 from pipeline.io.nwb.units import unit_table
-from pipeline.io.nwb.values import is_numeric, read_all
+from pipeline.io.nwb.values import is_numeric, is_vector, read_all
 from pipeline.io.nwb.waveforms import with_waveforms
 
 _USE_OTHER = "name a file with sorted units, or set column 'activity' of the sheet to 'calcium'"
@@ -51,19 +51,7 @@ def read_spikes(
     -------
     Spike trains, unit table with one row a unit, the file's table, and notes.
     """
-    table = units_object(contents)
-    if table is None:
-        raise DataError(
-            code="IN-S01",
-            place="/units",
-            found="there is no table of units with spike times",
-            fix=_USE_OTHER,
-        )
-    ids = row_ids(table.group)
-    if not ids:
-        raise DataError(
-            code="IN-S01", place=table.path, found="the table has 0 units", fix=_USE_OTHER
-        )
+    table, ids = _rows(contents)
     times, starts, data = _spike_times(table, n_units=len(ids), options=options)
     place = f"{table.path}/spike_times"
     notes = _sort(times, starts, ids=ids, place=place)
@@ -88,32 +76,68 @@ def read_spikes(
     return trains, units, table, notes
 
 
+def check_spikes(contents: Survey, *, options: ReadOptions) -> None:
+    """Refuse a table of units as :func:`read_spikes` does, as far as can be told without times.
+
+    Raises
+    ------
+    DataError
+        If there are no units or no spikes, or the table contradicts itself or the sheet.
+    """
+    table, ids = _rows(contents)
+    _stored_times(table, n_units=len(ids))
+    told_intervals(table, n_units=len(ids))
+    unit_table(
+        ids,
+        scalar_columns(table.group, n_rows=len(ids), leave_out=("spike_times",)),
+        place=table.path,
+        fallback_region=electrode_regions(table, n_units=len(ids)),
+        options=options,
+    )
+
+
+def _rows(contents: Survey) -> tuple[NwbObject, list[str]]:
+    """The table of units and the ids of its rows."""
+    table = units_object(contents)
+    if table is None:
+        raise DataError(
+            code="IN-S01",
+            place="/units",
+            found="there is no table of units with spike times",
+            fix=_USE_OTHER,
+        )
+    ids = row_ids(table.group)
+    if not ids:
+        raise DataError(
+            code="IN-S01", place=table.path, found="the table has 0 units", fix=_USE_OTHER
+        )
+    return table, ids
+
+
 def _columns(table: NwbObject, *, n_units: int) -> pd.DataFrame:
     columns = scalar_columns(table.group, n_rows=n_units, leave_out=("spike_times",))
     columns = positions(table.group, columns, rows=np.arange(n_units))
     return with_waveforms(table.group, columns)
 
 
-def _spike_times(
-    table: NwbObject, *, n_units: int, options: ReadOptions
-) -> tuple[NDArray[np.float64], NDArray[np.int64], h5py.Dataset]:
-    """All spike times as stored, where each unit's begin, and the dataset."""
+def _stored_times(table: NwbObject, *, n_units: int) -> tuple[h5py.Dataset, NDArray[np.int64]]:
+    """The dataset of all spike times, and where each unit's end in it."""
     data = child(table.group, "spike_times")
     place = f"{table.path}/spike_times"
     if not isinstance(data, h5py.Dataset):
         raise DataError(
             code="IN-S01", place=place, found="the units have no spike times", fix=_USE_OTHER
         )
-    if not is_numeric(data) or len(data.shape) != 1:
+    if not is_numeric(data) or not is_vector(data):
         raise DataError(
             code="IN-S09",
             place=place,
             found=f"spike times are {data.dtype} of shape {data.shape}",
             fix="write them as one column of seconds",
         )
-    ends = ragged_ends(table.group, "spike_times", n_values=data.shape[0])
+    ends = ragged_ends(table.group, "spike_times", n_values=data.size)
     if ends is None and n_units == 1:
-        ends = np.array([data.shape[0]])
+        ends = np.array([data.size])
     if ends is None or ends.size != n_units:
         count = "no index" if ends is None else f"an index of {ends.size} rows"
         raise DataError(
@@ -122,14 +146,23 @@ def _spike_times(
             found=f"spike times have {count} for {n_units} units",
             fix="write the table again with pynwb, which makes the index",
         )
-    times = read_all(data, max_gb=options.max_series_gb)[: ends[-1]]
-    if times.size == 0:
+    if ends[-1] == 0:
         raise DataError(
             code="IN-S04",
             place=place,
             found=f"no spikes: all {n_units} units are silent",
             fix="export the recording again with its spike times",
         )
+    return data, ends
+
+
+def _spike_times(
+    table: NwbObject, *, n_units: int, options: ReadOptions
+) -> tuple[NDArray[np.float64], NDArray[np.int64], h5py.Dataset]:
+    """All spike times as stored, where each unit's begin, and the dataset."""
+    data, ends = _stored_times(table, n_units=n_units)
+    place = f"{table.path}/spike_times"
+    times = read_all(data, max_gb=options.max_series_gb).reshape(-1)[: ends[-1]]
     starts = np.concatenate([[0], ends]).astype(np.int64)
     bad = np.flatnonzero(~np.isfinite(times))
     if bad.size:

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child, dereference, text_attribute
-from pipeline.io.nwb.values import check_filters, check_size, is_numeric, read_all, read_piece
+from pipeline.io.nwb.values import (
+    check_filters,
+    check_size,
+    is_numeric,
+    is_vector,
+    read_all,
+    read_piece,
+)
 
 LABEL_DIGITS = 7
 """Digits of a fraction in a label: as many as single precision keeps."""
@@ -39,10 +46,11 @@ def whole_numbers(data: h5py.Dataset) -> NDArray[np.int64]:
         If it holds anything else, or declares a size that would fill the memory.
     """
     found = f"entries are {data.dtype} of shape {data.shape}"
-    if data.dtype.kind in "iuf" and len(data.shape) <= 1:
+    if data.dtype.kind in "iuf" and (is_vector(data) or not data.shape):
         check_size(data)
         # A table of one row may have been written without an axis.
-        entries = read_piece(data, (slice(None),)) if data.shape else np.atleast_1d(data[()])
+        entries = read_piece(data, (slice(None),)).reshape(-1) if data.shape else data[()]
+        entries = np.atleast_1d(entries)
         if _are_whole(entries):
             whole: NDArray[np.int64] = entries.astype(np.int64)
             return whole
@@ -85,7 +93,7 @@ def scalar_columns(
     """
     columns: dict[str, pd.Series[Any]] = {}  # Any: columns differ in type
     for name in column_names(table):
-        values = None if name in leave_out else _scalar_column(table, name)
+        values = None if name in leave_out else _scalar_column(table, name, n_rows=n_rows)
         if values is None:
             columns |= _flag_and_probability(table, name, n_rows=n_rows)
             continue
@@ -176,11 +184,15 @@ def is_text_column(column: pd.Series[Any]) -> bool:  # Any: that is the question
     return isinstance(column.dtype, pd.StringDtype)
 
 
-def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # Any: its dtype
+def _scalar_column(
+    table: h5py.Group, name: str, *, n_rows: int
+) -> pd.Series[Any] | None:  # Any: its dtype
     if _index_of(table, name) is not None:
         return None
     data = child(table, name)
-    if not isinstance(data, h5py.Dataset) or len(data.shape) != 1:
+    if not isinstance(data, h5py.Dataset) or not is_vector(data):
+        return None
+    if len(data.shape) > 1 and data.size != n_rows:  # several entries of the only row
         return None
     check_filters(data)
     check_size(data)
@@ -190,13 +202,13 @@ def _scalar_column(table: h5py.Group, name: str) -> pd.Series[Any] | None:  # An
     if isinstance(elements, h5py.Dataset) and _is_text(elements):
         return _enumerated(data, _texts(elements))
     if h5py.check_enum_dtype(data.dtype) == {"FALSE": 0, "TRUE": 1} or data.dtype.kind == "b":
-        return pd.Series(read_piece(data, (slice(None),)).astype(bool))
+        return pd.Series(read_piece(data, (slice(None),)).reshape(-1).astype(bool))
     if not is_numeric(data) or dereference(data, "table") is not None:
         return None
     if data.dtype.kind in "iu":
-        entries = read_piece(data, (slice(None),))
+        entries = read_piece(data, (slice(None),)).reshape(-1)
         return pd.Series(entries.astype(np.int64 if _are_whole(entries) else np.float64))
-    return pd.Series(read_all(data))
+    return pd.Series(read_all(data).reshape(-1))
 
 
 def _flag_and_probability(
@@ -239,7 +251,9 @@ def _is_text(data: h5py.Dataset) -> bool:
 
 def _texts(data: h5py.Dataset) -> list[str]:
     try:
-        return [str(value) for value in data.asstr(encoding="utf-8", errors="strict")[...]]
+        return [
+            str(value) for value in data.asstr(encoding="utf-8", errors="strict")[...].reshape(-1)
+        ]
     except UnicodeDecodeError as error:
         raise DataError(
             code="IN-C26",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,7 +89,9 @@ def best_of(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 def all_traces(contents: Survey) -> tuple[Candidate, ...]:
     """All series of ROIs, best kind first, neuropil and other background last."""
-    found = [_candidate(contents, item) for item in contents.of_type("RoiResponseSeries")]
+    series = contents.of_type("RoiResponseSeries")
+    names = {_words(item.name) for item in series}
+    found = [_candidate(contents, item, names=names) for item in series]
     order = (*TIERS, BACKGROUND)
     return tuple(
         sorted(found, key=lambda one: (order.index(one.signal), one.by_unit_only, one.item.path))
@@ -104,7 +106,7 @@ def plain_series(contents: Survey, path: str) -> Candidate | None:
     return Candidate(item=item, signal=signal_of(item.path, container="", unit=_unit(item)))
 
 
-def signal_of(path: str, *, container: str, unit: str) -> str:
+def signal_of(path: str, *, container: str, unit: str, names: Collection[str] = ()) -> str:
     """Kind of signal by names, container and unit.
 
     Parameters
@@ -115,12 +117,17 @@ def signal_of(path: str, *, container: str, unit: str) -> str:
         Type of what it lies in; empty for a bare series.
     unit
         Unit of its samples.
+    names
+        Names of all series in words joined by ``_``: beside an ``F1``, ``F0`` is a plane or a
+        channel that is counted and no baseline.
     """
-    names = [_words(name) for name in path.split("/")[2:]]
-    near = names[-2:] if container else names[-1:]
-    if any(_about(_BACKGROUND, words) for words in names):
+    parts = [_words(name) for name in path.split("/")[2:]]
+    near = parts[-2:] if container else parts[-1:]
+    if any(_about(_BACKGROUND, words) for words in parts):
         return BACKGROUND
-    if container != "DfOverF" and any(_BASELINE.search(_DFF.sub("", words)) for words in near):
+    counted = bool(_BASELINE.search(near[-1])) and near[-1].replace("0", "1") in names
+    baseline = any(_BASELINE.search(_DFF.sub("", words)) for words in near)
+    if container != "DfOverF" and baseline and not counted:
         return BACKGROUND
     if any(_EVENTS.search(words) for words in near):
         return "events"
@@ -137,7 +144,7 @@ def series_rate_hz(item: NwbObject) -> float:
     except DataError:
         return float("nan")
     if isinstance(timestamps, h5py.Dataset) and is_numeric(timestamps):
-        times = np.asarray(timestamps[:100], dtype=np.float64)
+        times = np.asarray(timestamps[:100], dtype=np.float64).reshape(-1)
         steps = np.diff(times) if times.size > 1 else np.array([np.nan])
         middle = float(np.median(steps))
         return 1.0 / middle if middle > 0 else float("nan")
@@ -155,13 +162,13 @@ def listed(offered: Sequence[Candidate]) -> str:
     return "; ".join(f"({number}) {one.line()}" for number, one in enumerate(offered, start=1))
 
 
-def _candidate(contents: Survey, item: NwbObject) -> Candidate:
+def _candidate(contents: Survey, item: NwbObject, *, names: Collection[str]) -> Candidate:
     container = contents.type_at(item.parent_path).replace("ProcessingModule", "")
     table = _table_of(contents, item)
-    signal = signal_of(item.path, container=container, unit=_unit(item))
+    signal = signal_of(item.path, container=container, unit=_unit(item), names=names)
     if table is not None and _about(_BACKGROUND, _words(table.name)):
         signal = BACKGROUND
-    named = signal_of(item.path, container=container, unit="")
+    named = signal_of(item.path, container=container, unit="", names=names)
     return Candidate(
         item=item,
         signal=signal,

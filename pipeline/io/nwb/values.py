@@ -31,6 +31,14 @@ def is_numeric(dataset: h5py.Dataset) -> bool:
     return dataset.dtype.kind in "biuf"
 
 
+def is_vector(dataset: h5py.Dataset) -> bool:
+    """Whether entries stand in one row, also of a table of one row or one column.
+
+    Programs that know no vectors, such as MATLAB, write them so.
+    """
+    return len(dataset.shape) > 0 and dataset.size == max(dataset.shape)
+
+
 def check_size(dataset: h5py.Dataset, *, max_gb: float | None = None) -> None:
     """Refuse a dataset that would fill the memory, before anything of it is read.
 
@@ -243,14 +251,14 @@ def single_number(data: h5py.Dataset) -> float:
 
 def checked_timestamps(timestamps: h5py.Dataset) -> NDArray[np.float64]:
     """Timestamps, once they are seen to be numbers that increase."""
-    if not is_numeric(timestamps) or len(timestamps.shape) != 1:
+    if not is_numeric(timestamps) or not is_vector(timestamps):
         raise DataError(
             code="IN-C13",
             place=timestamps.name,
             found=f"timestamps are {timestamps.dtype} of shape {timestamps.shape}",
             fix="write one number a sample, in seconds",
         )
-    times = read_all(timestamps)
+    times = read_all(timestamps).reshape(-1)
     bad = np.flatnonzero(~np.isfinite(times))
     if bad.size:
         raise DataError(

@@ -238,6 +238,25 @@ def test_a_series_without_a_table_numbers_its_units(path):
     assert "IN-C31" in texts(notes, "warn")
 
 
+def test_more_traces_than_samples_without_a_table_are_told(path):
+    imaging_file(path, trials=())
+    with edited(path) as file:
+        del file[f"{DFF}/rois"]
+        replace_values(file, f"{DFF}/data", transients().T)
+    recording, notes = read(path)
+    assert recording.activity.values.shape == (4, 40)
+    assert "IN-C10" in texts(notes, "warn")
+    assert "4 samples of 40 ROIs" in texts(notes, "warn")
+
+
+def test_trials_contradict_traces_without_a_table(path):
+    imaging_file(path)
+    with edited(path) as file:
+        del file[f"{DFF}/rois"]
+        replace_values(file, f"{DFF}/data", transients().T)
+    assert refusal_of(path).code == "IN-C10"
+
+
 def test_samples_that_are_no_numbers_are_marked_as_missing(path):
     samples = transients()
     samples[3, 1] = np.nan
@@ -259,7 +278,7 @@ def test_a_series_of_nothing_but_nan_is_refused(path):
     assert refusal_of(imaging_file(path, np.full((N_FRAMES, N_CELLS), np.nan))).code == "IN-C05"
 
 
-@pytest.mark.parametrize("shape", [(0, 4), (1, 1)])
+@pytest.mark.parametrize("shape", [(0, 4), (1, 1), (1, 4)])
 def test_a_series_without_enough_samples_is_refused(path, shape):
     imaging_file(path)
     with edited(path) as file:

@@ -14,6 +14,7 @@ from tests.support.nwb_factory import (
     new_session,
     probe_file,
     read,
+    refusal_of,
     replace_values,
     save,
 )
@@ -133,8 +134,72 @@ def test_a_table_of_its_own_is_proposed_before_epochs(path):
 
 def test_a_file_without_activity_says_so(path):
     contents = inspect_file(save(new_session(), path))
-    assert entries(contents)["activity"] == ""
-    assert "no activity" in describe(contents, experiment="mice", recording="day1")
+    words = describe(contents, experiment="mice", recording="day1")
+    assert "no activity" in words
+    assert "a run would refuse this file (IN-C01)" in words
+    assert "\t" not in words  # there is no line that could be pasted
+
+
+def no_units(file):
+    for name in list(file["units"]):
+        replace_values(file, f"units/{name}", file[f"units/{name}"][:0])
+
+
+def no_spike_times(file):
+    del file["units/spike_times"], file["units/spike_times_index"]
+
+
+@pytest.mark.parametrize(
+    ("make", "damage", "code"),
+    [
+        (probe_file, no_units, "IN-S01"),
+        (probe_file, no_spike_times, "IN-S01"),
+        (
+            imaging_file,
+            lambda file: replace_values(file, f"{DFF}/rois", np.array([0, 1, 2, 99])),
+            "IN-C20",
+        ),
+        (
+            imaging_file,
+            lambda file: replace_values(file, "/intervals/trials/start_time", np.full(4, 99.0)),
+            "IN-T03",
+        ),
+    ],
+)
+def test_what_a_run_would_refuse_is_told_above_the_line(path, make, damage, code):
+    make(path)
+    with edited(path) as file:
+        damage(file)
+    contents = inspect_file(path)
+    words = describe(contents, experiment="mice", recording="day1")
+    refused = refusal_of(path)
+    assert f"As it is, a run would refuse this file ({code}):\n  {refused.place}: " in words
+    assert f"{refused.found}.\n  Fix: {refused.fix}; see docs/errors.md#{code.lower()}" in words
+
+
+def test_a_file_that_a_run_takes_is_not_said_to_be_refused(path):
+    for make in (imaging_file, probe_file):
+        assert inspect_file(make(path)).refusal is None
+        path.unlink()
+
+
+def test_columns_that_could_tell_trials_of_one_condition_apart_are_named(path):
+    rows = [(2.0 * i, 2.0 * i + 1, {"go": i % 2 == 0, "level": 0.1 * i}) for i in range(4)]
+    contents = inspect_file(imaging_file(path, trials=rows))
+    assert entries(contents)["condition"] == ""
+    words = describe(contents, experiment="mice", recording="day1")
+    assert "All intervals of 'trials' would be of one condition." in words
+    assert "one or several of: go, level" in words
+
+
+def test_blanks_inside_a_name_stay_in_the_line(path):
+    imaging_file(path, series={"Fluorescence": ["two  blanks", "other"]}, unit="a.u.")
+    with edited(path) as file:
+        del file["/processing/ophys/Fluorescence/other/rois"]
+        file.move("/processing/ophys/Fluorescence/other", "/processing/ophys/Fluorescence/zother")
+    line = entries(inspect_file(path))
+    assert line["series"] == "/processing/ophys/Fluorescence/two  blanks"
+    assert read(path, series=line["series"])[0].activity.n_units == 4
 
 
 def test_a_file_with_both_kinds_says_which_comes_first(path):

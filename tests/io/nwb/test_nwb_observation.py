@@ -101,6 +101,7 @@ def test_stretches_without_an_index_are_one_a_unit_or_everybodys(path, stretches
         ("obs_intervals_index", np.array([1, 2, 9], dtype="u1"), "IN-S11"),
         ("obs_intervals", np.zeros((3, 3)), "IN-S14"),
         ("obs_intervals", np.array([[0, 8], [0, np.nan], [0, 8]]), "IN-S14"),
+        ("obs_intervals", np.zeros((3, 2)), "IN-S14"),
     ],
 )
 def test_broken_stretches_are_refused(path, name, values, code):

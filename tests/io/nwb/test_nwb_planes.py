@@ -175,6 +175,10 @@ def test_inspect_offers_the_entry_that_joins_or_says_why_not(path):
     volume(path, planes=({}, {"channel": "red"}))
     words = describe(inspect_file(path), experiment="e", recording="r")
     assert "no planes of one population: they show different optical channels" in words
+    times = np.arange(len(samples(0))) / RATE_HZ
+    volume(path, planes=({"timestamps": times}, {"timestamps": times + 3.0}))
+    words = describe(inspect_file(path), experiment="e", recording="r")
+    assert "no planes of one population: upper is sampled -3 s after lower" in words
 
 
 def test_centroids_of_images_are_positions_in_pixels_or_micrometres(path):

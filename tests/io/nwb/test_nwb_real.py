@@ -185,6 +185,7 @@ def test_silent_units_are_the_only_ones_graded_bad():
 def test_the_proposed_sheet_line_reads_what_the_sheet_reads(name):
     row = sheet()[name]
     contents = inspect_file(DATA / row["nwb"])
+    assert contents.refusal is None
     for column in ("activity", "intervals", "condition", "region", "identity"):
         assert contents.suggestion[column] == (row[column] or "")
     assert describe(contents, experiment="e", recording=name).count("\t") == 20

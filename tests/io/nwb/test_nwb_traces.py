@@ -48,6 +48,15 @@ def test_names_containers_and_units_tell_the_kind(where, container, unit, kind):
     assert signal_of(f"/processing/{where}", container=container, unit=unit) == kind
 
 
+def test_numbered_planes_are_no_baseline(path):
+    imaging_file(path, series={"Fluorescence": ["F0", "F1"]}, unit="a.u.")
+    error = refusal_of(path)
+    assert error.code == "IN-C02"
+    assert "Fluorescence/F0" in error.found
+    imaging_file(path, series={"Fluorescence": ["F0", "F"]}, unit="a.u.")
+    assert read(path)[0].about.source_series == "/processing/ophys/Fluorescence/F"
+
+
 def test_a_container_counts_more_than_a_unit(path):
     imaging_file(path, series={"DfOverF": ["a"], "Fluorescence": ["b"]}, unit="dF/F")
     assert read(path)[0].about.source_series == "/processing/ophys/DfOverF/a"

@@ -15,6 +15,7 @@ from tests.support.nwb_factory import (
     save,
     texts,
 )
+from tests.support.records import assert_same
 
 
 @pytest.fixture
@@ -35,6 +36,22 @@ def test_columns_of_one_entry_a_row_are_kept_with_their_types(path):
     assert [units[name].dtype.kind for name in ("depth", "plane", "tagged")] == ["f", "i", "b"]
     assert units["comment"].dtype == "str"
     assert "pixel_mask" not in units
+
+
+@pytest.mark.parametrize("shape", [(1, -1), (-1, 1)], ids=["row", "column"])
+@pytest.mark.parametrize("make", [imaging_file, probe_file])
+def test_vectors_may_be_stored_as_tables_of_one_row_or_column(path, make, shape):
+    made = {} if make is probe_file else {"timestamps": np.arange(40) / 5.0}
+    expected, _ = read(make(path, **made), condition=("grating",))
+    with edited(path) as file:
+        for top in {"units", "processing", "intervals"} & set(file):
+            vectors = []
+            file[top].visititems(lambda name, one, found=vectors: found.append((name, one)))
+            for name, one in vectors:
+                if isinstance(one, h5py.Dataset) and len(one.shape) == 1 and not one.dtype.names:
+                    replace_values(file[top], name, one.astype(one.dtype)[...].reshape(shape))
+    recording, _ = read(path, condition=("grating",))
+    assert_same(recording, expected)
 
 
 def test_all_units_are_good_at_first(path):

@@ -1,5 +1,6 @@
 """Files as other programs wrote them, against numbers that h5py takes from them directly."""
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.io.nwb.inspect import SHEET_COLUMNS, describe, inspect_file
+from pipeline.io.nwb.options import ReadOptions
 from tests.support.nwb_factory import read, refusal_of, texts
 
 WILD = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "nwb-in-the-wild"
@@ -39,6 +42,17 @@ REMARKS = {
     THALAMUS: {"IN-S16", "IN-T02", "IN-T05", "IN-T09"},
 }
 """All that is remarked on each file."""
+
+
+@pytest.mark.parametrize("name", sorted(READ))
+def test_the_proposed_sheet_line_reads_the_file(name):
+    contents = inspect_file(WILD / name)
+    assert contents.refusal is None
+    line = describe(contents, experiment="lab", recording="day1").split("\n")[-1]
+    entries = dict(zip(SHEET_COLUMNS, line.split("\t"), strict=True))
+    options = dataclasses.asdict(ReadOptions.of_entries(entries))
+    recording, _ = read(WILD / name, **options)
+    assert recording.activity.n_units == recording_of(name)[0].activity.n_units
 
 
 @cache
