@@ -26,25 +26,24 @@ def write_tsv(path: Path, table: Table | pd.DataFrame) -> None:
     Tabs, line ends and backslashes in text are written as ``\t``, ``\n``, ``\r`` and ``\\``. Text
     that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    data = table if isinstance(table, pd.DataFrame) else table.columns
-    columns = [(name, list(values)) for name, values in data.items()]
-    header = tuple(name for name, _ in columns)
-    rows = [header, *zip(*(values for _, values in columns), strict=True)]
-    lines = ("\t".join(cell_text(cell) for cell in row) for row in rows)
+    text = "".join("\t".join(row) + "\n" for row in _text_rows(table))
     with replacing(path) as temporary:
-        text = "\n".join(lines) + "\n"
         temporary.write_bytes(text.encode("utf-8", errors="replace"))
 
 
 def write_csv(path: Path, table: Table | pd.DataFrame) -> None:
     """Write a table as comma-separated UTF-8 text, cells as :func:`write_tsv` has them."""
-    data = table if isinstance(table, pd.DataFrame) else table.columns
-    rows = zip(*(list(values) for _, values in data.items()), strict=True)
-    lines = [[cell_text(cell) for cell in row] for row in (tuple(data), *rows)]
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    csv.writer(text, lineterminator="\n").writerows(_text_rows(table))
     with replacing(path) as temporary:
         temporary.write_bytes(text.getvalue().encode("utf-8", errors="replace"))
+
+
+def _text_rows(table: Table | pd.DataFrame) -> list[list[str]]:
+    """The header and all rows as text."""
+    data = table if isinstance(table, pd.DataFrame) else table.columns
+    rows = zip(*(list(values) for _, values in data.items()), strict=True)
+    return [[cell_text(cell) for cell in row] for row in (tuple(data), *rows)]
 
 
 def write_parquet(path: Path, table: Table | pd.DataFrame) -> None:

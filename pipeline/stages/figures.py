@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.core.parts import Figure, Section, Table
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import read_document
 from pipeline.io.tables import WRITERS
 from pipeline.viz.draw import draw_figure, picture
+
+Part = TypeVar("Part", Figure, Table)
 
 
 def draw_section(section: Path, *, folder: Path, tables: str) -> tuple[Path, ...]:
@@ -46,16 +49,8 @@ def write_tables(folder: Path, sections: Sequence[Section], *, formats: Sequence
     formats
         Names in :data:`pipeline.io.tables.WRITERS`.
     """
-    tables = {
-        f"{section.id}-{part.id}": part
-        for section in sections
-        for part in section.body
-        if isinstance(part, Table)
-    }
-    _keep_only(folder, {f"{name}.{kind}" for name in tables for kind in formats})
-    for name, table in tables.items():
-        for kind in formats:
-            WRITERS[kind](folder / f"{name}.{kind}", table)
+    for path, kind, table in _files(folder, sections, Table, formats):
+        WRITERS[kind](path, table)
 
 
 def write_figures(folder: Path, sections: Sequence[Section], *, formats: Sequence[str]) -> None:
@@ -68,22 +63,23 @@ def write_figures(folder: Path, sections: Sequence[Section], *, formats: Sequenc
     formats
         Names in :data:`pipeline.viz.draw.PICTURES`.
     """
-    figures = {
-        f"{section.id}-{part.id}": part
+    for path, kind, figure in _files(folder, sections, Figure, formats):
+        with replacing(path) as temporary:
+            temporary.write_bytes(picture(figure, kind))
+
+
+def _files(
+    folder: Path, sections: Sequence[Section], kind_of_part: type[Part], formats: Sequence[str]
+) -> list[tuple[Path, str, Part]]:
+    """Place, format and content of each file; the folder is made, and other files in it go."""
+    files = [
+        (folder / f"{section.id}-{part.id}.{kind}", kind, part)
         for section in sections
         for part in section.body
-        if isinstance(part, Figure)
-    }
-    _keep_only(folder, {f"{name}.{kind}" for name in figures for kind in formats})
-    for name, figure in figures.items():
-        for kind in formats:
-            with replacing(folder / f"{name}.{kind}") as temporary:
-                temporary.write_bytes(picture(figure, kind))
-
-
-def _keep_only(folder: Path, names: Collection[str]) -> None:
-    """Make a folder, or take out of it what is not among some names."""
+        if isinstance(part, kind_of_part)
+        for kind in formats
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name not in names:
-            path.unlink()
+    for path in set(folder.iterdir()) - {path for path, _, _ in files}:
+        path.unlink()
+    return files
