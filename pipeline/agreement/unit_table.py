@@ -74,8 +74,9 @@ def unit_table(
 
     Returns
     -------
-    Columns ``recording``, ``unit``, one a grouping (text, empty where there is no label), one
-    ``NAME probability`` where it has probabilities, then ``used``, ``reason`` and ``remarks``.
+    Columns ``recording``, ``unit``, ``identity`` where a file names units, one a grouping (text,
+    empty where there is no label), one ``NAME probability`` where it has probabilities, then
+    ``used``, ``reason`` and ``remarks``.
     """
     rows = pd.concat(
         [
@@ -83,13 +84,16 @@ def unit_table(
                 {
                     "recording": pd.Series([name] * len(table), dtype="str"),
                     "unit": table["unit_id"].astype("str").to_numpy(),
+                    "identity": table["identity"].fillna("").astype("str").to_numpy(),
                 }
             )
             for name, table in units.items()
         ]
-        or [pd.DataFrame({"recording": [], "unit": []}, dtype="str")],
+        or [pd.DataFrame({"recording": [], "unit": [], "identity": []}, dtype="str")],
         ignore_index=True,
     )
+    if not rows["identity"].astype(bool).any():
+        rows = rows.drop(columns="identity")
     place = {key: at for at, key in enumerate(zip(rows["recording"], rows["unit"], strict=True))}
     for one in labellings:
         at = np.array([place[key] for key in zip(one.recording, one.unit, strict=True)], dtype=int)

@@ -12,6 +12,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def unit_called(name: str) -> str:
+    """A unit as figures call it: a bare number would be taken for that of a group."""
+    return f"unit {name}" if name.isdecimal() else name
+
+
 def for_number(number: int, words: str) -> str:
     """Words in which every ``[is|are]`` is the first for one and the second else.
 

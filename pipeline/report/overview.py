@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Figure, Heatmap, Span
+from pipeline.core.parts import REMARK, Figure, Heatmap, Span
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.core.words import unit_called
 from pipeline.report.behaviour import behaviour_panels, behaviour_words
 
 MOST_ROWS = 300
@@ -186,14 +187,14 @@ def unit_order(scaled: NDArray[np.float32], regions: NDArray[np.object_]) -> NDA
 
 
 def unit_labels(units: pd.DataFrame) -> list[str]:
-    """How units are called: by identity where known, with the region where there are several."""
+    """How units are called: by identity where known, with the region as a remark where several."""
     called = []
     several = len(set(units["region"].astype(str))) > 1
     for unit_id, identity, region in zip(
         units["unit_id"], units["identity"], units["region"], strict=True
     ):
-        name = _text(identity) or f"{unit_id}"
-        called.append(f"{name} ({_text(region)})" if several and _text(region) else name)
+        name = _text(identity) or unit_called(str(unit_id))
+        called.append(f"{name}{REMARK}{_text(region)}" if several and _text(region) else name)
     return called
 
 

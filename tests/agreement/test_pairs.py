@@ -143,6 +143,13 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
     assert section.numbers["regions_and_clusters_ari"] == 1.0
 
 
+def test_units_that_a_file_names_stand_with_their_names(areas):
+    units = {"day1": units_of(2, region=["a", "b"], identity=["AVAL", ""])}
+    table = unit_table(units, {}, [regions(units)])
+    assert table.columns.tolist()[:3] == ["recording", "unit", "identity"]
+    assert table["identity"].tolist() == ["AVAL", ""]
+
+
 def test_a_single_grouping_is_listed_and_nothing_is_compared():
     units = {"day1": units_of(60, region=["V1"] * 60)}
     clusters = labels("clusters", "day1", np.arange(60) % 2, name="cluster")

@@ -106,21 +106,31 @@ def test_the_planted_truth_stands_beside_each_finding(opened, results):
             assert checks.count() >= 1
 
 
-def test_a_unit_is_marked_in_every_figure_that_names_it(opened, results):
-    """The first named unit of the worms: rows and columns of matrices, nodes, curves and bars."""
-    with (results / "worms" / "units.csv").open(encoding="utf-8", newline="") as file:
-        names = [row["unit"] for row in csv.DictReader(file)]
-    watched = opened(results / "worms" / "report.html")
+@pytest.mark.parametrize(
+    ("experiment", "name", "shown_in", "not_in"),
+    [
+        ("worms", "N04", ("data-overview-worm-1", "connectome-components"), "connectome-truth"),
+        ("cortex", "unit 3", ("data-overview-mouse-1", "biclustering-together"), "agreement-"),
+        ("retina", "unit 3", ("celltypes-mosaic",), "agreement-"),
+    ],
+)
+def test_a_unit_is_marked_where_it_is_shown_and_nowhere_else(
+    opened, results, experiment, name, shown_in, not_in
+):
+    with (results / experiment / "units.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row.get("identity") or f"unit {row['unit']}" for row in csv.DictReader(file)]
+    watched = opened(results / experiment / "report.html")
     page = watched.page
     page.wait_for_function(READY)
     watched.draw_all()
-    name = next(name for name in names if page.locator("figure", has_text=name).count())
-    before = page.evaluate(MARKS)
+    before = dict(page.evaluate(MARKS))
     page.locator("#find").fill(name)
-    press(page.get_by_role("button", name=f"Mark {name} in ", exact=False).first)
-    told = page.locator("#marked span").text_content()
-    assert told.startswith(f"{name} is marked in ")
+    press(page.get_by_role("button", name=f"Mark {name} in ").first)
+    assert page.locator("#marked span").text_content().startswith(f"{name} is marked in ")
     after = dict(page.evaluate(MARKS))
-    changed = [figure for figure, count in before if after[figure] != count]
-    assert len(changed) >= 2
+    changed = {figure for figure, count in after.items() if count != before[figure]}
+    assert {figure for one in shown_in for figure in before if figure.startswith(one)} <= changed
+    assert not [figure for figure in changed if figure.startswith(not_in)]
+    marked = page.locator("#agreement-units tr.marked")
+    assert marked.count() == rows.count(name)
     assert watched.complaints == []

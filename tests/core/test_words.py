@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core.words import counted, for_number
+from pipeline.core.words import counted, for_number, unit_called
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,10 @@ def test_every_verb_agrees_with_the_number(number, words):
 def test_an_ending_may_be_empty_and_other_brackets_stay():
     assert for_number(1, "row[|s] [3]") == "row [3]"
     assert for_number(2, "row[|s] [3]") == "rows [3]"
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [("3", "unit 3"), ("AVAL", "AVAL"), ("day1:3", "day1:3"), ("3a", "3a")]
+)
+def test_a_unit_without_a_name_is_told_apart_from_numbers_of_groups(name, called):
+    assert unit_called(name) == called

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import REMARK, Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.views import SpikeCounts
+from pipeline.core.words import unit_called
 from pipeline.methods.biclustering.associations import bin_labels, epoch_names
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.recovery import recovery
@@ -84,7 +85,7 @@ def unit_labels(result: BiclusteringResult, units: NDArray[np.int64]) -> tuple[s
         REMARK.join(
             word
             for word in (
-                str(result.unit[unit]),
+                unit_called(str(result.unit[unit])),
                 str(result.region[unit]),
                 f"cluster {result.cluster_of_unit[unit] + 1}",
             )
@@ -647,7 +648,7 @@ def _replicas(result: BiclusteringResult, end: str) -> Figure:
                 y=np.round(values[1], 4),
                 x_title="Replicated",
                 y_title="Real",
-                labels=tuple(str(unit) for unit in result.unit[result.used][known]),
+                labels=tuple(unit_called(str(unit)) for unit in result.unit[result.used][known]),
                 group=result.cluster_of_unit[result.used][known],
                 group_names=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
             )

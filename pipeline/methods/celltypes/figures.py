@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points, Span
 from pipeline.core.views import View
+from pipeline.core.words import unit_called
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.describe import separated
 from pipeline.methods.celltypes.diagnostics import true_labels
@@ -887,7 +888,7 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
                     y=np.round(units["field_y"].to_numpy(float)[typed], 2),
                     x_title="x (pixel)",
                     y_title="y (pixel)",
-                    labels=tuple(str(name) for name in units["unit"][typed]),
+                    labels=tuple(unit_called(str(name)) for name in units["unit"][typed]),
                     group=result.type_of_unit[typed],
                     group_names=names,
                 ),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Network
+from pipeline.core.words import unit_called
 from pipeline.methods.connectome.result import ConnectomeResult
 
 DRAWN_COMPONENTS = 4
@@ -47,7 +48,7 @@ def unit_names(result: ConnectomeResult) -> NDArray[np.object_]:
     if result.recording.size > 1:
         return names
     before = f"{result.recording[0]}:"
-    return np.array([name.removeprefix(before) for name in names], dtype=object)
+    return np.array([unit_called(name.removeprefix(before)) for name in names], dtype=object)
 
 
 def network_figure(result: ConnectomeResult) -> Figure:

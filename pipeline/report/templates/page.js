@@ -439,7 +439,11 @@
 
   /* ---- names chosen by the reader, marked wherever they are shown ---- */
   let chosen = "";
-  const bare = (label) => label.split(" \u00b7 ")[0]; /* the name, without remarks */
+  const bare = (label) => {
+    /* the name, without remarks; a number names nothing: groups, bins and surrogates have one too */
+    const name = label.split(" \u00b7 ")[0];
+    return name === "" || Number.isFinite(Number(name.replace("\u2212", "-"))) ? "" : name;
+  };
   const plainText = (text) =>
     text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
   const nameAt = {
@@ -620,8 +624,13 @@
     /* the same name again unmarks it */
     chosen = name === chosen ? "" : name;
     let rows = 0;
+    const names = (c) => {
+      const text = c.textContent.trim();
+      const isUnit = (c.dataset.name || "").toLowerCase().startsWith("unit");
+      return text === chosen || (isUnit && `unit ${text}` === chosen);
+    };
     for (const row of document.querySelectorAll(".tabled tbody tr")) {
-      const named = chosen !== "" && [...row.cells].some((c) => c.textContent.trim() === chosen);
+      const named = chosen !== "" && [...row.cells].some(names);
       row.classList.toggle("marked", named);
       rows += named;
     }

@@ -11,7 +11,7 @@ def named(units, recordings):
 
 
 def test_the_only_recording_is_not_repeated_in_every_unit_name():
-    assert named(["r1:7", "AVAL", "r10:7"], ["r1"]) == ["7", "AVAL", "r10:7"]
+    assert named(["r1:7", "AVAL", "r10:7"], ["r1"]) == ["unit 7", "AVAL", "r10:7"]
 
 
 def test_units_of_several_recordings_keep_the_recording_in_their_names():
