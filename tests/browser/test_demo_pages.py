@@ -93,7 +93,7 @@ def test_every_figure_has_a_title_a_finding_a_caption_and_words_for_each_panel(o
 def test_the_planted_truth_stands_beside_each_finding(opened, results):
     expected = {
         "worms": {"connectome"},
-        "cortex": {"biclustering", "trsa", "celltypes"},
+        "cortex": {"biclustering", "trsa"},
         "retina": {"celltypes"},
     }
     for experiment, methods in expected.items():

@@ -9,7 +9,14 @@ from pipeline.core.parts import Figure, Heatmap, Section
 from pipeline.core.rng import stream
 from pipeline.report.packing import script_hash
 from pipeline.report.render import render
-from tests.support.fake_page import CLOSING, HOSTILE, connectome_section, data_stub, fake_page
+from tests.support.fake_page import (
+    CLOSING,
+    HOSTILE,
+    connectome_section,
+    data_stub,
+    fake_page,
+    films,
+)
 
 
 class Outline(HTMLParser):
@@ -100,7 +107,7 @@ def test_every_link_leads_to_a_place_on_the_page_and_ids_are_unique(outline):
 
 def test_every_figure_says_what_it_shows_in_words(outline):
     plots = [attrs for _, attrs in outline.elements if attrs.get("role") == "img"]
-    assert len(plots) == 8
+    assert len(plots) == 8 + len(films().films)
     assert all(attrs["aria-label"].strip() for attrs in plots)
     for figure in (part for part in connectome_section().body if isinstance(part, Figure)):
         assert figure.finding in outline.text

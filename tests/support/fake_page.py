@@ -8,6 +8,8 @@ from pipeline.core.parts import (
     Bars,
     Check,
     Figure,
+    Film,
+    Films,
     Heatmap,
     Line,
     Lines,
@@ -233,6 +235,26 @@ def states() -> Figure:
     )
 
 
+def films() -> Films:
+    """Two rows of four films of noise, one with a hostile name."""
+    rng = stream(0, "fake", "films")
+    frames = rng.integers(0, 256, (8, 6, 5, 8), dtype=np.uint8)
+    names = (*(f"type {index + 1}" for index in range(7)), HOSTILE)
+    return Films(
+        id="films",
+        title="Films of the types",
+        finding="Eight films of 1.2 s.",
+        caption="Grey is the mean. Good: films that differ. Bad: noise, as here.",
+        alt="Films of noise.",
+        films=tuple(
+            Film(title=name, frames=each) for name, each in zip(names, frames, strict=True)
+        ),
+        frame_s=0.2,
+        still=2,
+        columns=4,
+    )
+
+
 def unit_table(n_rows: int = 130) -> Table:
     """A long table with numbers, words and gaps."""
     rng = stream(0, "fake", "table")
@@ -265,6 +287,7 @@ def connectome_section() -> Section:
             rank_bars(),
             unit_network(),
             states(),
+            films(),
             unit_table(),
         ),
         checks=(

@@ -953,7 +953,7 @@
     }
     said.textContent = words.length ? `${count} of ${table.tBodies[0].rows.length}` : "";
   };
-  for (const holder of document.querySelectorAll(".tabled")) {
+  for (const holder of document.querySelectorAll(".tabled:has(table)")) {
     const table = holder.querySelector("table");
     const rows = table.tBodies[0].rows.length;
     if (rows < 3) continue;
