@@ -110,16 +110,26 @@ def strip_text(label: str, place: int, *, share: float) -> str:
     return label if len(label) <= room else number if len(number) <= room else ""
 
 
-def span_key(spans: Sequence[Span], *, width_letters: float = 100) -> str:
-    """Numbers and their labels, for those labels that stand nowhere in full; may be empty."""
-    total = max((span.stop for span in spans), default=0) - min(
-        (span.start for span in spans), default=0
-    )
+def span_key(spans: Sequence[Span], limits: tuple[float, float]) -> str:
+    """Numbers and their labels, for those labels that stand nowhere in full; may be empty.
+
+    Parameters
+    ----------
+    limits
+        Ends of the axis on which :func:`draw_spans` writes the labels.
+    """
     labels = span_labels(spans)
+    places = {label: place for place, label in enumerate(labels)}
+    low, high = limits
     written = {
         span.label
         for span in spans
-        if total > 0 and len(span.label) <= (span.stop - span.start) / total * width_letters
+        if strip_text(
+            span.label,
+            places[span.label],
+            share=(min(span.stop, high) - max(span.start, low)) / (high - low),
+        )
+        == span.label
     }
     numbered = [
         f"{place + 1} {shortened(label)}"

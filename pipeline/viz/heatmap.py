@@ -56,7 +56,7 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
         label_axis(axes.yaxis, panel.y_labels, inches=height)
     elif rows == 1:
         axes.set_yticks([])  # nothing to number
-    key = span_key(panel.spans)
+    key = span_key(panel.spans, axes.get_xlim())
     axes.set_xlabel(f"{panel.x_title}\n{key}" if key else panel.x_title)
     axes.set_ylabel(panel.y_title)
     draw_spans(axes, panel.spans, shade=False)

@@ -52,7 +52,7 @@ def draw_lines(axes: Axes, panel: Lines) -> None:
         from matplotlib.ticker import MaxNLocator
 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    key = span_key(panel.spans)
+    key = span_key(panel.spans, axes.get_xlim())
     axes.set_xlabel(f"{panel.x_title}\n{key}" if key else panel.x_title)
     axes.set_ylabel(panel.y_title)
     draw_spans(axes, panel.spans, shade=True)

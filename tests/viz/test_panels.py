@@ -127,7 +127,9 @@ def test_the_key_names_labels_that_stand_nowhere_in_full():
         Span(start=50, stop=51, label="too short"),
         Span(start=51, stop=100, label="other"),
     )
-    assert span_key(spans) == "3 too short"
+    assert span_key(spans, (0, 100)) == "3 too short"
+    # On a longer axis the same stretches have less room, and are numbers too.
+    assert span_key(spans, (0, 500)) == "1 long enough; 3 too short"
     assert span_labels(spans) == ("long enough", "other", "too short")
 
 
