@@ -69,6 +69,7 @@ class Gathering:
             slice(*part.indices(size)) for part, size in zip(parts, self._shape, strict=True)
         )
         if rows.start != self._n_seen or (columns.start, columns.stop) != (0, self._shape[1]):
+            self._give_up()
             return
         place = (rows.start, rows.stop)
         other = self._half
@@ -78,6 +79,12 @@ class Gathering:
         self._half = None
         values, valid = (piece, other[2]) if name == "values" else (other[2], piece)
         self._add(values, valid, first_frame=rows.start)
+
+    def _give_up(self) -> None:
+        """Never hear the whole, and keep no memory that whoever reads all again will need."""
+        self._n_seen = -1
+        self._half = None
+        self.sample = Sample.empty(0, self._shape[1])
 
     def _add(
         self, values: NDArray[np.float32], valid: NDArray[np.bool_], *, first_frame: int

@@ -212,3 +212,11 @@ def test_reading_in_another_order_or_in_part_is_not_taken_for_the_whole(read):
     overhearing = Gathering(sampled(cells(4, name="part"), rate_hz=RATE_HZ))
     read(overhearing.overheard())
     assert not overhearing.is_whole
+
+
+def test_what_is_read_in_another_order_is_not_kept():
+    overhearing = Gathering(sampled(cells(4, name="part"), rate_hz=RATE_HZ))
+    source = overhearing.overheard()
+    for columns in (slice(0, 3), slice(3, None)):  # as a file is read that is stored cell by cell
+        _ = source.values[:, columns], source.valid[:, columns]
+    assert overhearing.sample.values.size == 0  # whoever reads all again needs the memory
