@@ -53,7 +53,7 @@ COLUMNS = (
     SheetColumn(
         "series",
         "Name or HDF5 path of the trace series, where several could be meant; several joined by "
-        "`+` are read as planes of one population.",
+        "`+` are read as planes of one population. With `activity` `spikes`, the table of units.",
     ),
     SheetColumn(
         "intervals",

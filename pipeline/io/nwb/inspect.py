@@ -29,7 +29,7 @@ from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.planes import why_apart
 from pipeline.io.nwb.read import check_readable
 from pipeline.io.nwb.series import covariate_objects, image_objects
-from pipeline.io.nwb.spikes import units_object
+from pipeline.io.nwb.spikes import units_tables
 from pipeline.io.nwb.tables import as_label, is_text_column, row_ids, scalar_columns
 from pipeline.io.nwb.traces import BACKGROUND, Candidate, all_traces, best_of, series_rate_hz
 from pipeline.io.nwb.trials import interval_columns, interval_objects
@@ -111,7 +111,8 @@ class FileContents:
     """Why they cannot be; empty where there is one, or none."""
     cells: TableOffer | None
     """The table of units, or of the ROIs of the best traces."""
-    has_units: bool
+    units: tuple[str, ...]
+    """Paths of the tables that could be the units."""
     n_spikes: int
     """Spikes of all units."""
     until_s: float
@@ -146,7 +147,8 @@ def inspect_file(path: Path, *, options: ReadOptions | None = None) -> FileConte
         contents = survey(file)
         offered = all_traces(contents)
         best = best_of(offered)
-        units = units_object(contents)
+        tables = units_tables(contents)
+        units = tables[0] if tables else None
         traces = tuple(_trace_offer(one) for one in offered)
         cells = _cells(contents, offered, units=units)
         intervals = tuple(
@@ -155,7 +157,7 @@ def inspect_file(path: Path, *, options: ReadOptions | None = None) -> FileConte
             if (offer := _interval_offer(item)) is not None
         )
         about = read_about(file, contents, source_series=traces[0].path if traces else "")
-        suggestion = _suggest(best, cells, intervals, has_units=units is not None, about=about)
+        suggestion = _suggest(best, cells, intervals, units=tables, about=about)
         return FileContents(
             path=path,
             about=about,
@@ -163,7 +165,7 @@ def inspect_file(path: Path, *, options: ReadOptions | None = None) -> FileConte
             together=joined_entry(contents, best),
             apart=why_apart(contents, best) if len(best) > 1 else "",
             cells=cells,
-            has_units=units is not None,
+            units=tuple(table.path for table in tables),
             n_spikes=spike_count(units),
             until_s=latest_time(contents, units),
             regions=_regions(units),
@@ -334,7 +336,7 @@ def _suggest(
     cells: TableOffer | None,
     intervals: tuple[TableOffer, ...],
     *,
-    has_units: bool,
+    units: tuple[NwbObject, ...],
     about: About,
 ) -> dict[str, str]:
     chosen = _trial_table(intervals)
@@ -342,8 +344,8 @@ def _suggest(
     text_columns = [column.name for column in columns if column.is_text]
     return {
         "subject": about.subject,
-        "activity": "calcium" if best else "spikes" if has_units else "",
-        "series": _series_entry(best),
+        "activity": "calcium" if best else "spikes" if units else "",
+        "series": _series_entry(best) if best else units[0].path if len(units) > 1 else "",
         "intervals": chosen.name if chosen else "",
         "condition": _condition_column(chosen) if chosen else "",
         "region": next((name for name in REGION_COLUMNS if name in text_columns), ""),
@@ -421,8 +423,10 @@ def _series_line(one: SeriesOffer) -> str:
 
 
 def _units_lines(contents: FileContents) -> list[str]:
-    if not contents.has_units:
+    if not contents.units:
         return []
+    if len(contents.units) > 1:
+        return [f"several tables: {', '.join(contents.units)}"]
     if contents.traces or contents.cells is None:
         return ["a table of units; the traces come first unless column 'activity' says spikes"]
     lines = [f"{contents.cells.path}  {contents.cells.n_rows} units"]
@@ -454,11 +458,15 @@ def _interval_lines(contents: FileContents) -> list[str]:
 def _choice_lines(contents: FileContents) -> list[str]:
     """What to decide before the line is pasted."""
     readable = _readable(contents.traces)
-    if not readable and not contents.has_units:
+    if not readable and not contents.units:
         return ["There is no activity here that this pipeline can read.", ""]
     lines = []
-    if contents.suggestion["series"] and readable[0].kind == "events":
+    if readable and contents.suggestion["series"] and readable[0].kind == "events":
         lines.append("There are only inferred events; column 'series' says that they are wanted.")
+    if not readable and len(contents.units) > 1:
+        lines.append(
+            "Several tables could be the units; column 'series' chooses. The line names the first."
+        )
     if contents.apart or contents.together:
         lines += [
             "Several series could be the activity; column 'series' chooses. The line names the "

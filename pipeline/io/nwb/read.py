@@ -24,8 +24,8 @@ from pipeline.io.nwb.open import LOCK_WAITS_S, locking_note, open_nwb, version_n
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
-from pipeline.io.nwb.spikes import check_spikes, read_spikes, units_object
-from pipeline.io.nwb.traces import all_traces
+from pipeline.io.nwb.spikes import check_spikes, read_spikes, units_tables
+from pipeline.io.nwb.traces import all_traces, could_be_traces
 from pipeline.io.nwb.trial_checks import odd_trials, placed_trials
 from pipeline.io.nwb.trials import missing_trials, read_intervals
 
@@ -188,25 +188,28 @@ def activity_kind(contents: Survey, *, options: ReadOptions) -> tuple[str, tuple
     if options.activity != "auto":
         return options.activity, ()
     offered = all_traces(contents)
-    units = units_object(contents)
+    units = units_tables(contents)
     traces = [one for one in offered if one.signal in ("dff", "fluorescence")]
-    if traces and units is not None:
+    if traces and units:
         text = (
             "The file has calcium traces and units; the traces were read. Column 'activity' of "
             "the sheet chooses."
         )
-        return "calcium", (Note(code="IN-C33", kind="info", place=units.path, text=text),)
+        return "calcium", (Note(code="IN-C33", kind="info", place=units[0].path, text=text),)
     if traces or options.series:
         return "calcium", ()
-    if units is not None:
+    if units:
         return "spikes", ()
     if offered or any("rois" in item.group for item in contents.unknown):
         return "calcium", ()  # its reader knows how to name what is missing
     types = sorted({item.type for item in contents.objects})
+    plain = [item.path for item in contents.of_type("TimeSeries") if could_be_traces(item)]
+    traces_of = f", or, if they are traces, the series {' or '.join(plain[:3])} in column 'series'"
     raise DataError(
         code="IN-C01",
         place="/",
         found="neither calcium traces (RoiResponseSeries) nor units; the file has: "
         + (", ".join(types) or "no typed objects"),
-        fix="name a file with processed activity in the sheet (column nwb)",
+        fix="name a file with processed activity in the sheet (column nwb)"
+        + (traces_of if plain else ""),
     )

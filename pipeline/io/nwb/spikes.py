@@ -28,13 +28,24 @@ from pipeline.io.nwb.waveforms import with_waveforms
 _USE_OTHER = "name a file with sorted units, or set column 'activity' of the sheet to 'calcium'"
 
 
-def units_object(contents: Survey) -> NwbObject | None:
-    """The table of units: the file's own one, else the only one that a module holds."""
+def units_tables(contents: Survey) -> tuple[NwbObject, ...]:
+    """Tables that could be the units: the file's own one alone, else all that modules hold."""
     at_root = contents.at("/units")
     if at_root is not None and at_root.is_a("Units"):
-        return at_root
-    elsewhere = contents.of_type("Units")
-    return elsewhere[0] if len(elsewhere) == 1 else None
+        return (at_root,)
+    return contents.of_type("Units")
+
+
+def units_object(contents: Survey, *, name: str = "") -> NwbObject | None:
+    """The table of units of a path or name, or the only one that could be meant without a name."""
+    found = units_tables(contents)
+    if name:
+        every = contents.of_type("Units")
+        path = "/" + name.strip("/")
+        found = tuple(one for one in every if one.path == path) or tuple(
+            one for one in every if one.name == name
+        )
+    return found[0] if len(found) == 1 else None
 
 
 def read_spikes(
@@ -51,7 +62,7 @@ def read_spikes(
     -------
     Spike trains, unit table with one row a unit, the file's table, and notes.
     """
-    table, ids = _rows(contents)
+    table, ids = _rows(contents, name=options.series)
     times, starts, data = _spike_times(table, n_units=len(ids), options=options)
     place = f"{table.path}/spike_times"
     notes = _sort(times, starts, ids=ids, place=place)
@@ -84,7 +95,7 @@ def check_spikes(contents: Survey, *, options: ReadOptions) -> None:
     DataError
         If there are no units or no spikes, or the table contradicts itself or the sheet.
     """
-    table, ids = _rows(contents)
+    table, ids = _rows(contents, name=options.series)
     _stored_times(table, n_units=len(ids))
     told_intervals(table, n_units=len(ids))
     unit_table(
@@ -96,9 +107,21 @@ def check_spikes(contents: Survey, *, options: ReadOptions) -> None:
     )
 
 
-def _rows(contents: Survey) -> tuple[NwbObject, list[str]]:
+def _rows(contents: Survey, *, name: str) -> tuple[NwbObject, list[str]]:
     """The table of units and the ids of its rows."""
-    table = units_object(contents)
+    table = units_object(contents, name=name)
+    every = contents.of_type("Units")
+    if table is None and every:
+        listed = ", ".join(one.path for one in every)
+        raise DataError(
+            code="IN-S01",
+            place=every[0].parent_path,
+            found=f"there is no table of units '{name}'; the file has: {listed}"
+            if name
+            else f"several tables of units could be meant: {listed}",
+            fix="write the path of one into column 'series' of the sheet and 'spikes' into column "
+            f"'activity', for example {every[0].path}",
+        )
     if table is None:
         raise DataError(
             code="IN-S01",

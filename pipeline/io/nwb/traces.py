@@ -106,6 +106,18 @@ def plain_series(contents: Survey, path: str) -> Candidate | None:
     return Candidate(item=item, signal=signal_of(item.path, container="", unit=_unit(item)))
 
 
+def could_be_traces(item: NwbObject) -> bool:
+    """Whether a series is a plain table of several columns, as of a program without ROIs."""
+    if item.type != "TimeSeries":
+        return False
+    try:
+        data = child(item.group, "data")
+    except DataError:
+        return False
+    is_table = isinstance(data, h5py.Dataset) and len(data.shape) == 2 and is_numeric(data)
+    return bool(is_table and min(data.shape) > 1)
+
+
 def signal_of(path: str, *, container: str, unit: str, names: Collection[str] = ()) -> str:
     """Kind of signal by names, container and unit.
 

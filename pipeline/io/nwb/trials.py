@@ -229,6 +229,8 @@ def _trials(
     table, place = tables[chosen], objects[chosen].path
     found = next((name for name in CONDITION_COLUMNS if name in table), "")
     names = options.condition or ((found,) if found else ())
+    if (whole := "+".join(names)) in table:
+        names = (whole,)  # a column that is itself called so
     parts = [named_column(table, name, place=place, sheet_column="condition") for name in names]
     notes: tuple[Note, ...] = ()
     for name, labels in zip(names, parts, strict=True):

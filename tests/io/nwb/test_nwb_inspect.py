@@ -211,7 +211,7 @@ def test_a_file_with_both_kinds_says_which_comes_first(path):
         add_units(nwb)
         io.write(nwb)
     contents = inspect_file(path)
-    assert contents.has_units
+    assert contents.units == ("/units",)
     assert "traces come first" in describe(contents, experiment="mice", recording="day1")
 
 

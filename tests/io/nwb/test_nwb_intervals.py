@@ -9,6 +9,7 @@ from tests.support.nwb_factory import (
     add_trials,
     add_units,
     edited,
+    imaging_file,
     new_session,
     probe_file,
     read,
@@ -59,6 +60,12 @@ def test_several_columns_make_one_condition(path):
     ]
     trials = read(probe_file(path, trials=rows), condition=("angle", "contrast", "block"))[0].trials
     assert list(trials["condition"]) == ["90+0.25+3", "0+1+4"]
+
+
+def test_a_column_may_have_the_sign_that_joins_in_its_name(path):
+    rows = [(2.0 * i, 2.0 * i + 1, {"side+go": "ab"[i % 2]}) for i in range(4)]
+    recording, _ = read(imaging_file(path, trials=rows), condition=("side", "go"))
+    assert list(recording.trials["condition"]) == ["a", "b", "a", "b"]
 
 
 def test_without_a_condition_named_trials_are_called_after_their_table(path):

@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
 
+from pipeline.io.nwb.inspect import describe, inspect_file
 from tests.support.nwb_factory import (
     edited,
     imaging_file,
+    new_session,
     probe_file,
     read,
     refusal_of,
     replace_values,
+    save,
     texts,
     theta_and_flashes,
 )
@@ -67,6 +70,35 @@ def test_times_that_are_text_are_refused(path):
 def test_a_file_without_units_is_refused(path):
     error = refusal_of(imaging_file(path), activity="spikes")
     assert error.code == "IN-S01"
+
+
+def sorters(path):
+    """Two tables of units in a module: the probe session, and only its last cell."""
+    from pynwb.misc import Units
+
+    nwb = new_session()
+    module = nwb.create_processing_module("ecephys", "Sorted twice.")
+    for name, trains in (("first", theta_and_flashes()), ("second", theta_and_flashes()[2:])):
+        table = Units(name=name, description="Units of a sorter.")
+        for times in trains:
+            table.add_unit(spike_times=times)
+        module.add(table)
+    return save(nwb, path)
+
+
+def test_the_sheet_chooses_among_several_tables_of_units(path):
+    error = refusal_of(sorters(path))
+    assert error.code == "IN-S01"
+    assert "/processing/ecephys/first, /processing/ecephys/second" in error.found
+    assert "column 'series'" in error.fix
+    contents = inspect_file(path)
+    assert contents.refusal is None
+    assert contents.suggestion["series"] == "/processing/ecephys/first"
+    assert "Several tables could be the units" in describe(contents, experiment="e", recording="r")
+    for name in ("second", "/processing/ecephys/second"):
+        recording, _ = read(path, activity="spikes", series=name)
+        assert recording.activity.n_units == 1
+    assert "no table of units 'third'" in refusal_of(path, activity="spikes", series="third").found
 
 
 def test_a_table_without_rows_is_refused(path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.io.nwb.traces import signal_of
-from tests.support.nwb_factory import edited, imaging_file, read, refusal_of
+from tests.support.nwb_factory import edited, imaging_file, new_session, read, refusal_of, save
 
 
 @pytest.fixture
@@ -93,6 +93,18 @@ def test_traces_in_any_module_are_found(path):
     assert read(path)[0].about.source_series == (
         "/processing/suite2p_2024/DfOverF/RoiResponseSeries"
     )
+
+
+def test_a_file_of_plain_series_names_those_that_could_be_traces(path):
+    from pynwb import TimeSeries
+
+    nwb = new_session()
+    for name, data in (("traces", np.eye(40, 4)), ("lever", np.arange(40.0))):
+        nwb.add_acquisition(TimeSeries(name=name, data=data, rate=5.0, unit="a.u."))
+    error = refusal_of(save(nwb, path))
+    assert error.code == "IN-C01"
+    assert "if they are traces, the series /acquisition/traces in column 'series'" in error.fix
+    assert read(path, series="/acquisition/traces")[0].activity.n_units == 4
 
 
 def test_a_plain_series_is_read_when_its_path_is_named(path):
