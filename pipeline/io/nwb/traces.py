@@ -114,8 +114,9 @@ def could_be_traces(item: NwbObject) -> bool:
         data = child(item.group, "data")
     except DataError:
         return False
-    is_table = isinstance(data, h5py.Dataset) and len(data.shape) == 2 and is_numeric(data)
-    return bool(is_table and min(data.shape) > 1)
+    if not isinstance(data, h5py.Dataset) or len(data.shape) != 2 or not is_numeric(data):
+        return False
+    return min(data.shape) > 1
 
 
 def signal_of(path: str, *, container: str, unit: str, names: Collection[str] = ()) -> str:
