@@ -116,7 +116,7 @@ def could_be_traces(item: NwbObject) -> bool:
         return False
     if not isinstance(data, h5py.Dataset) or len(data.shape) != 2 or not is_numeric(data):
         return False
-    return min(data.shape) > 1
+    return bool(min(data.shape) > 1)
 
 
 def signal_of(path: str, *, container: str, unit: str, names: Collection[str] = ()) -> str:
