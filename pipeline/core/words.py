@@ -12,8 +12,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def unit_called(name: str) -> str:
-    """A unit as figures call it: a bare number would be taken for that of a group."""
+def unit_called(name: str, recording: str = "") -> str:
+    """A unit as figures call it: a bare number would be taken for that of a group.
+
+    Parameters
+    ----------
+    recording
+        Where there are several, whose units have the same numbers; told as
+        :func:`pipeline.core.labelling.item_names` does.
+    """
+    if recording:
+        return f"{recording}:{name}"
     return f"unit {name}" if name.isdecimal() else name
 
 

@@ -68,18 +68,19 @@ def test_axe_finds_no_barrier_on_any_page(opened, results, scheme):
         assert told == []
 
 
-def test_a_page_is_ready_in_two_seconds(opened, page_file):
+def test_a_page_is_ready_in_two_seconds(chromium, page_file):
     """Of work, that is: other programs may take the processor, and the clock tells of them too."""
     taken = []
     for _ in range(TIMES):
-        page = opened(page_file).page
-        page.wait_for_function(READY)
+        page = chromium.new_page()
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        page.goto(page_file.as_uri())
+        page.wait_for_function(READY)
         told = session.send("Performance.getMetrics")["metrics"]
         taken.append({each["name"]: each["value"] for each in told}["TaskDuration"])
         page.close()
-    assert min(taken) < MOST_SECONDS
+    assert 0.1 < min(taken) < MOST_SECONDS
 
 
 def test_every_figure_has_a_title_a_finding_a_caption_and_words_for_each_panel(opened, page_file):

@@ -79,13 +79,13 @@ def order_of_units(result: BiclusteringResult) -> NDArray[np.int64]:
     return used[np.lexsort((-sureness, result.cluster_of_unit[used]))]
 
 
-def unit_labels(result: BiclusteringResult, units: NDArray[np.int64]) -> tuple[str, ...]:
-    """Ids of units, with regions and clusters as remarks."""
+def unit_labels(result: BiclusteringResult, units: NDArray[np.int64], end: str) -> tuple[str, ...]:
+    """Units, with regions and clusters as remarks; ``end`` as in ids of figures."""
     return tuple(
         REMARK.join(
             word
             for word in (
-                unit_called(str(result.unit[unit])),
+                unit_called(str(result.unit[unit]), end.removeprefix("-")),
                 str(result.region[unit]),
                 f"cluster {result.cluster_of_unit[unit] + 1}",
             )
@@ -112,7 +112,7 @@ def _overview(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end
             x_title=axis.title,
             y_title="Unit",
             value_title="Count over the unit's mean (log2)",
-            y_labels=unit_labels(result, order),
+            y_labels=unit_labels(result, order, end),
             scale="diverging",
             limits=(-3.0, 3.0),
             spans=axis.spans,
@@ -276,8 +276,8 @@ def _together(result: BiclusteringResult, end: str) -> Figure:
                 x_title="Unit",
                 y_title="Unit",
                 value_title="Probability",
-                x_labels=unit_labels(result, order),
-                y_labels=unit_labels(result, order),
+                x_labels=unit_labels(result, order, end),
+                y_labels=unit_labels(result, order, end),
                 limits=(0.0, 1.0),
                 square=True,
             ),
@@ -648,7 +648,10 @@ def _replicas(result: BiclusteringResult, end: str) -> Figure:
                 y=np.round(values[1], 4),
                 x_title="Replicated",
                 y_title="Real",
-                labels=tuple(unit_called(str(unit)) for unit in result.unit[result.used][known]),
+                labels=tuple(
+                    unit_called(str(unit), end.removeprefix("-"))
+                    for unit in result.unit[result.used][known]
+                ),
                 group=result.cluster_of_unit[result.used][known],
                 group_names=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
             )

@@ -869,6 +869,7 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
     if not typed.any():
         return []
     names = type_names(result)
+    several = result.recording.size > 1
     return [
         Figure(
             id="mosaic",
@@ -888,7 +889,10 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
                     y=np.round(units["field_y"].to_numpy(float)[typed], 2),
                     x_title="x (pixel)",
                     y_title="y (pixel)",
-                    labels=tuple(unit_called(str(name)) for name in units["unit"][typed]),
+                    labels=tuple(
+                        unit_called(str(name), str(recording) if several else "")
+                        for name, recording in units.loc[typed, ["unit", "recording"]].to_numpy()
+                    ),
                     group=result.type_of_unit[typed],
                     group_names=names,
                 ),

@@ -624,15 +624,18 @@
     /* the same name again unmarks it */
     chosen = name === chosen ? "" : name;
     let rows = 0;
-    const names = (c) => {
-      const text = c.textContent.trim();
-      const isUnit = (c.dataset.name || "").toLowerCase().startsWith("unit");
-      return text === chosen || (isUnit && `unit ${text}` === chosen);
+    const named = (cells) => {
+      /* also a unit that has a number in its column, and perhaps its recording in another */
+      const under = (heading) => cells.find((c) =>
+        (c.dataset.name || "").toLowerCase() === heading)?.textContent.trim();
+      const unit = under("unit");
+      return cells.some((c) => c.textContent.trim() === chosen)
+        || [`unit ${unit}`, `${under("recording")}:${unit}`].includes(chosen);
     };
     for (const row of document.querySelectorAll(".tabled tbody tr")) {
-      const named = chosen !== "" && [...row.cells].some(names);
-      row.classList.toggle("marked", named);
-      rows += named;
+      const marked = chosen !== "" && named([...row.cells]);
+      row.classList.toggle("marked", marked);
+      rows += marked;
     }
     let shown = 0;
     for (const { panels } of figures.values()) {
