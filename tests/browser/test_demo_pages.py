@@ -111,6 +111,7 @@ def test_the_planted_truth_stands_beside_each_finding(opened, results):
     ("experiment", "name", "shown_in", "not_in"),
     [
         ("worms", "N04", ("data-overview-worm-1", "connectome-components"), "connectome-truth"),
+        ("worms", "worm-1:34", ("data-overview-worm-1",), "data-overview-worm-2"),
         ("cortex", "unit 3", ("data-overview-mouse-1", "biclustering-together"), "agreement-"),
         ("retina", "unit 3", ("celltypes-mosaic",), "agreement-"),
     ],
@@ -119,7 +120,12 @@ def test_a_unit_is_marked_where_it_is_shown_and_nowhere_else(
     opened, results, experiment, name, shown_in, not_in
 ):
     with (results / experiment / "units.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row.get("identity") or f"unit {row['unit']}" for row in csv.DictReader(file)]
+        several = experiment == "worms"
+        rows = [
+            row.get("identity")
+            or (f"{row['recording']}:{row['unit']}" if several else f"unit {row['unit']}")
+            for row in csv.DictReader(file)
+        ]
     watched = opened(results / experiment / "report.html")
     page = watched.page
     page.wait_for_function(READY)
