@@ -20,7 +20,7 @@ from pipeline.agreement.pairs import Pair
 from pipeline.core.labelling import Association, UnitLabels
 from pipeline.core.labels import natural_order
 from pipeline.core.parts import REMARK, Figure, Heatmap, Number, Section, Table
-from pipeline.core.words import counted
+from pipeline.core.words import counted, for_number
 
 ID = "agreement"
 TITLE = "Agreement between methods"
@@ -160,7 +160,7 @@ def _sentence(
     if moments:
         told.append(
             f"{len(small)} of {counted(len(moments), 'comparison')} of states or components with "
-            f"epochs and each other have p <= {LEVEL:g}."
+            f"epochs and each other {for_number(len(small), '[has|have]')} p <= {LEVEL:g}."
         )
     elif not shown:
         told.append("Moments were compared, and nothing could be tested.")
@@ -238,8 +238,8 @@ def pair_figure(pair: Pair, number: int, over_halves: HalvesTest | None = None) 
             Heatmap(
                 title=f"{given} by {found}",
                 values=values,
-                x_title=pair.second,
-                y_title=pair.first,
+                x_title=pair.second.capitalize(),
+                y_title=pair.first.capitalize(),
                 value_title="Share of the row's units",
                 x_labels=tuple(names),
                 y_labels=tuple(

@@ -105,7 +105,10 @@ class Track(Lines):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:
-    """Labelled points in the plane; ``group`` (-1 = none) picks colour and marker."""
+    """Labelled points in the plane; ``group`` (-1 = none) picks colour and marker.
+
+    ``diagonal``: whether the line of equal values is drawn.
+    """
 
     title: str
     x: NDArray[np.float64]
@@ -115,6 +118,7 @@ class Points:
     labels: tuple[str, ...] = ()
     group: NDArray[np.int64] | None = None
     group_names: tuple[str, ...] = ()
+    diagonal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

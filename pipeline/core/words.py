@@ -7,22 +7,13 @@ import re
 _FORMS = re.compile(r"\[([^|\]]*)\|([^|\]]*)\]")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, such as ``1 unit`` and ``3 units``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, several: str = "") -> str:
+    """A number with its noun, such as ``1 unit`` and ``3 units``; ``several``: an odd plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
 
 
-def unit_called(name: str, recording: str = "") -> str:
-    """A unit as figures call it: a bare number would be taken for that of a group.
-
-    Parameters
-    ----------
-    recording
-        Where there are several, whose units have the same numbers; told as
-        :func:`pipeline.core.labelling.item_names` does.
-    """
-    if recording:
-        return f"{recording}:{name}"
+def unit_called(name: str) -> str:
+    """A unit as figures call it: a bare number would be taken for that of a group."""
     return f"unit {name}" if name.isdecimal() else name
 
 

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span, Track
 from pipeline.report.packing import pack_array
 from pipeline.viz.axis import counts, told_apart
-from pipeline.viz.bars import bars_lie
+from pipeline.viz.bars import bars_lie, measured
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
 from pipeline.viz.points import group_name
 from pipeline.viz.scales import bar_limits, heatmap_limits
 from pipeline.viz.spans import span_labels
-from pipeline.viz.theme import DASHES, MARKERS, group_index
+from pipeline.viz.theme import DASHES, MARKERS, group_index, mark_index
 
 Json = dict[str, Any]  # Any: JSON for the page's script
 
@@ -126,9 +126,8 @@ def _lines(panel: Lines, pool: ArrayPool) -> Json:
     columns: list[list[Any]] = [[panel.x_title, x]]  # Any: name and reference
     several = dashes_tell(panel)
     for line in panel.lines:
-        place = group_index(line.group)
-        color = f"g{place}"
-        dash = DASHES[place] if several else "solid"
+        color = f"g{group_index(line.group)}"
+        dash = DASHES[mark_index(line.group)] if several else "solid"
         y = pool.add(line.y)
         columns.append([line.name, y])
         if line.lower is not None and line.upper is not None:
@@ -224,6 +223,7 @@ def _points(panel: Points, pool: ArrayPool) -> Json:
         "traces": traces,
         "x": {"title": plotly_text(panel.x_title)},
         "y": {"title": plotly_text(panel.y_title)},
+        "diagonal": panel.diagonal,
         "csv": {"form": "columns", "columns": columns},
     }
 
@@ -231,10 +231,9 @@ def _points(panel: Points, pool: ArrayPool) -> Json:
 def _marker(group: int, *, size: float) -> Json:
     if group < 0:
         return {"color": "@quiet", "symbol": "circle-open", "size": size, "line": {"width": 1.2}}
-    place = group_index(group)
     return {
-        "color": f"@g{place}",
-        "symbol": MARKERS[place],
+        "color": f"@g{group_index(group)}",
+        "symbol": MARKERS[mark_index(group)],
         "size": size,
         "line": {"width": 0.75, "color": "@surface"},
     }
@@ -280,6 +279,7 @@ def _bars(panel: Bars, pool: ArrayPool) -> Json:
         "y": names if across else numbers,
         "across": across,
         "bars": len(places),
+        "measured": measured(panel.labels),
         "xlabels": [] if across else list(panel.labels),
         "ylabels": list(panel.labels) if across else [],
         "reference": panel.reference,

@@ -11,7 +11,7 @@ from pipeline.core.parts import Figure, Heatmap, Lines, Network, Panel, Points, 
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.points import group_name
 from pipeline.viz.spans import span_labels
-from pipeline.viz.theme import group_index
+from pipeline.viz.theme import group_index, mark_index
 
 MOST_SPANS = 16
 """Labels of spans that are listed; with more (one a trial, say) they are told in the caption."""
@@ -65,8 +65,8 @@ def legend(panel: Panel) -> tuple[Entry, ...]:
 def shared_legend(figure: Figure) -> tuple[Entry, ...]:
     """What several panels would tell in the same words, told once for the figure.
 
-    Spans, where all panels with spans have the same labels; curves, where all panels have the
-    same; missing cells, where several panels have some.
+    Spans, where all panels with spans have the same labels; curves, and groups of points, where all
+    panels have the same or none; missing cells, where several panels have some.
     """
     if len(figure.panels) < 2:
         return ()
@@ -75,8 +75,10 @@ def shared_legend(figure: Figure) -> tuple[Entry, ...]:
     keys = {each for each in spans if each}
     missing = [one for each in entries for one in each if one.shade == "missing" and one.label]
     common = keys.pop() if len(keys) == 1 and sum(map(bool, spans)) > 1 else ()
-    curves = {tuple(one for one in each if one.kind == "line") for each in entries}
-    common += curves.pop() if len(curves) == 1 else ()
+    for kind in ("line", "marker"):
+        told = [tuple(one for one in each if one.kind == kind) for each in entries]
+        alike = {each for each in told if each}
+        common += alike.pop() if len(alike) == 1 and sum(map(bool, told)) > 1 else ()
     return common + (tuple(missing[:1]) if len(missing) > 1 else ())
 
 
@@ -98,7 +100,7 @@ def _curves(panel: Lines) -> tuple[Entry, ...]:
             kind="line",
             label=name,
             colour=group_index(group),
-            dash=_DASH_PATTERNS[group_index(group)] if several else "",
+            dash=_DASH_PATTERNS[mark_index(group)] if several else "",
         )
         for name, group in named
     )
@@ -125,7 +127,7 @@ def _cells(panel: Heatmap) -> tuple[Entry, ...]:
                     kind="area",
                     label="none" if none else "",
                     number="" if none else str(value),
-                    shade="missing" if none else f"g{group_index(value)}",
+                    shade="surface" if none else f"g{group_index(value)}",
                 )
             )
     if not finite.all():
@@ -138,7 +140,7 @@ def _groups(groups: Sequence[int], names: Sequence[str]) -> tuple[Entry, ...]:
         Entry(
             kind="marker",
             label=group_name(group, names),
-            path=_MARKER_PATHS[0 if group < 0 else group_index(group)],
+            path=_MARKER_PATHS[0 if group < 0 else mark_index(group)],
             fill="none" if group < 0 else f"var(--g{group_index(group)})",
             stroke="var(--quiet)" if group < 0 else f"var(--g{group_index(group)})",
         )

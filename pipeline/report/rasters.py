@@ -43,7 +43,7 @@ class Sweeps:
     x_title: str
 
 
-def raster_figures(recording: Recording, grades: Grades, *, n_recordings: int = 1) -> list[Figure]:
+def raster_figures(recording: Recording, grades: Grades) -> list[Figure]:
     """The rasters of a recording's examples; none where it has no spikes or was not graded."""
     chosen = choose(recording, grades)
     activity = recording.activity
@@ -53,7 +53,7 @@ def raster_figures(recording: Recording, grades: Grades, *, n_recordings: int = 
     sweeps = trial_sweeps(recording) or even_sweeps(activity, typical)
     counts = [spikes_in(activity, example.unit, sweeps) for example in chosen]
     most = max(1.0, *(float(np.nanmax(each, initial=0.0)) for each in counts))
-    names = unit_labels(recording.units, recording.id if n_recordings > 1 else "")
+    names = unit_labels(recording.units)
     panels = tuple(
         Heatmap(
             title=f"{names[example.unit]}: {example.words}",

@@ -221,7 +221,7 @@ def setting_nodes(
             nodes.append(Node(str(key), "", False, children))
         else:
             listed = value if isinstance(value, (list, tuple)) else (value,)
-            text = ", ".join(number_text(item) for item in listed)
+            text = ", ".join(number_text(item) for item in listed) or "none"
             nodes.append(Node(str(key), text, path in changed, None))
     return tuple(nodes)
 

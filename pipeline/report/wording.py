@@ -120,7 +120,8 @@ def shown_columns(table: Table) -> list[Column]:
     columns = []
     for name, cells in table.columns.items():
         texts = even_texts(cells[:MOST_ROWS])
-        title = name[:1].upper() + name[1:] if name.islower() else name
+        first = name.partition(" ")[0]
+        title = name[:1].upper() + name[1:] if first.islower() else name
         columns.append(Column(title, texts, _numeric(cells), any(map(_long, texts))))
     return columns
 
@@ -141,7 +142,7 @@ def even_texts(cells: Sequence[Number]) -> tuple[str, ...]:
     if min(map(abs, numbers)) < 10.0**-decimals or max(map(abs, numbers)) >= 1e6:
         return texts
     return tuple(
-        f"{cell:.{decimals}f}" if isinstance(cell, float) and math.isfinite(cell) else text
+        f"{cell:z.{decimals}f}" if isinstance(cell, float) and math.isfinite(cell) else text
         for cell, text in zip(cells, texts, strict=True)
     )
 
@@ -158,6 +159,8 @@ def typeset(text: str) -> str:
     """Text with the signs of mathematics, and without line breaks inside a value."""
     signs = {">=": "\N{GREATER-THAN OR EQUAL TO}", "<=": "\N{LESS-THAN OR EQUAL TO}"}
     signs |= {" %": "\N{NO-BREAK SPACE}%", "p = ": "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"}
+    bound = "\N{LESS-THAN OR EQUAL TO}"
+    signs |= {f"p {bound} ": f"p\N{NO-BREAK SPACE}{bound}\N{NO-BREAK SPACE}"}
     signs |= {" +- ": "\N{NO-BREAK SPACE}\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}"}
     for written, sign in signs.items():
         text = text.replace(written, sign)

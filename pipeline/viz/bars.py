@@ -19,8 +19,19 @@ LETTERS_ACROSS = 60
 """Letters of labels that fit side by side below upright bars."""
 
 
+def measured(labels: Sequence[str]) -> bool:
+    """Whether labels are values in ascending order, as of a histogram; some can go unwritten."""
+    try:
+        values = np.array([float(label) for label in labels])
+    except ValueError:
+        return False
+    return values.size > 2 and bool(np.all(np.diff(values) > 0))
+
+
 def bars_lie(panel: Bars) -> bool:
     """Whether bars run from left to right: when their labels would not fit side by side."""
+    if measured(panel.labels):
+        return False
     longest = max((len(label) for label in panel.labels), default=0)
     return len(panel.labels) <= MOST_LYING and len(panel.labels) * longest > LETTERS_ACROSS
 
@@ -45,12 +56,14 @@ def draw_bars(axes: Axes, panel: Bars) -> None:
             elinewidth=0.9, capsize=2.5,
         )  # fmt: skip
     names = told_apart(panel.labels)
+    width = axes.figure.get_size_inches()[0] * axes.get_position().width / 0.775
     every = max(1, len(names) // 40)
+    while measured(names) and every < len(names) and labels_turned(names[::every], width=width):
+        every += 1
     (axes.set_yticks if lies else axes.set_xticks)(places[::every], names[::every])
     if lies:
         axes.invert_yaxis()
     axes.tick_params(axis="y" if lies else "x", length=0)
-    width = axes.figure.get_size_inches()[0] * axes.get_position().width / 0.775
     if not lies and labels_turned(names[::every], width=width):
         axes.tick_params(axis="x", labelrotation=90)
     (axes.set_ylabel if lies else axes.set_xlabel)(panel.x_title)

@@ -38,7 +38,7 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
     if panel.scale == "categorical":
         count = len(LIGHT.groups)
         values = np.where(values < 0, -1, values % count)
-        colors = ListedColormap([LIGHT.missing, *LIGHT.groups])
+        colors = ListedColormap([LIGHT.surface, *LIGHT.groups])
         drawn = {"norm": BoundaryNorm(np.arange(-1.5, count), count + 1)}
     else:
         scale: Scale = VIRIDIS if panel.scale == "sequential" else cropped(low, high)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.core.parts import Lines, Track
 from pipeline.viz.axis import counts, draw_breaks, draw_spans, span_key
-from pipeline.viz.theme import LIGHT, MPL_DASHES, group_index
+from pipeline.viz.theme import LIGHT, MPL_DASHES, group_index, mark_index
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
 
@@ -28,8 +28,7 @@ def draw_lines(axes: Axes, panel: Lines) -> None:
     several = dashes_tell(panel)
     shown_groups: set[int] = set()
     for line in panel.lines:
-        place = group_index(line.group)
-        color = LIGHT.groups[place]
+        color = LIGHT.groups[group_index(line.group)]
         if line.lower is not None and line.upper is not None:
             axes.fill_between(
                 panel.x, line.lower, line.upper, color=color, alpha=0.2, linewidth=0,
@@ -39,7 +38,7 @@ def draw_lines(axes: Axes, panel: Lines) -> None:
         shown_groups.add(line.group)
         axes.plot(
             panel.x, line.y, color=color, linewidth=1.2,
-            linestyle=MPL_DASHES[place] if several else "-",
+            linestyle=MPL_DASHES[mark_index(line.group)] if several else "-",
             label=_label(line.name) if named else "_nolegend_", rasterized=dense,
         )  # fmt: skip
     finite = panel.x[np.isfinite(panel.x)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Points
-from pipeline.viz.theme import LIGHT, MPL_MARKERS, group_index
+from pipeline.viz.theme import LIGHT, MPL_MARKERS, group_index, mark_index
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
 
@@ -30,6 +30,8 @@ def draw_points(axes: Axes, panel: Points) -> None:
             axes.annotate(label, (x, y), (3, 3), textcoords="offset points", fontsize=6)
     axes.set_xlabel(panel.x_title)
     axes.set_ylabel(panel.y_title)
+    if panel.diagonal:
+        axes.axline((0, 0), slope=1, color=LIGHT.muted, linewidth=0.9, linestyle=(0, (5, 3)))
     if panel.group is not None:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
 
@@ -38,10 +40,9 @@ def group_style(group: int) -> dict[str, Any]:  # Any: Matplotlib's arguments
     """Colour and marker of a group; -1, no group, is an open circle."""
     if group < 0:
         return {"marker": "o", "facecolors": "none", "edgecolors": LIGHT.quiet, "linewidths": 0.8}
-    place = group_index(group)
     return {
-        "marker": MPL_MARKERS[place],
-        "facecolors": LIGHT.groups[place],
+        "marker": MPL_MARKERS[mark_index(group)],
+        "facecolors": LIGHT.groups[group_index(group)],
         "edgecolors": LIGHT.surface,
         "linewidths": 0.4,
     }

@@ -156,3 +156,8 @@ MPL_DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 def group_index(group: int) -> int:
     """Place of a group in the palette; groups beyond it start again."""
     return group % len(LIGHT.groups)
+
+
+def mark_index(group: int) -> int:
+    """Place of a group's marker and dash; where colours start again, these are others."""
+    return (group + group // len(LIGHT.groups)) % len(MARKERS)

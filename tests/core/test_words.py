@@ -29,4 +29,3 @@ def test_an_ending_may_be_empty_and_other_brackets_stay():
 )
 def test_a_unit_without_a_name_is_told_apart_from_numbers_of_groups(name, called):
     assert unit_called(name) == called
-    assert unit_called(name, "day2") == f"day2:{name}"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.core.parts import Figure, Heatmap, Line, Lines, Span
+from pipeline.core.parts import Figure, Heatmap, Line, Lines, Points, Span
 from pipeline.report.legend import legend, shared_legend
 
 
@@ -45,3 +45,28 @@ def test_curves_of_one_group_have_no_dash_in_the_legend():
     lines = tuple(Line(name=name, y=np.zeros(2), group=2) for name in "ab")
     panel = Lines(title="", x=np.arange(2.0), lines=lines, x_title="", y_title="")
     assert [entry.dash for entry in legend(panel)] == ["", ""]
+
+
+def scattered(*groups):
+    at = np.arange(len(groups), dtype=float)
+    return Points(title="", x=at, y=at, x_title="x", y_title="y", group=np.array(groups))
+
+
+def test_groups_of_points_that_all_panels_share_are_told_once():
+    same = Figure(
+        id="f", title="", finding="", caption="", alt="", panels=(scattered(0, 1), scattered(1, 0))
+    )
+    assert [entry.label for entry in shared_legend(same)] == ["0", "1"]
+    other = Figure(
+        id="f", title="", finding="", caption="", alt="", panels=(scattered(0, 1), scattered(1, 2))
+    )
+    assert shared_legend(other) == ()
+
+
+def test_no_group_and_no_value_look_different():
+    panel = Heatmap(
+        title="", values=np.array([[-1.0, 1.0, np.nan]]), x_title="", y_title="", value_title="",
+        scale="categorical",
+    )  # fmt: skip
+    shades = {entry.label or entry.number: entry.shade for entry in legend(panel)}
+    assert shades["none"] != shades["missing"]

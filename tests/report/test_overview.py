@@ -152,8 +152,3 @@ def test_a_recording_of_spikes_says_its_bin_and_scale():
 def test_a_recording_of_which_no_unit_is_used_can_be_shown():
     figure = overview(calcium(n_units=2, unused=2))
     assert figure.panels[0].values.shape[0] == 0
-
-
-def test_units_without_a_name_are_told_with_their_recording_where_there_are_several():
-    alone, among = (overview(spikes(name="a"), n_recordings=n).panels[0].y_labels for n in (1, 2))
-    assert among == tuple(f"a:{name}" for name in alone)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipeline.core.parts import Check, Section
+from pipeline.core.parts import Check, Section, Table
 from pipeline.report.wording import (
     NOTHING,
     doubtful,
@@ -12,6 +12,7 @@ from pipeline.report.wording import (
     number_text,
     overall,
     ranked,
+    shown_columns,
     told,
     typeset,
 )
@@ -48,6 +49,7 @@ def test_values_are_written_with_four_digits_that_count(value, text):
         ((3, 10), ("3", "10")),
         (("v1.5", 2.25), ("v1.5", "2.25")),
         ((math.nan, 0.5, 0.25), (NOTHING, "0.50", "0.25")),
+        ((-0.0, 0.25, 0.5), ("0.00", "0.25", "0.50")),
         ((), ()),
     ],
 )
@@ -55,8 +57,14 @@ def test_fractions_of_one_column_have_equally_many_decimals(cells, texts):
     assert even_texts(cells) == texts
 
 
+def test_headings_begin_with_a_capital_and_keep_the_field_s_own_spelling():
+    names = ("peak (Hz)", "own ARI", "dF/F", "p")
+    table = Table(id="t", title="", caption="", columns=dict.fromkeys(names, (1.0,)))
+    assert [column.name for column in shown_columns(table)] == ["Peak (Hz)", "Own ARI", "dF/F", "P"]
+
+
 def test_thresholds_show_the_signs_of_mathematics():
-    assert typeset("p <= 0.05, x >= 5 %") == "p \u2264 0.05, x \u2265 5\u00a0%"
+    assert typeset("p <= 0.05, x >= 5 %") == "p\u00a0\u2264\u00a00.05, x \u2265 5\u00a0%"
     assert typeset("0.020 +- 0.003 bits") == "0.020\u00a0\u00b1\u00a00.003 bits"
 
 

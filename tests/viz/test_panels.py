@@ -3,11 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.core.parts import Heatmap, Line, Lines, Network, Span
+from pipeline.core.parts import Bars, Heatmap, Line, Lines, Network, Points, Span
 from pipeline.viz.axis import counts, shortened, span_key, strip_text, thinned, told_apart
+from pipeline.viz.bars import bars_lie, draw_bars
 from pipeline.viz.heatmap import cropped
 from pipeline.viz.lines import draw_lines
 from pipeline.viz.network import edge_classes, labelled_nodes, on_ring
+from pipeline.viz.points import draw_points
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import LIGHT
@@ -183,3 +185,41 @@ def test_ticks_of_counts_are_whole_on_paper():
     ticks = axes.xaxis.get_majorticklocs()
     assert ticks.size >= 2
     assert (ticks == np.round(ticks)).all()
+
+
+def bars(*labels):
+    return Bars(title="", labels=labels, values=np.ones(len(labels)), x_title="", y_title="")
+
+
+@pytest.mark.parametrize(
+    ("labels", "lie"),
+    [
+        (tuple(f"{0.05 * at:.2f}" for at in range(20)), False),
+        (tuple(f"recording {at}" for at in range(20)), True),
+        (tuple(f"{0.05 * at:.2f}" for at in range(20, 0, -1)), True),
+    ],
+    ids=["a histogram", "names", "numbers in no order"],
+)
+def test_bars_of_a_histogram_stand_however_many_they_are(labels, lie):
+    assert bars_lie(bars(*labels)) is lie
+
+
+def test_a_histogram_writes_as_many_of_its_values_as_have_room():
+    from matplotlib.figure import Figure as Drawing
+
+    axes = Drawing(figsize=(3, 2)).subplots()
+    draw_bars(axes, bars(*(f"{0.025 + 0.05 * at:.3f}" for at in range(20))))
+    written = [label.get_text() for label in axes.get_xticklabels()]
+    assert 3 <= len(written) < 12
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {0.0}
+
+
+def test_the_line_of_equal_values_is_drawn_where_it_is_asked_for():
+    from matplotlib.figure import Figure as Drawing
+
+    at = np.array([0.0, 2.0])
+    panel = Points(title="", x=at, y=at, x_title="", y_title="", diagonal=True)
+    for shown in (panel, dataclasses.replace(panel, diagonal=False)):
+        axes = Drawing().subplots()
+        draw_points(axes, shown)
+        assert len(axes.lines) == shown.diagonal

@@ -3,7 +3,17 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.viz.theme import DARK, DASHES, LIGHT, MARKERS, MPL_DASHES, MPL_MARKERS, VIRIDIS
+from pipeline.viz.theme import (
+    DARK,
+    DASHES,
+    LIGHT,
+    MARKERS,
+    MPL_DASHES,
+    MPL_MARKERS,
+    VIRIDIS,
+    group_index,
+    mark_index,
+)
 
 THEMES = (LIGHT, DARK)
 # Machado, Oliveira and Fernandes (2009), severity 1, applied to linear light.
@@ -79,6 +89,11 @@ def test_the_first_four_groups_differ_for_all_kinds_of_colour_vision(theme, defi
 def test_every_group_has_a_marker_and_a_dash_of_its_own():
     for signs in (MARKERS, MPL_MARKERS, DASHES, MPL_DASHES):
         assert len(set(signs)) == len(signs) == len(LIGHT.groups) == len(DARK.groups)
+
+
+def test_groups_beyond_the_palette_share_a_colour_and_not_its_mark():
+    looks = {(group_index(group), mark_index(group)) for group in range(8 * len(LIGHT.groups))}
+    assert len(looks) == 8 * len(LIGHT.groups)
 
 
 def test_the_sequential_scale_grows_lighter_all_the_way():

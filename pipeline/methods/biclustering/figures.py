@@ -79,13 +79,13 @@ def order_of_units(result: BiclusteringResult) -> NDArray[np.int64]:
     return used[np.lexsort((-sureness, result.cluster_of_unit[used]))]
 
 
-def unit_labels(result: BiclusteringResult, units: NDArray[np.int64], end: str) -> tuple[str, ...]:
-    """Units, with regions and clusters as remarks; ``end`` as in ids of figures."""
+def unit_labels(result: BiclusteringResult, units: NDArray[np.int64]) -> tuple[str, ...]:
+    """Ids of units, with regions and clusters as remarks."""
     return tuple(
         REMARK.join(
             word
             for word in (
-                unit_called(str(result.unit[unit]), end.removeprefix("-")),
+                unit_called(str(result.unit[unit])),
                 str(result.region[unit]),
                 f"cluster {result.cluster_of_unit[unit] + 1}",
             )
@@ -112,7 +112,7 @@ def _overview(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end
             x_title=axis.title,
             y_title="Unit",
             value_title="Count over the unit's mean (log2)",
-            y_labels=unit_labels(result, order, end),
+            y_labels=unit_labels(result, order),
             scale="diverging",
             limits=(-3.0, 3.0),
             spans=axis.spans,
@@ -219,7 +219,7 @@ def _scores(result: BiclusteringResult, end: str) -> Figure:
         ),
         caption=(
             "; ".join(
-                f"{mask}: {counts} counts with {spikes} spikes"
+                f"{mask.capitalize()}: {counts} counts with {spikes} spikes"
                 for mask, counts, spikes in zip(
                     result.n_hidden["mask"],
                     result.n_hidden["counts"],
@@ -276,8 +276,8 @@ def _together(result: BiclusteringResult, end: str) -> Figure:
                 x_title="Unit",
                 y_title="Unit",
                 value_title="Probability",
-                x_labels=unit_labels(result, order, end),
-                y_labels=unit_labels(result, order, end),
+                x_labels=unit_labels(result, order),
+                y_labels=unit_labels(result, order),
                 limits=(0.0, 1.0),
                 square=True,
             ),
@@ -305,20 +305,24 @@ def _states(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: 
             spans=axis.spans,
             breaks=axis.breaks,
         ),
-        Heatmap(
-            title="Clusters in each state",
-            values=np.round(mean_by_state(result), 2).astype(np.float32),
-            x_title="Cluster",
-            y_title="State",
-            value_title="Mean log rate around the cluster's mean",
-            x_labels=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
-            y_labels=tuple(f"State {index + 1}" for index in range(result.n_states)),
-            scale="diverging",
-        ),
     ]
+    several = result.n_states > 1
+    if several:
+        panels.append(
+            Heatmap(
+                title="Clusters in each state",
+                values=np.round(mean_by_state(result), 2).astype(np.float32),
+                x_title="Cluster",
+                y_title="State",
+                value_title="Mean log rate around the cluster's mean",
+                x_labels=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
+                y_labels=tuple(f"State {index + 1}" for index in range(result.n_states)),
+                scale="diverging",
+            )
+        )
     epochs = bin_labels(view)
     names = epoch_names(view)
-    if np.unique(epochs[epochs >= 0]).size > 1 and len(names) <= 40:
+    if several and np.unique(epochs[epochs >= 0]).size > 1 and len(names) <= 40:
         seconds = np.zeros((len(names), result.n_states))
         inside = epochs >= 0
         np.add.at(seconds, (epochs[inside], result.state_of_bin[inside]), result.bin_s)
@@ -343,18 +347,24 @@ def _states(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: 
         )
     )
     unsure = float(np.mean(result.state_probability.max(axis=1) < 0.8))
+    below = (
+        "Below: mean of the clusters' common log rates while a state lasts, and how the time of "
+        "each kind of epoch is shared by states. "
+        if several
+        else ""
+    )
     return Figure(
         id=f"states{end}",
         title="States of the population",
         finding=f"{told}. In {100 * unsure:.0f} % of bins no state has a probability of 0.8.",
         caption=(
             "Top: share of draws in which a bin is in the counterpart of a state. "
-            f"{averaged_words(bins, result)} Below: mean of the clusters' common log rates while "
-            "a state lasts, and how the time of each kind of epoch is shared by states. States "
-            "are told apart by how activity moves on, not only by its level. Good: probabilities "
-            "near 0 or 1 that stay there for seconds. Bad: flicker between states."
+            f"{averaged_words(bins, result)} {below}States are told apart by how activity moves "
+            "on, not only by its level. Good: probabilities near 0 or 1 that stay there for "
+            "seconds. Bad: flicker between states."
         ),
-        alt="Curves of state probabilities over time, and matrices of states by cluster and epoch.",
+        alt="Curves of state probabilities over time"
+        + (", and matrices of states by cluster and epoch." if several else "."),
         panels=tuple(panels),
     )
 
@@ -648,12 +658,10 @@ def _replicas(result: BiclusteringResult, end: str) -> Figure:
                 y=np.round(values[1], 4),
                 x_title="Replicated",
                 y_title="Real",
-                labels=tuple(
-                    unit_called(str(unit), end.removeprefix("-"))
-                    for unit in result.unit[result.used][known]
-                ),
+                labels=tuple(unit_called(str(unit)) for unit in result.unit[result.used][known]),
                 group=result.cluster_of_unit[result.used][known],
                 group_names=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
+                diagonal=True,
             )
         )
     if np.isfinite(result.pit).all():
@@ -680,8 +688,10 @@ def _replicas(result: BiclusteringResult, end: str) -> Figure:
         caption=(
             f"One point a unit: a statistic of its counts (vertical) beside the mean of "
             f"{replicas.n_replicas} replicas drawn from the fitted model (horizontal), and where "
-            "hidden counts fall in their predicted distributions. Replicas are drawn around the "
-            "fitted trajectories. Good: points on the diagonal and a flat transform. Bad: points "
+            "hidden counts fall in their predicted distributions. Dashed: equal values. Replicas "
+            "are "
+            "drawn around the fitted trajectories. Good: points on the diagonal and a flat "
+            "transform. Bad: points "
             "to one side; a transform high at both ends means more spread than predicted."
         ),
         alt="Scatter plots of real against replicated statistics of units, and a bar chart.",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points, Span
 from pipeline.core.views import View
-from pipeline.core.words import unit_called
+from pipeline.core.words import counted, for_number, unit_called
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.describe import separated
 from pipeline.methods.celltypes.diagnostics import true_labels
@@ -373,7 +373,7 @@ def _number(result: CelltypesResult, model: ModelEvidence, config: CelltypesConf
         finding = (
             f"{result.n_types} types: of {len(refused)} further splits none was kept; the best "
             f"told its parts apart by {fraction:.2f} ± {2 * error:.2f} (two standard errors), with "
-            f"{fewest:.0f} units in the smaller."
+            f"{counted(int(fewest), 'unit')} in the smaller."
         )
     shown = (
         "Objective: mean over folds with its standard error over folds, of units that were left "
@@ -714,9 +714,11 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
     accuracy = table["accuracy"].to_numpy(float)
     enough = x[accuracy >= 0.9]
     said = (
-        f"{_times(enough[0])} of each stimulus suffice to type 90 % of the units as here"
+        f"{_times(enough[0])} of each stimulus {for_number(int(enough[0]), '[suffices|suffice]')} "
+        "to type 90 % of the units as here"
         if enough.size
-        else f"{_times(x[-1])} of each stimulus type {100 * accuracy[-1]:.0f} % of the units"
+        else f"{_times(x[-1])} of each stimulus {for_number(int(x[-1]), '[types|type]')} "
+        f"{100 * accuracy[-1]:.0f} % of the units"
     )
     model = result.model
     if model is None:
@@ -869,7 +871,6 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
     if not typed.any():
         return []
     names = type_names(result)
-    several = result.recording.size > 1
     return [
         Figure(
             id="mosaic",
@@ -889,10 +890,7 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
                     y=np.round(units["field_y"].to_numpy(float)[typed], 2),
                     x_title="x (pixel)",
                     y_title="y (pixel)",
-                    labels=tuple(
-                        unit_called(str(name), str(recording) if several else "")
-                        for name, recording in units.loc[typed, ["unit", "recording"]].to_numpy()
-                    ),
+                    labels=tuple(unit_called(str(name)) for name in units["unit"][typed]),
                     group=result.type_of_unit[typed],
                     group_names=names,
                 ),

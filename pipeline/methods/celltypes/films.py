@@ -37,7 +37,10 @@ def stimulus_films(result: CelltypesResult, model: ModelEvidence) -> Films | Non
     steps = np.round(coarse * (GREYS - 1)) * (255 / (GREYS - 1))
     channels = [str(name) for name in model.channel]
     films = tuple(
-        Film(title=f"Type {kind + 1}: {channel}", frames=np.asarray(frames, dtype=np.uint8))
+        Film(
+            title=f"Type {kind + 1}" + (f": {channel}" if len(channels) > 1 else ""),
+            frames=np.asarray(frames, dtype=np.uint8),
+        )
         for kind, stimulus in zip(drawn, steps, strict=True)
         for channel, frames in zip(channels, stimulus, strict=True)
     )

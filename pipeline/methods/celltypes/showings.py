@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import ResponsePatterns, StimulusResponses, View
+from pipeline.core.words import counted, for_number
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.discrete import (
     DiscreteTypes,
@@ -159,10 +160,13 @@ def pooled(
         if part and isinstance(view, StimulusResponses) and view.presentations:
             often &= set(names[view.again >= 0].tolist())
         shared = often if shared is None else shared & often
-    if not shared or len(shared) < 2:
+    n_shared = len(shared or ())
+    if not shared or n_shared < 2:
         often_enough = "at all" if part else "at least twice"
         raise NotApplicable(
-            f"{len(shared or ())} stimuli were shown {often_enough} in every recording, and two "
+            f"{counted(n_shared, 'stimulus', 'stimuli')} {for_number(n_shared, '[was|were]')} "
+            "shown "
+            f"{often_enough} in every recording, and two "
             "are needed to type units without a model."
         )
     start = {

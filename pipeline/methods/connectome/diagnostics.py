@@ -213,7 +213,8 @@ def _left_out(result: ConnectomeResult) -> tuple[Check, ...]:
         Check(
             name="Without single recordings",
             status="pass" if 2 * n_back >= result.rank else "warn",
-            value=f"{n_back} of {result.rank} components come back without any recording; "
+            value=f"{n_back} of {counted(result.rank, 'component')} "
+            f"{for_number(n_back, '[comes|come]')} back without any recording; "
             f"median likeness {np.median(result.left_out_likeness):z.2f}",
             threshold=f"half of the components, cosine >= {STABLE} without any recording",
             meaning=(

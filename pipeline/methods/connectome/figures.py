@@ -125,10 +125,12 @@ def _components(result: ConnectomeResult) -> Figure:
         shared = ", shared by all" if result.side_by_side else ", recording by recording"
     first_look = "" if result.surrogate.size >= FOR_A_CLAIM else " (a first look)"
     finding = (
-        f"{result.rank} components explain {100 * result.explained:.0f} % of the affinities of "
+        f"{counted(result.rank, 'component')} {for_number(result.rank, '[explains|explain]')} "
+        f"{100 * result.explained:.0f} % of the affinities of "
         f"{result.unit.size} units"
         + (
-            f"; {n_supported} of them matter more than the largest component of at least 95 % of "
+            f"; {n_supported} of them {for_number(n_supported, '[matters|matter]')} more than the "
+            "largest component of at least 95 % of "
             f"{counted(result.surrogate.size, 'surrogate')}{first_look}."
             if tested
             else "."
@@ -324,7 +326,8 @@ def _baselines(result: ConnectomeResult, seen: Baselines, config: ConnectomeConf
             f"Share of affinities explained in {across} that the patterns were not learned in "
             f"(two folds of {seen.piece.size} {across}; bars: mean, whiskers: smallest and "
             f"largest of the {across}). Components, matrix factors and correlation in windows "
-            f"({config.window_s:g} s, overlapping by half) have {result.rank} patterns each, the "
+            f"({config.window_s:g} s, overlapping by half) have {counted(result.rank, 'pattern')} "
+            "each, the "
             "others one. What is explained are affinities of speeds, which favours analyses made "
             "from them over correlations. Good: components well above all others. Bad: another "
             "analysis as high, which makes them superfluous."
@@ -363,7 +366,8 @@ def _restarts(result: ConnectomeResult, config: ConnectomeConfig) -> Figure:
             f"{result.restart_error.min():.4f} and {result.restart_error.max():.4f}; {similarity}."
         ),
         caption=(
-            f"{result.restart.size} random starts of {result.rank} components, by increasing "
+            f"{result.restart.size} random starts of {counted(result.rank, 'component')}, by "
+            "increasing "
             "error; the first is the result. Left: norm of the residual over the norm of the "
             "data, over observed entries. Right: factor match score with the best (components "
             "matched one to one; product of the cosines of all factors and of the agreement of "

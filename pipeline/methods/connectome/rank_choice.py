@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
-from pipeline.core.words import counted
+from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.result import RankChoice, RankPart
 from pipeline.numerics.cp import match_score
@@ -149,7 +149,10 @@ def reasons(choice: RankChoice) -> tuple[str, ...]:
     known = held_out_runs(choice.held_out)[at]
     if known.size and known.mean() < 1:
         share = 100 * (1 - known.mean() ** 2)
-        said.append(f"{choice.ruled} predict {share:.1f} % of the affinities of held-out blocks.")
+        said.append(
+            f"{choice.ruled} {for_number(choice.ruled, '[predicts|predict]')} {share:.1f} % of "
+            "the affinities of held-out blocks."
+        )
     similarity = median_similarity(choice.similarity)[at]
     if np.isfinite(similarity):
         said.append(

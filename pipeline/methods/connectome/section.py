@@ -144,7 +144,9 @@ def _sentence(result: ConnectomeResult) -> str:
         f"{for_number(result.rank, '[explains|explain]')} "
         f"{100 * result.explained:.0f} % of their time-varying affinities "
         f"({100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
-        f"per recording). Their pair patterns agree across {across} with a cosine of "
+        "per recording). "
+        f"{for_number(result.rank, '[Its pair pattern agrees|Their pair patterns agree]')} across "
+        f"{across} with a cosine of "
         f"{repeats.observed:z.2f}, {verdict}{tested}."
     )
 
@@ -245,7 +247,8 @@ def _reproducibility_words(result: ConnectomeResult) -> str:
         f"flattered alike. {_replication(result)}{found['reproducibility'].title}: "
         f"{found['reproducibility'].observed:z.2f}, {found['reproducibility'].said()}. "
         f"Gain over a static graph: {100 * found['gain'].observed:.1f} points, "
-        f"{found['gain'].said()}. {n_supported} of {result.rank} components matter more than the "
+        f"{found['gain'].said()}. {n_supported} of {counted(result.rank, 'component')} "
+        f"{for_number(n_supported, '[matters|matter]')} more than the "
         f"largest component of at least 95 % of the surrogates.{claim}"
     )
 

@@ -282,8 +282,9 @@ def _population_table(
                 "decoding": decoded_share(session, region, sample.n_conditions),
                 "dimensionality": participation_ratio(first[place]),
                 "reliability": seen.reliability if seen else np.nan,
-                "reliability_low": seen.low if seen else np.nan,
-                "reliability_high": seen.high if seen else np.nan,
+                # A correlation: its symmetric interval ends where correlations do.
+                "reliability_low": max(seen.low, -1.0) if seen else np.nan,
+                "reliability_high": min(seen.high, 1.0) if seen else np.nan,
                 "reliability_p": seen.p if seen else np.nan,
                 "repeat_reliability": seen.repeats if seen else np.nan,
             }

@@ -48,7 +48,7 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
             values[a, b] = values[b, a] = round(float(value), 4)
         panels.append(
             Heatmap(
-                title=measure,
+                title=measure[:1].upper() + measure[1:],
                 values=values,
                 x_title="Population",
                 y_title="Population",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.views import ResponsePatterns
+from pipeline.core.words import counted
 from pipeline.methods.trsa.comparison_figures import comparison_figures
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
@@ -24,6 +25,8 @@ from pipeline.numerics.embedding import classical_scaling
 
 SHOWN_POPULATIONS = 6
 SHOWN_LABELS = 40
+FEW_MODELS = 2
+"""Models whose bars leave room for several regions side by side."""
 TOPOLOGY = (0.4, 0.6)
 """Levels of the transform that is drawn where no best pair is known."""
 
@@ -160,14 +163,12 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     for place in shown:
         name = names[place]
         ranks = scaled_ranks(first[place])
-        spread = result.dimensions["cross_validated"].to_numpy()[place]
-        beside = f", {spread:.1f} dimensions" if np.isfinite(spread) else ""
-        panels.append(_matrix(ranks, labels, title=f"{name}: geometry{beside}"))
+        panels.append(_matrix(ranks, labels, title=f"{name}: geometry"))
         topology = geo_topological(first[place], bounds, scale=config.scale)[0]
         panels.append(_matrix(topology, labels, title=f"{name}: {words}"))
         paths = two_step(first[place], bounds, scale=config.scale).values[0]
         panels.append(_matrix(scaled_ranks(paths), labels, title=f"{name}: paths"))
-    dimensions = result.populations["dimensionality"].to_numpy(dtype=np.float64)
+    dimensions = result.dimensions["cross_validated"].to_numpy(dtype=np.float64)
     told = [
         f"{name} {value:.1f}"
         for name, value in zip(names, dimensions, strict=True)
@@ -177,15 +178,18 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
         id="dissimilarities",
         title="Which conditions are answered alike",
         finding=(
-            f"{result.condition.size} conditions in {len(names)} populations; dimensions over "
-            f"which conditions spread: {', '.join(told) or 'not defined'}."
+            f"{result.condition.size} conditions in {counted(len(names), 'population')}; "
+            "dimensions "
+            f"over which conditions spread: {', '.join(told) or 'not defined'}."
         ),
         caption=(
             f"Left: ranks of the dissimilarities ('{result.estimator[0]}') of all pairs of "
             f"conditions, from 0 (most alike) to 1. Middle: the same through the ramp of {words}: "
             "pairs below the lower level count as one, pairs above the upper level as simply far. "
-            "Right: ranks of the shortest paths over pairs that are not far. "
-            f"{shown.size} of {len(names)} populations are drawn. Good: blocks or bands that come "
+            "Right: ranks of the shortest paths over pairs that are not far; grey where all are "
+            "alike. "
+            f"{shown.size} of {counted(len(names), 'population')} drawn. Good: blocks or bands "
+            "that come "
             "back over regions or subjects. Bad: speckle, which is noise; see the reliability."
         ),
         alt="Matrices of conditions against conditions, three for each population.",
@@ -572,6 +576,7 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
         ),
         alt="Bars of scores with standard errors, one panel a region.",
         panels=tuple(panels),
+        columns=3 if table["model"].nunique() <= FEW_MODELS else 1,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.views import ResponsePatterns
+from pipeline.core.words import counted, for_number
 from pipeline.methods.trsa.config import TrsaConfig
 
 LEAST_CONDITIONS = 4
@@ -163,7 +164,8 @@ def _shared_conditions(views: Sequence[ResponsePatterns], config: TrsaConfig) ->
     if shared.size < LEAST_CONDITIONS:
         sizes = ", ".join(f"{view.recording} {view.condition.size}" for view in views)
         raise NotApplicable(
-            f"{shared.size} conditions are shared by all recordings ({sizes}); the comparison of "
+            f"{counted(shared.size, 'condition')} {for_number(shared.size, '[is|are]')} shared by "
+            f"all recordings ({sizes}); the comparison of "
             f"dissimilarities needs {LEAST_CONDITIONS}. Columns 'intervals' and 'condition' of the "
             "sheet choose what counts as a condition."
         )

@@ -285,8 +285,7 @@ def _population_table(result: TrsaResult) -> Table:
         caption=(
             "Decoded: share of conditions that are recognised in a left-out repeat by the nearest "
             f"mean of the others, chance is {1 / result.condition.size:.3f}. "
-            "Dimensions: over how many dimensions conditions spread (participation ratio of "
-            "cross-validated variances). Reliability: rank correlation of dissimilarities between "
+            "Reliability: rank correlation of dissimilarities between "
             "halves without common units or repeats, with its 95 % range over neurons and stimuli "
             "of this recording; its p shuffles conditions"
             + (
@@ -306,7 +305,6 @@ def _population_table(result: TrsaResult) -> Table:
                 "n_trials": "trials",
                 "n_folds": "repeats",
                 "decoding": "decoded",
-                "dimensionality": "dimensions",
                 "reliability": "reliability",
                 "reliability_low": "from",
                 "reliability_high": "to",

@@ -98,7 +98,7 @@
   const steps = (theme) => {
     /* one even step for each integer from -1 (none) on */
     const count = theme.groups.length + 1;
-    const colours = [theme.missing, ...theme.groups];
+    const colours = [theme.surface, ...theme.groups];
     return colours.flatMap((colour, at) => [[at / count, colour], [(at + 1) / count, colour]]);
   };
 
@@ -203,15 +203,21 @@
 
   /* ---- sizes ---- */
   const SCALE_NAMED = 400; /* a narrower panel has no room for the title of its colour scale */
-  const limitsOf = (width, { kind, square }) => {
+  const limitsOf = (width, { kind, square, bars }) => {
     if (square && width < 480) return { x: 9, y: 9 };
-    if (kind === "bars") return { x: 18, y: width < 360 ? 16 : 24 };
+    if (kind === "bars") {
+      /* seven pixels a letter: as many as lie between two bars, or beside them */
+      return { x: Math.max(18, Math.floor((width - 80) / (7 * Math.max(bars, 1)))),
+        y: width < 360 ? 16 : width < 480 ? 28 : 36 };
+    }
     return width < 300 ? { x: 14, y: 14 } : { x: 18, y: width < 480 ? 18 : 26 };
   };
   const hasScale = (panel) => panel.kind === "heatmap" && panel.traces[0].showscale;
+  const sideOf = (panel, inner) => /* of a square; few cells need no large one */
+    Math.min(inner, 700, Math.max(160, 64 * Math.max(panel.rows, panel.columns)));
   const innerHeight = (panel, width, inner) => {
     /* height of the plot proper; inner is its width */
-    if (panel.kind === "heatmap" && panel.square) return Math.min(inner, 700);
+    if (panel.kind === "heatmap" && panel.square) return sideOf(panel, inner);
     if (panel.kind === "heatmap") {
       const row = panel.rows > 40 ? 9 : panel.rows > 24 ? 11 : 18;
       return Math.max(48, Math.min(420, panel.rows * row));
@@ -229,9 +235,10 @@
     const limit = limitsOf(width, panel);
     const left = panel.ylabels && panel.ylabels.length ? widest(panel.ylabels, limit.y) : 36;
     const right = hasScale(panel) ? (width < SCALE_NAMED ? 66 : 98) : 14;
-    const room = Math.max(width - left - right - 40, 40);
+    const inner = Math.max(width - left - right - 40, 40);
+    const room = panel.square ? sideOf(panel, inner) : inner;
     const below = panel.xlabels && panel.xlabels.length ? widest(panel.xlabels, limit.x) : 0;
-    const turned = below > 18 && (below + 8) * panel.xlabels.length > room;
+    const turned = !panel.measured && below > 18 && (below + 8) * panel.xlabels.length > room;
     const xlines = lined(panel.x.title, room);
     const ylines = lined(panel.y.title, innerHeight(panel, width, room));
     return {
@@ -259,7 +266,7 @@
     const beside = margin.t + margin.b;
     const height = innerHeight(panel, width, inner) + beside;
     if (panel.kind === "heatmap" && panel.square) {
-      return { width: Math.min(inner, 700) + margin.l + margin.r, height };
+      return { width: sideOf(panel, inner) + margin.l + margin.r, height };
     }
     if (panel.kind === "network") return { width, height: Math.min(width, 620) };
     if (panel.kind === "points") {
@@ -334,6 +341,7 @@
     }
     if (panel.low) layout.yaxis.nticks = 4;
     if (panel.kind === "points") layout.xaxis.showgrid = true;
+    if (panel.diagonal) layout.shapes.push(...diagonalMarks(panel, theme));
     if (panel.plain) {
       Object.assign(layout.xaxis, { visible: false });
       Object.assign(layout.yaxis, { visible: false, scaleanchor: "x" });
@@ -394,6 +402,16 @@
       ? { type: "line", xref: "x", yref: "paper", x0: at, x1: at, y0: 0, y1: 1, line }
       : { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: at, y1: at, line };
     return { shapes: [shape] };
+  };
+
+  const diagonalMarks = (panel, theme) => {
+    /* equal values, as far as both axes have some */
+    const [x, y] = [rangeOfTraces(panel, "x"), rangeOfTraces(panel, "y")];
+    const start = Math.max(x[0], y[0]);
+    const stop = Math.min(x[1], y[1]);
+    if (!(start < stop)) return [];
+    return [{ type: "line", xref: "x", yref: "y", x0: start, y0: start, x1: stop, y1: stop,
+      layer: "below", line: { color: theme.muted, width: 1.2, dash: "dash" } }];
   };
 
   const mixed = (scale, at) => {
@@ -624,18 +642,15 @@
     /* the same name again unmarks it */
     chosen = name === chosen ? "" : name;
     let rows = 0;
-    const named = (cells) => {
-      /* also a unit that has a number in its column, and perhaps its recording in another */
-      const under = (heading) => cells.find((c) =>
-        (c.dataset.name || "").toLowerCase() === heading)?.textContent.trim();
-      const unit = under("unit");
-      return cells.some((c) => c.textContent.trim() === chosen)
-        || [`unit ${unit}`, `${under("recording")}:${unit}`].includes(chosen);
+    const names = (c) => {
+      const text = c.textContent.trim();
+      const isUnit = (c.dataset.name || "").toLowerCase().startsWith("unit");
+      return text === chosen || (isUnit && `unit ${text}` === chosen);
     };
     for (const row of document.querySelectorAll(".tabled tbody tr")) {
-      const marked = chosen !== "" && named([...row.cells]);
-      row.classList.toggle("marked", marked);
-      rows += marked;
+      const named = chosen !== "" && [...row.cells].some(names);
+      row.classList.toggle("marked", named);
+      rows += named;
     }
     let shown = 0;
     for (const { panels } of figures.values()) {
