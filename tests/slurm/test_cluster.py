@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -144,7 +145,11 @@ def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, f
     assert "This Slurm keeps no accounts: jobs are watched with squeue" in text
     # One job reads and prepares both recordings, two fit, two join and question, one holds labels
     # against each other, one reports.
-    assert len(set(jobs("all")) - before) <= 7
+    ours = set(jobs("all")) - before
+    assert len(ours) <= 7
+    made = json.loads((folder / "results" / "provenance.json").read_text())
+    facts = made["experiments"]["sound"]["jobs"]
+    assert {int(job["slurm_job"]) for job in facts} == ours
     assert not jobs("running,pending")
 
 
