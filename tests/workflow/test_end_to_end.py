@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -271,3 +272,17 @@ def test_a_report_is_small_and_fetches_nothing(finished):
     parser = Loads()
     parser.feed(path.read_text())
     assert [a for a in parser.addresses if not a.startswith(("data:", "#"))] == []
+
+
+def test_the_command_that_is_told_makes_a_result_again(finished, monkeypatch, capsys):
+    folder, _ = finished
+    monkeypatch.chdir(folder)
+    fit = Path("results/sound/connectome/fit.h5")
+    before, made = read_digest(fit), fit.stat().st_mtime_ns
+    assert main(["explain", str(fit), "--configfile", "settings.yaml"]) == 0
+    script, *words = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert script == "./run.sh"
+    done = pipeline_run(folder, *words, "--cores", "2")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert fit.stat().st_mtime_ns > made
+    assert read_digest(fit) == before
