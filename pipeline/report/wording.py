@@ -11,7 +11,7 @@ from pipeline.core.parts import Check, Number, Section, Table
 NOTHING = "\N{EN DASH}"
 """What stands in a table where there is no value."""
 MOST_ROWS = 500
-"""Rows of a table that a page shows; ``report.json`` has all."""
+"""Rows of a table that a page shows; its file has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,8 @@ def rows_left_out(table: Table) -> str:
     if count <= MOST_ROWS:
         return ""
     return (
-        f"The first {MOST_ROWS} of {count} rows; all are in section.json, and "
-        "`python -m pipeline figures` writes them as a table."
+        f"The first {MOST_ROWS} of {count} rows; its file in the folder tables beside this report "
+        "has all."
     )
 
 

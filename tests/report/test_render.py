@@ -149,7 +149,7 @@ def test_long_tables_say_that_they_were_cut():
     section = data_stub()
     long = dataclasses.replace(section.body[0], columns={"Unit": tuple(range(700))})
     text = Outline(render(fake_page(sections=(dataclasses.replace(section, body=(long,)),)))).text
-    assert "The first 500 of 700 rows" in text
+    assert "The first 500 of 700 rows; its file in the folder tables" in text
     assert " 499 " in text
     assert " 500 " not in text.replace("first 500 of", "")
 
