@@ -793,8 +793,7 @@
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 300));
   idle(async () => {
     /* the library is unpacked early, so that printing can draw at once */
-    if (!figures.size) return;
-    await loadLibrary().catch(() => null); /* as above */
+    if (figures.size) await loadLibrary().catch(() => null); /* as above */
     await reserved;
     sketchAll();
     root.dataset.ready = "yes";
