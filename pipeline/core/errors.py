@@ -84,7 +84,7 @@ CODES: Mapping[str, str] = {
     "IN-C40": "Traces bleach.",
     "IN-C41": "Traces drift.",
     "IN-C42": "Traces hold nothing but noise.",
-    "IN-S01": "There are no units.",
+    "IN-S01": "There are no units, or several tables of them.",
     "IN-S02": "There is only one unit.",
     "IN-S03": "A unit has no spikes.",
     "IN-S04": "No unit has a spike.",
