@@ -20,6 +20,8 @@ N_BINS = 2000
 """Bins of the histogram in which silence far from the session is looked for."""
 FEW_SPIKES = 0.02
 """Spikes beyond a long silence belong to the session if they are a larger share than this."""
+FAR = 20.0
+"""Observed intervals that end at this multiple of the last spike or trial are in another unit."""
 LONG_SILENCE = 0.25
 """A silence is long from this share of the time that all other spikes take."""
 
@@ -74,6 +76,24 @@ def told_intervals(table: NwbObject, *, n_units: int) -> tuple[Ragged | None, tu
     if ends is None:
         return (np.tile(union(stretches), (n_units, 1)), _starts_of_equal(stretches, n_units)), ()
     return _in_order(stretches, np.concatenate([[0], ends]).astype(np.int64), place=data.name)
+
+
+def far_observed(told: Ragged, *, until: float, place: str) -> tuple[Note, ...]:
+    """A warning when units are said to be observed long after anything happened.
+
+    Parameters
+    ----------
+    until
+        The last spike, trial or sample of the file, seconds.
+    """
+    stop = float(told[0][:, 1].max())
+    if until <= 0 or stop < FAR * until:
+        return ()
+    text = (
+        f"Observed intervals end at {stop:.6g} s, and the last spike or trial is at {until:.6g} s: "
+        "perhaps they are in another unit than seconds. All of that time counts in rates."
+    )
+    return (Note(code="IN-S14", kind="warn", place=place, text=text),)
 
 
 def _starts_of_equal(stretches: NDArray[np.float64], n_units: int) -> NDArray[np.int64]:

@@ -14,7 +14,13 @@ from pipeline.core.recording import SpikeTrains, steps_back
 from pipeline.core.words import counted, for_number
 from pipeline.io.nwb.electrodes import electrode_regions
 from pipeline.io.nwb.objects import NwbObject, Survey, child
-from pipeline.io.nwb.observation import Ragged, guessed_interval, shared, told_intervals
+from pipeline.io.nwb.observation import (
+    Ragged,
+    far_observed,
+    guessed_interval,
+    shared,
+    told_intervals,
+)
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.positions import positions
 from pipeline.io.nwb.session import session_end
@@ -69,6 +75,8 @@ def read_spikes(
     told, told_notes = told_intervals(table, n_units=len(ids))
     end = session_end(contents, tables=intervals.tables.values())
     if told is not None:
+        until = float(np.fmax(end, times.max()))
+        notes += far_observed(told, until=until, place=f"{table.path}/obs_intervals")
         end = float(np.fmax(end, told[0][:, 1].max()))
     notes += told_notes + check_scale(
         times, starts, session_end=end, stored=data.dtype, place=place

@@ -113,6 +113,14 @@ def test_broken_stretches_are_refused(path, name, values, code):
     assert error.place == f"/units/{name}"
 
 
+def test_stretches_in_another_unit_of_time_are_told(path):
+    _, notes = read(probe_file(path, observed=((0.0, 8000.0),)), condition=("grating",))
+    assert "IN-S14" in texts(notes, "warn")
+    assert "end at 8000 s, and the last spike or trial is at 7.9375 s" in texts(notes, "warn")
+    _, notes = read(probe_file(path, observed=((0.0, 80.0),)), condition=("grating",))
+    assert texts(notes, "warn") == ""
+
+
 def guess(*units, known=()):
     times = np.concatenate([np.asarray(unit, dtype=float) for unit in units])
     starts = np.concatenate([[0], np.cumsum([len(unit) for unit in units])])
