@@ -11,11 +11,11 @@ from pynwb import NWBHDF5IO, NWBFile
 from pynwb.image import ImageSeries
 from pynwb.ophys import DfOverF, ImageSegmentation, OpticalChannel, RoiResponseSeries
 
-TRACES = ((50, 1500), (150, 1500), (300, 1500), (150, 6000))
+TRACES = ((30, 600), (150, 1500), (300, 1500), (450, 3000))
 """Units and frames at 5 Hz."""
-SPIKES = ((40, 600, 12), (120, 600, 40), (40, 2400, 12), (300, 1200, 80))
+SPIKES = ((20, 300, 8), (120, 600, 40), (300, 1200, 80))
 """Units, seconds and conditions."""
-MOVIES = ((20, 4000, 12), (60, 4000, 12), (60, 12000, 24))
+MOVIES = ((20, 4000, 12), (60, 12_000, 24), (120, 15_000, 32))
 """Units, frames at 30 Hz, and pixels along each side."""
 RATE_HZ, FRAME_RATE_HZ = 5.0, 30.0
 TRIAL_S = 2.0

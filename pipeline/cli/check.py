@@ -58,7 +58,7 @@ def _expected_lines(expected: Expected) -> list[str]:
     longest, largest = expected.longest, expected.largest
     return [
         f"Expected: {_duration(expected.seconds)} of one processor for all jobs together, by "
-        "prices measured on recordings of the demo's size; much larger ones may take more.",
+        "prices that were measured (docs/clusters.md); much larger recordings may take more.",
         f"Longest job: {_duration(longest.estimate.seconds)} ({longest.name}). Most memory: "
         f"{largest.estimate.memory_mb / 1000:.1f} GB ({largest.name}).",
     ]
