@@ -12,8 +12,8 @@ night: some minutes on a machine without other work.
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/full_size.py [--folder /tmp] [--frames 200000]
         [--units 5000] [--rate-hz 1] [--rank 5]
 
-Measured: ingest 36 s of a processor and 0.68 GiB, view 49 s and 0.66 GiB, iterations 39 s and
-3.75 GiB.
+Measured: ingest 35 s of a processor and 0.69 GiB, view 50 s and 0.70 GiB, iterations 41 s and
+3.83 GiB.
 """
 
 from __future__ import annotations
