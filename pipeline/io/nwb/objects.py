@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class NwbObject:
         return type_name in self.lineage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Survey:
     """What a walk over the file met."""
 
@@ -83,7 +83,11 @@ class Survey:
 
     def at(self, path: str) -> NwbObject | None:
         """The object at a path."""
-        return next((item for item in self.objects if item.path == path), None)
+        return self._by_path.get(path)
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, NwbObject]:
+        return {item.path: item for item in self.objects}
 
     def same_as(self, group: h5py.Group | h5py.Dataset) -> NwbObject | None:
         """The object that a reference leads to, whatever path HDF5 reports for it."""
