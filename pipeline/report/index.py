@@ -12,7 +12,7 @@ from pipeline.core.parts import Number
 from pipeline.report.document import sections_of
 from pipeline.report.packing import script_hash
 from pipeline.report.render import environment, policy, template_text, tokens
-from pipeline.report.wording import NOTHING, number_text
+from pipeline.report.wording import NOTHING, key_words, number_text
 
 MOST_NUMBERS = 4
 """Numbers of a method that are compared over experiments."""
@@ -85,6 +85,7 @@ def render_index(entries: Sequence[IndexEntry]) -> str:
             numbers=Markup(_numbers_json(entries)),  # noqa: S704 - no "<" in it
             address=lambda link: quote(link, safe="/"),
             number=number_text,
+            key_words=key_words,
             most=IN_A_CELL,
         )
     )
@@ -115,7 +116,7 @@ def _numbers_json(entries: Sequence[IndexEntry]) -> str:
             for name, value in one.numbers.items():
                 found.setdefault((method, name), {})[entry.experiment] = value
     listed = [
-        {"method": method, "name": name.replace("_", " "), "values": values}
+        {"method": method, "name": key_words(name), "values": values}
         for (method, name), values in found.items()
     ]
     return json.dumps(listed, ensure_ascii=True).replace("<", "\\u003c")

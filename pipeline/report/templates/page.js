@@ -203,14 +203,20 @@
 
   /* ---- sizes ---- */
   const SCALE_NAMED = 400; /* a narrower panel has no room for the title of its colour scale */
-  const limitsOf = (width, { kind, square, bars }) => {
-    if (square && width < 480) return { x: 9, y: 9 };
+  const limitsOf = (width, { kind, square, rows, bars }) => {
+    if (square && width < 480) return rows <= 8 ? { x: 10, y: 14 } : { x: 9, y: 9 };
     if (kind === "bars") {
       /* seven pixels a letter: as many as lie between two bars, or beside them */
       return { x: Math.max(18, Math.floor((width - 80) / (7 * Math.max(bars, 1)))),
         y: width < 360 ? 16 : width < 480 ? 28 : 36 };
     }
     return width < 300 ? { x: 14, y: 14 } : { x: 18, y: width < 480 ? 18 : 26 };
+  };
+  const NARROW = 400; /* a panel of fewer pixels has room for names and not for remarks on them */
+  const labelsAt = (labels, width) => {
+    const names = (labels || []).map(bare);
+    const enough = names.every(Boolean) && new Set(names).size === names.length;
+    return width < NARROW && enough ? names : labels;
   };
   const hasScale = (panel) => panel.kind === "heatmap" && panel.traces[0].showscale;
   const sideOf = (panel, inner) => /* of a square; few cells need no large one */
@@ -233,12 +239,13 @@
       return { l: edge, r: edge, t: edge, b: edge };
     }
     const limit = limitsOf(width, panel);
-    const left = panel.ylabels && panel.ylabels.length ? widest(panel.ylabels, limit.y) : 36;
+    const [xlabels, ylabels] = [labelsAt(panel.xlabels, width), labelsAt(panel.ylabels, width)];
+    const left = ylabels && ylabels.length ? widest(ylabels, limit.y) : 36;
     const right = hasScale(panel) ? (width < SCALE_NAMED ? 66 : 98) : 14;
     const inner = Math.max(width - left - right - 40, 40);
     const room = panel.square ? sideOf(panel, inner) : inner;
-    const below = panel.xlabels && panel.xlabels.length ? widest(panel.xlabels, limit.x) : 0;
-    const turned = !panel.measured && below > 18 && (below + 8) * panel.xlabels.length > room;
+    const below = xlabels && xlabels.length ? widest(xlabels, limit.x) : 0;
+    const turned = !panel.measured && below > 18 && (below + 8) * xlabels.length > room;
     const xlines = lined(panel.x.title, room);
     const ylines = lined(panel.y.title, innerHeight(panel, width, room));
     return {
@@ -301,7 +308,8 @@
     const limit = limitsOf(width, panel);
     const xrange = zoom.x || rangeOfTraces(panel, "x");
     const yrange = zoom.y || panel.y.range;
-    const slot = margin.turned ? 10.6 : widest(panel.xlabels || [], limit.x) + 8;
+    const [xlabels, ylabels] = [labelsAt(panel.xlabels, width), labelsAt(panel.ylabels, width)];
+    const slot = margin.turned ? 10.6 : widest(xlabels || [], limit.x) + 8;
     const layout = {
       width, height, autosize: false, showlegend: false, hovermode: "closest",
       margin: { l: margin.l, r: margin.r, t: margin.t, b: margin.b, pad: 0 },
@@ -311,10 +319,10 @@
       hoverlabel: { bgcolor: theme.ink, bordercolor: theme.ink, namelength: -1,
         font: { color: theme.surface, size: 12 } },
       xaxis: { ...axisBase(theme), ...titled(margin.titles?.x, theme),
-        ...labelTicks(panel.xlabels, plot.width, xrange, limit.x, panel.x0, panel.dx, slot),
+        ...labelTicks(xlabels, plot.width, xrange, limit.x, panel.x0, panel.dx, slot),
         tickangle: margin.turned ? -90 : 0, showgrid: false, nticks: Math.ceil(plot.width / 60) },
       yaxis: { ...axisBase(theme), ...titled(margin.titles?.y, theme),
-        ...labelTicks(panel.ylabels, plot.height, yrange || [0, 1], limit.y) },
+        ...labelTicks(ylabels, plot.height, yrange || [0, 1], limit.y) },
       shapes: [], annotations: [], dragmode: "zoom", separators: ".\u202f",
     };
     if (!(panel.ylabels && panel.ylabels.length)) layout.yaxis.automargin = true;
