@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _FORMS = re.compile(r"\[([^|\]]*)\|([^|\]]*)\]")
 
@@ -15,6 +16,14 @@ def counted(number: int, noun: str, several: str = "") -> str:
 def unit_called(name: str) -> str:
     """A unit as figures call it: a bare number would be taken for that of a group."""
     return f"unit {name}" if name.isdecimal() else name
+
+
+def joined(names: Iterable[str], *, most: int = 8) -> str:
+    """Names in a row; of many the first and the last."""
+    listed = list(names)
+    if len(listed) > most:
+        return f"{listed[0]} to {listed[-1]} ({len(listed)})"
+    return ", ".join(listed)
 
 
 def for_number(number: int, words: str) -> str:

@@ -40,6 +40,8 @@ class Page:
     changed: tuple[str, ...] = ()
     """Dotted keys of the settings that are not the default."""
     provenance: Mapping[str, object] = field(default_factory=dict)
+    computed: str = ""
+    """Commit, machines and scheduler's jobs in words: facts of the run, not of its result."""
     timings: tuple[Timing, ...] = ()
     methods_text: str = ""
     """A paragraph for the methods section of a paper; empty where there is nothing to tell."""

@@ -63,7 +63,7 @@ def render(page: Page) -> str:
 
     All text from data is escaped; a content security policy allows our two scripts by their
     hashes and no request to anywhere. The same page gives the same text. Above the page's limit
-    heat maps and curves are coarsened, and the page says which.
+    heat maps and curves are coarsened, and the page says which, and whether that was not enough.
     """
     shown = redacted(page) if page.redact else page
     figures = {
@@ -78,10 +78,13 @@ def render(page: Page) -> str:
     if excess <= 0:
         return text
     held = sum(len(each.packed) for each in drawn.values())
-    return _filled(shown, fit_to_limit(figures, budget=held - excess))
+    coarse = fit_to_limit(figures, budget=held - excess)
+    text = _filled(shown, coarse)
+    fits = len(text.encode()) <= page.limit_bytes
+    return text if fits else _filled(shown, coarse, oversize=True)
 
 
-def _filled(page: Page, drawn: Mapping[Key, Drawn]) -> str:
+def _filled(page: Page, drawn: Mapping[Key, Drawn], *, oversize: bool = False) -> str:
     """The template with everything in its place."""
     from markupsafe import Markup
 
@@ -99,6 +102,7 @@ def _filled(page: Page, drawn: Mapping[Key, Drawn]) -> str:
             themes=Markup(themes_json()),  # noqa: S704 - our own text
             library=library,
             drawn=drawn,
+            oversize=oversize,
             facts=header_facts(page),
             overall=overall(page.methods),
             settings=setting_nodes(page.settings, page.changed),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pipeline
 from pipeline.core.provenance import Provenance
+from pipeline.core.words import counted, for_number, joined
 from pipeline.io.atomic import replacing
 from pipeline.io.hashing import code_digest
 from pipeline.io.records import read_provenance
@@ -67,6 +68,37 @@ def write_provenance(
     with replacing(output) as temporary:
         text = json.dumps(collected, indent=1, sort_keys=True, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def computed_in_words(folder: Path, *, redact: bool) -> str:
+    """Commit of the code, and on how many threads, where and by which jobs an experiment was made.
+
+    Parameters
+    ----------
+    folder
+        The experiment's results, with what each job left beside its file.
+    redact
+        Whether names of hosts are left out.
+    """
+    code = commit_of(Path(pipeline.__file__).parent)
+    changed = ", with changes since" if code.get("changed_since_commit") else ""
+    said = [f"Code of commit {code['commit']}{changed}."] if code else []
+    facts = [_facts(path, redact=redact) for path in sorted(folder.rglob("*.run.json"))]
+    if facts:
+        threads = sorted({int(fact["threads"]) for fact in facts})
+        each = for_number(threads[-1], "[thread|threads]")
+        hosts = sorted({str(fact["host"]) for fact in facts if "host" in fact})
+        jobs = sorted(
+            {str(fact["slurm_job"]) for fact in facts if fact["slurm_job"]},
+            key=lambda job: (len(job), job),
+        )
+        where = f" on {joined(hosts)}" if hosts else ""
+        by = f"; Slurm {for_number(len(jobs), '[job|jobs]')} {joined(jobs)}" if jobs else ""
+        said.append(
+            f"{counted(len(facts), 'job')} with {joined(map(str, threads))} {each}{where}{by}."
+        )
+    said.append("The whole chain of each file: python -m pipeline explain FILE; provenance.json.")
+    return " ".join(said)
 
 
 def commit_of(folder: Path) -> dict[str, str | bool]:

@@ -27,6 +27,7 @@ from pipeline.report.render import render
 from pipeline.stages.citing import bibtex, methods_text, tool_versions
 from pipeline.stages.figures import write_figures, write_tables
 from pipeline.stages.log_tail import with_log_tail
+from pipeline.stages.provenance import computed_in_words
 from pipeline.stages.run_context import StageRun
 
 BYTES_PER_MB = 1_000_000
@@ -109,6 +110,7 @@ def report(
             settings=settings,
             changed=tuple(changed),
             provenance=provenance_shown(found),
+            computed=computed_in_words(html.parent, redact=redact),
             timings=read_timings(timings),
             methods_text=methods_text(
                 methods, rows=rows, settings=settings, versions=tool_versions()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core.words import counted, for_number, unit_called
+from pipeline.core.words import counted, for_number, joined, unit_called
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,15 @@ def test_a_noun_stands_in_the_singular_after_one_alone(number, words):
 )
 def test_every_verb_agrees_with_the_number(number, words):
     assert for_number(number, "[is|are] dim and [has|have]") == words
+
+
+def test_many_names_are_told_by_the_first_and_the_last():
+    assert joined(["a", "b"]) == "a, b"
+    assert joined(map(str, range(20))) == "0 to 19 (20)"
+
+
+def test_an_odd_plural_is_named():
+    assert [counted(n, "stimulus", "stimuli") for n in (1, 2)] == ["1 stimulus", "2 stimuli"]
 
 
 def test_an_ending_may_be_empty_and_other_brackets_stay():

@@ -181,6 +181,12 @@ def test_a_figure_that_would_make_the_page_too_large_is_coarsened_and_says_so():
     assert re.search(r"Shown as \d+ x \d+ of 600 x 1000 cells", text)
     full = render(fake_page(sections=(section,), limit_bytes=10_000_000))
     assert "Shown as" not in full
+    assert "larger than its limit" not in text
+
+
+def test_a_page_that_no_coarsening_makes_small_enough_says_so():
+    text = render(fake_page(limit_bytes=100_000))
+    assert "larger than its limit of 0.1 MB" in text
 
 
 def test_the_whole_fake_page_stays_below_three_megabytes(page_text):
