@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h5py
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "clusters.md"
 BEGIN = "<!-- by `python -m tests.support.rerun_table` -->\n"
@@ -46,7 +48,9 @@ class Change:
     raised: tuple[str, str] | None = None
     """Module of the package, and the version in it that is raised."""
     project: Callable[[Path], None] | None = None
-    """What is done in the project's folder; it must leave results as they are."""
+    """What is done to recordings and sheet in the project's folder."""
+    words: str = ""
+    """What runs again, where it is less than all jobs of these rules."""
 
 
 def touch_recordings(folder: Path) -> None:
@@ -55,6 +59,21 @@ def touch_recordings(folder: Path) -> None:
         os.utime(path)
 
 
+def rewrite_recording(folder: Path) -> None:
+    """Give one recording another content."""
+    with h5py.File(folder / "one.nwb", "r+") as file:
+        file.attrs["rewritten"] = 1
+
+
+def list_another(folder: Path) -> None:
+    """Give the sheet one more recording."""
+    with (folder / "sheet.tsv").open("a", encoding="utf-8") as sheet:
+        sheet.write("e\tfour\ttwo.nwb\tcalcium\tidentity\t\n")
+
+
+OF_ITS_EXPERIMENT = (
+    "the recording and its views; methods, agreement and report of its experiment; index"
+)
 CHANGES = (
     Change("nothing, or where the checkout lies", frozenset()),
     Change(
@@ -62,6 +81,15 @@ CHANGES = (
     ),
     Change(
         "times of files up to 1 MB, and not their content", frozenset(), project=touch_recordings
+    ),
+    Change(
+        "the content of a recording",
+        EVERYTHING,
+        project=rewrite_recording,
+        words=OF_ITS_EXPERIMENT,
+    ),
+    Change(
+        "a recording more in the sheet", EVERYTHING, project=list_another, words=OF_ITS_EXPERIMENT
     ),
     Change("a setting of the report: `run.redact`", PAGES, {"redact": "true"}),
     Change("a setting of a method", CONNECTOME, {"rank": 3}),
@@ -79,7 +107,7 @@ CHANGES = (
 
 def table() -> str:
     """The table in Markdown."""
-    rows = [f"| {change.what} | {WORDS[change.anew]} |" for change in CHANGES]
+    rows = [f"| {change.what} | {change.words or WORDS[change.anew]} |" for change in CHANGES]
     return "\n".join(["| what changes | what runs again |", "| --- | --- |", *rows]) + "\n"
 
 

@@ -96,14 +96,23 @@ def raise_version(path, name):
     path.write_text(raised)
 
 
+@pytest.fixture
+def project(finished):
+    """The finished project, whose recordings and sheet are put back afterwards."""
+    kept = {path: path.read_bytes() for path in (*finished.glob("*.nwb"), finished / "sheet.tsv")}
+    yield finished
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=[change.what for change in CHANGES])
-def test_what_a_change_makes_anew(finished, copied_code, change):
+def test_what_a_change_makes_anew(project, copied_code, change):
     if change.raised is not None:
         module, version = change.raised
         raise_version(copied_code / "pipeline" / module, version)
     if change.project is not None:
-        change.project(finished)
-    assert planned(finished, checkout=copied_code, **change.settings) == change.anew
+        change.project(project)
+    assert planned(project, checkout=copied_code, **change.settings) == change.anew
 
 
 def test_a_left_out_recording_is_told_with_its_reason(finished):
