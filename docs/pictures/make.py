@@ -114,7 +114,7 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for wanted in PICTURES:
             shown = picture(browser, results, wanted)
-            shown.quantize(128).save(Path(__file__).with_name(f"{wanted.name}.png"), optimize=True)
+            shown.save(Path(__file__).with_name(f"{wanted.name}.png"), optimize=True)
         browser.close()
 
 
