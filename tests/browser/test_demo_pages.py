@@ -45,9 +45,16 @@ def page_file(results, request):
     return results / request.param / "report.html"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light"), (3840, "light")])
-def test_every_figure_is_drawn_in_its_place_from_few_marks(opened, page_file, width, scheme):
-    watched = opened(page_file, width=width, scheme=scheme)
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        *((name, 375, "dark") for name in EXPERIMENTS),
+        *((name, 1280, "light") for name in EXPERIMENTS),
+        ("cortex", 3840, "light"),
+    ],
+)
+def test_every_figure_is_drawn_in_its_place_from_few_marks(opened, results, name, width, scheme):
+    watched = opened(results / name / "report.html", width=width, scheme=scheme)
     page = watched.page
     page.wait_for_function(READY)
     before = page.evaluate(PLACES)
@@ -60,8 +67,16 @@ def test_every_figure_is_drawn_in_its_place_from_few_marks(opened, page_file, wi
     assert {url.split(":")[0] for url in watched.requests} <= {"file", "data", "blob"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["index", *EXPERIMENTS])
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("index", "light"),
+        ("index", "dark"),
+        ("worms", "light"),
+        ("cortex", "dark"),
+        ("retina", "light"),
+    ],
+)
 def test_axe_finds_no_barrier_on_any_page(opened, results, name, scheme):
     """In words and tables; figures of every kind are drawn for it on the page of invented parts."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")

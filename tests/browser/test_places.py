@@ -46,6 +46,8 @@ def test_an_address_of_a_figure_opens_the_page_there_and_stays(opened, report_fi
     page = watched.page
     page.wait_for_function(READY)
     page.wait_for_selector(f"#{LAST}[data-drawn=yes]")
+    page.wait_for_function(SEEN, arg=LAST)  # the browser scrolls there, which takes its time
+    page.wait_for_timeout(500)
     assert page.evaluate(SEEN, LAST)
     assert watched.complaints == []
 
