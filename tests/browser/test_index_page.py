@@ -106,8 +106,14 @@ def test_what_the_filter_leaves_out_can_be_hidden_for_good(toolbox):
 
 def test_choices_are_there_again_when_the_page_is_opened_again(toolbox):
     toolbox.get_by_label("Name to show for a9").fill("control")
-    toolbox.reload()
-    assert "control" in shown(toolbox.locator("#experiments"))
+    # A browser writes what a page stores when it has time: one that is reloaded at once may be told
+    # what was there before.
+    for _ in range(20):
+        toolbox.reload()
+        if "control" in shown(toolbox.locator("#experiments")):
+            return
+        toolbox.wait_for_timeout(250)
+    pytest.fail("the name was not there again")
 
 
 def test_only_settings_that_differ_are_listed(toolbox):
