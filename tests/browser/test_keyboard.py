@@ -1,4 +1,4 @@
-"""A tour of the page without a mouse: each stop is seen, none holds the reader, keys do the work."""
+"""A tour of the page without a mouse: each stop is seen, none holds, keys work."""
 
 from __future__ import annotations
 
