@@ -41,3 +41,10 @@ def device_of(asked: Device, *, setting: str) -> Literal["cpu", "cuda"]:
             f"or set {setting} to auto or cpu",
         )
     return "cuda" if there and asked != "cpu" else "cpu"
+
+
+def device_name(device: str) -> str:
+    """The device in words, for those who read how a result was made."""
+    import torch
+
+    return f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else "cpu (torch)"

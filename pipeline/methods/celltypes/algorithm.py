@@ -19,7 +19,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import View
 from pipeline.methods.celltypes.config import FOLD, MODEL, NULL, RESTART, TWIN, CelltypesConfig
-from pipeline.methods.celltypes.encoding.fit import EncodingFit
+from pipeline.methods.celltypes.encoding.fit import DEVICE_SETTING, EncodingFit
 from pipeline.methods.celltypes.objective import NO_TYPE
 from pipeline.methods.celltypes.remembering import (
     Remembered,
@@ -37,6 +37,7 @@ from pipeline.methods.celltypes.result import (
 )
 from pipeline.methods.celltypes.showings import stimulus_views, types_of_shown
 from pipeline.methods.celltypes.splitting import EVENT_COLUMNS
+from pipeline.numerics.device import device_name, device_of
 
 Checkpoint = Remembered
 """What a part leaves to go on from, by the name all methods use."""
@@ -96,6 +97,7 @@ def fit_part(
         return _fold(views, config, source, part, rng, provenance, checkpoint, resume)
     if source.fit is None or source.status != "ok":
         return _no_clustering(part.name, source.status, provenance)
+    provenance = _where(provenance, config)
     movies = stimulus_views(views)
     who = population(source.fit, movies, config, threads=provenance.threads)
     if kind == NULL:
@@ -168,6 +170,7 @@ def combine(
     clusterings = [part for part in parts.values() if isinstance(part, ClusteringPart)]
     folds = [part for part in parts.values() if isinstance(part, FoldPart)]
     movies = stimulus_views(views)
+    provenance = _where(provenance, config)
     if first.status != "ok":
         return without_types(first, movies, config, provenance=provenance)
     return types_of_model(
@@ -207,7 +210,7 @@ def _fold(
                 ],
                 strata=_strata(source, FOLD),
                 rng=rng,
-                provenance=provenance,
+                provenance=_where(provenance, config),
                 checkpoint=checkpoint,
                 resume=resume,
             )
@@ -257,7 +260,19 @@ def _model(
     torch.set_num_threads(provenance.threads)
     fit = fit_encoding(movies, config.encoding, rng, config.device, progress)
     status, reason = serves(fit, config)
-    return ModelPart(name=part.name, fit=fit, status=status, reason=reason, provenance=provenance)
+    return ModelPart(
+        name=part.name,
+        fit=fit,
+        status=status,
+        reason=reason,
+        provenance=_where(provenance, config),
+    )
+
+
+def _where(provenance: Provenance, config: CelltypesConfig) -> Provenance:
+    """With the device on which torch computed."""
+    device = device_name(device_of(config.device, setting=DEVICE_SETTING))
+    return replace(provenance, device=device)
 
 
 def serves(fit: EncodingFit, config: CelltypesConfig) -> tuple[str, str]:

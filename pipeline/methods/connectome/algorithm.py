@@ -308,7 +308,8 @@ def _where(provenance: Provenance, config: ConnectomeConfig) -> Provenance:
     """With the device that multiplies."""
     if config.engine != "torch":
         return provenance
-    from pipeline.methods.connectome.torch_engine import device_for, device_name
+    from pipeline.methods.connectome.torch_engine import device_for
+    from pipeline.numerics.device import device_name
 
     return dataclasses.replace(provenance, device=device_name(device_for(config)))
 

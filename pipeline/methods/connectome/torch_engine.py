@@ -42,11 +42,6 @@ def device_for(config: ConnectomeConfig) -> str:
     return device_of(config.device, setting="methods.connectome.device")
 
 
-def device_name(device: str) -> str:
-    """The device in words."""
-    return f"cuda ({torch.cuda.get_device_name()})" if device == "cuda" else "cpu (torch)"
-
-
 class TorchProducts(UnitProducts):
     """The products of :class:`UnitProducts` by torch.
 

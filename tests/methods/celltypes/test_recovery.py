@@ -17,6 +17,7 @@ from pipeline.methods.celltypes.figures import figures
 from pipeline.methods.celltypes.model import find_types
 from pipeline.methods.celltypes.section import section
 from pipeline.methods.celltypes.simulate import simulate
+from pipeline.numerics.device import device_name, device_of
 from pipeline.numerics.partitions import adjusted_rand_index
 from tests.support.planted_units import planted_filters, population_of
 
@@ -175,6 +176,18 @@ def test_the_same_cells_are_typed_by_what_was_shown_again(tiny):
     checks = assess(result, (view,), config, truth=truth)
     told = section(result, checks, figures(result, (view,), config, truth=truth), config)
     assert "not in the paper" in told.body[0]
+
+
+def test_parts_computed_by_torch_say_where(tiny):
+    view, _, config, parts = tiny
+    where = device_name(device_of(config.device, setting=""))
+    computed = {part.provenance.device for part in parts.values() if part.status == "ok"}
+    assert computed == {where}
+    result = combine(parts, (view,), config, RNG(2), provenance=PROVENANCE)
+    assert result.provenance.device == where
+    shown = settings(mode="discrete")
+    without = fit_part((view,), shown, Part("model-0"), RNG(0), provenance=PROVENANCE)
+    assert without.provenance.device == "cpu"
 
 
 def judged(parts, view, config, **changed):
