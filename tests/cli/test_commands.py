@@ -16,7 +16,9 @@ from pipeline.cli.inspect import suggested_ids
 from pipeline.cli.main import COMMANDS, main
 from pipeline.cli.settings_arguments import overrides
 from pipeline.core.errors import DataError, EnvironmentFault, ResultError
+from pipeline.core.outcome import Outcome
 from pipeline.core.recording import ID_PATTERN
+from pipeline.io.records import write_record
 from pipeline.io.sheets import read_sheet
 from tests.support.nwb_factory import imaging_file
 
@@ -174,6 +176,21 @@ def test_demo_calls_the_stage_and_names_the_sheet(monkeypatch, capsys, tmp_path)
     monkeypatch.setattr("pipeline.stages.demo.write_demo", lambda folder: folder / "recordings.tsv")
     assert main(["demo", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'recordings.tsv'}\n"
+
+
+def test_failures_are_forgotten_by_the_folder_of_the_settings_and_named(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.nwb").write_text("no recording")
+    (tmp_path / "sheet.tsv").write_text("experiment\trecording\tnwb\ne\tr\ta.nwb\n")
+    (tmp_path / "my.yaml").write_text("recordings: sheet.tsv\nout: mine\n")
+    failed, kept = (tmp_path / "mine" / "e" / name / "fit.h5" for name in ("trsa", "connectome"))
+    write_record(failed, Outcome(status="failed", reason="truncated"))
+    write_record(kept, Outcome(status="not_applicable", reason="spikes"))
+    assert main(["forget-failed", "--configfile", "my.yaml"]) == 0
+    assert capsys.readouterr().out == f"{failed.relative_to(tmp_path)}\n"
+    assert (failed.exists(), kept.exists()) == (False, True)
 
 
 def test_the_package_runs_as_a_module():
