@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.quality import Grades
+from pipeline.core.recording import identities
 
 REGION = "region"
 COORDINATES = ("x_um", "y_um", "z_um")
@@ -74,9 +75,9 @@ def unit_table(
 
     Returns
     -------
-    Columns ``recording``, ``unit``, ``identity`` where a file names units, one a grouping (text,
-    empty where there is no label), one ``NAME probability`` where it has probabilities, then
-    ``used``, ``reason`` and ``remarks``.
+    Columns ``recording``, ``unit``, ``identity`` where a file names units (with a question mark
+    where it doubts), one a grouping (text, empty where there is no label), one
+    ``NAME probability`` where it has probabilities, then ``used``, ``reason`` and ``remarks``.
     """
     rows = pd.concat(
         [
@@ -84,7 +85,7 @@ def unit_table(
                 {
                     "recording": pd.Series([name] * len(table), dtype="str"),
                     "unit": table["unit_id"].astype("str").to_numpy(),
-                    "identity": table["identity"].fillna("").astype("str").to_numpy(),
+                    "identity": pd.Series(identities(table), dtype="str"),
                 }
             )
             for name, table in units.items()

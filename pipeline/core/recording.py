@@ -310,6 +310,23 @@ class Recording:
         return self.units["time_offset_s"].to_numpy(dtype=np.float64, na_value=0.0)
 
 
+def identities(units: pd.DataFrame) -> list[str]:
+    """Names of identified units, with a question mark where one is in doubt.
+
+    Parameters
+    ----------
+    units
+        The unit table of a recording.
+
+    Returns
+    -------
+    One name a unit, empty for units that have none.
+    """
+    names = units["identity"].fillna("").astype(str)
+    doubt = (names != "") & ~units["identity_certain"].astype(bool)
+    return [name + "?" * unsure for name, unsure in zip(names, doubt, strict=True)]
+
+
 def in_memory(recording: Recording) -> Recording:
     """The recording with all of its numbers in memory, whatever sources they came from."""
     activity = recording.activity

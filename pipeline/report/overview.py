@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.parts import REMARK, Figure, Heatmap, Span
-from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains, identities
 from pipeline.core.words import unit_called
 from pipeline.report.behaviour import behaviour_panels, behaviour_words
 
@@ -191,9 +191,9 @@ def unit_labels(units: pd.DataFrame) -> list[str]:
     called = []
     several = len(set(units["region"].astype(str))) > 1
     for unit_id, identity, region in zip(
-        units["unit_id"], units["identity"], units["region"], strict=True
+        units["unit_id"], identities(units), units["region"], strict=True
     ):
-        name = _text(identity) or unit_called(str(unit_id))
+        name = identity or unit_called(str(unit_id))
         called.append(f"{name}{REMARK}{_text(region)}" if several and _text(region) else name)
     return called
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Line, Lines, Number, Table
 from pipeline.core.quality import MEASURES, PER_CENT, Grades
-from pipeline.core.recording import Recording
+from pipeline.core.recording import Recording, identities
 
 SHOWN = (
     *("snr", "skew", "event_rate_hz", "drift"),
@@ -70,7 +70,7 @@ def unit_table(recordings: Sequence[Recording], graded: Graded) -> list[Table]:
     rows: list[tuple[int, dict[str, Number]]] = []
     for recording in known:
         units = graded[recording.id].units
-        regions, names = (recording.units[key].fillna("") for key in ("region", "identity"))
+        regions, names = recording.units["region"].fillna(""), identities(recording.units)
         for place, (unit, good, reason, remarks) in enumerate(
             zip(
                 *(units[name] for name in ("unit_id", "good", "reason", "remarks")),
@@ -80,7 +80,7 @@ def unit_table(recordings: Sequence[Recording], graded: Graded) -> list[Table]:
             row: dict[str, Number] = {
                 "Recording": recording.id if len(recordings) > 1 else "",
                 "Unit": str(unit),
-                "Name": str(names.iloc[place]),
+                "Name": names[place],
                 "Region": str(regions.iloc[place]),
                 "Grade": f"not used: {reason}" if not good else str(remarks) or "good",
             }

@@ -144,10 +144,11 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
 
 
 def test_units_that_a_file_names_stand_with_their_names(areas):
-    units = {"day1": units_of(2, region=["a", "b"], identity=["AVAL", ""])}
+    units = {"day1": units_of(3, region=["a", "b", "b"], identity=["AVAL", "", "RIML"])}
+    units["day1"].loc[2, "identity_certain"] = False
     table = unit_table(units, {}, [regions(units)])
     assert table.columns.tolist()[:3] == ["recording", "unit", "identity"]
-    assert table["identity"].tolist() == ["AVAL", ""]
+    assert table["identity"].tolist() == ["AVAL", "", "RIML?"]
 
 
 def test_a_single_grouping_is_listed_and_nothing_is_compared():

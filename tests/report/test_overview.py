@@ -13,6 +13,7 @@ from pipeline.report.overview import (
     scale_units,
     stretches,
     timeline_panel,
+    unit_labels,
     unit_order,
 )
 from tests.support.small_recordings import calcium, intervals, sampled, spikes, trains
@@ -152,3 +153,15 @@ def test_a_recording_of_spikes_says_its_bin_and_scale():
 def test_a_recording_of_which_no_unit_is_used_can_be_shown():
     figure = overview(calcium(n_units=2, unused=2))
     assert figure.panels[0].values.shape[0] == 0
+
+
+def test_names_in_doubt_are_marked_so_that_they_are_nobody_elses():
+    units = pd.DataFrame(
+        {
+            "unit_id": ["0", "1", "2"],
+            "identity": ["AVAL", "AVAL", ""],
+            "identity_certain": [True, False, False],
+            "region": ["head"] * 3,
+        }
+    )
+    assert unit_labels(units) == ["AVAL", "AVAL?", "unit 2"]

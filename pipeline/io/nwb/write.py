@@ -24,6 +24,7 @@ from pipeline.core.recording import (
     SpikeTrains,
     StimulusImages,
     StimulusMovie,
+    identities,
 )
 from pipeline.io.nwb.tables import is_text_column
 from pipeline.io.nwb.units import REGION_COLUMNS
@@ -279,14 +280,12 @@ def _whole(column: pd.Series[Any]) -> pd.Series[Any]:  # Any: columns differ in 
 def _stored_units(recording: Recording, *, region_column: str) -> pd.DataFrame:
     """The unit table as a file has it: names with doubt marks, without our grades."""
     units = recording.units
-    doubt = np.where((units["identity"] != "") & ~units["identity_certain"].astype(bool), "?", "")
     stored = units.drop(columns=list(UNIT_COLUMNS))
     ours: dict[str, list[str]] = {}
     if (units["region"] != "").any() or set(REGION_COLUMNS) & set(stored):
         ours[region_column] = list(units["region"])
     if (units["identity"] != "").any():
-        names = zip(units["identity"], doubt, strict=True)
-        ours["identity"] = [name + mark for name, mark in names]
+        ours["identity"] = identities(units)
     if _numbered_ids(recording) is None:
         ours["unit_id"] = list(units["unit_id"])
     return pd.concat([pd.DataFrame(ours, index=stored.index, dtype="str"), stored], axis=1)
