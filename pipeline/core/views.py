@@ -14,6 +14,8 @@ from pipeline.core.provenance import Provenance
 
 ROLES = ("train", "validation", "test")
 """What a stretch of a stimulus may be for: learning, choosing, judging."""
+OTHER_CLASS = "class not chosen"
+"""Why a view leaves out units that the settings do not choose."""
 VIEW_VERSION = 5
 """Raised by hand in the change that alters what views hold, so that they are made anew."""
 

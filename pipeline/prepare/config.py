@@ -79,6 +79,18 @@ class EnsembleConfig(SettingsBlock):
         ge=0,
         le=60,
     )
+    classes: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description=(
+            "Classes of the units that are used, as they stand in 'class_column', such as "
+            "[sensory, inter]; empty for all units."
+        ),
+    )
+    class_column: str = Field(
+        default="neuron_class",
+        description="Column of the unit table with the class of each unit, for 'classes'.",
+        min_length=1,
+    )
     dff: BaselineConfig = Field(
         default_factory=BaselineConfig,
         description="dF/F of recordings that hold fluorescence: the change relative to a baseline, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SpikeTrains
-from pipeline.core.views import TraceEnsemble
+from pipeline.core.views import OTHER_CLASS, TraceEnsemble
 from pipeline.prepare.config import BaselineConfig, EnsembleConfig
 from pipeline.prepare.grid_traces import GridTraces
 from pipeline.prepare.left_out import in_words, units_left_out
@@ -59,8 +60,11 @@ def trace_ensemble(
             f"None of the {good.size} units of recording {recording.id} is usable: "
             f"{in_words(recording.units)}."
         )
+    of_class = _of_chosen_class(recording, good, config)
+    other_class = [OTHER_CLASS] * int((good & ~of_class).sum())
+    good = good & of_class
     if isinstance(activity, SpikeTrains):
-        return _rate_ensemble(recording, activity, good, config, provenance)
+        return _rate_ensemble(recording, activity, good, config, provenance, further=other_class)
     rate_hz = activity.rate_hz if config.rate_hz == "auto" else float(config.rate_hz)
     traces = GridTraces(
         activity,
@@ -75,6 +79,7 @@ def trace_ensemble(
     certain = units["identity_certain"].to_numpy(dtype=bool)
     names = units["identity"].astype(str).to_numpy(dtype=str)
     values, valid = traces.of(np.flatnonzero(chosen.kept), relative=chosen.relative)
+    further = [NO_BASELINE] * int((~chosen.kept).sum()) + other_class
     return TraceEnsemble(
         recording=recording.id,
         time=traces.time,
@@ -83,7 +88,7 @@ def trace_ensemble(
         unit=units["unit_id"].astype(str).to_numpy(dtype=str),
         identity=np.where(certain, names, ""),
         epochs=_epochs(recording),
-        left_out=units_left_out(recording.units, further=[NO_BASELINE] * int((~chosen.kept).sum())),
+        left_out=units_left_out(recording.units, further=further),
         rate_hz=rate_hz,
         signal=chosen.signal,
         value_unit=chosen.value_unit,
@@ -92,12 +97,40 @@ def trace_ensemble(
     )
 
 
+def _of_chosen_class(
+    recording: Recording, good: NDArray[np.bool_], config: EnsembleConfig
+) -> NDArray[np.bool_]:
+    """Which units are of the classes that the settings choose, all where they choose none."""
+    units, column = recording.units, config.class_column
+    if not config.classes:
+        return np.ones(len(units), dtype=bool)
+    if column not in units:
+        raise NotApplicable(
+            f"prepare.ensemble.classes chooses units by '{column}', and the table of units of "
+            f"recording {recording.id} has no such column; it has {', '.join(units.columns)}. "
+            "prepare.ensemble.class_column names another."
+        )
+    own = units[column].fillna("").astype(str)
+    chosen = own.isin(config.classes).to_numpy(dtype=bool)
+    if not (good & chosen).any():
+        there = ", ".join(
+            f"{count} of '{name}'" for name, count in own[good].value_counts().sort_index().items()
+        )
+        raise NotApplicable(
+            f"No usable unit of recording {recording.id} has one of the classes "
+            f"{', '.join(config.classes)} in '{column}'; there are {there}."
+        )
+    return chosen
+
+
 def _rate_ensemble(
     recording: Recording,
     trains: SpikeTrains,
     good: NDArray[np.bool_],
     config: EnsembleConfig,
     provenance: Provenance,
+    *,
+    further: Sequence[str],
 ) -> TraceEnsemble:
     """The view of a recording of spikes: smoothed rates."""
     sigma_s = config.rate_sigma_s
@@ -114,7 +147,7 @@ def _rate_ensemble(
         unit=units["unit_id"].astype(str).to_numpy(dtype=str),
         identity=np.where(certain, units["identity"].astype(str).to_numpy(dtype=str), ""),
         epochs=_epochs(recording),
-        left_out=units_left_out(recording.units),
+        left_out=units_left_out(recording.units, further=further),
         rate_hz=rate_hz,
         signal="rate",
         value_unit="spikes/s",

@@ -214,3 +214,39 @@ def test_units_have_their_own_times_of_observation():
     assert view.rate_hz == 10.0
     np.testing.assert_array_equal(view.valid[:, 0], view.time <= 5 + 1e-9)
     assert view.valid[:, 1].all()
+
+
+def with_classes(*classes: str) -> pd.DataFrame:
+    return unit_table(len(classes)).assign(neuron_class=list(classes), kind="x")
+
+
+def test_units_are_chosen_by_their_class():
+    values = stream(0, "classes").standard_normal((50, 4)).astype(np.float32)
+    units = with_classes("sensory", "motor", "inter", "sensory")
+    units.loc[3, ["good", "reason"]] = [False, "too noisy"]
+    recording = recording_of(np.arange(50) / 2.0, values, units=units)
+    view = view_of(recording, classes=["inter", "sensory"])
+    assert view.unit.tolist() == ["u0", "u2"]
+    np.testing.assert_array_equal(view.values, values[:, [0, 2]])
+    counts = dict(zip(view.left_out["reason"], view.left_out["count"], strict=True))
+    assert counts == {"class not chosen": 1, "too noisy": 1}
+    assert view_of(recording).unit.tolist() == ["u0", "u1", "u2"]
+    assert view_of(recording, classes=["x"], class_column="kind").unit.size == 3
+
+
+def test_units_of_spikes_are_chosen_by_their_class():
+    trains = trains_of(np.arange(0.1, 20, 0.5), np.arange(0.2, 20, 0.7))
+    recording = recording_of(None, None, activity=trains, units=with_classes("FS", "RS"))
+    view = view_of(recording, classes=["RS"], rate_sigma_s=0.25)
+    assert view.unit.tolist() == ["u1"]
+    assert view.left_out["reason"].tolist() == ["class not chosen"]
+
+
+def test_classes_that_are_not_there_are_told_with_those_that_are():
+    values = np.ones((50, 2), dtype=np.float32)
+    time = np.arange(50) / 2.0
+    with pytest.raises(NotApplicable, match="no such column; it has unit_id, region"):
+        view_of(recording_of(time, values), classes=["inter"])
+    units = with_classes("motor", "sensory")
+    with pytest.raises(NotApplicable, match="there are 1 of 'motor', 1 of 'sensory'"):
+        view_of(recording_of(time, values, units=units), classes=["inter"])

@@ -53,6 +53,7 @@ from pipeline.methods.connectome.result import (
     RankChoice,
     RankPart,
 )
+from pipeline.methods.connectome.sides import sides_of_units, with_sides_merged
 from pipeline.numerics.cp import match_score, matches
 from pipeline.numerics.partitions import adjusted_rand_index
 
@@ -115,9 +116,11 @@ def fit_part(
         return choose_rank(runs, config, provenance=provenance)
     if part.name.startswith(RANK):
         provenance = _where(provenance, config)
+        views = with_sides_merged(views, config)
         return rank_run(views, config.of_part(part), part, rng, progress, provenance=provenance)
     config = _with_chosen_rank(config, before)
     provenance = _where(provenance, config)
+    views = with_sides_merged(views, config)
     is_surrogate = SURROGATE in part.name
     alignment = align(views, config, shift_with=rng if is_surrogate else None)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
@@ -201,6 +204,8 @@ def combine(
     best = min(restarts, key=lambda part: part.relative_error)
     fits = [_fit_of(part) for part in restarts]
     best_fit = _fit_of(best)
+    as_recorded = views
+    views = with_sides_merged(views, config)
     alignment = align(views, config)
     channels = channels_of(config.affinity)
     whole = over_channels(best_fit.pair, channels=channels)
@@ -213,6 +218,7 @@ def combine(
         recording=alignment.recording,
         baseline=np.array([view.baseline for view in views], dtype=str),
         unit=alignment.unit,
+        sides=sides_of_units(alignment.unit, as_recorded, config),
         presence=alignment.presence,
         pair_units=alignment.pairs,
         frame_time_s=alignment.bin_time_s,
@@ -289,7 +295,11 @@ def combine(
             problem,
             alignment,
             whole,
-            references(known_edges(config.edges, tables), alignment.unit),
+            references(
+                known_edges(config.edges, tables),
+                alignment.unit,
+                sides_of_units(alignment.unit, as_recorded, config),
+            ),
             rng,
         )
         if config.edges

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes, table
 from pipeline.core.errors import NotApplicable
-from pipeline.core.views import TraceEnsemble
+from pipeline.core.views import OTHER_CLASS, TraceEnsemble
 from pipeline.methods.connectome.affinity import Speeds, shifted, speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.windows import (
@@ -133,7 +133,7 @@ def align(
     """
     if not views:
         raise NotApplicable("No recording of the experiment has a usable view.")
-    _refuse_repeated_names(views)
+    refuse_repeated_names(views)
     measured = measured_speeds(views, config)
     names, columns, selection = _select_units(views, measured, config)
     used = [index for index in range(len(views)) if (columns[index] >= 0).any()]
@@ -176,8 +176,14 @@ def _own_epochs(views: Sequence[TraceEnsemble], *, from_start: bool) -> pd.DataF
     return pd.concat(tables, ignore_index=True)
 
 
-def _refuse_repeated_names(views: Sequence[TraceEnsemble]) -> None:
-    """A name that stands twice in a recording matches nothing."""
+def refuse_repeated_names(views: Sequence[TraceEnsemble]) -> None:
+    """A name that stands twice in a recording matches nothing.
+
+    Raises
+    ------
+    NotApplicable
+        If there is one.
+    """
     for view in views:
         names, counts = np.unique(view.identity[view.identity != ""], return_counts=True)
         if (counts > 1).any():
@@ -226,6 +232,11 @@ def _select_units(
     for position, name in enumerate(names):
         for index, place in found[name].items():
             columns[index, position] = place
+    unchosen = sum(
+        int(view.left_out["count"][view.left_out["reason"] == OTHER_CLASS].sum()) for view in views
+    )
+    if unchosen:
+        fates[OTHER_CLASS] = unchosen
     fates["used units of recordings"] = int((columns >= 0).sum())
     fates["pooled units"] = len(names)
     selection = pd.DataFrame(

@@ -160,6 +160,16 @@ class ConnectomeConfig(MethodConfig):
         ge=0,
         le=1,
     )
+    merge_sides: bool = Field(
+        default=False,
+        description=(
+            "Whether left and right homologues are one unit: certain names that differ in a last "
+            "letter L or R only and occur in one recording, such as AVAL and AVAR, become AVA. "
+            "Its trace is the mean of both where both are known; where that is in less than "
+            "'min_observed' of the frames, and in recordings with one side, it is the one side. "
+            "Wrong for sides that do different things (ASEL, ASER). Paper: none."
+        ),
+    )
     animal_norm: bool = Field(
         default=True,
         description="Whether each recording's affinities are scaled to the same total size.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.parts import Check
-from pipeline.core.views import TraceEnsemble
+from pipeline.core.views import OTHER_CLASS, TraceEnsemble
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.baselines import LEVEL as BASELINE_LEVEL
 from pipeline.methods.connectome.baselines import REPLICATES, verdict
@@ -16,6 +16,7 @@ from pipeline.methods.connectome.factorisation import KKT_LIMIT
 from pipeline.methods.connectome.rank_choice import reasons, warnings
 from pipeline.methods.connectome.recovery import FOUND, recovery
 from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.sides import homologues, likeness_of_sides, unclear_sides
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
@@ -40,6 +41,12 @@ DUPLICATE = 0.95
 
 MOST_UNITS = 0.5
 """Share of units that should be used."""
+
+SIDES_ALIKE = 0.3
+"""Correlation of left and right from which their mean is like both of them."""
+
+NAMES_SHOWN = 10
+"""Names that a check lists."""
 
 
 def assess(
@@ -111,6 +118,7 @@ def assess(
         *_rotation(result),
         _units(result),
         *_names(result),
+        *_sides(views, config),
     ]
     if truth is not None:
         checks += _recovered(result, truth)
@@ -483,13 +491,20 @@ def _units(result: ConnectomeResult) -> Check:
         for what, count in counts.items()
         if what.startswith("left out") and count
     )
+    unchosen = int(counts.get(OTHER_CLASS, 0))
     share = used / max(total, 1)
     return Check(
         name="Units used",
         status="pass" if share >= MOST_UNITS else "warn",
         value=f"{used} of {total} ({100 * share:.0f} %)",
         threshold=f">= {100 * MOST_UNITS:.0f} %",
-        meaning=f"Left out: {lost or 'none'}.",
+        meaning=f"Left out: {lost or 'none'}."
+        + (
+            f" {counted(unchosen, 'further unit')} {for_number(unchosen, '[is|are]')} of classes "
+            "that prepare.ensemble.classes does not choose."
+            if unchosen
+            else ""
+        ),
         advice=""
         if share >= MOST_UNITS
         else "Name more units, or lower min_animals, min_observed or min_snr.",
@@ -507,12 +522,75 @@ def _names(result: ConnectomeResult) -> tuple[Check, ...]:
         Check(
             name="Unit names",
             status="warn",
-            value=", ".join(str(name) for name in alike[:10]),
+            value=_some([str(name) for name in alike]),
             threshold="no names that differ in case only",
             meaning="These were pooled as different units, each with fewer recordings.",
             advice="Spell names alike in all files.",
         ),
     )
+
+
+def _sides(views: tuple[TraceEnsemble, ...], config: ConnectomeConfig) -> tuple[Check, ...]:
+    """Names that tell the two sides of the body: how they were taken, and which are unclear."""
+    together = homologues(views)
+    unclear = unclear_sides(views)
+    if not together and not unclear:
+        return ()
+    name, threshold = "Left and right", "both sides of a class named in one recording"
+    if unclear:
+        return (
+            Check(
+                name=name,
+                status="warn",
+                value=_some(unclear),
+                threshold=threshold,
+                meaning=(
+                    "These names differ in a last letter L or R only, but no recording has both, "
+                    "or the letter is missing or small in some of them, so they may mean one unit "
+                    "or two. They were taken as different units."
+                ),
+                advice="Look up which units these are, and spell names alike in all files.",
+            ),
+        )
+    n_pairs = len(set(together.values()))
+    if not config.merge_sides:
+        first, second = sorted(together)[:2]
+        return (
+            Check(
+                name=name,
+                status="pass",
+                value=f"{counted(n_pairs, 'pair')} of names, such as {first} and {second}",
+                threshold=threshold,
+                meaning="Left and right homologues were taken as different units.",
+            ),
+        )
+    likeness = likeness_of_sides(views)
+    median = np.median(list(likeness.values())) if likeness else np.nan
+    apart = [f"{stem} ({value:z.2f})" for stem, value in likeness.items() if value < SIDES_ALIKE]
+    return (
+        Check(
+            name=name,
+            status="warn" if apart else "pass",
+            value=f"{counted(n_pairs, 'pair')} merged"
+            + (f", median correlation of both sides {median:z.2f}" if likeness else "")
+            + (f"; below {SIDES_ALIKE:g}: {_some(apart)}" if apart else ""),
+            threshold=f"correlation >= {SIDES_ALIKE:g} in every pair",
+            meaning=(
+                "The settings merge left and right homologues: one unit stands for both, its "
+                "trace is their mean. What differs between the sides is lost in it."
+            ),
+            advice="Sides that differ should not be averaged: set methods.connectome.merge_sides "
+            "to false, or mark their names as uncertain."
+            if apart
+            else "",
+        ),
+    )
+
+
+def _some(names: list[str]) -> str:
+    """The first of many names."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:

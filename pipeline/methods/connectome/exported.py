@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.core.exported import Exported, ResultColumn, ResultRows
 from pipeline.methods.connectome.labels import pooled_units
@@ -22,16 +25,14 @@ def exported(result: ConnectomeResult, recording: str, units: pd.DataFrame) -> E
     units
         Its table of units, as in :class:`~pipeline.core.recording.Recording`.
     """
-    row = pooled_units(result, recording, units)
-    ends = row[result.pair_units]
-    known = np.flatnonzero((ends >= 0).all(axis=1))
+    known, ends = _rows_of_pairs(result, pooled_units(result, recording, units))
     if not known.size:
         return Exported()
     columns = [
         ResultColumn(
             name=name,
             description=f"{words} unit of the pair.",
-            values=ends[known, end],
+            values=ends[:, end],
             of_units=True,
         )
         for end, (name, words) in enumerate((("unit", "One"), ("other_unit", "The other")))
@@ -60,3 +61,30 @@ def exported(result: ConnectomeResult, recording: str, units: pd.DataFrame) -> E
     return Exported(
         rows=(ResultRows(name="pair_strengths", description=words, columns=tuple(columns)),)
     )
+
+
+def _rows_of_pairs(
+    result: ConnectomeResult, pooled: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs both of whose units are in a recording, and their rows in its table, (entry, end).
+
+    A unit that stands for both sides has two rows, so that its pairs come once for each.
+
+    Parameters
+    ----------
+    pooled
+        Pooled unit of each row of the table, -1 for none.
+    """
+    used = np.flatnonzero(pooled >= 0)
+    rows = np.full((2, result.unit.size), -1)
+    rows[0, pooled[used[::-1]]] = used[::-1]
+    again = used[rows[0, pooled[used]] != used]
+    rows[1, pooled[again]] = again
+    pairs, found = [], []
+    for one, other in itertools.product(rows, rows):
+        ends = np.column_stack([one[result.pair_units[:, 0]], other[result.pair_units[:, 1]]])
+        known = np.flatnonzero((ends >= 0).all(axis=1))
+        pairs.append(known)
+        found.append(ends[known])
+    order = np.argsort(np.concatenate(pairs), kind="stable")
+    return np.concatenate(pairs)[order], np.concatenate(found)[order]

@@ -21,6 +21,7 @@ from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
 from pipeline.methods.connectome.readback import followed
 from pipeline.methods.connectome.recovery import recovery
 from pipeline.methods.connectome.result import Baselines, ConnectomeResult, EpochTest
+from pipeline.methods.connectome.sides import with_sides_merged
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
@@ -57,6 +58,7 @@ def figures(
     truth
         What was planted, for simulated recordings.
     """
+    views = with_sides_merged(views, config)
     example = example_figure(result, views, config)
     found = [] if example is None else [example]
     found += [_components(result), dominance_figure(result)]

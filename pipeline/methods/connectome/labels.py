@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.labelling import Association, Courses, Labels, UnitLabels, item_names
-from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.result import ConnectomeResult, places
 
 
 def labels(result: ConnectomeResult, units: Mapping[str, pd.DataFrame]) -> Labels:
@@ -41,11 +41,10 @@ def _communities(
     for name in map(str, result.recording):
         if name not in units:
             continue
-        own, pooled = _names(name, units[name])
-        row = pooled_units(result, name, units[name])
-        for at in np.argsort(row, kind="stable"):
-            if row[at] >= 0:
-                found.append((name, str(own[row[at]]), str(pooled[row[at]]), int(at)))
+        own, item = _names(name, units[name])
+        pooled = pooled_units(result, name, units[name])
+        for row in np.flatnonzero(pooled >= 0):
+            found.append((name, str(own[row]), str(item[row]), int(pooled[row])))
     index = np.array([one[3] for one in found], dtype=np.int64)
     community = result.community[component, index]
     inside = community >= 0
@@ -67,13 +66,18 @@ def _communities(
 def pooled_units(
     result: ConnectomeResult, recording: str, units: pd.DataFrame
 ) -> NDArray[np.int64]:
-    """Row of each pooled unit in a recording's table, shape (unit,); -1 where it took no part."""
-    row = np.full(result.unit.size, -1)
-    place = {str(name): at for at, name in enumerate(_names(recording, units)[1])}
+    """Pooled unit of each row of a recording's table, shape (row,); -1 where it took no part.
+
+    Both sides of homologues that were merged have the same one.
+    """
+    found = np.full(len(units), -1)
+    place = places(result.unit, result.sides)
+    names = _names(recording, units)[1]
     for index in np.flatnonzero(result.recording == recording):
-        for at in np.flatnonzero(result.presence[index]):
-            row[at] = place.get(str(result.unit[at]), -1)
-    return row
+        for row, name in enumerate(map(str, names)):
+            if name in place and result.presence[index, place[name]]:
+                found[row] = place[name]
+    return found
 
 
 def _names(recording: str, units: pd.DataFrame) -> tuple[NDArray[np.str_], NDArray[np.str_]]:

@@ -159,7 +159,7 @@ def predictions(result: ConnectomeResult, seeds: tuple[str, ...]) -> list[Predic
     seeds
         Names of units that are known to belong to a circuit; unknown names are ignored.
     """
-    own = np.flatnonzero(np.isin(result.unit, seeds))
+    own = np.unique([result.place[name] for name in seeds if name in result.place]).astype(int)
     best: dict[int, Prediction] = {}
     every = members(result)
     selectivity = _selectivity(result)

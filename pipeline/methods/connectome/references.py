@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.errors import ConfigError, EnvironmentFault
 from pipeline.methods.connectome.config import WORM
+from pipeline.methods.connectome.result import places
 
 PLACE = "methods.connectome.edges"
 
@@ -103,16 +104,27 @@ def worm_edges() -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def references(edges: pd.DataFrame, unit: NDArray[np.str_]) -> tuple[Reference, ...]:
-    """Connections between units of a result, one graph a kind, names compared exactly."""
-    place = {str(name): index for index, name in enumerate(unit)}
+def references(
+    edges: pd.DataFrame, unit: NDArray[np.str_], sides: NDArray[np.str_] | None = None
+) -> tuple[Reference, ...]:
+    """Connections between units of a result, one graph a kind, names compared exactly.
+
+    Parameters
+    ----------
+    unit
+        Names of units, shape (unit,).
+    sides
+        Names of the sides that units stand for, shape (unit, side), empty for none. Connections of
+        both sides are summed, and those between them are of no pair.
+    """
+    place = places(unit, sides)
     known = sorted({place[name] for name in [*edges["pre"], *edges["post"]] if name in place})
     found = []
     for kind, of_kind in edges.groupby("kind", sort=True):
         weight = np.zeros((unit.size, unit.size))
         columns = of_kind["pre"], of_kind["post"], of_kind["weight"]
         for pre, post, size in zip(*columns, strict=True):
-            if pre in place and post in place and pre != post:
+            if pre in place and post in place and place[pre] != place[post]:
                 weight[place[pre], place[post]] += size
                 weight[place[post], place[pre]] += size
         found.append(Reference(kind=str(kind), unit=np.array(known, dtype=np.int64), weight=weight))

@@ -13,7 +13,8 @@ from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import Search, factorise
 from pipeline.methods.connectome.pair_affinity import channels_of
 from pipeline.methods.connectome.problem import affinity_problem, over_channels, rows_of_pairs
-from pipeline.methods.connectome.result import ConnectomeResult
+from pipeline.methods.connectome.result import ConnectomeResult, places
+from pipeline.methods.connectome.sides import sides_of_units, with_sides_merged
 
 
 def refit(
@@ -48,7 +49,7 @@ def refit(
         If the part is too short, or has too few units.
     """
     config = config.with_rank(result.rank)
-    alignment = align(views, config)
+    alignment = align(with_sides_merged(views, config), config)
     fit = factorise(
         affinity_problem(alignment, config, threads=threads),
         rank=config.n_components,
@@ -68,7 +69,7 @@ def refit(
     graphs = [graph(one, alignment.pairs, alignment.unit.size) for one in strengths.T]
     found = find_communities(graphs, config, rng=rng)
     recording, unit, pooled = _units(views)
-    place = {str(name): at for at, name in enumerate(alignment.unit)}
+    place = places(alignment.unit, sides_of_units(alignment.unit, views, config))
     column = np.array([place.get(str(name), -1) for name in pooled], dtype=np.int64)
     row = {str(name): at for at, name in enumerate(alignment.recording)}
     seen = np.array(

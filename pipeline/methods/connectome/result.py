@@ -244,6 +244,14 @@ class LeadLag:
         check_axes(self)
 
 
+def places(unit: NDArray[np.str_], sides: NDArray[np.str_] | None) -> dict[str, int]:
+    """Row of each pooled unit by its name, and by those of its sides where they are merged."""
+    place = {str(name): index for index, name in enumerate(unit)}
+    if sides is not None:
+        place |= {str(name): at[0] for at, name in np.ndenumerate(sides) if name}
+    return place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConnectomeResult:
     """Components that couple when, in which recordings and between which units.
@@ -256,6 +264,9 @@ class ConnectomeResult:
     """Words on how the traces became dF/F; empty where they are used as recorded."""
     unit: NDArray[np.str_] = axes("unit")
     """Name of a matched unit, or ``RECORDING:unit_id`` of one that cannot be matched."""
+    sides: NDArray[np.str_] | None = axes("unit", "side", optional=True)
+    """Names of the left and the right unit that one of both stands for, empty where it stands for
+    itself; nothing where sides are not merged."""
     presence: NDArray[np.bool_] = axes("recording", "unit")
     """Whether the unit was found, observed and above noise in the recording."""
     pair_units: NDArray[np.int64] = axes("pair", "end")
@@ -370,6 +381,11 @@ class ConnectomeResult:
     def explained(self) -> float:
         """Share of the sum of squares explained, over observed entries."""
         return 1.0 - self.relative_error**2
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Row of each unit by its name, and by those of its sides."""
+        return places(self.unit, self.sides)
 
     def pair_matrix(self, component: int) -> NDArray[np.float64]:
         """Pair factor as a symmetric (unit, unit) matrix, NaN on the diagonal and if unknown."""

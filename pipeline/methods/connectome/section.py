@@ -179,14 +179,24 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
         if result.coarse_grain > 1
         else ""
     )
+    merged = "" if result.sides is None else f"{_sides_words(result)} "
     where = result.provenance.device
     solved = f" Factors were found by torch on {where}." if config.engine == "torch" else ""
     return (
         f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. "
-        f"{_baseline_words(result)}Each trace became a speed: the "
+        f"{merged}{_baseline_words(result)}Each trace became a speed: the "
         f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
         f"(as fast as this unit gets). {affinity_words(result.affinity)} Scale and baseline of a "
         f"trace do not matter. {time}{averaged}{solved}"
+    )
+
+
+def _sides_words(result: ConnectomeResult) -> str:
+    """Units that stand for two."""
+    n_merged = 0 if result.sides is None else int((result.sides != "").all(axis=1).sum())
+    return (
+        f"{counted(n_merged, 'unit')} of these {for_number(n_merged, '[stands|stand]')} for both "
+        "sides of the body (left and right homologues), with the mean of their traces."
     )
 
 

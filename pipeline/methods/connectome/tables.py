@@ -199,7 +199,7 @@ def predictions_table(result: ConnectomeResult, seeds: list[str]) -> Table:
     """Units that share communities with seeds."""
     names = unit_names(result)
     found = predictions(result, tuple(seeds))
-    unknown = sorted(set(seeds) - {str(name) for name in result.unit})
+    unknown = sorted(set(seeds) - set(result.place))
     return Table(
         id="predictions",
         title="Units predicted to belong with the seeds",

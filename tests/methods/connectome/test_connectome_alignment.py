@@ -75,6 +75,17 @@ def test_several_recordings_use_names_seen_often_enough():
     assert counts["left out: named in too few recordings"] == 1
 
 
+def test_units_of_classes_that_were_not_chosen_are_counted():
+    view = view_of("a", ["AVA", "AVB", "AVE"])
+    table = pd.DataFrame(
+        {"what": "unit", "count": [4, 2], "reason": ["class not chosen", "too noisy"]}
+    )
+    for left_out, expected in ((table, 4), (view.left_out, None)):
+        found = align([dataclasses.replace(view, left_out=left_out)], CONFIG).selection
+        counts = dict(zip(found["what"], found["count"], strict=True))
+        assert counts.get("class not chosen") == expected
+
+
 def test_the_same_epochs_in_another_order_are_laid_side_by_side():
     views = [
         view_of("a", ["AVA", "AVB", "AVE"], epochs=SALT),

@@ -25,6 +25,7 @@ RESULT = SimpleNamespace(
     membership=np.array([[0.9, 0.2, 0.8], [1, 1, 1]]),
     source_time_s=np.array([[0.0, np.nan], [1.0, np.nan], [np.nan, 0.0]]),
     component_time=np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+    sides=None,
     alignment="concatenate",
     epoch_test=None,
 )

@@ -67,6 +67,7 @@ def two_groups(**changes):
     fields = {
         "rank": 1,
         "unit": np.array(list("abcdef")),
+        "place": {name: index for index, name in enumerate("abcdef")},
         "community": label,
         "group": label[:, None, :],
         "membership": np.array([[1, 1, 0.8, 1, 1, 0.5]]),
