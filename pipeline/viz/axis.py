@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Span
+from pipeline.core.parts import REMARK, Span
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import LIGHT, group_index
 
@@ -56,6 +56,12 @@ def _cut_in_the_middle(label: str, longest: int) -> str:
 
 def _cut_in_front(label: str, longest: int) -> str:
     return label if len(label) <= longest else f"\N{HORIZONTAL ELLIPSIS}{label[1 - longest :]}"
+
+
+def names_alone(labels: Sequence[str]) -> Sequence[str]:
+    """Labels without their remarks, where that leaves names that differ."""
+    names = [label.partition(REMARK)[0] for label in labels]
+    return names if all(names) and len(set(names)) == len(names) else labels
 
 
 def counts(x: NDArray[np.float64]) -> bool:

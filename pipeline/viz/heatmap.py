@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Heatmap
-from pipeline.viz.axis import draw_breaks, draw_spans, label_axis, span_key
+from pipeline.viz.axis import draw_breaks, draw_spans, label_axis, names_alone, span_key
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.theme import LIGHT, VIRIDIS, Scale
 
@@ -50,7 +50,10 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
     )  # fmt: skip
     width, height = _inches(axes)
     if panel.x_labels:
-        label_axis(axes.xaxis, panel.x_labels, inches=width)
+        again = panel.square and panel.x_labels == panel.y_labels
+        # Remarks stand beside the rows already.
+        names = names_alone(panel.x_labels) if again else panel.x_labels
+        label_axis(axes.xaxis, names, inches=width)
         axes.tick_params(axis="x", labelrotation=90)
     if panel.y_labels:
         label_axis(axes.yaxis, panel.y_labels, inches=height)

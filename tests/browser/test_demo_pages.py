@@ -153,3 +153,14 @@ def test_a_unit_is_marked_where_it_is_shown_and_nowhere_else(
     marked = page.locator("#agreement-units tr.marked")
     assert marked.count() == rows.count(name)
     assert watched.complaints == []
+
+
+def test_remarks_on_units_stand_beside_the_rows_of_a_square_and_not_below_it_again(opened, results):
+    watched = opened(results / "cortex" / "report.html")
+    watched.draw_all()
+    below, beside = (
+        watched.page.locator(f"#biclustering-together .{axis} text").all_text_contents()
+        for axis in ("xtick", "ytick")
+    )
+    assert set(below) == {name.partition(" \N{MIDDLE DOT} ")[0] for name in beside}
+    assert all("cluster" in name for name in beside)

@@ -88,6 +88,24 @@ def test_labels_of_a_large_matrix_are_thinned_until_they_fit():
     assert "unit000" in shown
 
 
+def test_remarks_on_units_stand_beside_the_rows_of_a_square_and_not_below_it_again():
+    names = ("unit 3 \N{MIDDLE DOT} VISp", "unit 5 \N{MIDDLE DOT} CA1")
+    panel = Heatmap(
+        title="",
+        values=np.eye(2, dtype=np.float32),
+        x_title="",
+        y_title="",
+        value_title="",
+        x_labels=names,
+        y_labels=names,
+        square=True,
+    )
+    shown = texts(draw_figure(figure(panel)))
+    assert [text for text in shown if text.startswith("unit")] == ["unit 3", "unit 5", *names]
+    alike = dataclasses.replace(panel, x_labels=(names[0], names[0]), y_labels=(names[0],) * 2)
+    assert texts(draw_figure(figure(alike))).count(names[0]) == 4
+
+
 def test_long_labels_are_cut_with_an_ellipsis():
     bars = Bars(title="", labels=("x" * 80, "b"), values=np.ones(2), x_title="", y_title="")
     (cut,) = [text for text in texts(draw_figure(figure(bars))) if text.startswith("xx")]

@@ -213,10 +213,15 @@
     return width < 300 ? { x: 14, y: 14 } : { x: 18, y: width < 480 ? 18 : 26 };
   };
   const NARROW = 400; /* a panel of fewer pixels has room for names and not for remarks on them */
-  const labelsAt = (labels, width) => {
-    const names = (labels || []).map(bare);
-    const enough = names.every(Boolean) && new Set(names).size === names.length;
-    return width < NARROW && enough ? names : labels;
+  const labelsOf = (panel, width) => {
+    /* below a square of units by units, remarks would only say again what stands beside its rows */
+    const alone = (labels) => {
+      const names = (labels || []).map(bare);
+      return names.every(Boolean) && new Set(names).size === names.length ? names : labels;
+    };
+    const { xlabels: x, ylabels: y } = panel;
+    const again = panel.square && String(x) === String(y);
+    return [width < NARROW || again ? alone(x) : x, width < NARROW ? alone(y) : y];
   };
   const hasScale = (panel) => panel.kind === "heatmap" && panel.traces[0].showscale;
   const sideOf = (panel, inner) => /* of a square; few cells need no large one */
@@ -239,7 +244,7 @@
       return { l: edge, r: edge, t: edge, b: edge };
     }
     const limit = limitsOf(width, panel);
-    const [xlabels, ylabels] = [labelsAt(panel.xlabels, width), labelsAt(panel.ylabels, width)];
+    const [xlabels, ylabels] = labelsOf(panel, width);
     const left = ylabels && ylabels.length ? widest(ylabels, limit.y) : 36;
     const right = hasScale(panel) ? (width < SCALE_NAMED ? 66 : 98) : 14;
     const inner = Math.max(width - left - right - 40, 40);
@@ -308,7 +313,7 @@
     const limit = limitsOf(width, panel);
     const xrange = zoom.x || rangeOfTraces(panel, "x");
     const yrange = zoom.y || panel.y.range;
-    const [xlabels, ylabels] = [labelsAt(panel.xlabels, width), labelsAt(panel.ylabels, width)];
+    const [xlabels, ylabels] = labelsOf(panel, width);
     const slot = margin.turned ? 10.6 : widest(xlabels || [], limit.x) + 8;
     const layout = {
       width, height, autosize: false, showlegend: false, hovermode: "closest",
