@@ -74,6 +74,8 @@ class SubjectRows:
     region: NDArray[np.str_]
     excluded: NDArray[np.str_]
     rows: Rows
+    members: tuple[tuple[int, ...], ...]
+    """Populations that each row is the mean of."""
     dissimilarities: Floats
     """Shape (row, pair)."""
 
@@ -93,11 +95,11 @@ def subject_rows(sample: Sample, config: TrsaConfig) -> SubjectRows | str:
         return "one subject"
     found = dissimilarities_of(sample, config)
     usable = ~is_degenerate(found.by_estimator[0]) & ~np.isnan(found.by_estimator[0]).any(axis=1)
-    pooled: dict[tuple[str, str], list[Floats]] = {}
+    pooled: dict[tuple[str, str], list[int]] = {}
     for place, (index, region) in enumerate(sample.populations()):
         if usable[place]:
             key = (names[index], sample.sessions[index].regions[region])
-            pooled.setdefault(key, []).append(found.by_estimator[0, place])
+            pooled.setdefault(key, []).append(place)
     regions = list(dict.fromkeys(region for _, region in pooled))
     counts = {region: sum(key[1] == region for key in pooled) for region in regions}
     shared = [region for region in regions if counts[region] > 1]
@@ -122,7 +124,8 @@ def subject_rows(sample: Sample, config: TrsaConfig) -> SubjectRows | str:
             n_subjects=len(subjects),
             n_regions=len(shared),
         ),
-        dissimilarities=np.stack([np.mean(pooled[key], axis=0) for key in keys]),
+        members=tuple(tuple(pooled[key]) for key in keys),
+        dissimilarities=np.stack([found.by_estimator[0, pooled[key]].mean(axis=0) for key in keys]),
     )
 
 

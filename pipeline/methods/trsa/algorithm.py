@@ -35,6 +35,7 @@ from pipeline.methods.trsa.populations import (
 )
 from pipeline.methods.trsa.relations import Order, smooth_steps, why_no_null
 from pipeline.methods.trsa.result import PartResult, TrsaResult
+from pipeline.methods.trsa.subject_identification import identified_in_time
 from pipeline.methods.trsa.targets import targets_of
 from pipeline.methods.trsa.transforms import level_grid
 
@@ -180,6 +181,13 @@ def combine(
     subjects, subjects_missing = across.observed(
         sample, config, levels, ordered, _families(config, provenance)
     )
+    rows = across.subject_rows(sample, config)
+    course = None
+    if observed.courses is not None and not isinstance(rows, str):
+        along = observed.courses
+        course = identified_in_time(
+            rows, along.dissimilarities, along.time_bin, config.n_permutations, rng
+        )
     models = models_of(sample, config, tables)
     targets = targets_of(sample, config)
     scored = scores.observed(models, targets, config, ordered, rng, order=order, no_null=missing)
@@ -199,6 +207,7 @@ def combine(
         courses=observed.courses,
         subjects=subjects,
         subjects_missing=subjects_missing,
+        subjects_course=course,
         model=np.array(models.name, dtype=np.str_),
         model_dissimilarities=models.dissimilarities,
         model_scores=scored.table,

@@ -307,6 +307,26 @@ class CoursesResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IdentifiedCourse:
+    """Regions told from the other subjects in each bin of the time of the trial, by ranks."""
+
+    accuracy: NDArray[np.float64] = axes("time_bin")
+    """Share of rows that are assigned to their region; bins are those of the courses."""
+    chance: NDArray[np.float64] = axes("time_bin")
+    """Mean after relabelling of regions within subjects."""
+    lower: NDArray[np.float64] = axes("time_bin")
+    upper: NDArray[np.float64] = axes("time_bin")
+    """5 and 95 % of relabellings."""
+    p: NDArray[np.float64] = axes("time_bin")
+    """Of single bins, not corrected for their number; NaN with too few subjects for a test."""
+    stretches: pd.DataFrame = table("identified_stretch", SUBJECT_STRETCH_COLUMNS)
+    """Bins in a row in which regions are recognised, with p corrected for all stretches."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GraphsResult:
     """Graphs of conditions over thresholds."""
 
@@ -352,6 +372,8 @@ class TrsaResult:
     """None where no time bins were asked for."""
     subjects: SubjectsResult | None
     subjects_missing: str
+    subjects_course: IdentifiedCourse | None
+    """None without time bins or without subjects to be compared."""
     model: NDArray[np.str_] = axes("model")
     model_dissimilarities: NDArray[np.float64] = axes("model", "pair")
     model_scores: pd.DataFrame = table("model_score", MODEL_COLUMNS)

@@ -24,7 +24,13 @@ from pipeline.methods.trsa.graph_figures import graph_body
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.topology_words import dimensions_table, holes_body, holes_numbers
 
-TIME_FIGURES = ("time", "trajectories", "subjects-time", "subjects-trajectories")
+TIME_FIGURES = (
+    "time",
+    "trajectories",
+    "subjects-time",
+    "subjects-identified",
+    "subjects-trajectories",
+)
 
 
 def section(

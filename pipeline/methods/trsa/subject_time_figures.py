@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.parts import Figure, Line, Lines, Panel
-from pipeline.methods.trsa.result import CoursesResult, TrsaResult
+from pipeline.methods.trsa.result import (
+    CoursesResult,
+    IdentifiedCourse,
+    SubjectsResult,
+    TrsaResult,
+)
 from pipeline.methods.trsa.subject_courses import LEAST_SUBJECTS, mean_trajectories
 
 LEVEL = 0.05
@@ -19,6 +24,8 @@ def subject_time_figures(result: TrsaResult, courses: CoursesResult) -> tuple[Fi
     found = []
     if courses.subject.size >= LEAST_SUBJECTS:
         found.append(_separation(courses))
+    if result.subjects is not None and result.subjects_course is not None:
+        found.append(_identified(result, result.subjects, result.subjects_course))
     paths = _trajectories(result, courses)
     return (*found, paths) if paths is not None else tuple(found)
 
@@ -73,6 +80,69 @@ def _separation(courses: CoursesResult) -> Figure:
                 lines=tuple(lines),
                 x_title=TIME,
                 y_title="Within less between",
+            ),
+        ),
+    )
+
+
+def _identified(result: TrsaResult, found: SubjectsResult, course: IdentifiedCourse) -> Figure:
+    """When regions are recognised from the other subjects."""
+    n_subjects, n_regions = found.subject.size, found.region.size
+    good = course.stretches[course.stretches["p"] <= LEVEL]
+    told = "; ".join(
+        f"{row.start_s:.3g} to {row.stop_s:.3g} s (p = {row.p:.2g})"
+        for row in good.itertuples(index=False)
+    )
+    time = result.courses.time_bin if result.courses is not None else np.zeros(0)
+    best = int(np.argmax(course.accuracy))
+    most = f"{100 * course.accuracy[best]:.0f} % at {time[best]:.3g} s"
+    if found.least_p > LEVEL:
+        finding = (
+            f"At most {most} of the regions of {n_subjects} subjects are recognised; so few "
+            "subjects allow no test."
+        )
+    elif told:
+        finding = (
+            f"Over {n_subjects} subjects, {n_regions} regions are recognised from the others "
+            f"from {told}; at most {most}."
+        )
+    else:
+        finding = (
+            f"Over {n_subjects} subjects, {n_regions} regions are in no stretch of time recognised "
+            f"more often than relabelled ones; at most {most}."
+        )
+    return Figure(
+        id="subjects-identified",
+        title="When regions are recognised from other subjects",
+        finding=finding,
+        caption=(
+            f"Share of the {found.row_region.size} regions of {n_subjects} subjects that are "
+            "nearest, by ranks of their dissimilarities in a bin, to the mean of their region over "
+            f"the other subjects; {time.size} bins. Grey: mean and 5 to 95 % of "
+            f"{result.n_permutations} relabellings of regions within subjects, the same in all "
+            "bins. Stretches are bins in a row above 95 % of relabellings; their p compares their "
+            "summed height with the largest of each relabelling. Good: a curve that is in the band "
+            "before units answer and leaves it for several bins. Bad: single bins above the band, "
+            "one in twenty by chance. Regions that differ in noise or number of units are "
+            "recognised by that alone."
+        ),
+        alt="Curve of accuracy over time, and the band of relabelled regions.",
+        panels=(
+            Lines(
+                title="Regions recognised",
+                x=time.round(4),
+                lines=(
+                    Line(name="regions", y=course.accuracy.round(4), group=0),
+                    Line(
+                        name="relabelled",
+                        y=course.chance.round(4),
+                        lower=course.lower.round(4),
+                        upper=course.upper.round(4),
+                        group=-1,
+                    ),
+                ),
+                x_title=TIME,
+                y_title="Share of regions",
             ),
         ),
     )

@@ -111,9 +111,11 @@ def test_the_report_shows_courses_over_subjects_and_dimensions(several):
     drawn = figures(result, views, config)
     made = section(result, assess(result, views, config), drawn, config)
     shown = {part.id for part in made.body if isinstance(part, Figure | Table)}
-    assert shown >= {"subjects-time", "subjects-trajectories", "dimensions"}
+    assert shown >= {"subjects-time", "subjects-identified", "subjects-trajectories", "dimensions"}
     figure = next(figure for figure in drawn if figure.id == "subjects-time")
     assert "Over 5 subjects regions separate from 0.25 to 0.75 s" in figure.finding
+    figure = next(figure for figure in drawn if figure.id == "subjects-identified")
+    assert "3 regions are recognised from the others from 0.25 to 0.75 s" in figure.finding
 
 
 def test_dimensions_between_repeats_are_those_without_noise():
