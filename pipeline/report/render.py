@@ -45,7 +45,7 @@ PLACEHOLDER_DAYS = {"1900-01-01", "1970-01-01"}
 """Dates that files carry when the date of recording is not known."""
 
 
-MOST_THUMBNAILS = 2
+MOST_THUMBNAILS = 4
 
 
 @dataclass(frozen=True, slots=True)

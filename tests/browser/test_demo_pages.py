@@ -100,6 +100,20 @@ def test_a_page_is_ready_in_two_seconds(opened, page_file):
     assert min(taken) < MOST_SECONDS
 
 
+@pytest.mark.parametrize(("width", "most"), [(375, 2), (1280, 4)])
+def test_a_card_shows_as_many_small_pictures_as_stand_beside_each_other(
+    opened, results, width, most
+):
+    page = opened(results / "worms" / "report.html", width=width).page
+    tops = page.evaluate(
+        """() => [...document.querySelectorAll('.thumbs')].map((list) => [...list.children]
+          .filter((item) => item.checkVisibility())
+          .map((item) => item.getBoundingClientRect().top))"""
+    )
+    assert [len(row) for row in tops] == [most] * len(tops)
+    assert all(len(set(row)) == 1 for row in tops)
+
+
 def test_every_figure_has_a_title_a_finding_a_caption_and_words_for_each_panel(opened, page_file):
     for figure, title, finding, caption, described in opened(page_file).page.evaluate(WORDS):
         assert title, figure

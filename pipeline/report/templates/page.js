@@ -454,6 +454,7 @@
     const count = theme.groups.length;
     const z = trace.showscale ? trace.z
       : trace.z.map((row) => row.map((value) => (value < 0 ? -1 : value % count)));
+    const tall = size.height - margin.t - margin.b;
     const lopsided = panel.traces[0].colorscale === "@diverging" && trace.zmin !== -trace.zmax;
     return {
       ...trace,
@@ -461,7 +462,8 @@
       colorscale: lopsided ? cropped(theme.diverging, trace.zmin, trace.zmax) : trace.colorscale,
       colorbar: {
         thickness: 11, len: 1, lenmode: "fraction", outlinewidth: 0, xpad: 10, ypad: 0,
-        tickfont: { size: 11, color: theme.muted }, nticks: 5, ticks: "",
+        tickfont: { size: 11, color: theme.muted }, ticks: "",
+        nticks: Math.max(2, Math.min(5, Math.floor(tall / 16))),
         title: { text: scaleNamed(panel, size, margin) ? scaleTitle(panel) : "", side: "right",
           font: { size: 12, color: theme.ink } },
       },
