@@ -727,8 +727,8 @@
         const value = z[Math.floor((r * z.length) / rows)][Math.floor((c * z[0].length) / columns)];
         const at = Math.min(1, Math.max(0, (value - trace.zmin) / span));
         const group = theme.groups[value % theme.groups.length];
-        pen.fillStyle = Number.isNaN(value) || (categorical && value < 0) ? theme.missing
-          : categorical ? group : mixed(scale, at);
+        pen.fillStyle = Number.isNaN(value) ? theme.missing
+          : !categorical ? mixed(scale, at) : value < 0 ? theme.surface : group;
         pen.fillRect(Math.floor((c * width) / columns), Math.floor((r * height) / rows),
           Math.ceil(width / columns), Math.ceil(height / rows));
       }
