@@ -81,9 +81,11 @@ def fit_part(
     n_draws = draws_of(part, config)
     if part.name.startswith("homology"):
         clouds = homology.clouds_of(sample, config, condition_order(sample, config))
+        bars = homology.shuffled(clouds, n_draws, rng, progress)
         return PartResult(
             name=part.name,
-            longest_bars=homology.shuffled(clouds, n_draws, rng, progress),
+            longest_bars=bars[0] if bars else None,
+            betti_curves=bars[1] if bars else None,
             provenance=provenance,
         )
     if part.name.startswith("graphs"):
@@ -225,6 +227,7 @@ def combine(
         persistence_lengths=holes.lengths,
         persistence_null=holes.null,
         persistence_betti=holes.betti,
+        persistence_betti_null=holes.betti_null,
         persistence_distances=holes.distances,
         persistence_missing=persistence.why_none(clouds, config),
         left_out=sample.left_out,

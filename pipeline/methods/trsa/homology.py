@@ -26,9 +26,10 @@ from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.noise import noise_covariance, whitened
 from pipeline.methods.trsa.relations import Order
 from pipeline.methods.trsa.topology import (
+    BETTI_LEVELS,
     MIN_STATES,
+    bars_of_shuffles,
     farthest_points,
-    longest_of_shuffles,
     median_scaled,
     rank_scaled,
     rolled_units,
@@ -114,16 +115,21 @@ def condition_clouds(sample: Sample, config: TrsaConfig, order: Order) -> tuple[
 
 def shuffled(
     clouds: Sequence[Cloud], n_draws: int, rng: np.random.Generator, progress: Progress = silent
-) -> Floats | None:
-    """Lengths of the longest bars of shuffles, shape (draw, cloud, dimension, bar).
+) -> tuple[Floats, Floats] | None:
+    """Bars of shuffles; None without clouds.
 
-    NaN for dimensions that are not looked at; None without clouds.
+    Returns
+    -------
+    Lengths of the longest bars, shape (draw, cloud, dimension, bar), and Betti curves, shape (draw,
+    cloud, dimension, level); NaN for dimensions that are not looked at.
     """
     if not clouds:
         return None
     lengths = np.full((n_draws, len(clouds), N_DIMENSIONS, N_LONGEST), np.nan)
+    alive = np.full((n_draws, len(clouds), N_DIMENSIONS, BETTI_LEVELS.size), np.nan)
     for place, cloud in enumerate(clouds):
-        lengths[:, place, : cloud.max_dimension + 1] = longest_of_shuffles(
+        looked = slice(cloud.max_dimension + 1)
+        lengths[:, place, looked], alive[:, place, looked] = bars_of_shuffles(
             cloud.responses,
             cloud.shuffle,
             cloud.distances,
@@ -133,7 +139,7 @@ def shuffled(
             count=N_LONGEST,
         )
         progress(place + 1, len(clouds), "clouds")
-    return lengths
+    return lengths, alive
 
 
 def seconds(n_points: int, max_dimension: int) -> float:

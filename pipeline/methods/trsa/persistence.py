@@ -20,10 +20,11 @@ from pipeline.methods.trsa.result import (
     PartResult,
 )
 from pipeline.methods.trsa.topology import (
+    BETTI_LEVELS,
     MIN_STATES,
     Holes,
     bars,
-    betti_curve,
+    betti_levels,
     bottleneck,
     judged,
     lifetimes,
@@ -36,8 +37,6 @@ from pipeline.numerics.permutation import adjusted
 
 Floats = NDArray[np.float64]
 
-BETTI_LEVELS = np.linspace(0, 1, 21)
-"""Quantiles of a cloud's distances at which holes are counted."""
 NULL_QUANTILES = (0.05, 0.5, 0.95)
 MOST_COMPARED = 40
 """Clouds of one kind of which all pairs are compared."""
@@ -57,6 +56,8 @@ class Persistence:
     """Quantiles of those of shuffles, shape (row, bar, quantile)."""
     betti: NDArray[np.int64]
     """Holes that are there at each quantile of the distances, shape (row, level)."""
+    betti_null: Floats
+    """Quantiles of those of shuffles, shape (row, level, quantile)."""
     distances: pd.DataFrame
 
 
@@ -65,9 +66,10 @@ def observed(
 ) -> Persistence:
     """Bars of every cloud beside those of its shuffles."""
     made = [part.longest_bars for part in parts if part.longest_bars is not None]
+    drawn = [part.betti_curves for part in parts if part.betti_curves is not None]
     rows: list[dict[str, object]] = []
     listed: list[tuple[object, ...]] = []
-    lengths, null, betti = [], [], []
+    lengths, null, betti, betti_null = [], [], [], []
     diagrams = []
     names = [
         (sample.sessions[index].recording, sample.sessions[index].regions[region])
@@ -75,10 +77,11 @@ def observed(
     ]
     for place, cloud in enumerate(clouds):
         longest = np.concatenate(made)[:, place]
+        alive = np.concatenate(drawn)[:, place]
         distances = cloud.distances(cloud.responses)
-        scales = np.quantile(condensed_form(distances), BETTI_LEVELS)
         found = bars(distances, max_dimension=cloud.max_dimension)
         diagrams.append(found)
+        curves = betti_levels(found, distances)
         holes = [
             judged(diagram, longest[:, dimension, 0], as_distances=_measured(cloud, diagram))
             for dimension, diagram in enumerate(found)
@@ -105,7 +108,8 @@ def observed(
             own[: kept.size] = kept
             lengths.append(own)
             null.append(np.quantile(longest[:, dimension], NULL_QUANTILES, axis=0).T)
-            betti.append(betti_curve(one.diagram, scales))
+            betti.append(curves[dimension])
+            betti_null.append(np.quantile(alive[:, dimension], NULL_QUANTILES, axis=0).T)
     table = _typed(pd.DataFrame(rows, columns=list(PERSISTENCE_COLUMNS)))
     # Loops and voids of conditions and of states are a question each; parts are none: they tell
     # how far points lie apart.
@@ -120,6 +124,7 @@ def observed(
         lengths=np.array(lengths).reshape(-1, N_LONGEST),
         null=np.array(null).reshape(-1, N_LONGEST, len(NULL_QUANTILES)),
         betti=np.array(betti, dtype=np.int64).reshape(-1, BETTI_LEVELS.size),
+        betti_null=np.array(betti_null).reshape(-1, BETTI_LEVELS.size, len(NULL_QUANTILES)),
         distances=_distances(names, clouds, diagrams),
     )
 

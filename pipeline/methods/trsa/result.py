@@ -171,6 +171,10 @@ class PartResult:
         "draw", "cloud", "dimension", "bar", optional=True
     )
     """Lengths in shuffles, longest first; NaN for dimensions that are not looked at."""
+    betti_curves: NDArray[np.float64] | None = axes(
+        "draw", "cloud", "dimension", "distance_quantile", optional=True
+    )
+    """Bars of shuffles that are there at quantiles of their distances; NaN as above."""
     compared: NDArray[np.float64] | None = axes(
         "population_pair", "comparison", "number", optional=True
     )
@@ -403,6 +407,10 @@ class TrsaResult:
     """5, 50 and 95 % of the lengths of the longest, second, ... bar of shuffles."""
     persistence_betti: NDArray[np.int64] = axes("persistence_row", "distance_quantile")
     """Holes there at quantiles 0, 0.05, ..., 1 of the distances."""
+    persistence_betti_null: NDArray[np.float64] = axes(
+        "persistence_row", "distance_quantile", "quantile"
+    )
+    """5, 50 and 95 % of those of shuffles, level by level."""
     persistence_distances: pd.DataFrame = table("persistence_pair", DIAGRAM_COLUMNS)
     """Bottleneck and Wasserstein distances of the loops of two clouds."""
     persistence_missing: str

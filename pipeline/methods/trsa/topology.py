@@ -29,6 +29,9 @@ PRIME = 47
 MIN_STATES = 200
 """With fewer states, every cell of a lattice is a loop, and no shape can be named."""
 
+BETTI_LEVELS = np.linspace(0, 1, 21)
+"""Quantiles of a cloud's distances at which holes are counted."""
+
 _SHAPES: dict[Verdict, tuple[int, int]] = {"ring": (1, 0), "torus": (2, 1)}
 """Numbers of loops and of voids."""
 
@@ -115,7 +118,7 @@ def _taken(responses: NDArray[np.floating], index: NDArray[np.int64]) -> Floats:
     return np.take_along_axis(values, index.reshape(*index.shape, *[1] * (values.ndim - 2)), axis=0)
 
 
-def longest_of_shuffles(
+def bars_of_shuffles(
     responses: NDArray[np.floating],
     shuffle: Callable[[NDArray[np.floating], np.random.Generator], Floats],
     distances_of: Callable[[Floats], Floats],
@@ -124,19 +127,31 @@ def longest_of_shuffles(
     *,
     max_dimension: int = 1,
     count: int = 1,
-) -> Floats:
-    """Lengths of the longest bars of each dimension in each shuffle, (shuffle, dimension, bar).
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Bars of each dimension in each shuffle.
 
-    ``distances_of`` is everything that is done to the responses themselves, scaling included.
-    ``count`` bars are kept, longest first, with lengths of 0 where there are fewer.
+    Parameters
+    ----------
+    distances_of
+        Everything that is done to the responses themselves, scaling included.
+    count
+        Bars that are kept.
+
+    Returns
+    -------
+    Lengths of the longest bars, longest first, 0 where there are fewer, shape (shuffle, dimension,
+    bar); and Betti curves (:func:`betti_levels`), shape (shuffle, dimension, level).
     """
     longest = np.zeros((n_shuffles, max_dimension + 1, count))
-    for row in longest:
-        found = bars(distances_of(shuffle(responses, rng)), max_dimension=max_dimension)
+    alive = np.zeros((n_shuffles, max_dimension + 1, BETTI_LEVELS.size), dtype=np.int64)
+    for row, curves in zip(longest, alive, strict=True):
+        distances = distances_of(shuffle(responses, rng))
+        found = bars(distances, max_dimension=max_dimension)
+        curves[:] = betti_levels(found, distances)
         for lengths, diagram in zip(row, found, strict=True):
             kept = lifetimes(diagram)[:count]
             lengths[: kept.size] = kept
-    return longest
+    return longest, alive
 
 
 def shuffle_p(diagram: NDArray[np.floating], longest: NDArray[np.floating]) -> Floats:
@@ -255,6 +270,19 @@ def betti_curve(diagram: NDArray[np.floating], scales: NDArray[np.floating]) -> 
     """Number of bars alive at each scale, shape (scale,)."""
     alive = (diagram[:, :1] <= scales) & (scales < diagram[:, 1:])
     return np.asarray(alive.sum(axis=0), dtype=np.int64)
+
+
+def betti_levels(
+    diagrams: Sequence[NDArray[np.floating]], distances: NDArray[np.floating]
+) -> NDArray[np.int64]:
+    """Bars alive at quantiles of the distances (``BETTI_LEVELS``), shape (dimension, level).
+
+    Quantiles are those of the same distances, so that curves of other scales can be held beside
+    each other. The part that never dies is not among the bars.
+    """
+    # Bars are in single precision: a bar born at a quantile is there, one that dies at it is not.
+    scales = np.quantile(condensed_form(distances), BETTI_LEVELS) * (1 + 1e-6)
+    return np.stack([betti_curve(diagram, scales) for diagram in diagrams])
 
 
 def persistence_entropy(diagram: NDArray[np.floating]) -> float:

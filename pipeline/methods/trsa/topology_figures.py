@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.core.parts import Figure, Line, Lines, Panel
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.result import TrsaResult
+from pipeline.methods.trsa.topology import BETTI_LEVELS
 
 LEVEL = 0.05
 SHOWN_POPULATIONS = 4
@@ -17,13 +18,14 @@ SOURCES = {"conditions": "conditions", "states": "states"}
 
 
 def holes_figures(result: TrsaResult, config: TrsaConfig) -> tuple[Figure, ...]:
-    """Barcodes of conditions and of states, where there are any."""
-    found = result.persistence
-    return tuple(
-        _barcodes(result, found[found["source"] == source], source, config.homology.scale)
-        for source in SOURCES
-        if (found["source"] == source).any()
-    )
+    """Barcodes and Betti curves of conditions and of states, where there are any."""
+    made: list[Figure] = []
+    for source in SOURCES:
+        rows = result.persistence[result.persistence["source"] == source]
+        if len(rows):
+            made.append(_barcodes(result, rows, source, config.homology.scale))
+            made.append(_betti(result, rows, source, config))
+    return tuple(made)
 
 
 def found_loops(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,6 +84,64 @@ def _barcodes(result: TrsaResult, rows: pd.DataFrame, source: str, scale: str) -
         alt="Bars of parts, loops and voids, and curves of the lengths of loops in order.",
         panels=tuple(panels),
         columns=2,
+    )
+
+
+def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConfig) -> Figure:
+    """How many parts, loops and voids there are as pairs are joined, beside shuffles."""
+    panels: list[Panel] = []
+    told = []
+    clouds = list(dict.fromkeys(zip(rows["recording"], rows["region"], strict=True)))
+    for recording, region in clouds[:SHOWN_POPULATIONS]:
+        mine = rows[(rows["recording"] == recording) & (rows["region"] == region)]
+        for place, (_, row) in zip(mine.index, mine.iterrows(), strict=True):
+            kind = KINDS[int(row["dimension"])]
+            # The part that never ends is no bar, but is there.
+            always = 1.0 if row["dimension"] == 0 else 0.0
+            seen = result.persistence_betti[place] + always
+            low, middle, high = result.persistence_betti_null[place].T + always
+            name = cloud_name(row, result)
+            if row["dimension"] == 1:
+                most = int(seen.argmax())
+                outside = int(((seen < low) | (seen > high)).sum())
+                told.append(
+                    f"{name} {int(seen[most])} (shuffles {low[most]:.0f} to {high[most]:.0f} "
+                    f"there; outside their band at {outside} of {seen.size} levels)"
+                )
+            panels.append(
+                Lines(
+                    title=f"{name}: {kind}",
+                    x=BETTI_LEVELS,
+                    lines=(
+                        Line(name=kind, y=seen, group=int(row["dimension"])),
+                        Line(name="shuffles", y=middle, lower=low, upper=high, group=-1),
+                    ),
+                    x_title="Share of pairs joined",
+                    y_title=f"Number of {kind}",
+                )
+            )
+    n_points = sorted({int(n) for n in rows["n_points"]})
+    points = f"{n_points[0]}" if len(n_points) == 1 else f"{n_points[0]} to {n_points[-1]}"
+    return Figure(
+        id=f"holes-betti-{source}",
+        title=f"Holes among {source} as they are joined (Betti curves)",
+        finding=f"Most loops at once: {'; '.join(told)}.",
+        caption=(
+            f"Number of parts, loops{' and voids' if (rows['dimension'] == 2).any() else ''} that "
+            f"are there when the nearest pairs are joined, up to all pairs; {points} {source} a "
+            f"population. Grey: median and 5 to 95 % of {config.homology.n_shuffles} shuffles, at "
+            "their own quantiles of distances, level by level: one level in ten is outside by "
+            "chance. Good: a low plateau over many levels, as one loop of a ring where shuffles "
+            "have several at once. It may well lie within the band, which is of numbers at one "
+            "level and not of how long one hole lasts; that is what the tests of bars are for. "
+            "Below the band: fewer holes than units make that go their own ways, as of points "
+            "along few dimensions. Bad: a high and narrow peak like that of the shuffles, of small "
+            "holes between neighbours. "
+            f"{min(len(clouds), SHOWN_POPULATIONS)} of {len(clouds)} populations are drawn."
+        ),
+        alt="Curves of the number of parts, loops and voids over the share of pairs joined.",
+        panels=tuple(panels),
+        columns=3 if (rows["dimension"] == 2).any() else 2,
     )
 
 

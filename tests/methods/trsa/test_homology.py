@@ -78,8 +78,10 @@ def table_of(view, config, seed=3):
     sample = sample_of((view,), config)
     order = "none" if config.condition_order == "auto" else config.condition_order
     clouds = clouds_of(sample, config, order)
-    longest = shuffled(clouds, config.homology.n_shuffles, stream(seed, "shuffles"))
-    part = PartResult(name="homology-000", longest_bars=longest, provenance=PROVENANCE)
+    longest, alive = shuffled(clouds, config.homology.n_shuffles, stream(seed, "shuffles"))
+    part = PartResult(
+        name="homology-000", longest_bars=longest, betti_curves=alive, provenance=PROVENANCE
+    )
     return observed(sample, clouds, [part], config)
 
 
@@ -130,8 +132,15 @@ def test_shuffles_keep_repeats_together():
 
 def test_a_ring_of_conditions_is_one_loop_whatever_the_scale(ring):
     for scale in ("rank", "median"):
-        row = loops(table_of(ring, configured(scale=scale, states="none")))
+        found = table_of(ring, configured(scale=scale, states="none"))
+        row = loops(found)
         assert row["n_passing"] == row["n_by_gap"] == 1
+        # One loop lasts, alone; shuffles have several at once, none of which does.
+        curve, null = found.betti[row.name], found.betti_null[row.name]
+        assert curve.max() == 1
+        assert (curve == 1).sum() >= 5
+        assert (np.diff(null, axis=1) >= 0).all()
+        assert null[:, 2].max() >= 3
         assert row["p"] == pytest.approx(1 / 20)
         assert row["longest"] > row["shuffled"] > 0
         assert row["verdict"] == "not determined"
@@ -244,7 +253,8 @@ def test_the_report_names_no_shape_and_tells_what_voids_cost():
     drawn = figures(result, tuple(views), CONFIG)
     made = section(result, checks, drawn, CONFIG)
     shown = {part.id for part in made.body if isinstance(part, Figure | Table)}
-    assert shown >= {"holes-conditions", "holes-states", "holes", "hole-distances"}
+    drawn_ids = {"holes-conditions", "holes-states", "holes-betti-conditions", "holes-betti-states"}
+    assert shown >= drawn_ids | {"holes", "hole-distances"}
     text = " ".join(part for part in made.body if isinstance(part, str))
     assert "Topology is not determined" in text
     assert next(c for c in checks if c.name == "Enough for a shape").status == "not_tested"

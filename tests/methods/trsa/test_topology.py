@@ -8,16 +8,18 @@ from scipy.spatial.distance import pdist, squareform
 
 from pipeline.core.rng import stream
 from pipeline.methods.trsa.topology import (
+    BETTI_LEVELS,
     Holes,
     bars,
+    bars_of_shuffles,
     betti_curve,
+    betti_levels,
     bottleneck,
     count_by_gap,
     diagram_distances,
     farthest_points,
     judged,
     lifetimes,
-    longest_of_shuffles,
     median_scaled,
     persistence_entropy,
     rank_scaled,
@@ -80,6 +82,27 @@ def test_summaries_of_bars_by_hand():
     assert persistence_entropy(EMPTY) == 0
 
 
+def test_betti_curves_of_a_square_are_one_loop_until_its_diagonals_are_joined():
+    distances = apart(SQUARE)
+    parts, loops = betti_levels(bars(distances), distances)
+    # Four sides and two diagonals: the first diagonal is at 0.8 of the six pairs' quantiles.
+    np.testing.assert_array_equal(parts, np.zeros(BETTI_LEVELS.size))
+    np.testing.assert_array_equal(loops, (BETTI_LEVELS < 0.8 - 1e-9).astype(int))
+    points = stream(3, "cloud").normal(size=(15, 3))
+    curves = [betti_levels(bars(apart(each)), apart(each)) for each in (points, 3 * points[::-1])]
+    np.testing.assert_array_equal(*curves)
+
+
+def test_betti_curves_of_shuffles_are_those_of_their_own_distances():
+    responses = stream(7, "units").normal(size=(12, 5))
+    longest, alive = bars_of_shuffles(
+        responses, lambda values, _: values, apart, 2, stream(0, "none"), count=3
+    )
+    found = bars(apart(responses))
+    np.testing.assert_array_equal(alive, [betti_levels(found, apart(responses))] * 2)
+    np.testing.assert_allclose(longest[0, 1, 0], lifetimes(found[1])[0])
+
+
 def test_distances_of_diagrams_by_hand():
     one = np.array([[0.0, 4.0], [1.0, 2.0]])
     other = np.array([[0.5, 4.0]])
@@ -98,7 +121,7 @@ def test_a_ring_of_conditions_has_one_loop_above_shuffles():
     def distances_of(patterns):
         return median_scaled(apart(patterns))
 
-    longest = longest_of_shuffles(
+    longest, _ = bars_of_shuffles(
         responses, shuffled_conditions, distances_of, 39, stream(3, "shuffles")
     )
     loops = judged(bars(distances_of(responses))[1], longest[:, 1, 0])
@@ -113,7 +136,7 @@ def test_clouds_without_holes_pass_as_rarely_as_they_may():
     for seed in range(100):
         responses = stream(seed, "cloud").normal(size=(40, 8))
         rng = stream(seed, "shuffles")
-        longest = longest_of_shuffles(responses, shuffled_conditions, apart, 9, rng)
+        longest, _ = bars_of_shuffles(responses, shuffled_conditions, apart, 9, rng)
         loops = judged(bars(apart(responses))[1], longest[:, 1, 0], alpha=0.1)
         passing += loops.n_passing > 0
         assert loops.n_by_gap <= loops.n_passing
@@ -213,7 +236,7 @@ def test_a_torus_seen_through_units_has_two_loops_before_the_gap():
         points = centred @ axes.T
         return apart(points[farthest_points(points, 300)])
 
-    longest = longest_of_shuffles(
+    longest, _ = bars_of_shuffles(
         responses, shuffled_conditions, distances_of, 19, stream(10, "shuffles")
     )
     loops = judged(bars(distances_of(responses))[1], longest[:, 1, 0])
