@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
+import os
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pipeline
+from pipeline.core.errors import EnvironmentFault
+from pipeline.io.atomic import replacing
 
 BLOCK_BYTES = 8 * 2**20
+_SHA256 = re.compile("[0-9a-f]{64}")
+SETTLED_NS = 2_000_000_000
+"""A file changed less than this before it was read may change again without its time telling."""
 
 
 def sha256_of(path: Path) -> str:
@@ -18,6 +28,43 @@ def sha256_of(path: Path) -> str:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def remembered_sha256(path: Path, memory: Path | None) -> str:
+    """As :func:`sha256_of`, and not read again while place, size and time of the file are the same.
+
+    Raw movies make a recording's file hundreds of times larger than what is read of it, so that
+    its checksum would be most of the work of reading it with other settings.
+
+    Parameters
+    ----------
+    memory
+        Folder of what is remembered, a small file for each file; ``None`` remembers nothing. What
+        cannot be written there is not remembered.
+    """
+    if memory is None:
+        return sha256_of(path)
+    place = os.fspath(path.resolve())
+    note = memory / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:32]}.json"
+    before = _state(path)
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        told = json.loads(note.read_text(encoding="utf-8"))
+        if told["state"] == before and _SHA256.fullmatch(told["sha256"]):
+            return str(told["sha256"])
+    began = time.time_ns()
+    checksum = sha256_of(path)
+    if _state(path) == before and before[-1] < began - SETTLED_NS:
+        with suppress(EnvironmentFault), replacing(note) as temporary:
+            temporary.write_text(
+                json.dumps({"state": before, "sha256": checksum}), encoding="utf-8"
+            )
+    return checksum
+
+
+def _state(path: Path) -> list[int]:
+    """What tells that a file is another one or was written to; its time is the last."""
+    found = path.stat()
+    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]
 
 
 @functools.cache

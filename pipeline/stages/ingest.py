@@ -20,7 +20,7 @@ from pipeline.core.quality import Grades, Quality, Verdict
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.io.atomic import remove_leftovers
 from pipeline.io.documents import write_document
-from pipeline.io.hashing import sha256_of
+from pipeline.io.hashing import remembered_sha256
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import write_record
 from pipeline.io.tables import write_tsv
@@ -46,6 +46,7 @@ def ingest(
     limits: Mapping[str, Any],  # as the rule's params carry them
     output: Path,
     quality: Path,
+    checksums: Path | None = None,
 ) -> Recording | Outcome:
     """Read, grade and store a recording; a fault of the file is stored in its place.
 
@@ -64,6 +65,8 @@ def ingest(
     output, quality
         ``recording.h5`` and ``quality.json``. Beside the latter, ``units.tsv`` has the units and
         their grades for people; no stage reads it.
+    checksums
+        Folder in which checksums of files are remembered by their size and time.
     """
     units = quality.with_name(UNITS)
     units.unlink(missing_ok=True)
@@ -81,6 +84,7 @@ def ingest(
             limits=QualityConfig(**limits),
             output=output,
             notes=notes,
+            checksums=checksums,
         )
     except Exception as error:
         result = run.outcome_of(error, file=nwb.name)
@@ -132,6 +136,7 @@ def _stored(
     limits: QualityConfig,
     output: Path,
     notes: list[Note],
+    checksums: Path | None,
 ) -> tuple[Recording, Grades]:
     """The recording as it was stored, and its grades; what is to be told is added to the notes."""
     from pipeline.io.nwb.read import open_recording
@@ -154,7 +159,7 @@ def _stored(
         before = _state(nwb)
         recording, gathered = _overheard(reading.recording)
         # Hashed beside the reading, once the file is known to be one that can be read.
-        checksum = beside.submit(sha256_of, nwb)
+        checksum = beside.submit(remembered_sha256, nwb, checksums)
 
         def finish(copied: Recording) -> Recording:
             """What can be said once all samples were read."""
@@ -169,7 +174,7 @@ def _stored(
             about = graded.about
             if subject:
                 about = dataclasses.replace(about, subject=subject)
-            inputs = {nwb.name: checksum.result(), **_checksums_beside(nwb)}
+            inputs = {nwb.name: checksum.result(), **_checksums_beside(nwb, checksums)}
             known = dataclasses.replace(provenance, inputs=inputs)
             if _state(nwb) != before:
                 raise DataError(
@@ -193,11 +198,13 @@ def _overheard(recording: Recording) -> tuple[Recording, Callable[[], Gathering 
     return overheard, lambda: gathering if gathering.is_whole else None
 
 
-def _checksums_beside(nwb: Path) -> dict[str, str]:
+def _checksums_beside(nwb: Path, memory: Path | None) -> dict[str, str]:
     """Checksums of the files that the recording led to: of each, or of many pictures together."""
     from pipeline.io.nwb.outside import files_met
 
-    found = {os.path.relpath(path, nwb.parent): sha256_of(path) for path in files_met()}
+    found = {
+        os.path.relpath(path, nwb.parent): remembered_sha256(path, memory) for path in files_met()
+    }
     if len(found) <= MAX_FILES_BESIDE:
         return found
     lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(found.items()))

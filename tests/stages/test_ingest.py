@@ -141,12 +141,12 @@ def test_a_file_without_any_variation_is_refused_in_six_parts(ingested, tmp_path
 def test_a_file_that_changes_while_it_is_read_is_refused(ingested, tmp_path, monkeypatch):
     path = imaging_file(tmp_path / "a.nwb")
 
-    def written_to(nwb):
+    def written_to(nwb, memory):
         with nwb.open("ab") as file:
             file.write(b"more")
         return "0" * 64
 
-    monkeypatch.setattr("pipeline.stages.ingest.sha256_of", written_to)
+    monkeypatch.setattr("pipeline.stages.ingest.remembered_sha256", written_to)
     record, _ = ingested(path)
     assert isinstance(record, Outcome)
     assert record.failure["code"] == "IN-F28"

@@ -24,4 +24,5 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         limits=snakemake.params.limits,
         output=outputs[0],
         quality=outputs[1],
+        checksums=outputs[0].parents[3] / ".checksums",
     )
