@@ -14,9 +14,11 @@ from pipeline.core.provenance import Provenance
 
 ROLES = ("train", "validation", "test")
 """What a stretch of a stimulus may be for: learning, choosing, judging."""
+MEAN_OF_UNITS = "the mean of all units"
+"""How views call what regression took out of their traces, where it was that."""
 OTHER_CLASS = "class not chosen"
 """Why a view leaves out units that the settings do not choose."""
-VIEW_VERSION = 5
+VIEW_VERSION = 6
 """Raised by hand in the change that alters what views hold, so that they are made anew."""
 
 
@@ -39,6 +41,8 @@ class TraceEnsemble:
     value_unit: str
     baseline: str = ""
     """How dF/F was computed here, or why not, in words; empty where that was not in question."""
+    regressed: str | None = None
+    """What was taken out of the traces by regression, in words; nothing where nothing was."""
     provenance: Provenance
 
     def __post_init__(self) -> None:

@@ -79,6 +79,17 @@ class EnsembleConfig(SettingsBlock):
         ge=0,
         le=60,
     )
+    regress_out: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description=(
+            "What is taken out of every trace by linear regression, before anything else: "
+            "'global_mean' (the mean over the units used of their traces in standard deviations) "
+            "and series of behaviour by their names in the file, 'NAME[0]' for one channel of "
+            "several, without delays. Empty for nothing. Taking out the mean removes common drive "
+            "such as movement, and makes units that have nothing to do with each other change in "
+            "opposite directions."
+        ),
+    )
     classes: list[Annotated[str, Field(min_length=1)]] = Field(
         default=[],
         description=(

@@ -18,6 +18,7 @@ from pipeline.prepare.config import BaselineConfig, EnsembleConfig
 from pipeline.prepare.grid_traces import GridTraces
 from pipeline.prepare.left_out import in_words, units_left_out
 from pipeline.prepare.rates import grid_rate_hz, smoothed_rates
+from pipeline.prepare.regression import regressors_of, without
 
 NO_BASELINE = "baseline not positive"
 """Why a unit has no dF/F."""
@@ -78,7 +79,18 @@ def trace_ensemble(
     units = recording.units.loc[good].loc[chosen.kept]
     certain = units["identity_certain"].to_numpy(dtype=bool)
     names = units["identity"].astype(str).to_numpy(dtype=str)
-    values, valid = traces.of(np.flatnonzero(chosen.kept), relative=chosen.relative)
+    kept = np.flatnonzero(chosen.kept)
+    regressed = None
+    if config.regress_out:
+        regressors, regressed = regressors_of(
+            recording,
+            config.regress_out,
+            traces.time,
+            rate_hz=rate_hz,
+            bands=lambda: traces.bands(kept, relative=chosen.relative),
+        )
+        traces.regress_out(regressors)
+    values, valid = traces.of(kept, relative=chosen.relative)
     further = [NO_BASELINE] * int((~chosen.kept).sum()) + other_class
     return TraceEnsemble(
         recording=recording.id,
@@ -93,6 +105,7 @@ def trace_ensemble(
         signal=chosen.signal,
         value_unit=chosen.value_unit,
         baseline=chosen.baseline,
+        regressed=regressed,
         provenance=provenance,
     )
 
@@ -137,6 +150,14 @@ def _rate_ensemble(
     rate_hz = grid_rate_hz(sigma_s) if config.rate_hz == "auto" else float(config.rate_hz)
     time = _grid(trains.span_s, rate_hz=rate_hz)
     values, valid = smoothed_rates(trains, np.flatnonzero(good), time, sigma_s=sigma_s)
+    regressed = None
+    if config.regress_out:
+        band = values, valid
+        regressors, regressed = regressors_of(
+            recording, config.regress_out, time, rate_hz=rate_hz, bands=lambda: iter([band])
+        )
+        left = without(values, valid, regressors)
+        values, valid = left.values, left.valid  # noqa: PD011 - no table
     units = recording.units.loc[good]
     certain = units["identity_certain"].to_numpy(dtype=bool)
     return TraceEnsemble(
@@ -152,6 +173,7 @@ def _rate_ensemble(
         signal="rate",
         value_unit="spikes/s",
         baseline=f"rates computed here: spikes weighted by a Gaussian of {sigma_s:g} s (sigma)",
+        regressed=regressed,
         provenance=provenance,
     )
 

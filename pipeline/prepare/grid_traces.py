@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from pipeline.core.arrays import BLOCK_BYTES
 from pipeline.core.recording import SampledActivity
 from pipeline.prepare.config import EnsembleConfig
 from pipeline.prepare.dff import relative_change
+from pipeline.prepare.regression import Regressors, without
 
 RATE_SLACK = 1.05
 """Down-sampling by less than this factor needs no anti-alias filter."""
@@ -78,6 +80,7 @@ class GridTraces:
         rows = max(time.size, activity.time.size)
         self._width = max(1, min(units.size, BLOCK_BYTES // (4 * rows)))
         self._made: OrderedDict[tuple[int, bool], _Band] = OrderedDict()
+        self._regressors: Regressors | None = None
 
     @property
     def n_units(self) -> int:
@@ -128,6 +131,21 @@ class GridTraces:
             found[:, inside] = (band.valid if mask else band.values)[:, chosen[inside] - start]
         return found
 
+    def bands(
+        self, chosen: NDArray[np.intp], *, relative: bool
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        """Values and validity of units, as many at a time as are made together."""
+        for start in range(0, chosen.size, self._width):
+            some = chosen[start : start + self._width]
+            values = self.columns(some, relative=relative, mask=False)
+            valid = self.columns(some, relative=relative, mask=True)
+            yield cast("NDArray[np.float32]", values), cast("NDArray[np.bool_]", valid)
+
+    def regress_out(self, regressors: Regressors) -> None:
+        """Take courses out of all traces from now on, after the division by their baseline."""
+        self._regressors = regressors
+        self._made.clear()
+
     @property
     def width(self) -> int:
         """Units that are made together."""
@@ -144,6 +162,9 @@ class GridTraces:
             if relative:
                 change = relative_change(band.values, band.valid, self.time, self._config.dff)
                 band = _Band(change.values, change.valid, change.defined)
+            if self._regressors is not None:
+                left = without(band.values, band.valid, self._regressors)
+                band = _Band(left.values, left.valid, band.defined)
             self._made[key] = band
             # Two stay at least: columns asked for together may lie in neighbouring bands.
             while len(self._made) > 2 and sum(b.n_bytes for b in self._made.values()) > KEPT_BYTES:

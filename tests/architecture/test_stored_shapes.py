@@ -36,10 +36,10 @@ def form(kind):
     ("kind", "version", "known"),
     [
         (Recording, RECORDING_VERSION, (3, "fdde8a9d5aa0")),
-        (TraceEnsemble, VIEW_VERSION, (5, "7d3225ef6243")),
-        (SpikeCounts, VIEW_VERSION, (5, "7c5577eaf89f")),
-        (ResponsePatterns, VIEW_VERSION, (5, "e970177d6fd1")),
-        (StimulusResponses, VIEW_VERSION, (5, "3c91e8f2c788")),
+        (TraceEnsemble, VIEW_VERSION, (6, "44b9a23491ff")),
+        (SpikeCounts, VIEW_VERSION, (6, "7c5577eaf89f")),
+        (ResponsePatterns, VIEW_VERSION, (6, "e970177d6fd1")),
+        (StimulusResponses, VIEW_VERSION, (6, "3c91e8f2c788")),
         (Halves, HALVES_VERSION, (2, "912b6fa390e0")),
     ],
 )

@@ -207,6 +207,7 @@ def combine(
     as_recorded = views
     views = with_sides_merged(views, config)
     alignment = align(views, config)
+    used = [view for view in views if view.recording in alignment.recording]
     channels = channels_of(config.affinity)
     whole = over_channels(best_fit.pair, channels=channels)
     graphs = _graphs(whole, alignment)
@@ -216,7 +217,8 @@ def combine(
     every_pair = _of_every_pair(best_fit, alignment, channels=channels)
     return ConnectomeResult(
         recording=alignment.recording,
-        baseline=np.array([view.baseline for view in views], dtype=str),
+        baseline=np.array([view.baseline for view in used], dtype=str),
+        regressed=_regressed(used),
         unit=alignment.unit,
         sides=sides_of_units(alignment.unit, as_recorded, config),
         presence=alignment.presence,
@@ -312,6 +314,12 @@ def combine(
         else None,
         provenance=provenance,
     )
+
+
+def _regressed(views: Sequence[TraceEnsemble]) -> NDArray[np.str_] | None:
+    """What was taken out of the traces of each recording; nothing where it was of none."""
+    words = np.array([view.regressed or "" for view in views], dtype=str)
+    return words if (words != "").any() else None
 
 
 def _where(provenance: Provenance, config: ConnectomeConfig) -> Provenance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.parts import Check
-from pipeline.core.views import OTHER_CLASS, TraceEnsemble
+from pipeline.core.views import MEAN_OF_UNITS, OTHER_CLASS, TraceEnsemble
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.baselines import LEVEL as BASELINE_LEVEL
 from pipeline.methods.connectome.baselines import REPLICATES, verdict
@@ -119,6 +119,7 @@ def assess(
         _units(result),
         *_names(result),
         *_sides(views, config),
+        *_regressed(views, config),
     ]
     if truth is not None:
         checks += _recovered(result, truth)
@@ -583,6 +584,41 @@ def _sides(views: tuple[TraceEnsemble, ...], config: ConnectomeConfig) -> tuple[
             "to false, or mark their names as uncertain."
             if apart
             else "",
+        ),
+    )
+
+
+def _regressed(views: tuple[TraceEnsemble, ...], config: ConnectomeConfig) -> tuple[Check, ...]:
+    """That something was taken out of the traces, and what follows from it."""
+    taken = [f"{view.recording}: {view.regressed}" for view in views if view.regressed]
+    if not taken:
+        return ()
+    signed = config.affinity in ("geometric_same_sign", "split_sign")
+    of_mean = any(MEAN_OF_UNITS in one for one in taken)
+    meaning = "Common drive such as movement is less, and so is what units that follow it share."
+    if of_mean:
+        meaning += (
+            " Without their mean, units that have nothing to do with each other change in opposite "
+            "directions, the more so the fewer they are (a correlation of -1/(units - 1)). "
+            "Surrogates are shifted after the regression and do not have that, so being above them "
+            "can come from it."
+        )
+    return (
+        Check(
+            name="Regressed out",
+            status="warn" if of_mean else "pass",
+            value=_some(taken),
+            threshold="nothing, or behaviour only",
+            meaning=meaning,
+            advice=""
+            if not of_mean
+            else "Compare with a run without the regression"
+            + (
+                "."
+                if signed
+                else ", or take methods.connectome.affinity: geometric_same_sign, which does not "
+                "count changes in opposite directions."
+            ),
         ),
     )
 

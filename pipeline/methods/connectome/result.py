@@ -262,6 +262,8 @@ class ConnectomeResult:
     recording: NDArray[np.str_] = axes("recording")
     baseline: NDArray[np.str_] = axes("recording")
     """Words on how the traces became dF/F; empty where they are used as recorded."""
+    regressed: NDArray[np.str_] | None = axes("recording", optional=True)
+    """Words on what was taken out of the traces by regression; nothing where nothing was."""
     unit: NDArray[np.str_] = axes("unit")
     """Name of a matched unit, or ``RECORDING:unit_id`` of one that cannot be matched."""
     sides: NDArray[np.str_] | None = axes("unit", "side", optional=True)

@@ -184,11 +184,23 @@ def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:
     solved = f" Factors were found by torch on {where}." if config.engine == "torch" else ""
     return (
         f"{recordings} with {result.unit.size} units {'was' if n == 1 else 'were'} used. "
-        f"{merged}{_baseline_words(result)}Each trace became a speed: the "
-        f"absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to 1 "
-        f"(as fast as this unit gets). {affinity_words(result.affinity)} Scale and baseline of a "
+        f"{merged}{_baseline_words(result)}{_regressed_words(result)}Each trace became a speed: "
+        f"the absolute derivative smoothed over {config.sigma_s:g} s, on a scale from 0 (rest) to "
+        f"1 (as fast as this unit gets). {affinity_words(result.affinity)} Scale and baseline of a "
         f"trace do not matter. {time}{averaged}{solved}"
     )
+
+
+def _regressed_words(result: ConnectomeResult) -> str:
+    """What was taken out of the traces before anything else."""
+    if result.regressed is None:
+        return ""
+    taken = "; ".join(
+        f"{name}: {words}"
+        for name, words in zip(result.recording, result.regressed, strict=True)
+        if words
+    )
+    return f"Taken out of every trace by linear regression, as the settings ask: {taken}. "
 
 
 def _sides_words(result: ConnectomeResult) -> str:
