@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.methods.connectome.block_model import BlockModel, fit_block_model
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.leiden import leiden_consensus
+from pipeline.methods.connectome.sparse import sparsified
 
 T = TypeVar("T", bound=np.generic)
 
@@ -95,6 +96,9 @@ def find_communities(
 ) -> list[Communities]:
     """Communities of each graph by the method that the settings name.
 
+    Where the settings make graphs sparse, groups are sought in those, and what they hold is counted
+    in the graphs as given.
+
     Parameters
     ----------
     graphs
@@ -105,12 +109,16 @@ def find_communities(
     EnvironmentFault
         If graph-tool is asked for and not there.
     """
+    sought = [sparsified(weights, config) for weights in graphs]
     if config.communities == "leiden":
-        return [_by_modularity(weights, config, rng) for weights in graphs]
-    tied = [np.flatnonzero(weights.any(axis=1)) for weights in graphs]
+        return [
+            _by_modularity(weights, sparse, config, rng)
+            for weights, sparse in zip(graphs, sought, strict=True)
+        ]
+    tied = [np.flatnonzero(sparse.any(axis=1)) for sparse in sought]
     inner = [
-        weights[np.ix_(units, units)]
-        for weights, units in zip(graphs, tied, strict=True)
+        sparse[np.ix_(units, units)]
+        for sparse, units in zip(sought, tied, strict=True)
         if units.size >= MIN_SIZE
     ]
     if config.communities == "graph_tool":
@@ -192,15 +200,18 @@ def _of_blocks(
 
 
 def _by_modularity(
-    weights: NDArray[np.float64], config: ConnectomeConfig, rng: np.random.Generator
+    weights: NDArray[np.float64],
+    sparse: NDArray[np.float64],
+    config: ConnectomeConfig,
+    rng: np.random.Generator,
 ) -> Communities:
-    """Leiden's consensus among the units that are strong enough."""
-    strength = weights.sum(axis=1)
+    """Leiden's consensus in a sparse graph, among the units that are strong enough there."""
+    strength = sparse.sum(axis=1)
     weak = strength < config.min_strength * strength.max(initial=0.0)
     units = np.flatnonzero((strength > 0) & ~weak)
     if units.size < MIN_SIZE:
         return _none(weights)
-    inner = weights[np.ix_(units, units)]
+    inner = sparse[np.ix_(units, units)]
     found = leiden_consensus(
         inner, resolution=config.resolution, n_partitions=config.n_partitions, rng=rng
     )
@@ -214,7 +225,7 @@ def _by_modularity(
         structured=bool((label >= 0).any()),
         saved_nats=np.nan,
         variant="",
-        modularity=modularity(inner, label[units]),
+        modularity=modularity(weights[np.ix_(units, units)], label[units]),
         concentration=concentration(weights, label),
     )
 

@@ -289,6 +289,27 @@ class ConnectomeConfig(MethodConfig):
             "installed) or 'leiden' (modularity). Paper: graph-tool."
         ),
     )
+    sparsify: Literal["none", "backbone", "density"] = Field(
+        default="none",
+        description=(
+            "Which ties of a component are looked at when communities are sought: all ('none'), "
+            "those that hold more of one of their units' strength than chance gives "
+            "('backbone', the disparity filter), or the strongest ('density'). How much strength "
+            "communities hold is always counted over all ties. Paper: none."
+        ),
+    )
+    backbone_alpha: float = Field(
+        default=0.05,
+        description="Level of the disparity filter, above 0 to 1; less keeps fewer ties.",
+        gt=0,
+        le=1,
+    )
+    density: float = Field(
+        default=0.2,
+        description="Share of all pairs whose ties 'sparsify: density' keeps, above 0 to 1.",
+        gt=0,
+        le=1,
+    )
     resolution: float = Field(
         default=1.0,
         description=(

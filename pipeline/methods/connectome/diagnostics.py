@@ -10,7 +10,7 @@ from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.baselines import LEVEL as BASELINE_LEVEL
 from pipeline.methods.connectome.baselines import REPLICATES, verdict
 from pipeline.methods.connectome.block_model import NO_STRUCTURE_NATS
-from pipeline.methods.connectome.communities import named
+from pipeline.methods.connectome.communities import graph, named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import KKT_LIMIT
 from pipeline.methods.connectome.rank_choice import reasons, warnings
@@ -18,6 +18,7 @@ from pipeline.methods.connectome.recovery import FOUND, recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.sides import homologues, likeness_of_sides, unclear_sides
 from pipeline.methods.connectome.simulate import ConnectomeTruth
+from pipeline.methods.connectome.sparse import sparsified
 from pipeline.methods.connectome.surrogates import (
     FOR_A_CLAIM,
     LEVEL,
@@ -44,6 +45,12 @@ MOST_UNITS = 0.5
 
 SIDES_ALIKE = 0.3
 """Correlation of left and right from which their mean is like both of them."""
+
+ONSET_WIDTHS = 2.0
+"""Widths of the derivative filter by which an active stretch may miss a planted onset."""
+
+MOST_LONE = 0.5
+"""Share of units that may be left without a tie where graphs are made sparse."""
 
 NAMES_SHOWN = 10
 """Names that a check lists."""
@@ -112,6 +119,7 @@ def assess(
         _restarts(result),
         _converged(result, config),
         _groups(result),
+        *_sparse(result, config),
         _communities(result),
         _second_opinion(result, config),
         *_duplicates(result),
@@ -368,6 +376,42 @@ def _groups(result: ConnectomeResult) -> Check:
         advice=""
         if n_structured
         else "Read components as lists of strong pairs; communities need more units.",
+    )
+
+
+def _sparse(result: ConnectomeResult, config: ConnectomeConfig) -> tuple[Check, ...]:
+    """What is left of the components where groups were sought in sparse graphs."""
+    if config.sparsify == "none":
+        return ()
+    kept, lone = np.zeros(result.rank), np.zeros(result.rank)
+    for component, strength in enumerate(result.component_pair.T):
+        weights = graph(strength, result.pair_units, result.unit.size)
+        sparse = sparsified(weights, config)
+        tied = weights.any(axis=1)
+        kept[component] = (sparse > 0).sum() / max((weights > 0).sum(), 1)
+        lone[component] = (tied & ~sparse.any(axis=1)).sum() / max(tied.sum(), 1)
+    enough = float(np.median(lone)) <= MOST_LONE
+    by = (
+        f"the disparity filter at {config.backbone_alpha:g}"
+        if config.sparsify == "backbone"
+        else f"the strongest {100 * config.density:g} % of pairs"
+    )
+    return (
+        Check(
+            name="Sparse graphs",
+            status="pass" if enough else "warn",
+            value=f"{100 * np.median(kept):.0f} % of ties kept by {by}, "
+            f"{100 * np.median(lone):.0f} % of units left without any (medians over components)",
+            threshold=f"<= {100 * MOST_LONE:.0f} % of units without a tie",
+            meaning=(
+                "Communities were sought among these ties only, as the settings ask, in the data "
+                "and in surrogates alike; how much strength they hold is counted over all ties."
+            ),
+            advice=""
+            if enough
+            else "Most units can be in no community: take methods.connectome.sparsify: none, or "
+            "keep more ties.",
+        ),
     )
 
 

@@ -320,8 +320,20 @@ def _communities_words(result: ConnectomeResult, config: ConnectomeConfig) -> st
         f"of {np.median(result.second_agreement):z.2f} (median over components; units in no "
         "community count as one group). The model treats pairs as independent although they come "
         f"from the traces of {result.unit.size} units, so it sees groups too easily, and only "
-        f"surrogates tell about chance. {against}"
+        f"surrogates tell about chance.{_sparse_words(config)} {against}"
     )
+
+
+def _sparse_words(config: ConnectomeConfig) -> str:
+    """Which ties communities were sought among, where not among all."""
+    words = {
+        "none": "",
+        "backbone": " They were sought among the ties that hold more of one of their units' "
+        f"strength than chance gives (disparity filter at {config.backbone_alpha:g}).",
+        "density": " They were sought among the strongest ties only, "
+        f"{100 * config.density:g} % of all pairs.",
+    }
+    return words[config.sparsify]
 
 
 def _limits(result: ConnectomeResult) -> str:
