@@ -14,7 +14,7 @@ from pipeline.methods.connectome.communities import graph, named
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.factorisation import KKT_LIMIT
 from pipeline.methods.connectome.rank_choice import reasons, warnings
-from pipeline.methods.connectome.recovery import FOUND, recovery
+from pipeline.methods.connectome.recovery import FOUND, onset_recovery, recovery
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.sides import homologues, likeness_of_sides, unclear_sides
 from pipeline.methods.connectome.simulate import ConnectomeTruth
@@ -131,6 +131,7 @@ def assess(
     ]
     if truth is not None:
         checks += _recovered(result, truth)
+        checks += _onsets(result, truth, config)
     return tuple(checks)
 
 
@@ -724,3 +725,36 @@ def _recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> list[Check]:
             )
         )
     return checks
+
+
+def _onsets(
+    result: ConnectomeResult, truth: ConnectomeTruth, config: ConnectomeConfig
+) -> tuple[Check, ...]:
+    """Whether components of found groups become active when the groups do."""
+    seen = onset_recovery(result, truth, sigma_s=config.sigma_s)
+    if not seen.planted_s.size:
+        return ()
+    met = np.isfinite(seen.error_s)
+    limit_s = ONSET_WIDTHS * config.sigma_s + result.bin_s
+    typical = float(np.median(np.abs(seen.error_s[met]))) if met.any() else np.inf
+    right = met.mean() >= FOUND and typical <= limit_s
+    said = f", median error {np.median(seen.error_s[met]):+z.2f} s" if met.any() else ""
+    return (
+        Check(
+            name="Planted onsets met",
+            status="pass" if right else "warn",
+            value=f"{int(met.sum())} of {met.size}{said}; "
+            f"{counted(seen.n_further, 'further stretch', 'further stretches')}",
+            threshold=f">= {100 * FOUND:.0f} %, median size of the error <= {limit_s:.2g} s",
+            meaning=(
+                "Starts of the active stretches of components that found a planted group (from "
+                f"half of the largest strength on), within {seen.reach_s:.2g} s of the moments at "
+                "which the group was made to change. The derivative is smoothed over "
+                f"{config.sigma_s:g} s to both sides, so that a stretch starts up to twice that "
+                "before the change (a negative error)."
+            ),
+            advice=""
+            if right
+            else "Do not read moments off the course of a component, or lower sigma_s.",
+        ),
+    )

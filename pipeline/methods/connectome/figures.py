@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.anatomy_parts import anatomy_figure
@@ -19,7 +19,7 @@ from pipeline.methods.connectome.networks import network_figure, order_by_commun
 from pipeline.methods.connectome.rank_figure import rank_figure
 from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
 from pipeline.methods.connectome.readback import followed
-from pipeline.methods.connectome.recovery import recovery
+from pipeline.methods.connectome.recovery import onset_recovery, recovery
 from pipeline.methods.connectome.result import Baselines, ConnectomeResult, EpochTest
 from pipeline.methods.connectome.sides import with_sides_merged
 from pipeline.methods.connectome.simulate import ConnectomeTruth
@@ -85,6 +85,8 @@ def figures(
     found.append(_restarts(result, config))
     if truth is not None:
         found.append(_truth(result, truth))
+        onsets = _onsets(result, truth, config)
+        found += [] if onsets is None else [onsets]
     return tuple(found)
 
 
@@ -450,6 +452,52 @@ def _truth(result: ConnectomeResult, truth: ConnectomeTruth) -> Figure:
             ),
         ),
         columns=2,
+    )
+
+
+def _onsets(
+    result: ConnectomeResult, truth: ConnectomeTruth, config: ConnectomeConfig
+) -> Figure | None:
+    """When components become active beside when groups do; nothing where no group was found."""
+    seen = onset_recovery(result, truth, sigma_s=config.sigma_s)
+    if not seen.planted_s.size:
+        return None
+    met = np.isfinite(seen.error_s)
+    present, group = np.unique(seen.group[met], return_inverse=True)
+    middle = f" (median {np.median(seen.error_s[met]):+z.2f} s)" if met.any() else ""
+    return Figure(
+        id="onsets",
+        title="Onsets beside planted ones",
+        finding=(
+            f"{int(met.sum())} of {counted(met.size, 'planted onset')} of found groups have an "
+            f"active stretch of their component within {seen.reach_s:.2g} s{middle}; "
+            f"{counted(seen.n_further, 'stretch', 'stretches')} "
+            f"{for_number(seen.n_further, '[belongs|belong]')} to none."
+        ),
+        caption=(
+            "One point for each planted onset that has a stretch, in the time of its recording: "
+            "start of the first active stretch (half of the component's largest strength) less "
+            "the planted moment. Below 0: the stretch starts before the group changes, as the "
+            f"derivative is smoothed over {config.sigma_s:g} s to both sides. Frames last "
+            f"{result.bin_s:.2g} s. Good: points in one narrow band just below 0. Bad: points all "
+            "over the height, whose stretches are of something else."
+        ),
+        alt="Errors of the starts of active stretches over planted onsets.",
+        panels=(
+            Points(
+                title="Start of active stretches",
+                x=seen.planted_s[met].round(2),
+                y=seen.error_s[met].round(2),
+                x_title="Planted onset (s)",
+                y_title="Error (s)",
+                labels=tuple(
+                    f"{truth.group[of]} in {result.recording[at]}"
+                    for of, at in zip(seen.group[met], seen.recording[met], strict=True)
+                ),
+                group=group.astype(np.int64),
+                group_names=tuple(str(truth.group[one]) for one in present),
+            ),
+        ),
     )
 
 

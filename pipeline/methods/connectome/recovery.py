@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
-from pipeline.methods.connectome.readback import present_in
+from pipeline.methods.connectome.readback import active, present_in
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
 from pipeline.methods.connectome.timeline import frames_of_label
@@ -16,6 +16,36 @@ from pipeline.numerics.partitions import adjusted_rand_index
 
 FOUND = 0.7
 """F1 or adjusted Rand index from which a planted structure counts as found."""
+
+ONSET_REACH = 4.0
+"""Widths of the derivative filter within which an active stretch belongs to a planted onset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnsetRecovery:
+    """Starts of active stretches of components that found a group, beside planted onsets.
+
+    A component is active from half of its largest strength on. The derivative that it is made of
+    is smoothed evenly to both sides, so that it rises before the moment of the change; and a trace
+    that decays after it has risen changes twice, so that one onset may have two stretches, of which
+    the first counts.
+    """
+
+    recording: NDArray[np.int64] = axes("onset")
+    """Index among those of the result."""
+    component: NDArray[np.int64] = axes("onset")
+    """The component that fits the group best."""
+    group: NDArray[np.int64] = axes("onset")
+    planted_s: NDArray[np.float64] = axes("onset", unit="s")
+    """In the recording's time, of onsets whose frame was fitted."""
+    error_s: NDArray[np.float64] = axes("onset", unit="s")
+    """Start of the stretch less planted onset; NaN where there is no stretch."""
+    reach_s: float
+    n_further: int
+    """Starts of stretches, in recordings of which onsets are planted, that belong to none."""
+
+    def __post_init__(self) -> None:
+        check_axes(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,6 +107,85 @@ def recovery(result: ConnectomeResult, truth: ConnectomeTruth) -> Recovery:
         label_contrast=contrast,
         recordings_right=_recordings_right(result, truth, match),
     )
+
+
+def onset_recovery(
+    result: ConnectomeResult, truth: ConnectomeTruth, *, sigma_s: float
+) -> OnsetRecovery:
+    """Planted onsets of groups that were found, and the active stretches that belong to them.
+
+    A stretch belongs to the nearest onset of the group, if it starts within :data:`ONSET_REACH`
+    widths of the derivative filter from it.
+
+    Parameters
+    ----------
+    sigma_s
+        Width of the filter in seconds.
+    """
+    match = recovery(result, truth).match
+    reach_s = ONSET_REACH * sigma_s
+    rows: list[tuple[int, int, int, float, float]] = []
+    n_further = 0
+    for component in np.flatnonzero(match.max(axis=1) >= FOUND).tolist():
+        group = int(match[component].argmax())
+        if int(match[:, group].argmax()) != component:
+            continue
+        first = [begin for begin, _ in active(result, component)]
+        for index, name in enumerate(map(str, result.recording)):
+            of_group = truth.onsets["group"] == str(truth.group[group])
+            onsets = truth.onsets[of_group & (truth.onsets["recording"] == name)]
+            planted = _fitted(onsets["start_s"].to_numpy(), result, index)
+            if not planted.size:
+                continue
+            starts = result.source_time_s[first, index]
+            starts = starts[np.isfinite(starts)]
+            error, n_others = _matched(planted, starts, reach_s=reach_s)
+            n_further += n_others
+            rows += [
+                (index, component, group, float(at), float(by))
+                for at, by in zip(planted, error, strict=True)
+            ]
+    where = np.array([row[:3] for row in rows], dtype=np.int64).reshape(-1, 3)
+    seconds = np.array([row[3:] for row in rows], dtype=np.float64).reshape(-1, 2)
+    return OnsetRecovery(
+        recording=where[:, 0],
+        component=where[:, 1],
+        group=where[:, 2],
+        planted_s=seconds[:, 0],
+        error_s=seconds[:, 1],
+        reach_s=reach_s,
+        n_further=n_further,
+    )
+
+
+def _fitted(
+    onset_s: NDArray[np.float64], result: ConnectomeResult, index: int
+) -> NDArray[np.float64]:
+    """The onsets that lie in a frame of the result."""
+    source = result.source_time_s[:, index]
+    source = source[np.isfinite(source)]
+    if not source.size:
+        return np.empty(0)
+    distance = np.abs(onset_s[:, None] - source[None, :]).min(axis=1)
+    return np.asarray(onset_s[distance <= 0.5 * result.bin_s + 1e-9])
+
+
+def _matched(
+    planted: NDArray[np.float64], found: NDArray[np.float64], *, reach_s: float
+) -> tuple[NDArray[np.float64], int]:
+    """First found less planted time of each planted one (NaN: none), and how many belong to none.
+
+    Parameters
+    ----------
+    planted, found
+        Seconds, at least one planted.
+    """
+    nearest = np.abs(found[:, None] - planted[None, :]).argmin(axis=1)
+    error = found - planted[nearest]
+    near = np.abs(error) <= reach_s
+    first = np.full(planted.size, np.inf)
+    np.minimum.at(first, nearest[near], error[near])
+    return np.where(np.isfinite(first), first, np.nan), int((~near).sum())
 
 
 def label_communities(result: ConnectomeResult, label: str) -> NDArray[np.int64]:

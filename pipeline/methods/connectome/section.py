@@ -101,7 +101,7 @@ def section(
     if result.lead_lag is not None:
         body.append(lead_lag_table(result, result.lead_lag))
     body.append(by_id["restarts"])
-    body += [by_id[name] for name in ("truth",) if name in by_id]
+    body += [by_id[name] for name in ("truth", "onsets") if name in by_id]
     body += [selection_table(result), _limits(result)]
     return Section(
         id="connectome",

@@ -76,6 +76,8 @@ class ConnectomeTruth:
     participation: NDArray[np.bool_] = axes("recording", "label")
     """Whether an animal's groups answer a label's epochs."""
     windows: pd.DataFrame = table("window", ("recording", "label", "start_s", "stop_s"))
+    onsets: pd.DataFrame = table("onset", ("recording", "group", "start_s"))
+    """When groups change together, in recordings that answer their label."""
 
     def __post_init__(self) -> None:
         check_axes(self)
@@ -114,10 +116,17 @@ def simulate(
     events = np.concatenate(
         [_event_times(rng, count, plan.n_repeats) for count in plan.groups_a_label]
     )
-    views, windows = [], []
+    views, windows, onsets = [], [], []
+    groups = np.array(_group_names(labels, plan.groups_a_label))
     for animal, recording in enumerate(recordings):
         epochs = _epochs(rng, labels, n_repeats=plan.n_repeats)
         windows.append(epochs.assign(recording=recording))
+        answers = np.flatnonzero(participation[animal, group_label])
+        onsets += [
+            (str(recording), str(groups[group]), onset)
+            for group in answers
+            for onset in _onsets(epochs, str(labels[group_label[group]]), events[group])
+        ]
         drive = _group_drive(
             rng,
             epochs,
@@ -130,12 +139,15 @@ def simulate(
         recording=recordings,
         unit=names,
         label=labels,
-        group=np.array(_group_names(labels, plan.groups_a_label)),
+        group=groups,
         group_label=group_label.astype(np.int64),
         member=member,
         sign=sign.astype(np.int64),
         participation=participation,
         windows=pd.concat(windows, ignore_index=True),
+        onsets=pd.DataFrame(onsets, columns=["recording", "group", "start_s"]).astype(
+            {"recording": "str", "group": "str", "start_s": "float64"}
+        ),
     )
     return tuple(views), truth
 
@@ -167,6 +179,12 @@ def _event_times(rng: np.random.Generator, n_groups: int, n_repeats: int) -> NDA
     turns = np.stack([rng.permutation(n_turns) for _ in range(n_repeats)])
     times: NDArray[np.float64] = (turns + 0.25) * (EPOCH_S - 1) / n_turns
     return times.reshape(n_repeats, n_groups, EVENTS_AN_EPOCH).swapaxes(0, 1)
+
+
+def _onsets(epochs: pd.DataFrame, label: str, events: NDArray[np.float64]) -> list[float]:
+    """When a group changes, in an animal's time, from its events (repeat, event) of epochs."""
+    begins = np.sort(epochs["start_s"].to_numpy()[epochs["label"] == label])
+    return [float(at) for at in (begins[:, None] + events).ravel()]
 
 
 def _epochs(rng: np.random.Generator, labels: NDArray[np.str_], *, n_repeats: int) -> pd.DataFrame:

@@ -15,7 +15,11 @@ from pipeline.methods.connectome.algorithm import combine, fit_part
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.diagnostics import assess
 from pipeline.methods.connectome.figures import figures
-from pipeline.methods.connectome.recovery import label_communities, recovery
+from pipeline.methods.connectome.recovery import (
+    label_communities,
+    onset_recovery,
+    recovery,
+)
 from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
 from pipeline.methods.connectome.surrogates import compare, supported_components
@@ -318,6 +322,7 @@ def test_every_figure_has_its_words_and_stays_small(worms, result):
         "lead-lag",
         "restarts",
         "truth",
+        "onsets",
     ]
     for figure in found:
         assert figure.finding
@@ -358,3 +363,127 @@ def test_simulated_animals_differ_in_neurons_and_order(worms):
     assert all((view.identity == "").sum() == 4 for view in views)
     assert all((~view.valid).any() for view in views)
     assert (truth.sign[truth.member] != 0).all()
+
+
+def test_planted_onsets_are_when_traces_of_a_group_change(worms):
+    views, truth = worms
+    counts = truth.onsets.groupby(["recording", "group"]).size()
+    answering = truth.participation[:, truth.group_label].sum()
+    assert len(counts) == answering
+    assert (counts == 2).all()  # one a repeat of the label's epoch
+    at = [name for name in truth.windows.columns if name != "label"]
+    for view in views:
+        inside = truth.windows[truth.windows["recording"] == view.recording][at]
+        own = truth.onsets[truth.onsets["recording"] == view.recording]
+        for name, start in zip(own["group"], own["start_s"], strict=True):
+            assert ((inside["start_s"] <= start) & (start < inside["stop_s"])).any()
+            group = int(np.flatnonzero(truth.group == name)[0])
+            members = np.isin(view.identity, truth.unit[truth.member[group]])
+            near = np.abs(view.time - start)
+            step = np.abs(np.diff(view.values[:, members], axis=0)).mean(axis=1)
+            assert step[near[1:] < 1.0].max() > 5 * np.median(step)
+
+
+def test_active_stretches_begin_beside_planted_onsets(worms, result):
+    seen = onset_recovery(result, worms[1], sigma_s=CONFIG.sigma_s)
+    met = np.isfinite(seen.error_s)
+    assert met.mean() >= 0.9
+    # The filter reaches as far back, and frames are as wide.
+    assert -2 * CONFIG.sigma_s - result.bin_s <= np.median(seen.error_s[met]) <= 0
+    assert np.abs(seen.error_s[met]).max() <= seen.reach_s
+    assert seen.n_further <= 0.2 * met.size
+
+
+def test_stretches_belong_to_the_nearest_onset_and_the_first_counts(worms, result):
+    # One component, active from 5, 7 and 20 s of the first recording; onsets planted by hand.
+    truth = worms[1]
+    time = np.arange(0.0, 40.0, 0.5)
+    middle = np.array([5.5, 7.5, 20.5])
+    course = (np.abs(time[:, None] - middle) <= 0.5).any(axis=1).astype(float)
+    best = int(recovery(result, truth).match.max(axis=1).argmax())
+    group = str(truth.group[recovery(result, truth).match[best].argmax()])
+    made = dataclasses.replace(
+        result,
+        component_time=np.where(np.arange(4) == best, course[:, None], 0.0),
+        frame_time_s=time,
+        frame_recording=np.zeros(time.size, dtype=np.int64),
+        source_time_s=np.where(np.arange(3) == 0, time[:, None], np.nan),
+        bin_s=0.5,
+        coarse_grain=1,
+    )
+    onsets = truth.onsets.iloc[:0]
+    rows = [("worm-1", group, at) for at in (4.0, 5.5, 30.0, 900.0)]
+    onsets = onsets.reindex(range(4))
+    onsets[["recording", "group"]] = [row[:2] for row in rows]
+    onsets["start_s"] = [row[2] for row in rows]
+    seen = onset_recovery(made, dataclasses.replace(truth, onsets=onsets), sigma_s=0.5)
+    # The stretches at 5 and 7 s are nearest to the second onset; 900 s has no frame; the stretch
+    # at 20 s belongs to none.
+    assert seen.planted_s.tolist() == [4.0, 5.5, 30.0]
+    np.testing.assert_array_equal(seen.error_s, [np.nan, -0.5, np.nan])
+    assert seen.n_further == 1
+    assert seen.reach_s == 2.0
+
+
+def test_the_report_shows_onsets_beside_planted_ones(worms, result):
+    views, truth = worms
+    checks = assess(result, views, CONFIG, truth)
+    told = next(check for check in checks if check.name == "Planted onsets met")
+    assert told.status == "pass"
+    pictures = figures(result, views, CONFIG, truth)
+    shown = next(figure for figure in pictures if figure.id == "onsets")
+    seen = onset_recovery(result, truth, sigma_s=CONFIG.sigma_s)
+    np.testing.assert_allclose(
+        shown.panels[0].y, seen.error_s[np.isfinite(seen.error_s)], atol=0.006
+    )
+    assert shown in section(result, checks, pictures, CONFIG).body
+    nothing = dataclasses.replace(result, community=np.full_like(result.community, -1))
+    assert "onsets" not in {one.id for one in figures(nothing, views, CONFIG, truth)}
+
+
+def test_what_was_regressed_out_is_a_check_and_in_the_words(worms):
+    views, _ = worms
+    taken = ("the mean of all units (31 % of the median unit's variance)", "speed", None)
+    changed = tuple(
+        dataclasses.replace(view, regressed=words) for view, words in zip(views, taken, strict=True)
+    )
+    config = few(rank=2, max_iterations=10)
+    found = fitted(changed, config)
+    assert found.regressed.tolist() == [taken[0], "speed", ""]
+    checks = assess(found, changed, config)
+    told = next(check for check in checks if check.name == "Regressed out")
+    assert (told.status, told.value) == ("warn", f"worm-1: {taken[0]}, worm-2: speed")
+    assert "opposite directions" in told.meaning
+    assert "geometric_same_sign" in told.advice
+    words = section(found, checks, figures(found, changed, config), config).body[0]
+    assert f"as the settings ask: worm-1: {taken[0]}; worm-2: speed." in words
+    # Behaviour alone makes no false opposites; without anything there is no check.
+    only = tuple(dataclasses.replace(view, regressed="speed") for view in views)
+    told = next(check for check in assess(found, only, config) if check.name == "Regressed out")
+    assert told.status == "pass"
+    assert all(check.name != "Regressed out" for check in assess(found, views, config))
+
+
+def test_sparse_graphs_are_told_with_what_is_left_of_them(worms, result):
+    checks = {}
+    for alpha in (0.3, 1e-6):
+        config = CONFIG.model_copy(update={"sparsify": "backbone", "backbone_alpha": alpha})
+        found = assess(result, worms[0], config)
+        checks[alpha] = next(check for check in found if check.name == "Sparse graphs")
+        pictures = figures(result, worms[0], config)
+        words = str(section(result, found, pictures, config).body)
+        assert f"disparity filter at {alpha:g}" in words
+    assert checks[0.3].status == "pass"
+    assert checks[1e-6].status == "warn"
+    assert checks[1e-6].value.startswith("0 % of ties kept")
+    assert all(check.name != "Sparse graphs" for check in assess(result, worms[0], CONFIG))
+
+
+def test_a_recording_of_which_no_unit_is_used_is_left_out_of_the_whole_result(worms):
+    views = worms[0]
+    nobody = dataclasses.replace(
+        views[0], recording="none", identity=np.full(views[0].unit.size, ""), baseline="x"
+    )
+    found = fitted((nobody, *views), few(rank=2, max_iterations=10))
+    assert found.recording.tolist() == [view.recording for view in views]
+    assert found.baseline.tolist() == ["", "", ""]
