@@ -139,8 +139,15 @@ def _conditions(result: TrsaResult) -> Check:
         status="warn" if few else "pass",
         value=f"{n} conditions, {n * (n - 1) // 2} pairs",
         threshold=f">= {FEW_CONDITIONS}",
-        meaning="Uncertainty over conditions comes from resampling them.",
-        advice="Read intervals over conditions as a first look; show more stimuli." if few else "",
+        meaning="Uncertainty over conditions comes from resampling them."
+        + (
+            " They are resampled also where they are so few: intervals are then wide, and hold "
+            "99 % of new simulated experiments; without conditions those of models' scores would "
+            "hold 65 %."
+            if few
+            else ""
+        ),
+        advice="A wide interval says little; show more stimuli." if few else "",
     )
 
 

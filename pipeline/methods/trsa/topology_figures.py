@@ -101,6 +101,8 @@ def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConf
             seen = result.persistence_betti[place] + always
             low, middle, high = result.persistence_betti_null[place].T + always
             name = cloud_name(row, result)
+            if row["dimension"] == 2 and not seen.any() and not high.any():
+                continue  # few points have no voids, and neither have their shuffles
             if row["dimension"] == 1:
                 most = int(seen.argmax())
                 outside = int(((seen < low) | (seen > high)).sum())
@@ -141,7 +143,7 @@ def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConf
         ),
         alt="Curves of the number of parts, loops and voids over the share of pairs joined.",
         panels=tuple(panels),
-        columns=3 if (rows["dimension"] == 2).any() else 2,
+        columns=3 if len(panels) > 2 * min(len(clouds), SHOWN_POPULATIONS) else 2,
     )
 
 

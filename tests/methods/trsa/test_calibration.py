@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.trsa_conditions import calibration
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.methods.trsa import scores
@@ -113,6 +114,18 @@ def test_standard_errors_of_scores_are_those_of_new_experiments():
     ratio = se.mean(axis=0) / score.std(axis=0, ddof=1)
     # A standard deviation over 100 experiments is known to within 7 %.
     assert (np.abs(ratio - 1) <= 0.2 + 0.14).all()
+
+
+@pytest.mark.slow
+def test_few_conditions_are_resampled_as_intervals_without_them_miss_new_ones():
+    found = calibration(5, 25)
+    for ratio, covered, new, same in found.values():
+        assert 0.8 <= ratio <= 1.9
+        # 95 % of 25 experiments, less two and a half standard errors.
+        assert covered >= 0.84
+        assert same >= 0.75
+        assert new <= covered
+    assert found["score"][2] <= 0.85
 
 
 @pytest.mark.slow

@@ -144,3 +144,24 @@ def test_a_single_region_is_shown_without_comparison():
     assert result.halves is None
     assert "within" not in {figure.id for figure in drawn}
     assert "Regions are not compared" in made.sentence
+
+
+def test_four_conditions_are_compared_and_the_report_says_what_intervals_are_worth():
+    view = simulate(stream(7, "one"))[0][0]
+    kept = view.condition_of_trial < 4
+    few = dataclasses.replace(
+        view,
+        condition=view.condition[:4],
+        properties=view.properties.iloc[:4],
+        condition_of_trial=view.condition_of_trial[kept],
+        fold=view.fold[kept],
+        start_s=view.start_s[kept],
+        responses=view.responses[kept],
+        valid=view.valid[kept],
+    )
+    config = CONFIG.model_copy(update={"n_comparisons": 9, "n_permutations": 19})
+    result, checks, _, _ = told((few,), config=config)
+    assert result.comparisons["value"].notna().any()
+    check = next(check for check in checks if check.name == "Conditions")
+    assert check.status == "warn"
+    assert "resampled also where they are so few" in check.meaning
