@@ -255,7 +255,7 @@ def test_behaviour_that_units_follow_is_told(planted, result):
 @pytest.mark.slow
 @pytest.mark.xfail(
     strict=True,
-    reason="known defect: two minutes of 18 units may start with wrong clusters (docs/roadmap.md)",
+    reason="two of these planted clusters are more probable as one (docs/biclustering_sampler.md)",
 )
 def test_a_short_fit_finds_what_was_planted(planted):
     view, truth = planted
