@@ -16,6 +16,7 @@ container: SETTINGS.run.container
 
 
 onstart:
+    drop_default_rate_limit()
     try:
         claim_results(Path(OUT))
     except EnvironmentFault as error:

@@ -230,3 +230,15 @@ def minutes(cost, least):
     return lambda wildcards, input, attempt: max(
         cost(input).minutes_to_ask(attempt), least * attempt
     )
+
+
+def drop_default_rate_limit():
+    """Leave out Snakemake's own limit of jobs a second; one that was asked for stays.
+
+    For a limit, Snakemake looks again for jobs to start a second after every look, and every job
+    that ends begins another such row of looks: hundreds of them a second in a run of hundreds of
+    jobs, each with a look at the files of all jobs that wait.
+    """
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
