@@ -121,11 +121,13 @@ def test_units_are_allotted_with_the_probability_that_is_said():
         np.testing.assert_array_equal(left, right)
 
 
-def test_evidence_by_walks_is_that_of_a_grid():
+@pytest.mark.parametrize("state", [[0, 0], [1, 1]])
+def test_evidence_by_walks_is_that_of_a_grid(state):
     problem, rng = tiny_problem(), np.random.default_rng(6)
     units, size = np.arange(2), np.ones(2)
     at = bridge.reference_around(problem, units, size, np.array([[0.5], [0.5]]))
-    settings = (problem.dynamics, problem.loading, bridge.ladder(60), 20, rng)
+    known = (problem.dynamics, problem.loading, np.array(state), 2)
+    settings = (*known, bridge.ladder(60), 20, rng)
     bounds = np.array(
         [bridge.walked_evidence(problem.data, at, size, *settings) for _ in range(60)]
     )

@@ -473,16 +473,18 @@ def walked_evidence(
     size: Array,
     prior: DynamicsPrior,
     loading: LoadingPrior,
+    state: Index,
+    n_states: int,
     levels: Array,
     rest: int,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """Log evidence of some units' counts in one state, by walks to the posterior and back.
+    """Log evidence of some units' counts given all states, by walks to the posterior and back.
 
     The first number is too small on average and the second too large, the more so the shorter the
-    walks (Grosse, Ghahramani & Adams 2015). ``rest`` are moves at the posterior between both.
+    walks (Grosse, Ghahramani & Adams 2015). ``state`` is that of each bin, below ``n_states``, and
+    ``rest`` are moves at the posterior between both.
     """
-    state = np.zeros(at.center.shape[0], np.int64)
     x, beta = draw_reference(at, rng)
     bounds = np.zeros(2)
     last = levels.size - 1
@@ -493,13 +495,15 @@ def walked_evidence(
             if back:
                 before, after = levels[last - index], levels[last - index - 1]
             for sign, power in ((1.0, after), (-1.0, before)):
-                value = prior_density(at, x, beta, state, data.linked, 1, prior, loading, power)
+                value = prior_density(
+                    at, x, beta, state, data.linked, n_states, prior, loading, power
+                )
                 if power > 0:
                     value += power * counts_density(data, at.unit, size, x, beta)
                 bounds[direction] += sign * value
             for _ in range(rest if after == 1 else 1):
                 if after > 0:
                     move_cluster(
-                        data, at, size, x, beta, state, 1, prior, loading, after, back, rng
+                        data, at, size, x, beta, state, n_states, prior, loading, after, back, rng
                     )
     return bounds[0], -bounds[1]
