@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.method import Part
 from pipeline.core.parts import Figure, Table
 from pipeline.core.rng import stream
 from pipeline.io.documents import read_document, write_document
 from pipeline.io.records import read_record, write_record
-from pipeline.methods.biclustering.algorithm import combine, fit_part
+from pipeline.methods.biclustering.algorithm import combine
 from pipeline.methods.biclustering.diagnostics import assess
 from pipeline.methods.biclustering.figures import figures
 from pipeline.methods.biclustering.holdout import hidden_entries, predicted
@@ -250,21 +249,3 @@ def test_behaviour_that_units_follow_is_told(planted, result):
     plain = section({"r": result}, (), (), config_of())
     assert "behaviour are not in the model" in plain.body[-1]
     assert "gain" not in plain.body[0]
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="two of these planted clusters are more probable as one (docs/biclustering_sampler.md)",
-)
-def test_a_short_fit_finds_what_was_planted(planted):
-    view, truth = planted
-    config = config_of(n_tune=150, n_draws=100, n_chains=2, held_out="speckled")
-    made = {
-        part.name: fit_part((view,), config, part, stream(5, part.name), provenance=PROVENANCE)
-        for part in (Part("chain-00"), Part("chain-01"))
-    }
-    result = combine(made, (view,), config, stream(3, "c"), provenance=PROVENANCE)
-    seen = recovery(result, truth)
-    assert seen.unit_agreement > 0.9
-    assert seen.state_accuracy > 0.8
