@@ -12,6 +12,11 @@ from pipeline.io.nwb.write import write_recording
 from pipeline.io.records import write_record
 from pipeline.stages.demo import SESSION_START, worm_recording
 
+WITHOUT_METHODS = "methods:\n" + "".join(
+    f"  {name}: {{enabled: false}}\n" for name in registry.methods()
+)
+"""Settings of a run that only reads recordings and writes reports."""
+
 
 def write_tiny_recordings(folder):
     """``one.nwb``, ``two.nwb`` and ``truth/connectome.h5``."""

@@ -69,11 +69,15 @@ def in_comfort(tmp_path_factory):
 def made(folder):
     """Everything a run makes that is the same for the same input, by its place.
 
-    Not what tells of the run itself, and of the machine.
+    Not what tells of the run itself, of the machine, and where recordings lie on it.
     """
     results = folder / "results"
     suffixes = (".h5", ".json")
-    files = [path for path in results.rglob("*") if path.suffix in suffixes]
+    files = [
+        path
+        for path in results.rglob("*")
+        if path.suffix in suffixes and path.parent.name != ".checksums"
+    ]
     return {
         path.relative_to(results).as_posix(): path.read_bytes()
         for path in files

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.io.claims import Claim, read_claim
 from pipeline.stages.claims import AT_WORK, RUN
-from tests.support.tiny_project import pipeline_run
+from tests.support.tiny_project import WITHOUT_METHODS, pipeline_run
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def project(tmp_path):
     """A folder to start in; its recording is no NWB file, so that a run ends soon."""
     (tmp_path / "a.nwb").write_text("no recording")
     (tmp_path / "sheet.tsv").write_text("experiment\trecording\tnwb\ne\tr\ta.nwb\n")
-    (tmp_path / "settings.yaml").write_text("recordings: sheet.tsv\n")
+    (tmp_path / "settings.yaml").write_text(f"recordings: sheet.tsv\n{WITHOUT_METHODS}")
     return tmp_path
 
 
