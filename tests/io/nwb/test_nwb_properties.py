@@ -136,7 +136,7 @@ def test_a_defect_never_ends_in_a_crash_or_a_hang(which, defect):
 
 
 @pytest.mark.slow
-@settings(SHORT, max_examples=600)
+@settings(SHORT, max_examples=300)
 @given(FILES, defects())
 def test_no_defect_of_many_ends_in_a_crash_or_a_hang(which, defect):
     check_defect(which, defect)
