@@ -46,14 +46,14 @@ def remembered_sha256(path: Path, memory: Path | None) -> str:
         return sha256_of(path)
     place = os.fspath(path.resolve())
     note = memory / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:32]}.json"
-    before = _state(path)
+    before = file_state(path)
     with suppress(OSError, ValueError, TypeError, KeyError):
         told = json.loads(note.read_text(encoding="utf-8"))
         if told["state"] == before and _SHA256.fullmatch(told["sha256"]):
             return str(told["sha256"])
     began = time.time_ns()
     checksum = sha256_of(path)
-    if _state(path) == before and before[-1] < began - SETTLED_NS:
+    if file_state(path) == before and before[-1] < began - SETTLED_NS:
         with suppress(EnvironmentFault), replacing(note) as temporary:
             temporary.write_text(
                 json.dumps({"state": before, "sha256": checksum}), encoding="utf-8"
@@ -61,7 +61,7 @@ def remembered_sha256(path: Path, memory: Path | None) -> str:
     return checksum
 
 
-def _state(path: Path) -> list[int]:
+def file_state(path: Path) -> list[int]:
     """What tells that a file is another one or was written to; its time is the last."""
     found = path.stat()
     return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]

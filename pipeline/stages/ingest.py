@@ -20,7 +20,7 @@ from pipeline.core.quality import Grades, Quality, Verdict
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.io.atomic import remove_leftovers
 from pipeline.io.documents import write_document
-from pipeline.io.hashing import remembered_sha256
+from pipeline.io.hashing import file_state, remembered_sha256
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.records import write_record
 from pipeline.io.tables import write_tsv
@@ -156,7 +156,7 @@ def _stored(
         ) as reading,
         ThreadPoolExecutor(max_workers=1) as beside,
     ):
-        before = _state(nwb)
+        before = file_state(nwb)
         recording, gathered = _overheard(reading.recording)
         # Hashed beside the reading, once the file is known to be one that can be read.
         checksum = beside.submit(remembered_sha256, nwb, checksums)
@@ -176,7 +176,7 @@ def _stored(
                 about = dataclasses.replace(about, subject=subject)
             inputs = {nwb.name: checksum.result(), **_checksums_beside(nwb, checksums)}
             known = dataclasses.replace(provenance, inputs=inputs)
-            if _state(nwb) != before:
+            if file_state(nwb) != before:
                 raise DataError(
                     code="IN-F28",
                     place="/",
@@ -209,12 +209,6 @@ def _checksums_beside(nwb: Path, memory: Path | None) -> dict[str, str]:
         return found
     lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(found.items()))
     return {f"{len(found)} files that it names": hashlib.sha256(lines.encode()).hexdigest()}
-
-
-def _state(path: Path) -> tuple[int, int, int]:
-    """What shows that a file is another one or was written to."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def refuse_remarks(notes: Sequence[Note]) -> None:
