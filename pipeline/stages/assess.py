@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section, qualified
 from pipeline.core.views import View
@@ -64,7 +65,7 @@ def _section(
     seen: Sequence[View | Outcome],
     truth: Path | None,
 ) -> Section:
-    planted = read_record(truth, job.spec.room("simulate").Truth) if truth is not None else None
+    planted, doubted = _planted(truth, job)
     if job.spec.pools_recordings:
         (result,) = results
         found, missing = usable(seen), missing_recordings(seen)
@@ -79,10 +80,33 @@ def _section(
     checks: tuple[Check, ...] = job.spec.room("diagnostics").assess(
         result, found, job.config, truth=planted
     )
-    checks = (*missing, *checks)
+    checks = (*missing, *doubted, *checks)
     figures = job.spec.room("figures").figures(result, found, job.config, truth=planted)
     section: Section = job.spec.room("section").section(result, checks, figures, job.config)
     return dataclasses.replace(section, sentence=qualified(section.sentence, section.checks))
+
+
+def _planted(truth: Path | None, job: MethodJob) -> tuple[object | None, tuple[Check, ...]]:
+    """What was planted, where it can be read; a warning where it cannot.
+
+    The result does not come from it: a truth in the form of other code must not cost the result.
+    """
+    if truth is None:
+        return None, ()
+    try:
+        return read_record(truth, job.spec.room("simulate").Truth), ()
+    except PipelineError as error:
+        return None, (
+            Check(
+                name="Planted truth",
+                status="warn",
+                value="not read",
+                threshold="readable",
+                meaning=f"Nothing is held against what was planted: {error.found}",
+                advice="Write the simulated recordings again with this version: "
+                "python -m pipeline demo --out FOLDER",
+            ),
+        )
 
 
 def missing_recordings(results: Sequence[object]) -> tuple[Check, ...]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import registry
+from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section, qualified
 from pipeline.io.documents import read_document
+from pipeline.io.records import read_record, write_record
 from pipeline.stages import assess
 from pipeline.stages.fit import MethodJob
 
@@ -61,3 +63,43 @@ def test_the_section_of_every_method_is_qualified(name, monkeypatch, tmp_path):
     )
     written = read_document(tmp_path / "section.json", Section)
     assert written.sentence == qualified(FOUND, (FAILED,))
+
+
+def test_a_truth_in_an_older_form_costs_no_result(monkeypatch, tmp_path):
+    older = tmp_path / "connectome.h5"
+    write_record(older, Outcome(status="failed", reason="stands for an older form"))
+    job = MethodJob.of("connectome", settings={}, seed=0)
+    room = job.spec.room
+    fits = tmp_path / "fit.h5"
+    monkeypatch.setattr(
+        assess,
+        "read_record",
+        lambda path, *kinds: "a result" if path == fits else read_record(path, *kinds),
+    )
+    monkeypatch.setattr(MethodJob, "open_views", lambda *_: nullcontext(("a view",)))
+    seen = []
+    monkeypatch.setattr(
+        room("diagnostics"), "assess", lambda *_, truth: seen.append(truth) or (PASSED,)
+    )
+    monkeypatch.setattr(room("figures"), "figures", lambda *_, truth: seen.append(truth) or ())
+    monkeypatch.setattr(
+        room("section"),
+        "section",
+        lambda _, checks, *__: Section(
+            id="connectome", title="Connectome", status="warn", sentence=FOUND, checks=checks
+        ),
+    )
+    written = assess.assess(
+        None,
+        job,
+        fits=[fits],
+        views=[],
+        truth=older,
+        checks=tmp_path / "checks.json",
+        section=tmp_path / "section.json",
+    )
+    assert seen == [None, None]
+    assert written.sentence == FOUND
+    told, other = written.checks
+    assert (told.name, told.status, other) == ("Planted truth", "warn", PASSED)
+    assert "it holds a Outcome" in told.meaning

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.anatomy_parts import anatomy_figure
@@ -463,39 +463,48 @@ def _onsets(
     if not seen.planted_s.size:
         return None
     met = np.isfinite(seen.error_s)
-    present, group = np.unique(seen.group[met], return_inverse=True)
-    middle = f" (median {np.median(seen.error_s[met]):+z.2f} s)" if met.any() else ""
+    groups = np.unique(seen.group)
+    # An odd number of bins, a frame wide, of which the middle one is around 0.
+    wide = int(np.ceil(seen.reach_s / result.bin_s))
+    middle_s = np.arange(-wide, wide + 1, dtype=np.float64) * result.bin_s
+    edges_s = np.append(middle_s, (wide + 1) * result.bin_s) - 0.5 * result.bin_s
+    counts = np.stack(
+        [np.histogram(seen.error_s[met & (seen.group == one)], edges_s)[0] for one in groups]
+    )
+    planted = [int((seen.group == one).sum()) for one in groups]
+    median = f" (median {np.median(seen.error_s[met]):+z.2f} s)" if met.any() else ""
     return Figure(
         id="onsets",
         title="Onsets beside planted ones",
         finding=(
             f"{int(met.sum())} of {counted(met.size, 'planted onset')} of found groups have an "
-            f"active stretch of their component within {seen.reach_s:.2g} s{middle}; "
+            f"active stretch of their component within {seen.reach_s:.2g} s{median}; "
             f"{counted(seen.n_further, 'stretch', 'stretches')} "
             f"{for_number(seen.n_further, '[belongs|belong]')} to none."
         ),
         caption=(
-            "One point for each planted onset that has a stretch, in the time of its recording: "
-            "start of the first active stretch (half of the component's largest strength) less "
-            "the planted moment. Below 0: the stretch starts before the group changes, as the "
-            f"derivative is smoothed over {config.sigma_s:g} s to both sides. Frames last "
-            f"{result.bin_s:.2g} s. Good: points in one narrow band just below 0. Bad: points all "
-            "over the height, whose stretches are of something else."
+            "How many planted onsets of a group have a stretch that starts so much later (right "
+            "of the dotted line) or earlier: start of the first active stretch (half of the "
+            "component's largest strength) less the planted moment, in frames of "
+            f"{result.bin_s:.2g} s. The derivative is smoothed over {config.sigma_s:g} s to both "
+            "sides, so a stretch starts up to about twice that before its group changes. Good: "
+            "all of a group in one or two columns at or just left of the line. Bad: pale columns "
+            "all over the width, of stretches that are of something else."
         ),
-        alt="Errors of the starts of active stretches over planted onsets.",
+        alt="Numbers of planted onsets by group and by how much later active stretches start.",
         panels=(
-            Points(
+            Heatmap(
                 title="Start of active stretches",
-                x=seen.planted_s[met].round(2),
-                y=seen.error_s[met].round(2),
-                x_title="Planted onset (s)",
-                y_title="Error (s)",
-                labels=tuple(
-                    f"{truth.group[of]} in {result.recording[at]}"
-                    for of, at in zip(seen.group[met], seen.recording[met], strict=True)
+                values=counts.astype(np.float32),
+                x=middle_s,
+                x_title="Start less planted onset (s)",
+                y_title="Planted group",
+                y_labels=tuple(
+                    f"{truth.group[one]} ({of})" for one, of in zip(groups, planted, strict=True)
                 ),
-                group=group.astype(np.int64),
-                group_names=tuple(str(truth.group[one]) for one in present),
+                value_title="Onsets",
+                limits=(0.0, float(max(1, counts.max()))),
+                breaks=(0.0,),
             ),
         ),
     )

@@ -406,7 +406,7 @@ class TrsaResult:
     persistence_null: NDArray[np.float64] = axes("persistence_row", "longest_bar", "quantile")
     """5, 50 and 95 % of the lengths of the longest, second, ... bar of shuffles."""
     persistence_betti: NDArray[np.int64] = axes("persistence_row", "distance_quantile")
-    """Holes there at quantiles 0, 0.05, ..., 1 of the distances."""
+    """Holes there at quantiles of the distances (``topology.BETTI_LEVELS``)."""
     persistence_betti_null: NDArray[np.float64] = axes(
         "persistence_row", "distance_quantile", "quantile"
     )

@@ -89,48 +89,71 @@ def _barcodes(result: TrsaResult, rows: pd.DataFrame, source: str, scale: str) -
 
 def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConfig) -> Figure:
     """How many parts, loops and voids there are as pairs are joined, beside shuffles."""
+    # The part that never ends is no bar, but is there.
+    always = (rows["dimension"] == 0).to_numpy()
+    seen = result.persistence_betti[rows.index] + always[:, None]
+    null = result.persistence_betti_null[rows.index] + always[:, None, None]
+    busy = (seen > always[:, None]) | (null[:, :, 2] > always[:, None])
+    # Few points have no voids, and neither have their shuffles; rows of panels stay whole.
+    dimensions = [
+        place
+        for place in range(len(KINDS))
+        if place < 2 or busy[(rows["dimension"] == place).to_numpy()].any()
+    ]
+    last = min(int(np.flatnonzero(busy.any(axis=0)).max(initial=0)) + 1, BETTI_LEVELS.size - 1)
+    shown = slice(0, last + 1)
+    clouds = list(dict.fromkeys(zip(rows["recording"], rows["region"], strict=True)))
+    drawn = set(clouds[:SHOWN_POPULATIONS])
     panels: list[Panel] = []
     told = []
-    clouds = list(dict.fromkeys(zip(rows["recording"], rows["region"], strict=True)))
-    for recording, region in clouds[:SHOWN_POPULATIONS]:
-        mine = rows[(rows["recording"] == recording) & (rows["region"] == region)]
-        for place, (_, row) in zip(mine.index, mine.iterrows(), strict=True):
-            kind = KINDS[int(row["dimension"])]
-            # The part that never ends is no bar, but is there.
-            always = 1.0 if row["dimension"] == 0 else 0.0
-            seen = result.persistence_betti[place] + always
-            low, middle, high = result.persistence_betti_null[place].T + always
-            name = cloud_name(row, result)
-            if row["dimension"] == 2 and not seen.any() and not high.any():
-                continue  # few points have no voids, and neither have their shuffles
-            if row["dimension"] == 1:
-                most = int(seen.argmax())
-                outside = int(((seen < low) | (seen > high)).sum())
-                told.append(
-                    f"{name} {int(seen[most])} (shuffles {low[most]:.0f} to {high[most]:.0f} "
-                    f"there; outside their band at {outside} of {seen.size} levels)"
-                )
-            panels.append(
-                Lines(
-                    title=f"{name}: {kind}",
-                    x=BETTI_LEVELS,
-                    lines=(
-                        Line(name=kind, y=seen, group=int(row["dimension"])),
-                        Line(name="shuffles", y=middle, lower=low, upper=high, group=-1),
-                    ),
-                    x_title="Share of pairs joined",
-                    y_title=f"Number of {kind}",
-                )
+    for place, (_, row) in enumerate(rows.iterrows()):
+        if (row["recording"], row["region"]) not in drawn or row["dimension"] not in dimensions:
+            continue
+        kind, name = KINDS[int(row["dimension"])], cloud_name(row, result)
+        low, middle, high = null[place].T
+        if row["dimension"] == 1:
+            most = int(seen[place].argmax())
+            outside = int(((seen[place] < low) | (seen[place] > high))[shown].sum())
+            told.append(
+                f"{name} {int(seen[place][most])} (shuffles {low[most]:.0f} to {high[most]:.0f} "
+                f"there; outside their band at {outside} of {last + 1} levels)"
             )
+        panels.append(
+            Lines(
+                title=f"{name}: {kind}",
+                x=100 * BETTI_LEVELS[shown],
+                lines=(
+                    Line(name=kind, y=seen[place][shown], group=int(row["dimension"])),
+                    Line(
+                        name="shuffles",
+                        y=middle[shown],
+                        lower=low[shown],
+                        upper=high[shown],
+                        group=-1,
+                    ),
+                ),
+                x_title="Pairs joined (%)",
+                y_title=f"Number of {kind}",
+            )
+        )
     n_points = sorted({int(n) for n in rows["n_points"]})
     points = f"{n_points[0]}" if len(n_points) == 1 else f"{n_points[0]} to {n_points[-1]}"
+    counted = " and ".join(
+        part
+        for part in (", ".join(KINDS[place] for place in dimensions[:-1]), KINDS[dimensions[-1]])
+    )
+    end = (
+        "up to all pairs"
+        if last + 1 == BETTI_LEVELS.size
+        else f"up to {100 * BETTI_LEVELS[last]:.2g} % of pairs, beyond which there is one part and "
+        "nothing else"
+    )
     return Figure(
         id=f"holes-betti-{source}",
         title=f"Holes among {source} as they are joined (Betti curves)",
         finding=f"Most loops at once: {'; '.join(told)}.",
         caption=(
-            f"Number of parts, loops{' and voids' if (rows['dimension'] == 2).any() else ''} that "
-            f"are there when the nearest pairs are joined, up to all pairs; {points} {source} a "
+            f"Numbers of {counted} when the nearest pairs are joined, {end}; {points} {source} a "
             f"population. Grey: median and 5 to 95 % of {config.homology.n_shuffles} shuffles, at "
             "their own quantiles of distances, level by level: one level in ten is outside by "
             "chance. Good: a low plateau over many levels, as one loop of a ring where shuffles "
@@ -139,11 +162,11 @@ def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConf
             "Below the band: fewer holes than units make that go their own ways, as of points "
             "along few dimensions. Bad: a high and narrow peak like that of the shuffles, of small "
             "holes between neighbours. "
-            f"{min(len(clouds), SHOWN_POPULATIONS)} of {len(clouds)} populations are drawn."
+            f"{len(drawn)} of {len(clouds)} populations are drawn."
         ),
-        alt="Curves of the number of parts, loops and voids over the share of pairs joined.",
+        alt=f"Curves of the numbers of {counted} over the share of pairs joined.",
         panels=tuple(panels),
-        columns=3 if len(panels) > 2 * min(len(clouds), SHOWN_POPULATIONS) else 2,
+        columns=len(dimensions),
     )
 
 

@@ -433,8 +433,18 @@ def test_the_report_shows_onsets_beside_planted_ones(worms, result):
     pictures = figures(result, views, CONFIG, truth)
     shown = next(figure for figure in pictures if figure.id == "onsets")
     seen = onset_recovery(result, truth, sigma_s=CONFIG.sigma_s)
+    (panel,) = shown.panels
+    assert panel.values.shape == (np.unique(seen.group).size, panel.x.size)
+    np.testing.assert_array_equal(
+        panel.values.sum(axis=1),
+        [np.isfinite(seen.error_s[seen.group == one]).sum() for one in np.unique(seen.group)],
+    )
+    # 0 is in the middle, and all that counts as met has a place.
+    np.testing.assert_allclose(panel.x, -panel.x[::-1], atol=1e-12)
+    assert panel.x[-1] + result.bin_s / 2 >= seen.reach_s
+    late = np.repeat(panel.x, panel.values.sum(axis=0).astype(int))
     np.testing.assert_allclose(
-        shown.panels[0].y, seen.error_s[np.isfinite(seen.error_s)], atol=0.006
+        late, np.sort(seen.error_s[np.isfinite(seen.error_s)]), atol=result.bin_s / 2 + 1e-9
     )
     assert shown in section(result, checks, pictures, CONFIG).body
     nothing = dataclasses.replace(result, community=np.full_like(result.community, -1))

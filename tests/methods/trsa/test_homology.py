@@ -267,6 +267,15 @@ def test_the_report_names_no_shape_and_tells_what_voids_cost():
             for panel in figure.panels:
                 for line in panel.lines:
                     assert line.y.shape == panel.x.shape
+        if figure.id.startswith("holes-betti"):
+            # A row of panels is a population, and its columns are the same kinds of holes.
+            kinds = [panel.title.rpartition(": ")[2] for panel in figure.panels]
+            rows = [kinds[at : at + figure.columns] for at in range(0, len(kinds), figure.columns)]
+            assert all(row == rows[0] for row in rows)
+            assert len({panel.x.size for panel in figure.panels}) == 1
+            for panel in figure.panels:
+                ends = [panel.lines[0].y[-1], panel.lines[1].upper[-1]]
+                assert panel.x[-1] == 100 or ends == [float("parts" in panel.title)] * 2
 
 
 def test_time_is_foretold_within_a_factor():
