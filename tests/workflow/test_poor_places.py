@@ -17,6 +17,7 @@ import pytest
 from pipeline.core.outcome import Outcome
 from pipeline.io.records import read_record
 from tests.support.nwb_factory import probe_file
+from tests.support.quick_settings import QUICK_METHODS
 from tests.support.tiny_project import write_tiny_recordings
 
 pytestmark = pytest.mark.slow
@@ -28,13 +29,15 @@ worms\tone\tone.nwb\tcalcium\tidentity
 worms\ttwo\ttwo.nwb\tcalcium\tidentity
 cortex\tday1\tspikes.nwb\tspikes\t
 """
-SETTINGS = """\
-recordings: recordings.tsv
-methods:
-  connectome: {rank: 2, n_restarts: 1, n_surrogates: 1, max_iterations: 20, min_animals: 1}
-  celltypes: {enabled: false}
-run: {parts_per_job: 3}
-"""
+SETTINGS = {
+    "recordings": "recordings.tsv",
+    "methods": {
+        **QUICK_METHODS,
+        "connectome": QUICK_METHODS["connectome"] | {"min_animals": 1},
+        "celltypes": {"enabled": False},
+    },
+    "run": {"parts_per_job": 3},
+}
 NAMESPACES = ("unshare", "--map-root-user", "--mount", "--net")
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
 
@@ -43,7 +46,7 @@ def project(folder):
     write_tiny_recordings(folder)
     probe_file(folder / "spikes.nwb")
     (folder / "recordings.tsv").write_text(SHEET)
-    (folder / "settings.yaml").write_text(SETTINGS)
+    (folder / "settings.yaml").write_text(json.dumps(SETTINGS))
     return folder
 
 
