@@ -33,7 +33,7 @@ methods:
   connectome: {rank: 2, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}
   biclustering: {enabled: false}
   celltypes: {enabled: false}
-run: {parts_per_job: 3}
+run: {parts_per_job: 20}
 """
 
 
