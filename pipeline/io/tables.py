@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from pipeline.core.cells import cell_text
 from pipeline.core.parts import Number, Table
 from pipeline.io.atomic import replacing
-
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
-FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def write_tsv(path: Path, table: Table | pd.DataFrame) -> None:
@@ -95,26 +91,3 @@ def _typed(cells: Sequence[Number]) -> pd.Series[Any]:
 def _text(cell: Number) -> str:
     text = cell if isinstance(cell, str) else cell_text(cell)
     return text.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def cell_text(value: object) -> str:
-    """One cell as text without tabs or line ends."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else repr(float(value))
-    if isinstance(value, int | np.integer):
-        return str(int(value))
-    text = str(value).translate(ESCAPES)
-    risky = text.lstrip().startswith(FORMULA_STARTS) and not _is_number(text)
-    return f"'{text}" if risky else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

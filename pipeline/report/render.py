@@ -18,6 +18,7 @@ from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
 from pipeline.report.page import Page
 from pipeline.report.redact import redacted
+from pipeline.report.rows import packed_rows
 from pipeline.report.wording import (
     CHECK_WORDS,
     SHORT_TABLE,
@@ -146,6 +147,7 @@ def environment() -> jinja2.Environment:
         shown_columns=shown_columns,
         shown_rows=shown_rows,
         rows_left_out=rows_left_out,
+        packed_rows=packed_rows,
         duration=duration_text,
         film_strip=film_strip,
         kind_of=_kind_of,

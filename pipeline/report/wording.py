@@ -10,8 +10,8 @@ from pipeline.core.parts import Check, Number, Section, Table
 
 NOTHING = "\N{EN DASH}"
 """What stands in a table where there is no value."""
-MOST_ROWS = 500
-"""Rows of a table that a page shows; its file has all."""
+ROWS_AT_ONCE = 250
+"""Rows of a table that a page shows at once; its script turns to the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +121,10 @@ def failure_facts(section: Section) -> list[tuple[str, str]]:
 
 
 def shown_columns(table: Table) -> list[Column]:
-    """The columns of a table as text, up to :data:`MOST_ROWS` rows."""
+    """The columns of a table as text."""
     columns = []
     for name, cells in table.columns.items():
-        texts = even_texts(cells[:MOST_ROWS])
+        texts = even_texts(cells)
         first = name.partition(" ")[0]
         title = name[:1].upper() + name[1:] if first.islower() else name
         columns.append(Column(title, texts, _numeric(cells), any(map(_long, texts))))
@@ -173,18 +173,18 @@ def typeset(text: str) -> str:
 
 
 def shown_rows(columns: Sequence[Column]) -> list[tuple[str, ...]]:
-    """The same, row by row."""
-    return list(zip(*(column.cells for column in columns), strict=True))
+    """The first :data:`ROWS_AT_ONCE` rows of the same."""
+    return list(zip(*(column.cells[:ROWS_AT_ONCE] for column in columns), strict=True))
 
 
 def rows_left_out(table: Table) -> str:
-    """A sentence about rows that are not shown; empty when all are."""
+    """A sentence about rows that are not there without a script; empty when all are."""
     count = max((len(cells) for cells in table.columns.values()), default=0)
-    if count <= MOST_ROWS:
+    if count <= ROWS_AT_ONCE:
         return ""
     return (
-        f"The first {MOST_ROWS} of {count} rows; its file in the folder tables beside this report "
-        "has all."
+        f"The first {ROWS_AT_ONCE} of {count} rows; its file in the folder tables beside this "
+        "report has all."
     )
 
 

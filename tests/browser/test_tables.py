@@ -3,19 +3,75 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.support.fake_page import HOSTILE, unit_table
+from pipeline.core.parts import Table
+from pipeline.core.rng import stream
+from pipeline.io.tables import write_csv
+from pipeline.report.render import render
+from tests.support.fake_page import HOSTILE, data_stub, fake_page, unit_table
 from tests.support.pressing import press
 
 pytestmark = pytest.mark.browser
 
 
+READY = "() => document.documentElement.dataset.ready === 'yes'"
+N_LONG = 700
+RISKY = ("=1+1", "+cmd", "-a", "@b", " =c", "-1.5", 'a "b", c', "d\\e\tf", HOSTILE)
+
+
 @pytest.fixture
 def units(opened, report_file):
-    return opened(report_file).page.locator("#connectome-units")
+    page = opened(report_file).page
+    page.wait_for_function(READY)
+    return page.locator("#connectome-units")
+
+
+def long_table() -> Table:
+    """More rows than are shown at once, with text that is not to be run."""
+    rng = stream(0, "long table")
+    values = rng.standard_normal(N_LONG) * 10.0 ** rng.integers(-6, 6, N_LONG)
+    values[3] = np.nan
+    return Table(
+        id="units",
+        title="Units",
+        caption="",
+        columns={
+            "unit": tuple(f"N{at:03d}" for at in range(N_LONG)),
+            "rate (Hz)": tuple(values.tolist()),
+            "=label": tuple(RISKY[at % len(RISKY)] for at in range(N_LONG)),
+            "used": tuple(None if at % 7 == 0 else at % 2 == 0 for at in range(N_LONG)),
+            "type": tuple(at % 13 for at in range(N_LONG)),
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("long") / "report.html"
+    section = dataclasses.replace(data_stub(), body=(long_table(),))
+    path.write_text(render(fake_page(sections=(section,))), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def long(opened, long_file):
+    watched = opened(long_file)
+    watched.page.wait_for_function(READY)
+    yield watched.page.locator("#data-units")
+    assert watched.complaints == []
+
+
+def saved(table):
+    """The rows of the file that the table's button saves."""
+    with table.page.expect_download() as started:
+        press(table.locator("button[data-rows]"))
+    with Path(started.value.path()).open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
 
 
 def column(units, place):
@@ -45,13 +101,80 @@ def test_rows_are_filtered_by_text_and_by_a_heading(units):
 
 def test_what_is_shown_is_what_is_saved(units):
     units.get_by_role("searchbox").fill("region=visp")
-    with units.page.expect_download() as started:
-        press(units.get_by_role("button", name="CSV of the rows shown"))
-    rows = list(csv.reader(Path(started.value.path()).read_text("utf-8").splitlines()))
+    rows = saved(units)
     table = unit_table().columns
     expected = [str(u) for u, r in zip(table["Unit"], table["Region"], strict=True) if r]
     assert rows[0] == ["Unit", "Community", "Probability", "Region"]
     assert [row[0] for row in rows[1:]] == [name for name in expected if name in column(units, 1)]
+
+
+def test_all_rows_are_turned_to_and_few_are_on_the_page(long):
+    told, seen = [], []
+    for _ in range(4):
+        told.append(long.locator(".pager [role=status]").text_content())
+        seen += column(long, 1)
+        assert long.locator("tbody tr").count() <= 250
+        press(long.get_by_role("button", name="Later rows"))
+    assert told == [
+        "Rows 1 to 250 of 700", "Rows 251 to 500 of 700", *["Rows 501 to 700 of 700"] * 2
+    ]  # fmt: skip
+    assert seen[:N_LONG] == list(long_table().columns["unit"])
+    press(long.get_by_role("button", name="Earlier rows"))
+    assert column(long, 1)[0] == "N250"
+
+
+def test_rows_beyond_the_first_are_sorted_filtered_found_and_marked(long):
+    page, values = long.page, np.array(long_table().columns["rate (Hz)"])
+    for sign in (1, -1):
+        press(long.get_by_role("button", name="Rate (Hz)"))
+        expected = np.argsort(sign * values, kind="stable")[:250]
+        assert column(long, 1) == [f"N{at:03d}" for at in expected]
+    long.get_by_role("searchbox").fill("n690")
+    assert column(long, 1) == ["N690"]
+    long.get_by_role("searchbox").fill("type=3 used=yes")
+    expected = [at for at in range(N_LONG) if at % 13 == 3 and at % 2 == 0 and at % 7]
+    assert sorted(column(long, 1)) == [f"N{at:03d}" for at in expected]
+    page.locator("#find").fill("N691")
+    hit = page.locator("#found a")
+    hit.wait_for()
+    press(hit)
+    assert column(long, 1).count("N691") == 1
+    assert page.locator("tr.arrived td").first.text_content() == "N691"
+    assert long.get_by_role("searchbox").input_value() == ""
+
+
+def as_saved(cell):
+    """A cell read back: the value itself, so that no digit may be lost."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float):
+        return None if np.isnan(cell) else cell
+    text = "" if cell is None else str(cell).replace("\\", "\\\\").replace("\t", "\\t")
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "@") or text == "-a" else text
+
+
+def test_every_cell_is_saved_in_full_and_none_is_run(long, tmp_path):
+    table = long_table()
+    found = saved(long)
+    assert found[0] == ["unit", "rate (Hz)", "'=label", "used", "type"]
+    for place, cells in enumerate(table.columns.values()):
+        texts = [row[place] for row in found[1:]]
+        read = [float(text) if text else None for text in texts] if place == 1 else texts
+        assert read == [as_saved(cell) for cell in cells]
+    write_csv(tmp_path / "units.csv", table)
+    with (tmp_path / "units.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == found
+
+
+def test_filtered_rows_are_saved_in_their_order(long):
+    press(long.get_by_role("button", name="Rate (Hz)"))
+    long.get_by_role("searchbox").fill("type=5")
+    assert long.locator("button[data-rows]").text_content() == "CSV of the 54 rows found"
+    found = saved(long)[1:]
+    assert [row[0] for row in found] == column(long, 1)
+    assert {row[4] for row in found} == {"5"}
+    values = [float(row[1]) for row in found if row[1]]
+    assert values == sorted(values)
 
 
 def test_small_pictures_are_drawn_and_lead_to_their_figures(opened, report_file):

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.core.cells import cell_text
 from pipeline.core.parts import Table
-from pipeline.io.tables import cell_text, write_tsv
+from pipeline.io.tables import write_tsv
 
 
 @pytest.mark.parametrize(

@@ -656,17 +656,7 @@
   const choose = (name) => {
     /* the same name again unmarks it */
     chosen = name === chosen ? "" : name;
-    let rows = 0;
-    const names = (c) => {
-      const text = c.textContent.trim();
-      const isUnit = (c.dataset.name || "").toLowerCase().startsWith("unit");
-      return text === chosen || (isUnit && `unit ${text}` === chosen);
-    };
-    for (const row of document.querySelectorAll(".tabled tbody tr")) {
-      const named = chosen !== "" && [...row.cells].some(names);
-      row.classList.toggle("marked", named);
-      rows += named;
-    }
+    const rows = markRows();
     let shown = 0;
     for (const { panels } of figures.values()) {
       shown += Boolean(chosen) && (panels || []).some((panel) => namesIn(panel).has(chosen));
@@ -810,6 +800,9 @@
     /* the library is unpacked early, so that printing can draw at once */
     if (figures.size) await loadLibrary().catch(() => null); /* as above */
     await reserved;
+    for (const holder of tables.keys()) {
+      await rowsOf(holder).catch(() => null); /* the page's own rows stay */
+    }
     sketchAll();
     root.dataset.ready = "yes";
   });
@@ -844,6 +837,7 @@
       details.open = true;
       details.dataset.closed = "yes";
     }
+    turnAll();
     if (!window.Plotly) return;
     for (const [holder, state] of figures) if (state.panels) drawNow(holder);
   });
@@ -853,6 +847,7 @@
       details.open = false;
       delete details.dataset.closed;
     }
+    turnAll();
     redrawAll();
   });
 
@@ -864,12 +859,15 @@
     }
     return String(value);
   };
+  const quoted = (text) =>
+    (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const cell = (value, narrow) => {
     if (typeof value === "number") {
       return Number.isFinite(value) ? (narrow ? single(value) : String(value)) : "";
     }
-    const text = /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value;
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    /* what a spreadsheet would run gets an apostrophe, as in files */
+    const risky = /^\s*[=+\-@]|^[\t\r]/.test(value) && Number.isNaN(Number(value));
+    return quoted(risky ? `'${value}` : value);
   };
   const isNarrow = (column) => column instanceof Float32Array;
   const csvOf = ({ csv }) => {
@@ -922,8 +920,8 @@
     }
     const listed = event.target.closest("button[data-rows]");
     if (listed) {
-      const table = document.getElementById(listed.dataset.rows).querySelector("table");
-      save(new Blob([csvOfRows(table)], { type: "text/csv" }), listed.dataset.file);
+      const state = await rowsOf(document.getElementById(listed.dataset.rows));
+      save(new Blob([csvOfRows(state)], { type: "text/csv" }), listed.dataset.file);
     }
     const image = event.target.closest("button[data-image]");
     if (image) save(await imageOf(image), image.dataset.file);
@@ -946,58 +944,179 @@
     }
   };
 
-  /* ---- tables: sorted by a heading, filtered, and as CSV ---- */
+  /* ---- tables: sorted by a heading, filtered, turned to further rows, and as CSV ---- */
   const FILTERED = 12; /* rows from which a table can be filtered */
-  const order = new Intl.Collator(undefined, { numeric: true });
-  const keyOf = (row, column) => row.cells[column].textContent.trim();
+  const MOST_PRINTED = 500;
+  const collator = new Intl.Collator(undefined, { numeric: true });
   const NONE = "\u2013";
-  const sortRows = (table, heading) => {
-    /* entries without a value stay at the end */
+  const tables = new Map();
+  const upTo = (count) => Array.from({ length: count }, (_, at) => at);
+  for (const holder of document.querySelectorAll(".tabled:has(> script.rows)")) {
+    const table = holder.querySelector("table");
+    const rows = [...table.tBodies[0].rows];
+    const heads = [...table.tHead.rows[0].cells];
+    /* order: the rows that the filter leaves; sorted: all of them */
+    tables.set(holder, { holder, table, rows, heads, count: rows.length, first: 0, words: [],
+      sorted: upTo(rows.length), order: upTo(rows.length) });
+  }
+  const rowsOf = async (holder) => {
+    const state = tables.get(holder);
+    state.content ??= unpack(holder.querySelector("script.rows").textContent.trim())
+      .then((text) => {
+        state.columns = JSON.parse(text);
+        state.count = state.columns[0].saved.length;
+        state.sorted = state.order = upTo(state.count);
+        if (state.count > state.rows.length) addPager(state);
+        return state;
+      });
+    return state.content;
+  };
+  const withRows = (state, work) => {
+    if (state.columns) work(state);
+    else rowsOf(state.holder).then(work);
+  };
+  const textAt = ({ rows, columns }, at, column) => {
+    if (at < rows.length) return rows[at].cells[column].textContent.trim();
+    const { saved, shown } = columns[column];
+    return shown ? shown[at - rows.length] : saved[at] || NONE;
+  };
+  const breakable = (text) => /* as the rows that came with the page */
+    text.split(/(?<=[/_\\])(?=[^/_\\])/).flatMap((part, at) =>
+      (at ? [document.createElement("wbr"), part] : [part]));
+  const rowAt = (state, at) => {
+    if (at < state.rows.length) return state.rows[at];
+    const row = state.rows[0].cloneNode(true);
+    row.removeAttribute("class");
+    row.removeAttribute("tabindex");
+    [...row.cells].forEach((c, column) => {
+      const text = textAt(state, at, column);
+      c.replaceChildren(...(c.classList.contains("long") ? breakable(text) : [text]));
+    });
+    return row;
+  };
+  const isMarked = (state, at) => chosen !== "" && state.heads.some((head, column) => {
+    const text = textAt(state, at, column);
+    const isUnit = head.textContent.trim().toLowerCase().startsWith("unit");
+    return text === chosen || (isUnit && `unit ${text}` === chosen);
+  });
+  const turn = (state) => {
+    /* puts the rows from the first one on into the page, as many as it came with */
+    const first = printing.on ? 0 : state.first;
+    const most = printing.on ? MOST_PRINTED : state.rows.length;
+    const listed = state.order.slice(first, first + most);
+    state.table.tBodies[0].replaceChildren(...listed.map((at) => {
+      const row = rowAt(state, at);
+      row.classList.toggle("marked", isMarked(state, at));
+      return row;
+    }));
+    if (!state.pager) return;
+    const [earlier, later, said] = state.pager.children;
+    earlier.setAttribute("aria-disabled", String(first === 0));
+    later.setAttribute("aria-disabled", String(first + most >= state.order.length));
+    said.textContent = listed.length
+      ? `Rows ${first + 1} to ${first + listed.length} of ${state.order.length}` : "No rows";
+  };
+  const turnAll = () => {
+    for (const state of tables.values()) if (state.pager) turn(state);
+  };
+  const turnTo = (state, first) => {
+    if (first < 0 || first >= Math.max(1, state.order.length)) return;
+    state.first = first;
+    turn(state);
+    state.holder.querySelector(".scroll").scrollTop = 0;
+    markWide();
+  };
+  const addPager = (state) => {
+    const pager = document.createElement("div");
+    pager.className = "pager";
+    for (const [text, step] of [["Earlier rows", -1], ["Later rows", 1]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.addEventListener("click", () => turnTo(state, state.first + step * state.rows.length));
+      pager.append(button);
+    }
+    const said = document.createElement("span");
+    said.className = "muted";
+    said.setAttribute("role", "status");
+    pager.append(said);
+    state.holder.querySelector(".rows-left").replaceWith(pager);
+    state.pager = pager;
+    turn(state);
+  };
+  const broughtIn = (state, at) => {
+    /* the row, turned to, without a filter that hides it */
+    if (!state.order.includes(at)) {
+      state.filter.value = "";
+      filterRows(state);
+    }
+    turnTo(state, state.order.indexOf(at) - (state.order.indexOf(at) % state.rows.length));
+    return state.table.tBodies[0].rows[state.order.indexOf(at) - state.first];
+  };
+  const markRows = () => {
+    let count = 0;
+    for (const state of tables.values()) {
+      for (let at = 0; at < state.count; at += 1) count += isMarked(state, at);
+      turn(state);
+    }
+    return count;
+  };
+  const sortRows = (state, heading) => {
+    /* by full values; entries without one stay at the end */
     const falling = heading.getAttribute("aria-sort") === "ascending";
-    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    for (const other of state.heads) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
     const column = heading.cellIndex;
-    const lacks = (row) => ["", NONE].includes(keyOf(row, column));
-    const number = (row) => Number(keyOf(row, column).replace("\u2212", "-"));
     const numeric = heading.classList.contains("number");
-    const rows = [...table.tBodies[0].rows].sort((a, b) => {
-      if (lacks(a) || lacks(b)) return lacks(a) - lacks(b);
-      const compared = numeric ? number(a) - number(b)
-        : order.compare(keyOf(a, column), keyOf(b, column));
-      return falling ? -compared : compared;
+    const { saved } = state.columns[column];
+    const keys = saved.map((text, at) => {
+      if (!numeric) return textAt(state, at, column);
+      return text === "" ? NaN : Number(text.replace("inf", "Infinity"));
     });
-    table.tBodies[0].append(...rows);
+    const lacks = keys.map((key) => (numeric ? Number.isNaN(key) : ["", NONE].includes(key)));
+    state.sorted = upTo(state.count).sort((a, b) => {
+      if (lacks[a] || lacks[b]) return lacks[a] - lacks[b] || a - b;
+      const compared = numeric ? Math.sign(keys[a] - keys[b]) || 0
+        : collator.compare(keys[a], keys[b]);
+      return (falling ? -compared : compared) || a - b;
+    });
+    arrange(state);
   };
-  const filterRows = (table, wanted, said) => {
+  const arrange = (state) => {
     /* every word must be in the row; NAME=TEXT asks for one column */
-    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-    const heads = [...table.tHead.rows[0].cells].map((head) =>
+    const names = state.heads.map((head) =>
       head.textContent.trim().toLowerCase().replaceAll(" ", "-"));
-    let count = 0;
-    for (const row of table.tBodies[0].rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !words.every((word) => {
-        const [name, value] = word.split("=");
-        const column = value === undefined ? -1 : heads.indexOf(name);
-        return column < 0 ? text.includes(word) : keyOf(row, column).toLowerCase() === value;
-      });
-      count += !row.hidden;
-    }
-    said.textContent = words.length ? `${count} of ${table.tBodies[0].rows.length}` : "";
+    const asked = state.words.map((word) => {
+      const [name, value] = word.split("=");
+      return { word, value, column: value === undefined ? -1 : names.indexOf(name) };
+    });
+    state.order = !asked.length ? state.sorted : state.sorted.filter((at) => {
+      const texts = names.map((_, column) => textAt(state, at, column).toLowerCase());
+      const all = texts.join(" ");
+      return asked.every(({ word, value, column }) =>
+        (column < 0 ? all.includes(word) : texts[column] === value));
+    });
+    turnTo(state, 0);
   };
-  for (const holder of document.querySelectorAll(".tabled:has(table)")) {
-    const table = holder.querySelector("table");
-    const rows = table.tBodies[0].rows.length;
-    if (rows < 3) continue;
-    for (const heading of table.tHead.rows[0].cells) {
+  const filterRows = (state) => {
+    state.words = state.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    arrange(state);
+    const [some, count] = [state.words.length > 0, state.order.length];
+    state.said.textContent = some ? `${count} of ${state.count}` : "";
+    state.holder.querySelector("button[data-rows]").textContent = !some ? "CSV of all rows"
+      : count === 1 ? "CSV of the row found" : `CSV of the ${count} rows found`;
+  };
+  for (const state of tables.values()) {
+    if (state.count < 3) continue;
+    for (const heading of state.heads) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";
       button.append(...heading.childNodes);
       heading.append(button);
-      button.addEventListener("click", () => sortRows(table, heading));
+      button.addEventListener("click", () => withRows(state, () => sortRows(state, heading)));
     }
-    if (rows < FILTERED) continue;
+    if (state.count < FILTERED) continue;
     const label = document.createElement("label");
     label.className = "filter";
     const input = document.createElement("input");
@@ -1008,31 +1127,45 @@
     said.className = "muted";
     said.setAttribute("role", "status");
     label.append("Rows with ", input);
-    holder.querySelector(".scroll").before(label, " ", said);
-    input.addEventListener("input", () => filterRows(table, input.value, said));
+    state.holder.querySelector(".scroll").before(label, " ", said);
+    Object.assign(state, { filter: input, said });
+    input.addEventListener("input", () => withRows(state, () => filterRows(state)));
   }
-  const csvOfRows = (table) => [...table.tHead.rows, ...table.tBodies[0].rows]
-    .filter((row) => !row.hidden)
-    .map((row) => [...row.cells].map((c) => {
-      const text = c.textContent.trim();
-      return cell(text === NONE ? "" : text);
-    }).join(",")).join("\n") + "\n";
+  const csvOfRows = ({ columns, order }) => {
+    /* the cells that the table's file has, of the rows that the filter leaves */
+    const lines = [columns.map(({ name }) => name),
+      ...order.map((at) => columns.map(({ saved }) => saved[at]))];
+    return lines.map((cells) => cells.map(quoted).join(",") || '""').join("\n") + "\n";
+  };
 
   /* ---- finding ---- */
   const SEARCHED = "main h2, main h3, main h4, main .lead, main .prose, main .finding, "
-    + "main figcaption, main .citation, main .card p, main tbody tr, main .tree li:not(:has(ul))";
+    + "main figcaption, main .citation, main .card p, main .scroll, main .tree li:not(:has(ul))";
   const MOST_FOUND = 20;
   const field = document.getElementById("find");
   const list = document.getElementById("found");
   let places = null;
+  const placesIn = (element) => {
+    /* a paragraph or the like; of a table each row, whether it is on the page or not */
+    const where = element.closest("main > section").querySelector("h2").textContent;
+    const anchor = element.closest("[id]").id;
+    const place = (text, more) => {
+      const told = text.replace(/\s+/g, " ").trim();
+      return { text: told, lower: told.toLowerCase(), where, anchor, ...more };
+    };
+    const cellsOf = (row) => [...row.cells].map((c) => c.textContent).join(" \u00b7 ");
+    if (!element.matches(".scroll")) return [place(element.textContent, { reach: () => element })];
+    const state = tables.get(element.parentElement);
+    if (state) {
+      return Array.from({ length: state.count }, (_, at) =>
+        place(state.heads.map((_, column) => textAt(state, at, column)).join(" \u00b7 "),
+          { reach: () => broughtIn(state, at) }));
+    }
+    return [...element.querySelectorAll("tbody tr")].map((row) =>
+      place(cellsOf(row), { anchor: row.id || anchor, reach: () => row }));
+  };
   const searchable = () => {
-    places ??= [...document.querySelectorAll(SEARCHED)].map((element) => {
-      const section = element.closest("main > section");
-      const cells = element.cells ? [...element.cells].map((c) => c.textContent) : null;
-      const text = (cells ? cells.join(" \u00b7 ") : element.textContent).replace(/\s+/g, " ").trim();
-      return { element, text, lower: text.toLowerCase(),
-        where: section.querySelector("h2").textContent, anchor: element.closest("[id]").id };
-    });
+    places ??= [...document.querySelectorAll(SEARCHED)].flatMap(placesIn);
     return places;
   };
   const namedFigures = () => {
@@ -1069,6 +1202,7 @@
     said.textContent = "";
     if (wanted.length < 2) return;
     for (const holder of figures.keys()) await decode(holder).catch(() => null);
+    for (const holder of tables.keys()) await rowsOf(holder).catch(() => null);
     if (field.value.trim().toLowerCase() !== wanted) return; /* typed on meanwhile */
     const names = [...namedFigures()].filter(([name]) => name.toLowerCase().includes(wanted));
     names.sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1));
@@ -1088,7 +1222,7 @@
       link.addEventListener("click", (event) => {
         event.preventDefault();
         history.replaceState(null, "", link.href);
-        arrive(place.element);
+        arrive(place.reach());
       });
       const where = document.createElement("span");
       where.className = "muted";
