@@ -310,6 +310,7 @@ def _network(panel: Network, pool: ArrayPool) -> Json:
             {
                 "type": "scatter",
                 "mode": "markers" if outwards else "markers+text",
+                "name": group,
                 "x": pool.add(panel.x[members], exact=True),
                 "y": pool.add(panel.y[members], exact=True),
                 "text": [plotly_text(names[i]) if i in named else "" for i in members],

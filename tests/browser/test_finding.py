@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -130,6 +131,37 @@ def test_figures_are_saved_as_pictures_in_light_colours(opened, report_file):
     assert png.startswith(b"\x89PNG")
     assert len(png) > 5000
     assert watched.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "place", "title", "names"),
+    [
+        (
+            fake_page.time_curves(), 0, "",
+            ["component 1", "component 2", "component 3", "2 baseline", f"1 {HOSTILE}"],
+        ),
+        (fake_page.rank_bars(), 0, "Held-out variance", ["shuffled data"]),
+        (
+            fake_page.unit_network(), 0, "Links",
+            ["none", "early", "late", "sustained", "off", "positive", "negative"],
+        ),
+        (fake_page.unit_network(), 1, "Embedding", ["none", "early", "late", "sustained", "off"]),
+        (fake_page.states(), 0, "States", ["none", "0", "4", "1 0 deg", "8 315 deg"]),
+        (fake_page.rank_bars(), 1, "Share", []),
+    ],
+    ids=lambda value: getattr(value, "id", None),
+)  # fmt: skip
+def test_a_saved_picture_has_its_title_and_its_legend(ready, figure, place, title, names):
+    buttons = ready.page.locator(f"#connectome-{figure.id} button[data-image=svg]")
+    svg, _ = download(ready.page, buttons.nth(place))
+    picture = ElementTree.fromstring(svg)  # noqa: S314 - written by our own page
+    texts = ["".join(one.itertext()) for one in picture.iter("{http://www.w3.org/2000/svg}text")]
+    told = next(text for text in texts if text.startswith(figure.title[:8]))
+    assert told == (f"{figure.title}: {title}" if title else figure.title)
+    classes = [one.get("class", "") for one in picture.iter()]
+    assert ("legend" in classes) == bool(names)
+    assert set(names) <= set(texts)
+    assert ready.complaints == []
 
 
 def test_every_figure_and_table_has_an_address(opened, report_file):

@@ -886,6 +886,56 @@
     }
     return lines.join("\n") + "\n";
   };
+  const MOST_SPANS = 16; /* labels of stretches of time and */
+  const MOST_CURVES = 12; /* curves that have an entry each, as in the legends on the page */
+  const withKey = (panel, traces, theme) => {
+    /* the legend, which on the page stands beside the figure, as traces and named marks in it */
+    const only = (name, look) => ({ type: "scatter", name: escaped(name), x: [null], y: [null],
+      showlegend: true, ...look });
+    const square = (name, color, line) => only(name,
+      { mode: "markers", marker: { symbol: "square", size: 11, color, line } });
+    const named = traces.filter((trace) => trace.name);
+    const groups = new Map();
+    const oneEach = panel.kind !== "lines" || named.length <= MOST_CURVES;
+    for (const trace of named) {
+      const look = oneEach ? groups.size : `${trace.line.color} ${trace.line.dash}`;
+      groups.set(look, [...(groups.get(look) || []), trace]);
+    }
+    const told = new Map();
+    for (const [first, ...more] of groups.values()) {
+      const last = more.at(-1);
+      told.set(first, first.name + (last ? ` \u2026 ${last.name} (${more.length + 1} curves)` : ""));
+    }
+    const alone = panel.kind === "lines" && named.length < 2;
+    const keyed = traces.map((trace) => (told.has(trace) && !alone
+      ? { ...trace, name: told.get(trace), showlegend: true } : { ...trace, showlegend: false }));
+    if (panel.kind === "heatmap") {
+      const flat = panel.traces[0].z.flatMap((row) => [...row]);
+      const kinds = hasScale(panel) ? [] : [...new Set(flat)].filter((value) => value >= -1);
+      for (const value of kinds.sort((a, b) => a - b)) {
+        keyed.push(value < 0 ? square("none", theme.surface, { width: 1, color: theme.muted })
+          : square(String(value), theme.groups[value % theme.groups.length]));
+      }
+      if (flat.some(Number.isNaN)) keyed.push(square("missing", theme.missing));
+    }
+    if (panel.kind === "network" && traces.some(({ line }) => line?.dash === "dot")) {
+      for (const [name, dash] of [["positive", "solid"], ["negative", "dot"]]) {
+        keyed.push(only(name, { mode: "lines", line: { color: theme.ink, width: 1.5, dash } }));
+      }
+    }
+    if (panel.referenceLabel && panel.reference !== null) {
+      keyed.push(only(panel.referenceLabel,
+        { mode: "lines", line: { color: theme.ink, width: 1.2, dash: "dash" } }));
+    }
+    const spans = new Map((panel.spans || []).map(({ place, label }) => [place, label]));
+    if (spans.size <= MOST_SPANS) {
+      for (const [place, label] of [...spans].sort(([a], [b]) => a - b)) {
+        const colour = theme.groups[place % theme.groups.length];
+        keyed.push(square(`${place + 1} ${label}`, withAlpha(colour, 0.32)));
+      }
+    }
+    return keyed;
+  };
   const imageOf = async (button) => {
     /* as on the page, in the light appearance, which is that of papers */
     const holder = button.closest("figure");
@@ -893,13 +943,33 @@
     const panel = (await decode(holder))[Number(button.dataset.place)];
     const box = holder.querySelectorAll(".plot")[Number(button.dataset.place)];
     const width = box.clientWidth;
-    const margin = marginOf(panel, width);
-    const size = sizeOf(panel, width, margin);
+    const plain = marginOf(panel, width);
+    const bare = sizeOf(panel, width, plain);
+    const theme = themes.light;
+    const data = withKey(panel, tracesOf(panel, bare, plain, theme), theme);
+    /* room for the title above the plot, and for the legend below it */
+    const figure = holder.querySelector("h3").textContent.trim();
+    const named = panel.title && panel.title !== figure ? `${figure}: ${panel.title}` : figure;
+    const title = lined(escaped(named), (bare.width - 20) * (12 / 14));
+    const names = data.filter(({ showlegend }) => showlegend).map(({ name }) => plainText(name));
+    ruler.font = `12px ${FAMILY}`;
+    const entry = 6 + Math.max(0, ...names.map((name) => ruler.measureText(name).width));
+    const across = Math.max(1, Math.floor((bare.width - 20) / (entry + 45)));
+    const [above, below] = [title.length * 19 + 10,
+      names.length ? Math.ceil(names.length / across) * 19 + 14 : 0];
+    const margin = { ...plain, t: plain.t + above, b: plain.b + below };
+    const size = { ...bare, height: bare.height + above + below };
+    const layout = {
+      ...layoutOf(panel, size, margin, theme),
+      title: { text: title.join("<br>"), font: { size: 14, color: theme.ink }, x: 10 / size.width,
+        xanchor: "left", y: 1 - 8 / size.height, yanchor: "top", yref: "container" },
+      showlegend: names.length > 0,
+      legend: { orientation: "h", x: 10 / size.width, xref: "container", xanchor: "left",
+        y: 6 / size.height, yref: "container", yanchor: "bottom", entrywidth: entry,
+        entrywidthmode: "pixels", itemsizing: "trace", font: { size: 12, color: theme.ink } },
+    };
     const format = button.dataset.image;
-    const address = await Plotly.toImage({
-      data: tracesOf(panel, size, margin, themes.light),
-      layout: layoutOf(panel, size, margin, themes.light),
-    }, { format, ...size, scale: format === "png" ? 3 : 1 });
+    const address = await Plotly.toImage({ data, layout }, { format, ...size, scale: format === "png" ? 3 : 1 });
     const content = address.slice(address.indexOf(",") + 1);
     return format === "png" ? new Blob([bytesOf(content)], { type: "image/png" })
       : new Blob([decodeURIComponent(content)], { type: "image/svg+xml" });
