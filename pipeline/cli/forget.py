@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.cli.settings_arguments import add_settings_arguments, overrides
 from pipeline.stages.check import load_project
+from pipeline.stages.claims import refuse_beside_others
 from pipeline.stages.forget import forget_failed
 
 NAME = "forget-failed"
@@ -22,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Delete them and name them."""
     project = load_project(arguments.configfile, overrides(arguments.config))
     out = Path(project.settings.out)
+    refuse_beside_others(out)
     for path in forget_failed(out, experiments=project.experiments):
         print(path)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.cli.settings_arguments import add_settings_arguments, overrides
 from pipeline.stages.check import load_project
+from pipeline.stages.claims import refuse_beside_others
 from pipeline.stages.forget import prune_parts
 
 NAME = "prune"
@@ -21,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Delete them and say how much they took."""
     project = load_project(arguments.configfile, overrides(arguments.config))
-    freed = prune_parts(Path(project.settings.out), experiments=project.experiments)
+    out = Path(project.settings.out)
+    refuse_beside_others(out)
+    freed = prune_parts(out, experiments=project.experiments)
     print(f"{sum(freed.values()) / 1e6:.1f} MB in {len(freed)} files")
     return 0

@@ -24,13 +24,24 @@ def claim_results(out: Path) -> None:
     """
     other = take_claim(out / RUN)
     if other is not None:
-        raise EnvironmentFault(
-            code="RN-R05",
-            file=str(out),
-            found=f"the results folder is in use by {other}",
-            fix="wait for that run, or choose another folder with the setting 'out'; if that run "
-            "is certainly dead, say `python -m pipeline unlock --force`",
-        )
+        raise _in_use(other, out)
+
+
+def refuse_beside_others(out: Path) -> None:
+    """See that nobody is at work on a folder of results, before anything in it is deleted.
+
+    Raises
+    ------
+    EnvironmentFault
+        If another run is at work on it, or one on another machine may be (RN-R05), or if a job
+        lives that a killed run left (RN-R20).
+    """
+    other = read_claim(out / RUN)
+    if other is not None and not other.is_mine() and other.lives() is not False:
+        raise _in_use(other, out)
+    alive = [claim for claim in _claims(out).values() if not claim.is_mine() and claim.lives()]
+    if alive:
+        raise _still_at_work(alive, out, fix="wait for it, or end it, and try again")
 
 
 def release_results(out: Path) -> None:
@@ -51,17 +62,39 @@ def stale_claims(out: Path, *, force: bool) -> tuple[Path, ...]:
     EnvironmentFault
         If one lives, or may (RN-R20).
     """
-    paths = [out / RUN, *sorted((out / "logs").rglob(f"*{AT_WORK}"))]
-    claims = {path: read_claim(path) for path in paths if path.exists()}
-    alive = [claim for claim in claims.values() if claim is not None and claim.lives()]
+    claims = _claims(out)
+    lives = {path: claim.lives() for path, claim in claims.items()}
+    alive = [claims[path] for path, living in lives.items() if living]
     if alive:
         raise _still_at_work(alive, out, fix="wait for it, or end it, and try again")
-    unknown = [claim for claim in claims.values() if claim is not None and claim.lives() is None]
+    unknown = [claims[path] for path, living in lives.items() if living is None]
     if unknown and not force:
         raise _still_at_work(
             unknown, out, fix="see on that machine; if it is certainly dead, add --force"
         )
-    return tuple(claims)
+    return _places(out)
+
+
+def _places(out: Path) -> tuple[Path, ...]:
+    """Files of the claims of a run and its jobs."""
+    jobs = sorted((out / "logs").rglob(f"*{AT_WORK}"))
+    return tuple(path for path in (out / RUN, *jobs) if path.exists())
+
+
+def _claims(out: Path) -> dict[Path, Claim]:
+    """What can be read of them; the start of one that was never finished says nothing."""
+    found = {path: read_claim(path) for path in _places(out)}
+    return {path: claim for path, claim in found.items() if claim is not None}
+
+
+def _in_use(other: Claim, out: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        code="RN-R05",
+        file=str(out),
+        found=f"the results folder is in use by {other}",
+        fix="wait for that run, or choose another folder with the setting 'out'; if that run "
+        "is certainly dead, say `python -m pipeline unlock --force`",
+    )
 
 
 def _still_at_work(claims: Sequence[Claim], out: Path, *, fix: str) -> EnvironmentFault:

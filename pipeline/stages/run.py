@@ -15,6 +15,7 @@ import pipeline
 from pipeline.core.errors import EnvironmentFault
 from pipeline.io.documents import read_plain
 from pipeline.stages.check import Project, load_project
+from pipeline.stages.claims import refuse_beside_others
 from pipeline.stages.demo import write_demo
 from pipeline.stages.forget import forget_failed
 from pipeline.stages.index import exit_code_of
@@ -55,6 +56,12 @@ def run_workflow(
     -------
     0, or the class of what went wrong: 2 settings, 3 recordings, 1 otherwise; 128 and the signal's
     number when one ended the run.
+
+    Raises
+    ------
+    EnvironmentFault
+        If the folder of results cannot be written (RN-R26), or another run (RN-R05) or a job that
+        one left (RN-R20) is at work on it.
     """
     if config_path is None:
         write_demo(ROOT / "data" / "simulated")
@@ -62,6 +69,8 @@ def run_workflow(
     out = folder / project.settings.out
     if makes_results:
         check_writable(out)
+        # Snakemake looks too, but later: another run may need the records that are deleted here.
+        refuse_beside_others(out)
         forget_failed(out, experiments=project.experiments)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
     code = run_command(command)

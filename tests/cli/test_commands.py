@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import platform
 import re
 import subprocess
 import sys
@@ -18,8 +21,10 @@ from pipeline.cli.settings_arguments import overrides
 from pipeline.core.errors import DataError, EnvironmentFault, ResultError
 from pipeline.core.outcome import Outcome
 from pipeline.core.recording import ID_PATTERN
+from pipeline.io.claims import Claim, process_start
 from pipeline.io.records import write_record
 from pipeline.io.sheets import read_sheet
+from pipeline.stages.claims import AT_WORK, RUN
 from tests.support.nwb_factory import imaging_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,6 +196,39 @@ def test_failures_are_forgotten_by_the_folder_of_the_settings_and_named(
     assert main(["forget-failed", "--configfile", "my.yaml"]) == 0
     assert capsys.readouterr().out == f"{failed.relative_to(tmp_path)}\n"
     assert (failed.exists(), kept.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("command", ["forget-failed", "prune"])
+@pytest.mark.parametrize(
+    ("place", "code"), [(RUN, "RN-R05"), (f"logs/e/ingest_r{AT_WORK}", "RN-R20")]
+)
+def test_nothing_is_deleted_beside_a_run_or_a_job_that_lives(
+    monkeypatch, capsys, tmp_path, command, place, code
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.nwb").write_text("no recording")
+    (tmp_path / "sheet.tsv").write_text("experiment\trecording\tnwb\ne\tr\ta.nwb\n")
+    (tmp_path / "my.yaml").write_text("recordings: sheet.tsv\nout: mine\n")
+    folder = tmp_path / "mine" / "e" / "trsa"
+    failed, joined, part = (folder / name for name in ("r/fit.h5", "fit.h5", "parts/a.h5"))
+    write_record(failed, Outcome(status="failed", reason="truncated"))
+    write_record(joined, Outcome(status="not_applicable", reason="spikes"))
+    write_record(part, Outcome(status="not_applicable", reason="spikes"))
+    with subprocess.Popen(["sleep", "60"]) as other:
+        claim = Claim(
+            host=platform.node(), pid=other.pid, began=process_start(other.pid), since="now"
+        )
+        (tmp_path / "mine" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / place).write_text(json.dumps(dataclasses.asdict(claim)))
+        refused = main([command, "--configfile", "my.yaml"])
+        other.kill()
+    assert refused == 5
+    assert code in capsys.readouterr().err
+    assert all(path.exists() for path in (failed, joined, part))
+    # Whoever said so is dead now.
+    assert main([command, "--configfile", "my.yaml"]) == 0
+    assert failed.exists() == (command == "prune")
+    assert part.exists() == (command != "prune")
 
 
 def test_the_package_runs_as_a_module():

@@ -12,7 +12,9 @@ import time
 
 import pytest
 
+from pipeline.core.outcome import Outcome
 from pipeline.io.claims import Claim, read_claim
+from pipeline.io.records import write_record
 from pipeline.stages.claims import AT_WORK, RUN
 from tests.support.tiny_project import WITHOUT_METHODS, pipeline_run
 
@@ -46,6 +48,9 @@ def unlock(folder, *words):
 def test_a_second_run_from_another_folder_is_refused_and_the_first_is_unharmed(project):
     claim = project / "results" / RUN
     write(claim, Claim.mine())
+    # The first run's record of a failure, from which its later jobs are to be made.
+    failed = project / "results" / "e" / "recordings" / "r" / "recording.h5"
+    write_record(failed, Outcome(status="failed", reason="truncated"))
     elsewhere = project / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "settings.yaml").write_text(
@@ -57,7 +62,7 @@ def test_a_second_run_from_another_folder_is_refused_and_the_first_is_unharmed(p
     assert f"process {os.getpid()}" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert read_claim(claim).is_mine()
-    assert not (project / "results" / "e").exists()
+    assert list((project / "results" / "e").rglob("*.*")) == [failed]
 
 
 def test_what_a_dead_run_left_is_in_nobodys_way(project):
