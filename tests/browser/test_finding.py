@@ -51,6 +51,11 @@ def test_words_of_captions_and_tables_are_found_and_lead_there(ready):
     assert ready.complaints == []
 
 
+def test_the_caption_of_films_is_found(ready):
+    press(find(ready.page, fake_page.films().caption[:30]).locator("a"))
+    assert ready.page.locator("#connectome-films .caption.arrived").count() == 1
+
+
 def test_nothing_is_found_where_nothing_is(ready):
     assert find(ready.page, "xyzzy").count() == 0
     assert ready.page.locator("#found-count").text_content() == "0 found"

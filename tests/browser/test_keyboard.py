@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support import fake_page
 
@@ -76,6 +78,50 @@ def test_a_link_of_the_contents_takes_the_keyboard_along(page):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('section')?.id") == "connectome"
+
+
+@pytest.mark.parametrize("key", ["Enter", "mouse"])
+def test_a_small_picture_takes_the_keyboard_along(page, key):
+    to(page, "a.thumb")
+    target = page.evaluate("document.activeElement.dataset.figure")
+    if key == "Enter":
+        page.keyboard.press("Enter")
+    else:
+        page.locator("a.thumb").first.click()
+    assert page.evaluate("document.activeElement.id") == target
+    ring = (
+        "id => { const { outline, outlineOffset } = getComputedStyle(document.getElementById(id));"
+    )
+    ring += " return `${outline} ${outlineOffset}`; }"
+    focused = page.evaluate(ring, target)
+    page.keyboard.press("Tab")
+    # The mark of what was arrived at, and no ring beside it.
+    assert page.evaluate(ring, target) == focused
+    first = page.evaluate(HERE)
+    assert page.evaluate("document.activeElement.closest('figure')?.id") == target
+    assert first["ring"]
+    assert page.locator(f"#{target}").get_attribute("tabindex") is None
+
+
+def test_what_is_found_takes_the_keyboard_along(page):
+    page.keyboard.press("/")
+    page.keyboard.type("AV007")
+    page.wait_for_selector("#found a")
+    to(page, "#found a")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.matches('#connectome-units tr.arrived')")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.rows") == "connectome-units"
+
+
+def test_frames_of_films_are_taken_along(page):
+    to(page, ".films button")
+    with page.expect_download() as started:
+        page.keyboard.press("Enter")
+    film = fake_page.films().films[0]
+    assert started.value.suggested_filename == "connectome-films-1.png"
+    with Image.open(started.value.path()) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), np.concatenate(film.frames, axis=1))
 
 
 def test_a_name_is_found_marked_and_let_go(page):

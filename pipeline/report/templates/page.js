@@ -995,6 +995,12 @@
     }
     const image = event.target.closest("button[data-image]");
     if (image) save(await imageOf(image), image.dataset.file);
+    const strip = event.target.closest("button[data-strip]");
+    if (strip) {
+      const { backgroundImage } = strip.closest(".film").querySelector(".screen").style;
+      const [, content] = /base64,([^")]*)/.exec(backgroundImage);
+      save(new Blob([bytesOf(content)], { type: "image/png" }), strip.dataset.file);
+    }
     const copy = event.target.closest("button[data-copy]");
     if (copy) copyText(copy);
   });
@@ -1210,7 +1216,7 @@
 
   /* ---- finding ---- */
   const SEARCHED = "main h2, main h3, main h4, main .lead, main .prose, main .finding, "
-    + "main figcaption, main .citation, main .card p, main .scroll, main .tree li:not(:has(ul))";
+    + "main figcaption, main .caption, main .citation, main .card p, main .scroll, main .tree li:not(:has(ul))";
   const MOST_FOUND = 20;
   const field = document.getElementById("find");
   const list = document.getElementById("found");
@@ -1259,6 +1265,10 @@
     reserved.then(() => element.scrollIntoView({ block: "center", behavior: "instant" }));
     document.querySelector(".arrived")?.classList.remove("arrived");
     element.classList.add("arrived");
+    /* the keyboard goes on from here; the place itself is no stop, and a click does not focus it */
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+    element.addEventListener("blur", () => element.removeAttribute("tabindex"), { once: true });
   };
   const item = (...content) => {
     const line = document.createElement("li");
