@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also when a job was on another machine, of which nothing can be told from here",
+        help="also when a job was on another machine, of which nothing can be told from here, or "
+        "when jobs that wait in Slurm's queue are of another run",
     )
 
 

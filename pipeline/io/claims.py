@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,9 +82,42 @@ def _start_without_proc(pid: int) -> str:
 
 def slurm_job_lives(job: str) -> bool | None:
     """Whether Slurm knows a job as waiting or running; ``None`` if it does not answer."""
+    done = _squeue("--noheader", "--format=%T", f"--jobs={job}")
+    if done is None or done.returncode != 0:
+        return False if done is not None and "Invalid job id" in done.stderr else None
+    return bool(done.stdout.strip())
+
+
+def slurm_jobs_in(folder: Path) -> tuple[str, ...] | None:
+    """This user's jobs, waiting or running, that a workflow handed to Slurm from a folder.
+
+    A job that waits has made no claim yet.
+
+    Returns
+    -------
+    Number of each, with its state and what it is for; none without a Slurm, ``None`` if it does
+    not answer.
+    """
+    if shutil.which("squeue") is None:
+        return ()
+    done = _squeue("--me", "--noheader", "--format=%A|%T|%k|%Z")
+    if done is None:
+        return None
+    if done.returncode != 0:  # its programs may be installed where there is no cluster
+        return () if "configuration source" in done.stderr else None
+    jobs = [line.split("|", maxsplit=3) for line in done.stdout.splitlines()]
+    return tuple(
+        f"{number} ({state}, {what})"
+        for number, state, what, where in jobs
+        if what.startswith("rule_") and where == os.fspath(folder)
+    )
+
+
+def _squeue(*words: str) -> subprocess.CompletedProcess[str] | None:
+    """What it answers; ``None`` where it is not there or hangs."""
     try:
-        done = subprocess.run(  # noqa: S603
-            ["squeue", "--noheader", "--format=%T", f"--jobs={job}"],  # noqa: S607
+        return subprocess.run(  # noqa: S603
+            ["squeue", *words],  # noqa: S607 - where a site puts it
             capture_output=True,
             text=True,
             timeout=SECONDS_TO_ANSWER,
@@ -91,9 +125,6 @@ def slurm_job_lives(job: str) -> bool | None:
         )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return None
-    if done.returncode != 0:
-        return False if "Invalid job id" in done.stderr else None
-    return bool(done.stdout.strip())
 
 
 def write_claim(path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.io.claims import Claim, drop_claim, read_claim, take_claim
+from pipeline.io.claims import Claim, drop_claim, read_claim, slurm_jobs_in, take_claim
 
 RUN = ".run.json"
 """The claim of a run, in the folder of results."""
@@ -55,7 +55,8 @@ def stale_claims(out: Path, *, force: bool) -> tuple[Path, ...]:
     Parameters
     ----------
     force
-        Whether claims of other machines, of which nothing can be said, count as dead.
+        Whether claims of other machines, of which nothing can be said, count as dead, and jobs
+        that wait in Slurm's queue as those of another run.
 
     Raises
     ------
@@ -72,7 +73,31 @@ def stale_claims(out: Path, *, force: bool) -> tuple[Path, ...]:
         raise _still_at_work(
             unknown, out, fix="see on that machine; if it is certainly dead, add --force"
         )
+    if not force:
+        _refuse_beside_queued(out)
     return _places(out)
+
+
+def _refuse_beside_queued(out: Path) -> None:
+    """A job that waits in a queue would write here when its turn comes."""
+    waiting = slurm_jobs_in(Path.cwd())
+    if waiting is None:
+        raise EnvironmentFault(
+            code="RN-R20",
+            file=str(out),
+            found="Slurm does not answer, and may hold jobs of the last run",
+            fix="try again; if certainly nothing waits there, add --force",
+        )
+    if waiting:
+        numbers = " ".join(job.partition(" ")[0] for job in waiting)
+        others = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+        raise EnvironmentFault(
+            code="RN-R20",
+            file=str(out),
+            found=f"Slurm holds jobs that were started in this folder: {waiting[0]}{others}",
+            fix=f"wait for them or say `scancel {numbers}`, and try again; if they are of a run on "
+            "other results, add --force",
+        )
 
 
 def _places(out: Path) -> tuple[Path, ...]:

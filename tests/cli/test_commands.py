@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import platform
 import re
 import subprocess
@@ -229,6 +230,22 @@ def test_nothing_is_deleted_beside_a_run_or_a_job_that_lives(
     assert main([command, "--configfile", "my.yaml"]) == 0
     assert failed.exists() == (command == "prune")
     assert part.exists() == (command != "prune")
+
+
+def test_unlocking_is_refused_while_jobs_wait_in_a_queue(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.nwb").write_text("no recording")
+    (tmp_path / "sheet.tsv").write_text("experiment\trecording\tnwb\ne\tr\ta.nwb\n")
+    (tmp_path / "my.yaml").write_text("recordings: sheet.tsv\n")
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho '7|PENDING|rule_ingest|{tmp_path}'\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert main(["unlock", "--configfile", "my.yaml"]) == 5
+    told = capsys.readouterr().err
+    assert "RN-R20" in told
+    assert "scancel 7" in told
+    (tmp_path / "squeue").write_text("#!/bin/sh\n")
+    assert main(["unlock", "--configfile", "my.yaml"]) == 0
 
 
 def test_the_package_runs_as_a_module():

@@ -15,6 +15,7 @@ from pipeline.io.claims import (
     drop_claim,
     process_start,
     read_claim,
+    slurm_jobs_in,
     take_claim,
     write_claim,
 )
@@ -102,6 +103,41 @@ def test_slurm_knows_the_jobs_of_other_machines(tmp_path, monkeypatch, answer, l
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     claim = dataclasses.replace(Claim.mine(), host="node7", slurm_job="12")
     assert claim.lives() is lives
+
+
+QUEUED = """\
+7|PENDING|rule_connectome_fit_0_wildcards_e|{folder}
+8|RUNNING|rule_readers|{folder}
+9|PENDING|rule_report|{folder}/elsewhere
+10|PENDING|(null)|{folder}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "known"),
+    [
+        (
+            "cat queued",
+            ("7 (PENDING, rule_connectome_fit_0_wildcards_e)", "8 (RUNNING, rule_readers)"),
+        ),
+        ("true", ()),
+        ("echo 'fatal: Could not establish a configuration source' >&2; exit 1", ()),
+        ("echo 'error: Unable to contact slurm controller' >&2; exit 1", None),
+    ],
+)
+def test_jobs_that_wait_in_a_queue_are_known_by_their_folder(tmp_path, monkeypatch, answer, known):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\n{answer}\n")
+    squeue.chmod(0o755)
+    (tmp_path / "queued").write_text(QUEUED.format(folder=tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert slurm_jobs_in(tmp_path) == known
+
+
+def test_without_slurm_nothing_waits_in_its_queue(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert slurm_jobs_in(tmp_path) == ()
 
 
 def test_the_job_of_slurm_is_in_the_claim(tmp_path, monkeypatch):

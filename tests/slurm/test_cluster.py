@@ -137,6 +137,16 @@ def ended(process, folder):
     assert code == 0, (folder / "driver.log").read_text()[-4000:]
 
 
+def unlock(folder):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", "unlock", "--configfile", "settings.yaml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, folder):
     before = set(jobs("all"))
     ended(start(folder), folder)
@@ -183,17 +193,14 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
     until(lambda: list(fit.glob("parts/*.h5")), process=process, what="a finished part")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    refused = unlock(folder)
+    assert refused.returncode == 5, refused.stderr
+    assert "RN-R20" in refused.stderr
     deadline = time.monotonic() + LIMIT_S
     while jobs("running,pending") and time.monotonic() < deadline:
         time.sleep(1)
     kept = {path: path.stat().st_mtime_ns for path in fit.glob("parts/*.h5")}
-    unlocked = subprocess.run(
-        [sys.executable, "-m", "pipeline", "unlock", "--configfile", "settings.yaml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    unlocked = unlock(folder)
     assert unlocked.returncode == 0, unlocked.stderr
     ended(start(folder), folder)
     assert digests(folder) == expected
