@@ -89,7 +89,7 @@ def slurm_job_lives(job: str) -> bool | None:
 
 
 def slurm_jobs_in(folder: Path) -> tuple[str, ...] | None:
-    """This user's jobs, waiting or running, that a workflow handed to Slurm from a folder.
+    """Jobs of this user, waiting or running, that a workflow handed to Slurm from a folder.
 
     A job that waits has made no claim yet.
 

@@ -106,7 +106,7 @@ def test_slurm_knows_the_jobs_of_other_machines(tmp_path, monkeypatch, answer, l
 
 
 QUEUED = """\
-7|PENDING|rule_connectome_fit_0_wildcards_e|{folder}
+7|PENDING|rule_fit_wildcards_e|{folder}
 8|RUNNING|rule_readers|{folder}
 9|PENDING|rule_report|{folder}/elsewhere
 10|PENDING|(null)|{folder}
