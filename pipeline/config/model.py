@@ -81,7 +81,8 @@ class RunConfig(SettingsBlock):
     redact: bool = Field(
         default=False,
         description=(
-            "Whether reports leave out who was recorded, where it was computed, and free text."
+            "Whether reports leave out who was recorded and when, where it was computed, names of "
+            "files, and free text. Ids of experiments and recordings stay."
         ),
     )
 

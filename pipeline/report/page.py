@@ -9,6 +9,8 @@ from pipeline.core.parts import Number, Section
 
 AGREEMENT = "agreement"
 """Id of the section about agreement between methods."""
+PLACEHOLDER_DAYS = frozenset({"1900-01-01", "1970-01-01"})
+"""Dates that files carry when the date of recording is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class Page:
     """The section ``data`` first, then the methods in their order, ``agreement`` last."""
     recordings: tuple[Mapping[str, Number], ...] = ()
     """One row a recording, as :func:`pipeline.report.data_section.recording_rows` makes them."""
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Recording id to the names of the files it was read from, in the order of provenance."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """All settings used, nested as in the settings file."""
     changed: tuple[str, ...] = ()

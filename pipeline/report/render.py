@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -16,8 +16,8 @@ from pipeline.report.films import film_strip
 from pipeline.report.fitting import Drawn, Key, fit_to_limit, packed
 from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
-from pipeline.report.page import Page
-from pipeline.report.redact import redacted
+from pipeline.report.page import PLACEHOLDER_DAYS, Page
+from pipeline.report.redact import SENSITIVE, redacted
 from pipeline.report.rows import packed_rows
 from pipeline.report.wording import (
     CHECK_WORDS,
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-PLACEHOLDER_DAYS = {"1900-01-01", "1970-01-01"}
-"""Dates that files carry when the date of recording is not known."""
-
-
 MOST_THUMBNAILS = 4
 
 
@@ -67,6 +63,10 @@ def render(page: Page) -> str:
     heat maps and curves are coarsened, and the page says which, and whether that was not enough.
     """
     shown = redacted(page) if page.redact else page
+    # Counted before names are hidden, behind which all animals look the same.
+    facts = header_facts(page)
+    if page.redact:
+        facts = [(name, value) for name, value in facts if name.lower() not in SENSITIVE]
     figures = {
         (section.id, part.id): part
         for section in shown.sections
@@ -74,18 +74,24 @@ def render(page: Page) -> str:
         if isinstance(part, Figure)
     }
     drawn = packed(figures)
-    text = _filled(shown, drawn)
+    text = _filled(shown, drawn, facts)
     excess = len(text.encode()) - page.limit_bytes
     if excess <= 0:
         return text
     held = sum(len(each.packed) for each in drawn.values())
     coarse = fit_to_limit(figures, budget=held - excess)
-    text = _filled(shown, coarse)
+    text = _filled(shown, coarse, facts)
     fits = len(text.encode()) <= page.limit_bytes
-    return text if fits else _filled(shown, coarse, oversize=True)
+    return text if fits else _filled(shown, coarse, facts, oversize=True)
 
 
-def _filled(page: Page, drawn: Mapping[Key, Drawn], *, oversize: bool = False) -> str:
+def _filled(
+    page: Page,
+    drawn: Mapping[Key, Drawn],
+    facts: Sequence[tuple[str, str]],
+    *,
+    oversize: bool = False,
+) -> str:
     """The template with everything in its place."""
     from markupsafe import Markup
 
@@ -104,7 +110,7 @@ def _filled(page: Page, drawn: Mapping[Key, Drawn], *, oversize: bool = False) -
             library=library,
             drawn=drawn,
             oversize=oversize,
-            facts=header_facts(page),
+            facts=facts,
             overall=overall(page.methods),
             settings=setting_nodes(page.settings, page.changed),
             provenance=json.dumps(plain(page.provenance), indent=2, ensure_ascii=False),

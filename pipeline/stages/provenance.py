@@ -18,9 +18,10 @@ from pipeline.core.words import counted, for_number, joined
 from pipeline.io.atomic import replacing
 from pipeline.io.hashing import code_digest
 from pipeline.io.records import read_provenance
+from pipeline.report.redact import Secrets, number_of, places_named
 
 PROVENANCE_VERSION = 1
-PERSONAL_FACTS = ("host", "system")
+PERSONAL_FACTS = ("host", "system", "slurm_job")
 """What the facts of a job say about the house it ran in."""
 
 
@@ -42,9 +43,10 @@ def write_provenance(
     settings, changed
         All settings, and the dotted keys that are not the default.
     redact
-        Whether hosts, operating systems and names of files are left out.
+        Whether hosts, operating systems, jobs of schedulers and names of files are left out.
     """
     canonical = json.dumps(settings, sort_keys=True)
+    secrets = Secrets.made(places=places_named(settings))
     collected = {
         "provenance_version": PROVENANCE_VERSION,
         "package": {
@@ -55,7 +57,7 @@ def write_provenance(
         },
         "python": platform.python_version(),
         "packages": installed(),
-        "settings": settings,
+        "settings": secrets.of_settings(settings) if redact else settings,
         "settings_changed": list(changed),
         "settings_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
         "experiments": {
@@ -78,7 +80,7 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
     folder
         The experiment's results, with what each job left beside its file.
     redact
-        Whether names of hosts are left out.
+        Whether names of hosts and numbers of a scheduler's jobs are left out.
     """
     code = commit_of(Path(pipeline.__file__).parent)
     changed = ", with changes since" if code.get("changed_since_commit") else ""
@@ -89,7 +91,7 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
         each = for_number(threads[-1], "[thread|threads]")
         hosts = sorted({str(fact["host"]) for fact in facts if "host" in fact})
         jobs = sorted(
-            {str(fact["slurm_job"]) for fact in facts if fact["slurm_job"]},
+            {str(fact["slurm_job"]) for fact in facts if fact.get("slurm_job")},
             key=lambda job: (len(job), job),
         )
         where = f" on {joined(hosts)}" if hosts else ""
@@ -149,7 +151,7 @@ def _inputs(path: Path, *, redact: bool) -> dict[str, str]:
     found: Provenance | None = read_provenance(path)
     inputs = dict(found.inputs) if found is not None else {}
     if redact:
-        return {f"file {number}": digest for number, digest in enumerate(inputs.values(), start=1)}
+        return {number_of(place): digest for place, digest in enumerate(inputs.values())}
     return inputs
 
 

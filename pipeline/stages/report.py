@@ -22,7 +22,7 @@ from pipeline.io.records import open_record
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
 from pipeline.report.page import Page, Timing
-from pipeline.report.redact import redacted
+from pipeline.report.redact import HIDDEN, redacted
 from pipeline.report.render import render
 from pipeline.stages.citing import bibtex, methods_text, tool_versions
 from pipeline.stages.figures import write_figures, write_tables
@@ -78,7 +78,9 @@ def report(
     """
     quality = {name: read_document(path, Quality) for name, path in qualities.items()}
     notes = {name: each.notes for name, each in quality.items()}
-    notes |= {name: (left_out_note(reason),) for name, reason in left_out.items()}
+    notes |= {
+        name: (left_out_note(HIDDEN if redact else reason),) for name, reason in left_out.items()
+    }
     with ExitStack() as opened:
         records = {
             name: opened.enter_context(open_record(path, Recording, Outcome))
@@ -107,6 +109,10 @@ def report(
                 )
             ),
             recordings=rows,
+            files={
+                **{name: (quality[name].file,) for name in failures},
+                **{each.id: tuple(each.provenance.inputs) for each in found},
+            },
             settings=settings,
             changed=tuple(changed),
             provenance=provenance_shown(found),
@@ -119,6 +125,28 @@ def report(
             redact=redact,
             limit_bytes=int(page_limit_mb * BYTES_PER_MB),
         )
+    write_report(
+        page,
+        html=html,
+        document=document,
+        tables=tables,
+        table_formats=table_formats,
+        figures=figures,
+        figure_formats=figure_formats,
+    )
+
+
+def write_report(
+    page: Page,
+    *,
+    html: Path,
+    document: Path,
+    tables: Path,
+    table_formats: Sequence[str],
+    figures: Path,
+    figure_formats: Sequence[str],
+) -> None:
+    """Write a page, its twin for programs, and its tables and figures, all redacted alike."""
     with replacing(html) as temporary:
         temporary.write_text(render(page), encoding="utf-8")
     write_plain(document, report_document(page))

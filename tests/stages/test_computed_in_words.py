@@ -28,10 +28,11 @@ def test_jobs_threads_hosts_and_the_scheduler_s_numbers_are_told(folder):
     assert "commit" in told
 
 
-def test_a_redacted_page_names_no_host(folder):
+def test_a_redacted_page_names_neither_hosts_nor_jobs(folder):
     told = computed_in_words(folder, redact=True)
-    assert "3 jobs with 1, 2 threads; Slurm jobs" in told
+    assert "3 jobs with 1, 2 threads. " in told
     assert "node" not in told
+    assert "Slurm" not in told
 
 
 def test_jobs_of_no_scheduler_are_told_without_numbers(tmp_path):

@@ -415,6 +415,7 @@ def fake_page(**changes: object) -> Page:
                 "units_used": 110,
             },
         ),
+        "files": {"worm01": ("worm01.nwb",)},
         "settings": {
             "seed": 7,
             "methods": {"connectome": {"enabled": True, "ranks": [2, 3, 4], "note": HOSTILE}},
@@ -424,7 +425,7 @@ def fake_page(**changes: object) -> Page:
         "provenance": {
             "package_version": "0.1.0",
             "host": "cluster-node-12",
-            "inputs": {"worm01.nwb": "9f" * 32, CLOSING: "aa"},
+            "inputs": {"worm01: worm01.nwb": "9f" * 32, CLOSING: "aa"},
             "libraries": {"numpy": "2.4.6", "scipy": "1.17"},
         },
         "timings": (
