@@ -118,7 +118,7 @@ QUEUED = """\
     [
         (
             "cat queued",
-            ("7 (PENDING, rule_connectome_fit_0_wildcards_e)", "8 (RUNNING, rule_readers)"),
+            ("7 (PENDING, rule_fit_wildcards_e)", "8 (RUNNING, rule_readers)"),
         ),
         ("true", ()),
         ("echo 'fatal: Could not establish a configuration source' >&2; exit 1", ()),
