@@ -7,7 +7,14 @@ import numpy as np
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.labels import is_blank, names_region, told_region
-from pipeline.io.nwb.objects import NwbObject, child, child_text, dereference, text_attribute
+from pipeline.io.nwb.objects import (
+    NwbObject,
+    child,
+    child_text,
+    dereference,
+    referenced,
+    text_attribute,
+)
 from pipeline.io.nwb.tables import as_label, ragged_ends, row_ids, scalar_columns, whole_numbers
 
 
@@ -57,8 +64,9 @@ def _regions_of_groups(table: h5py.Group, column: str, *, n_rows: int) -> list[s
         or h5py.check_ref_dtype(data.dtype) is not h5py.Reference
     ):
         return [""] * n_rows
-    groups = [table.file[reference] if reference else None for reference in data[...]]
-    return [_region_of(group) for group in groups]
+    return [
+        _region_of(referenced(table.file, reference, where=data.name)) for reference in data[...]
+    ]
 
 
 def _region_of(group: h5py.Group | h5py.Dataset | None) -> str:

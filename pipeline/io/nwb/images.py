@@ -14,13 +14,15 @@ from pipeline.core.errors import DataError
 from pipeline.core.recording import StimulusImages
 from pipeline.io.nwb.external_files import names_files
 from pipeline.io.nwb.external_frames import external_frames
-from pipeline.io.nwb.objects import NwbObject, child, text_attribute
+from pipeline.io.nwb.objects import NwbObject, child, referenced, text_attribute
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.samples import scaled
 from pipeline.io.nwb.values import (
     check_filters,
+    check_size,
     check_streamed,
     is_numeric,
+    is_vector,
     read_all,
     read_piece,
     time_base,
@@ -116,14 +118,28 @@ def _stack(item: NwbObject, container: h5py.Group, *, max_gb: float | None) -> A
 def _in_order(item: NwbObject, container: h5py.Group) -> list[h5py.Dataset]:
     order = child(container, "order_of_images")
     if isinstance(order, h5py.Dataset):
-        found = [container.file[reference] for reference in order[...]]
-    else:
-        found = [child(container, name) for name in sorted(container)]
+        return _referenced_images(item, order)
+    found = [child(container, name) for name in sorted(container)]
     images = [image for image in found if isinstance(image, h5py.Dataset)]
     if not images:
         raise _unusable(item, f"{container.name} holds no images")
-    if not isinstance(order, h5py.Dataset) and len(images) > 1:
+    if len(images) > 1:
         raise _unusable(item, f"the images of {container.name} have no order (order_of_images)")
+    return images
+
+
+def _referenced_images(item: NwbObject, order: h5py.Dataset) -> list[h5py.Dataset]:
+    """The images that a list of references names; one that names none would shift the others."""
+    if h5py.check_ref_dtype(order.dtype) is not h5py.Reference or not is_vector(order):
+        raise _unusable(item, f"{order.name} is no list of references to images")
+    check_size(order)
+    references = read_piece(order, (slice(None),)).reshape(-1)
+    found = [referenced(order.file, reference, where=order.name) for reference in references]
+    images = [image for image in found if isinstance(image, h5py.Dataset)]
+    if not images or len(images) < len(found):
+        raise _unusable(
+            item, f"{len(images)} of the {len(found)} entries of {order.name} lead to an image"
+        )
     return images
 
 

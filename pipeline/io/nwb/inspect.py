@@ -280,9 +280,9 @@ def _cells(
         return _table_offer(units) if units is not None else None
     try:
         rois = child(offered[0].item.group, "rois")
+        target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
     except DataError:
         return None
-    target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
     table = contents.same_as(target) if target is not None else None
     return _table_offer(table) if table is not None else None
 

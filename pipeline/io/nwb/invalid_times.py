@@ -16,8 +16,9 @@ from pipeline.core.errors import DataError
 from pipeline.core.intervals import inside, union, without
 from pipeline.core.notes import Note
 from pipeline.core.recording import SampledActivity, SpikeTrains
-from pipeline.io.nwb.objects import NwbObject, Survey, child, text_attribute
+from pipeline.io.nwb.objects import NwbObject, Survey, child, referenced, text_attribute
 from pipeline.io.nwb.tables import ragged_ends, row_ids, scalar_columns
+from pipeline.io.nwb.values import check_filters, check_size
 
 PLACE = "/intervals/invalid_times"
 
@@ -144,23 +145,29 @@ def _about(table: h5py.Group, *, n_rows: int, source: NwbObject) -> NDArray[np.b
     """Which rows name no series, or the source; units also stem from any raw voltage."""
     about = np.ones(n_rows, dtype=bool)
     series = child(table, "timeseries")
-    if not isinstance(series, h5py.Dataset) or "timeseries" not in (series.dtype.names or ()):
+    if (
+        not isinstance(series, h5py.Dataset)
+        or "timeseries" not in (series.dtype.names or ())
+        or len(series.shape) != 1
+    ):
         return about
+    check_size(series)
+    check_filters(series)
     ends = ragged_ends(table, "timeseries", n_values=series.shape[0])
     ends = np.arange(1, n_rows + 1) if ends is None else ends
     if ends.size != n_rows or (n_rows and ends[-1] > series.shape[0]):
         return about
-    references = series["timeseries"]
-    fits = [_fits(table.file, reference, source=source) for reference in references]
+    fits = [_fits(series, reference, source=source) for reference in series["timeseries"]]
     for row, (first, last) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
         about[row] = first == last or any(fits[first:last])
     return about
 
 
-def _fits(file: h5py.File, reference: h5py.Reference, *, source: NwbObject) -> bool:
-    if not reference:
+def _fits(series: h5py.Dataset, reference: object, *, source: NwbObject) -> bool:
+    """Whether a reference among the rows' series leads to the source; one to nothing does."""
+    target = referenced(series.file, reference, where=series.name)
+    if target is None:
         return True
-    target = file[reference]
     if source.is_a("Units"):
         return text_attribute(target, "neurodata_type") in ("ElectricalSeries", "SpikeEventSeries")
     same: bool = target == source.group

@@ -226,11 +226,39 @@ def child_text(group: h5py.Group, name: str) -> str:
 
 
 def dereference(item: h5py.Group | h5py.Dataset, name: str) -> h5py.Group | h5py.Dataset | None:
-    """What an object reference in an attribute points to; None where it points nowhere."""
-    reference = item.attrs.get(name)
+    """What an object reference in an attribute points to; None where it points nowhere.
+
+    Raises
+    ------
+    DataError
+        As of :func:`referenced`.
+    """
+    return referenced(item.file, item.attrs.get(name), where=f"{item.name}@{name}")
+
+
+def referenced(
+    file: h5py.File, reference: object, *, where: str
+) -> h5py.Group | h5py.Dataset | None:
+    """What an object reference points to; None where it is none or points nowhere.
+
+    Parameters
+    ----------
+    file
+        The file that holds the reference.
+    where
+        HDF5 path of what holds it.
+
+    Raises
+    ------
+    DataError
+        If it points to a dataset whose values lie in a file where that is not allowed.
+    """
     if not isinstance(reference, h5py.Reference) or not reference:
         return None
-    return item.file[reference]
+    found = file[reference]
+    if isinstance(found, h5py.Dataset):
+        _refuse_outside_values(found, where=where, hops=0, budget=iter(range(MAX_STEPS)))
+    return found
 
 
 def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:

@@ -200,6 +200,8 @@ def _scalar_column(
         return pd.Series(_texts(data), dtype="str")
     elements = dereference(data, "elements")
     if isinstance(elements, h5py.Dataset) and _is_text(elements):
+        check_filters(elements)
+        check_size(elements)
         return _enumerated(data, _texts(elements))
     if h5py.check_enum_dtype(data.dtype) == {"FALSE": 0, "TRUE": 1} or data.dtype.kind == "b":
         return pd.Series(read_piece(data, (slice(None),)).reshape(-1).astype(bool))

@@ -194,9 +194,9 @@ def _candidate(contents: Survey, item: NwbObject, *, names: Collection[str]) -> 
 def _table_of(contents: Survey, item: NwbObject) -> NwbObject | None:
     try:
         rois = child(item.group, "rois")
+        target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
     except DataError:
         return None
-    target = dereference(rois, "table") if isinstance(rois, h5py.Dataset) else None
     return contents.same_as(target) if target is not None else None
 
 
