@@ -18,7 +18,7 @@ from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
 from pipeline.report.page import PLACEHOLDER_DAYS, Page
 from pipeline.report.redact import SENSITIVE, redacted
-from pipeline.report.rows import packed_rows
+from pipeline.report.rows import checks_table, packed_rows, timings_table
 from pipeline.report.wording import (
     CHECK_WORDS,
     SHORT_TABLE,
@@ -154,6 +154,8 @@ def environment() -> jinja2.Environment:
         shown_rows=shown_rows,
         rows_left_out=rows_left_out,
         packed_rows=packed_rows,
+        checks_table=checks_table,
+        timings_table=timings_table,
         duration=duration_text,
         film_strip=film_strip,
         kind_of=_kind_of,

@@ -229,6 +229,48 @@ def test_the_page_prints_with_all_figures_in_light_colours(opened, report_file):
     assert watched.complaints == []
 
 
+CLIPPED = """() => [...document.querySelectorAll('.scroll, pre')].filter((box) => {
+  const { maxHeight, overflowY } = getComputedStyle(box);
+  return maxHeight !== 'none' || (box.matches('.scroll') && overflowY !== 'visible');
+}).length"""
+
+
+def test_nothing_is_folded_or_clipped_in_print(opened, report_file):
+    watched = opened(report_file)
+    page = watched.page
+    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    folded = page.locator("details:not([open])").count()
+    assert folded > 0
+    assert page.evaluate(CLIPPED) > 0
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    assert page.evaluate(CLIPPED) == 0
+    rows = page.locator("#connectome-units tbody tr")
+    assert rows.count() == rows.locator("visible=true").count() == 130
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() == folded
+    assert watched.complaints == []
+
+
+def test_a_script_that_gets_into_the_page_does_not_run(opened, report_file):
+    watched = opened(report_file)
+    blocked = watched.page.evaluate(
+        """() => new Promise((done) => {
+          document.addEventListener('securitypolicyviolation', (event) =>
+            done([event.effectiveDirective, event.blockedURI, window.entered]));
+          const script = document.createElement('script');
+          script.textContent = 'window.entered = true';
+          document.body.append(script);
+          setTimeout(() => done([null, null, window.entered]), 2000);
+        })"""
+    )
+    assert blocked[:2] == ["script-src-elem", "inline"]
+    assert blocked[2] is None
+    assert any("Content Security Policy" in told for told in watched.complaints)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_axe_finds_no_barrier(opened, report_file, width, scheme):

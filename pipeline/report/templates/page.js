@@ -1027,7 +1027,7 @@
   const NONE = "\u2013";
   const tables = new Map();
   const upTo = (count) => Array.from({ length: count }, (_, at) => at);
-  for (const holder of document.querySelectorAll(".tabled:has(> script.rows)")) {
+  for (const holder of document.querySelectorAll(":has(> script.rows)")) {
     const table = holder.querySelector("table");
     const rows = [...table.tBodies[0].rows];
     const heads = [...table.tHead.rows[0].cells];
@@ -1183,7 +1183,7 @@
       : count === 1 ? "CSV of the row found" : `CSV of the ${count} rows found`;
   };
   for (const state of tables.values()) {
-    if (state.count < 3) continue;
+    if (state.count < 3 || state.holder.matches(".saved-rows")) continue;
     for (const heading of state.heads) {
       const button = document.createElement("button");
       button.type = "button";
