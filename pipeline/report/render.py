@@ -35,7 +35,7 @@ from pipeline.report.wording import (
     told,
     typeset,
 )
-from pipeline.viz.theme import DARK, LIGHT, Theme
+from pipeline.viz.theme import DARK, LIGHT, Theme, text_on
 
 if TYPE_CHECKING:
     import jinja2
@@ -180,7 +180,9 @@ def tokens() -> str:
             if isinstance(getattr(theme, name), str) and name != "name"
         }
         groups = {f"g{place}": color for place, color in enumerate(theme.groups)}
-        return "".join(f"--{name}:{value};" for name, value in {**plain_ones, **groups}.items())
+        texts = {f"on-{name}": text_on(color) for name, color in groups.items()}
+        all_ones = {**plain_ones, **groups, **texts}
+        return "".join(f"--{name}:{value};" for name, value in all_ones.items())
 
     light = f"color-scheme:light;{properties(LIGHT)}"
     dark = f"color-scheme:dark;{properties(DARK)}"
@@ -196,7 +198,10 @@ def themes_json() -> str:
     """The colours of both appearances for the page's script."""
     return json.dumps(
         {
-            theme.name: {name: getattr(theme, name) for name in theme.__dataclass_fields__}
+            theme.name: {
+                **{name: getattr(theme, name) for name in theme.__dataclass_fields__},
+                "texts": [text_on(color) for color in theme.groups],
+            }
             for theme in (LIGHT, DARK)
         },
         separators=(",", ":"),

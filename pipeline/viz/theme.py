@@ -153,6 +153,20 @@ MPL_DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
 """The same dashes in Matplotlib's words."""
 
 
+def text_on(ground: str) -> str:
+    """Black or white, whichever stands out more from a ground given as ``#rrggbb``.
+
+    One of the two does at 4.58:1 or more on every ground, which ink and surface do not: relative
+    luminance and contrast as WCAG 2 defines them.
+    """
+    parts = [int(ground[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000000" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "#ffffff"
+
+
 def group_index(group: int) -> int:
     """Place of a group in the palette; groups beyond it start again."""
     return group % len(LIGHT.groups)

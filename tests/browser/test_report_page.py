@@ -4,6 +4,7 @@ import io
 import numpy as np
 import pytest
 
+from pipeline.viz.theme import DARK, LIGHT, text_on
 from tests.support import fake_page
 from tests.support.pressing import press
 
@@ -172,6 +173,30 @@ def test_checks_and_short_tables_are_seen_whole(opened, report_file, width):
     )
     assert hidden == []
     assert page.locator(".scroll.long").count() > 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_numbers_of_categories_stand_out_from_their_colours(opened, report_file, scheme):
+    watched = opened(report_file, scheme=scheme)
+    watched.draw_all()
+    theme = {"light": LIGHT, "dark": DARK}[scheme]
+    rgb = [tuple(bytes.fromhex(color[1:])) for color in theme.groups]
+    told = watched.page.evaluate(
+        """() => [
+          ...[...document.querySelectorAll('#connectome-states .chip')].map((chip) => {
+            const { color, backgroundColor } = getComputedStyle(chip);
+            return [chip.textContent, color, backgroundColor]; }),
+          ...[...document.querySelectorAll('#connectome-states .annotation text')]
+            .map((text) => [text.textContent, getComputedStyle(text).fill, '']),
+        ]"""
+    )
+    expected = {f"rgb{rgb[place]}": text_on(theme.groups[place]) for place in range(5)}
+    chips = {ground: color for _, color, ground in told if ground in expected}
+    assert chips == {
+        ground: f"rgb{tuple(bytes.fromhex(color[1:]))}" for ground, color in expected.items()
+    }
+    cells = {(text, color) for text, color, ground in told if not ground and text in set("01234")}
+    assert {(str(place), color) for place, color in enumerate(chips.values())} <= cells
 
 
 def test_a_figure_offers_its_numbers_in_one_place(opened, report_file):

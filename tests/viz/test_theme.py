@@ -13,6 +13,7 @@ from pipeline.viz.theme import (
     VIRIDIS,
     group_index,
     mark_index,
+    text_on,
 )
 
 THEMES = (LIGHT, DARK)
@@ -74,6 +75,29 @@ def test_a_status_is_legible_on_its_own_ground(theme, word):
 def test_curves_of_every_group_stand_out_from_the_figure(theme):
     for color in theme.groups:
         assert contrast(color, theme.surface) >= 3.0, color
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_numbers_on_the_colour_of_every_group_are_legible(theme):
+    for color in theme.groups:
+        assert contrast(text_on(color), color) >= 4.5, color
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("share", [0.32, 0.07])
+def test_ink_is_legible_on_the_faint_colour_of_every_stretch_of_time(theme, share):
+    def mixed(color):
+        parts = zip(color[1::2], color[2::2], theme.surface[1::2], theme.surface[2::2], strict=True)
+        mixes = (share * int(a + b, 16) + (1 - share) * int(c + d, 16) for a, b, c, d in parts)
+        return "#" + "".join(f"{round(mix):02x}" for mix in mixes)
+
+    for color in theme.groups:
+        assert contrast(theme.ink, mixed(color)) >= 4.5, color
+
+
+def test_text_stands_out_from_every_grey():
+    for grey in (f"#{level:02x}{level:02x}{level:02x}" for level in range(256)):
+        assert contrast(text_on(grey), grey) >= 4.5, grey
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

@@ -400,7 +400,7 @@
         const inside = x > Math.min(...range) && x < Math.max(...range);
         if (row[start] >= 0 && (at - start) * pixels >= 12 && inside) {
           found.push({ x, y, text: String(row[start]), showarrow: false,
-            font: { size: 10, color: theme.surface } });
+            font: { size: 10, color: theme.texts[row[start] % theme.texts.length] } });
         }
         start = at;
       }
