@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,20 +10,30 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.parts import Section
-from pipeline.report.page import AGREEMENT, Page
+from pipeline.report.page import AGREEMENT, DATA, Page
 from pipeline.report.redact import redacted
 
 Json = dict[str, Any]  # Any: JSON
 
 
 def report_document(page: Page) -> Json:
-    """Experiment, recordings, per method status, reason and numbers, and the settings in effect."""
+    """What ``report.json`` holds: every number and check of the page, and how it was made.
+
+    Returns
+    -------
+    ``experiment``; ``recordings``, one mapping each; ``data``, ``methods`` by name and, where there
+    is one, ``agreement``, each section with ``status``, ``reason``, ``numbers``, ``checks`` in the
+    order of the page's data and ``sources``, the files it was made from, in the experiment's
+    folder; ``settings``, ``changed_settings`` and ``provenance``.
+    """
     shown = redacted(page) if page.redact else page
+    data = next((each for each in shown.sections if each.id == DATA), None)
     return {
         "experiment": shown.experiment,
         "recordings": [plain(row) for row in shown.recordings],
-        "methods": {section.id: _section(section) for section in shown.methods},
-        **({"agreement": _section(shown.agreement)} if shown.agreement else {}),
+        **({"data": _section(data, shown)} if data else {}),
+        "methods": {section.id: _section(section, shown) for section in shown.methods},
+        **({"agreement": _section(shown.agreement, shown)} if shown.agreement else {}),
         "settings": plain(shown.settings),
         "changed_settings": list(shown.changed),
         "provenance": plain(shown.provenance),
@@ -52,10 +63,12 @@ def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers
     return str(value)
 
 
-def _section(section: Section) -> Json:
+def _section(section: Section, page: Page) -> Json:
     doubts = ", ".join(check.name for check in section.checks if check.status in ("warn", "fail"))
     return {
         "status": section.status,
         "reason": section.reason or (doubts and f"read first: {doubts}"),
         "numbers": plain(section.numbers),
+        "checks": [plain(dataclasses.asdict(check)) for check in section.checks],
+        "sources": list(page.sources.get(section.id, ())),
     }

@@ -28,18 +28,22 @@ def film_strip(film: Film, part: Films) -> Strip:
     n_frames, height, width = film.frames.shape
     length = n_frames * part.frame_s
     still = (part.still + 0.5) * part.frame_s
+    picture = base64.b64encode(film_png(film)).decode("ascii")
     style = (
         f"--frames:{n_frames};--length:{length:.4g}s;--still:-{still:.4g}s;"
-        f"aspect-ratio:{width}/{height};background-image:url({_picture(film)})"
+        f"aspect-ratio:{width}/{height};background-image:url(data:image/png;base64,{picture})"
     )
     return Strip(style=style)
 
 
-def _picture(film: Film) -> str:
-    """A PNG of all frames, as an address that holds it."""
+def film_png(film: Film) -> bytes:
+    """All frames of a film beside each other, the first on the left, as a PNG with its title."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
+    told = PngInfo()
+    told.add_itxt("Title", film.title.encode("utf-8", errors="replace").decode())
     buffer = io.BytesIO()
     strip = np.ascontiguousarray(np.concatenate(list(film.frames), axis=1))
-    Image.fromarray(strip).save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    Image.fromarray(strip).save(buffer, format="PNG", optimize=True, pnginfo=told)
+    return buffer.getvalue()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from pipeline.core.parts import Number, Section
 
+DATA = "data"
+"""Id of the section about what was recorded."""
 AGREEMENT = "agreement"
 """Id of the section about agreement between methods."""
 PLACEHOLDER_DAYS = frozenset({"1900-01-01", "1970-01-01"})
@@ -46,6 +48,9 @@ class Page:
     provenance: Mapping[str, object] = field(default_factory=dict)
     computed: str = ""
     """Commit, machines and scheduler's jobs in words: facts of the run, not of its result."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Section id to the files it was made from, relative to the experiment's folder;
+    ``RECORDING`` in a path stands for the id of each of several recordings."""
     timings: tuple[Timing, ...] = ()
     methods_text: str = ""
     """A paragraph for the methods section of a paper; empty where there is nothing to tell."""
@@ -61,7 +66,7 @@ class Page:
     @property
     def methods(self) -> tuple[Section, ...]:
         """The sections of methods."""
-        return tuple(each for each in self.sections if each.id not in ("data", AGREEMENT))
+        return tuple(each for each in self.sections if each.id not in (DATA, AGREEMENT))
 
     @property
     def agreement(self) -> Section | None:

@@ -11,6 +11,8 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.io.documents import missing
 
 IGNORED = frozenset({"jobs", "machine", "provenance_version", "settings_sha256"})
+WORDS = frozenset({"checks", "sources"})
+"""What a report tells of a section beside how it ended and its numbers."""
 """What belongs to a run and not to its results, or repeats something else."""
 
 
@@ -38,18 +40,26 @@ def result_differences(one: Path, other: Path) -> list[tuple[str, Any, Any]]:
 def _collected(folder: Path) -> dict[str, Any]:
     made = _document(folder / "provenance.json")
     experiments = {
-        path.parent.name: {
-            key: _document(path)[key]
-            for key in ("methods", "agreement", "recordings")
-            if key in _document(path)
-        }
-        for path in sorted(folder.glob("*/report.json"))
+        path.parent.name: _results(_document(path)) for path in sorted(folder.glob("*/report.json"))
     }
     inputs = {name: entry["recordings"] for name, entry in made.pop("experiments").items()}
     return {
         **{key: value for key, value in made.items() if key not in IGNORED},
         "inputs": inputs,
         "experiments": experiments,
+    }
+
+
+def _results(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of recordings, and of each section how it ended and its numbers."""
+
+    def short(section: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in section.items() if key not in WORDS}
+
+    return {
+        "recordings": document.get("recordings", []),
+        "methods": {name: short(each) for name, each in document.get("methods", {}).items()},
+        **{key: short(document[key]) for key in ("data", "agreement") if key in document},
     }
 
 

@@ -21,9 +21,10 @@ from pipeline.io.documents import read_document, write_plain
 from pipeline.io.records import open_record
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
-from pipeline.report.page import Page, Timing
+from pipeline.report.page import AGREEMENT, DATA, Page, Timing
 from pipeline.report.redact import HIDDEN, redacted
 from pipeline.report.render import render
+from pipeline.report.saved_tables import tables_of_no_section
 from pipeline.stages.citing import bibtex, methods_text, tool_versions
 from pipeline.stages.figures import write_figures, write_tables
 from pipeline.stages.log_tail import with_log_tail
@@ -122,6 +123,7 @@ def report(
                 methods, rows=rows, settings=settings, versions=tool_versions()
             ),
             bibtex=bibtex(methods),
+            sources=sources_of(list(recordings), sections),
             redact=redact,
             limit_bytes=int(page_limit_mb * BYTES_PER_MB),
         )
@@ -151,7 +153,8 @@ def write_report(
         temporary.write_text(render(page), encoding="utf-8")
     write_plain(document, report_document(page))
     shown = redacted(page) if page.redact else page
-    write_tables(tables, shown.sections, formats=table_formats)
+    beside = tables_of_no_section(shown)
+    write_tables(tables, shown.sections, formats=table_formats, beside=beside)
     write_figures(figures, shown.sections, formats=figure_formats)
 
 
@@ -212,6 +215,31 @@ def method_section(name: str, sections: Mapping[str, Path]) -> Section:
         reason=reason,
         citation=spec.citation,
     )
+
+
+def sources_of(
+    recordings: Sequence[str], sections: Mapping[str, Path]
+) -> dict[str, tuple[str, ...]]:
+    """Section id to the files it was made from, relative to the experiment's folder.
+
+    ``RECORDING`` in a path stands for the id of each of several recordings.
+
+    Parameters
+    ----------
+    recordings
+        Ids, in the order of the sheet.
+    sections
+        Method to ``section.json``, for methods that ran.
+    """
+    each = recordings[0] if len(recordings) == 1 else "RECORDING"
+    found: dict[str, tuple[str, ...]] = {}
+    found[DATA] = (f"recordings/{each}/recording.h5", f"recordings/{each}/quality.json")
+    for name in sections:
+        pooled = registry.methods()[name].pools_recordings
+        fit = f"{name}/fit.h5" if pooled else f"{name}/{each}/fit.h5"
+        found[name] = (fit, f"{name}/checks.json", f"{name}/section.json")
+    found[AGREEMENT] = ("units.csv", f"{AGREEMENT}/section.json")
+    return found
 
 
 def provenance_shown(recordings: Sequence[Recording]) -> dict[str, object]:

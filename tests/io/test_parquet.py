@@ -111,6 +111,10 @@ def test_the_tables_of_a_report_are_files_in_the_formats_that_were_asked_for(tmp
     pd.testing.assert_frame_equal(found, typed_frame(TABLE))
 
     write_tables(
-        tmp_path / "tables", [dataclasses.replace(section, body=body[:2])], formats=["csv"]
+        tmp_path / "tables",
+        [dataclasses.replace(section, body=body[:2])],
+        formats=["csv"],
+        beside=[dataclasses.replace(TABLE, id="checks")],
     )
-    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["trsa-all-kinds.csv"]
+    names = {path.name for path in (tmp_path / "tables").iterdir()}
+    assert names == {"trsa-all-kinds.csv", "checks.csv"}
