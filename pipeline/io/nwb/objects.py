@@ -195,6 +195,8 @@ def child(
         If the name leads to a file where that is not allowed, nowhere or in a circle, or if the
         values of a dataset lie in such a file.
     """
+    if "/" in name:  # HDF5 itself would follow the links on such a path
+        return None
     link = group.get(name, getlink=True)
     where = f"{group.name.rstrip('/')}/{name}"
     if link is None:
@@ -365,13 +367,13 @@ def _core_parents() -> Mapping[str, str]:
 def _extension_parents(file: h5py.File) -> dict[str, str]:
     """Type to parent type, from the definitions of extensions that the file carries."""
     parents: dict[str, str] = {}
-    cached = file.get("specifications")
+    cached = dict(children(file)).get("specifications")
     if not isinstance(cached, h5py.Group):
         return parents
-    for namespace in cached:
-        if namespace in CORE_NAMESPACES:
+    for namespace, versions in children(cached):
+        if namespace in CORE_NAMESPACES or not isinstance(versions, h5py.Group):
             continue
-        for _, version in children(cached[namespace]):
+        for _, version in children(versions):
             if isinstance(version, h5py.Group):
                 for _, source in children(version):
                     _collect_types(_definitions(source), parents, root="NWBDataInterface")

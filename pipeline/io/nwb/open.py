@@ -14,6 +14,7 @@ import h5py
 from pipeline.core.errors import DataError, EnvironmentFault, PipelineError
 from pipeline.core.notes import Note
 from pipeline.io.nwb.files import check_signature, regular_file_size
+from pipeline.io.nwb.objects import child_text
 from pipeline.io.nwb.outside import outside_of
 
 NEWEST_KNOWN = (2, 11)
@@ -121,9 +122,9 @@ def version_of(file: h5py.File) -> str:
 def check_version(file: h5py.File) -> None:
     """Refuse HDF5 files that are not NWB 2."""
     if "nwb_version" not in file.attrs:
-        old = file.get("nwb_version")
-        if isinstance(old, h5py.Dataset) and old.shape == ():
-            raise _too_old(str(old.asstr(errors="replace")[()]), place="/nwb_version")
+        old = child_text(file, "nwb_version")
+        if old:
+            raise _too_old(old, place="/nwb_version")
         groups = ", ".join(sorted(file)[:12]) or "nothing"
         raise DataError(
             code="IN-F09",

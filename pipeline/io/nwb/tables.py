@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
-from pipeline.io.nwb.objects import child, dereference, text_attribute
+from pipeline.io.nwb.objects import child, children, dereference, text_attribute
 from pipeline.io.nwb.values import (
     check_filters,
     check_size,
@@ -68,13 +68,11 @@ def column_names(table: h5py.Group) -> tuple[str, ...]:
     declared = table.attrs.get("colnames", ())
     names = [_text(name) for name in np.atleast_1d(np.asarray(declared, dtype=object))]
     if names:
-        return tuple(name for name in names if name in table)
+        return tuple(name for name in names if "/" not in name and name in table)
     return tuple(  # a table that declares none: every dataset is one, but for ids and indices
         name
-        for name in table
-        if name != "id"
-        and not name.endswith("_index")
-        and table.get(name, getclass=True) is h5py.Dataset
+        for name, found in children(table)
+        if name != "id" and not name.endswith("_index") and isinstance(found, h5py.Dataset)
     )
 
 
