@@ -53,6 +53,8 @@ CONDITION_WORDS = ("condition", "stimulus", "stim", "block", "orientation", "dir
 _COUNTERS = ("repeat", "repetition", "trial", "index", "number", "id")
 """Columns that count presentations instead of naming them."""
 _N_EXAMPLES = 4
+MOST_LINES = 40
+"""Lines of one heading; files of one series a trial have thousands."""
 _BREAKS = re.compile(r"[\t\r\n]+")
 """What ends an entry or a line of the sheet."""
 
@@ -412,7 +414,9 @@ def _condition_column(table: TableOffer) -> str:
 def _paragraph(title: str, lines: list[str], *, when_empty: bool = True) -> list[str]:
     if not lines and not when_empty:
         return []
-    return [f"{title}:", *(f"  {line}" for line in (lines or ["none"])), ""]
+    left = len(lines) - MOST_LINES
+    more = [f"... and {left} more"] if left > 0 else []
+    return [f"{title}:", *(f"  {line}" for line in (lines[:MOST_LINES] + more or ["none"])), ""]
 
 
 def _series_line(one: SeriesOffer) -> str:

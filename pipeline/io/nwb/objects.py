@@ -91,8 +91,11 @@ class Survey:
 
     def same_as(self, group: h5py.Group | h5py.Dataset) -> NwbObject | None:
         """The object that a reference leads to, whatever path HDF5 reports for it."""
-        address = _address(group)
-        return next((item for item in self.objects if _address(item.group) == address), None)
+        return self._by_address.get(_address(group))
+
+    @cached_property
+    def _by_address(self) -> Mapping[tuple[int, int], NwbObject]:
+        return {_address(item.group): item for item in reversed(self.objects)}
 
     def type_at(self, path: str) -> str:
         """Type of the object at a path; empty where there is none."""

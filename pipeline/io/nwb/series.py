@@ -27,6 +27,8 @@ from pipeline.io.nwb.values import (
 
 STIMULUS_GROUPS = ("/stimulus/presentation", "/stimulus/templates")
 BEHAVIOUR_MODULES = ("behavior", "behaviour")
+ACTIVITY_MODULES = ("ophys", "ecephys", "icephys", "ogen")
+"""Modules of the standard for what is recorded of cells; all others may hold behaviour."""
 BEHAVIOUR_CONTAINERS = (
     "BehavioralTimeSeries",
     "BehavioralEvents",
@@ -36,7 +38,10 @@ BEHAVIOUR_CONTAINERS = (
     "PupilTracking",
 )
 PLAIN_TYPES = ("TimeSeries", "SpatialSeries")
-"""Types of series among raw acquisitions that may be behaviour; others are signals of devices."""
+"""Types of series among raw acquisitions and in modules of any name that may be behaviour; others
+are signals of devices."""
+MOST_COLUMNS = 8
+"""Values at a time of a series in a module of any name; wider ones are tables of other things."""
 NO_COVARIATES = ("RoiResponseSeries", "IntervalSeries", "ImageSeries", "IndexSeries")
 LACKING = ("IN-F04", "IN-F14", "IN-F15")
 """Faults of frames that the file promises and does not have."""
@@ -74,18 +79,26 @@ def _is_covariate(contents: Survey, item: NwbObject) -> bool:
     if contents.type_at(item.parent_path) in BEHAVIOUR_CONTAINERS:
         return section in ("processing", "acquisition")
     if section == "processing":
-        return below[0].lower() in BEHAVIOUR_MODULES
+        module = below[0].lower()
+        return module in BEHAVIOUR_MODULES or (
+            module not in ACTIVITY_MODULES
+            and len(below) == 2
+            and item.type in PLAIN_TYPES
+            and _is_table(item, most_columns=MOST_COLUMNS)
+        )
     if section == "acquisition":
         return len(below) == 1 and item.type in PLAIN_TYPES
     return item.path.startswith("/stimulus/presentation/") and _is_table(item)
 
 
-def _is_table(item: NwbObject) -> bool:
+def _is_table(item: NwbObject, *, most_columns: int | None = None) -> bool:
     try:
         data = child(item.group, "data")
     except DataError:
         return False
-    return isinstance(data, h5py.Dataset) and len(data.shape) in (1, 2) and is_numeric(data)
+    if not isinstance(data, h5py.Dataset) or len(data.shape) not in (1, 2) or not is_numeric(data):
+        return False
+    return most_columns is None or len(data.shape) == 1 or data.shape[1] <= most_columns
 
 
 def _indexed(item: NwbObject) -> h5py.Group | None:

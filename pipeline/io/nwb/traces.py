@@ -34,6 +34,9 @@ _REMOVED = re.compile(
 )
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^0-9A-Za-zΔ∆δ/]+")
 
+MOST_LISTED = 20
+"""Series that a message names one by one."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
@@ -91,7 +94,8 @@ def all_traces(contents: Survey) -> tuple[Candidate, ...]:
     """All series of ROIs, best kind first, neuropil and other background last."""
     series = contents.of_type("RoiResponseSeries")
     names = {_words(item.name) for item in series}
-    found = [_candidate(contents, item, names=names) for item in series]
+    planes: dict[str, Plane] = {"": Plane(name="")}  # one for each table, which many may share
+    found = [_candidate(contents, item, names=names, planes=planes) for item in series]
     order = (*TIERS, BACKGROUND)
     return tuple(
         sorted(found, key=lambda one: (order.index(one.signal), one.by_unit_only, one.item.path))
@@ -171,23 +175,30 @@ def series_rate_hz(item: NwbObject) -> float:
 
 
 def listed(offered: Sequence[Candidate]) -> str:
-    """Candidates as a numbered list in one line."""
-    return "; ".join(f"({number}) {one.line()}" for number, one in enumerate(offered, start=1))
+    """Candidates as a numbered list in one line, which ends where it would get too long."""
+    shown = [f"({place}) {one.line()}" for place, one in enumerate(offered[:MOST_LISTED], start=1)]
+    left = len(offered) - len(shown)
+    return "; ".join([*shown, f"and {left} more"] if left else shown)
 
 
-def _candidate(contents: Survey, item: NwbObject, *, names: Collection[str]) -> Candidate:
+def _candidate(
+    contents: Survey, item: NwbObject, *, names: Collection[str], planes: dict[str, Plane]
+) -> Candidate:
     container = contents.type_at(item.parent_path).replace("ProcessingModule", "")
     table = _table_of(contents, item)
     signal = signal_of(item.path, container=container, unit=_unit(item), names=names)
     if table is not None and _about(_BACKGROUND, _words(table.name)):
         signal = BACKGROUND
     named = signal_of(item.path, container=container, unit="", names=names)
+    path = table.path if table is not None else ""
+    if table is not None and path not in planes:
+        planes[path] = plane_of(table)
     return Candidate(
         item=item,
         signal=signal,
         by_unit_only=signal == "dff" != named,
         container=container,
-        plane=plane_of(table) if table is not None else Plane(name=""),
+        plane=planes[path],
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.inspect import SHEET_COLUMNS, describe, inspect_file
+from pipeline.io.nwb.rois import Plane
 from tests.support.nwb_factory import (
     DFF,
     ROIS,
@@ -270,3 +271,23 @@ def test_regions_by_electrodes_and_marks_of_intervals_are_offered(path):
         contents, experiment="mice", recording="day1"
     )
     assert contents.suggestion["intervals"] == ""
+
+
+def test_a_file_of_a_series_a_trial_is_told_in_few_lines_and_its_plane_is_read_once(
+    path, monkeypatch
+):
+    from pipeline.io.nwb import traces
+
+    imaging_file(path, series={"Fluorescence": [f"trial{number:03d}" for number in range(60)]})
+    read = []
+    monkeypatch.setattr(traces, "plane_of", lambda table: read.append(table) or Plane(name="one"))
+    contents = inspect_file(path)
+    # Offered, and once more where it is tried what a run would refuse.
+    assert len(read) <= 2
+    assert len(contents.traces) == 60
+    told = describe(contents, experiment="e", recording="r")
+    assert told.count("/processing/ophys/Fluorescence/trial") <= 40 + 20 + 2
+    assert "... and 20 more" in told
+    refusal = refusal_of(path)
+    assert refusal.found.count(" (40 x 4") == 20
+    assert "and 40 more" in refusal.found

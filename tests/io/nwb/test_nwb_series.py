@@ -246,7 +246,7 @@ def test_behaviour_is_found_in_acquisition_and_in_its_containers_anywhere(path):
         ElectricalSeries(name="raw", data=np.zeros((5, 1)), electrodes=region, rate=1000.0)
     )
     behaviour = read(save(nwb, path))[0].behaviour
-    assert sorted(behaviour) == ["gaze", "pupil", "running"]
+    assert sorted(behaviour) == ["gaze", "pupil", "running", "temperature"]
     assert behaviour["gaze"].values.shape == (4, 2)
 
 
@@ -291,11 +291,24 @@ def test_behaviour_is_read_as_time_by_channel(path, module):
     )
 
 
-def test_series_of_other_modules_are_no_behaviour(path):
+def test_series_of_modules_for_activity_are_no_behaviour(path):
     nwb = new_session()
     add_units(nwb)
     nwb.create_processing_module("ecephys", "Beside the units.").add(series())
     assert dict(read(save(nwb, path))[0].behaviour) == {}
+
+
+def test_plain_series_of_a_module_of_any_name_are_behaviour_if_they_are_narrow(path):
+    from pynwb import TimeSeries
+
+    nwb = new_session()
+    add_units(nwb)
+    module = nwb.create_processing_module("running", "As the Allen Institute writes it.")
+    module.add(series())
+    wide = np.zeros((6, 9))
+    module.add(TimeSeries(name="wide", data=wide, unit="n.a.", rate=10.0))
+    found = read(save(nwb, path))[0].behaviour
+    assert set(found) == {series().name}
 
 
 def test_a_fault_in_behaviour_does_not_stop_the_recording(path):
