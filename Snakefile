@@ -18,6 +18,7 @@ container: SETTINGS.run.container
 onstart:
     drop_default_rate_limit()
     try:
+        refuse_silent_slurm()
         claim_results(Path(OUT))
     except EnvironmentFault as error:
         raise WorkflowError(str(error)) from None

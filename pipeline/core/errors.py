@@ -130,9 +130,10 @@ CODES: Mapping[str, str] = {
     "RN-R12": "Something failed, and the run says so at its end.",
     "RN-R17": "A package is missing.",
     "RN-R18": "A graphics card was asked for, and there is none.",
-    "RN-R20": "The folder cannot be unlocked, since a job may still be at work.",
+    "RN-R20": "The folder cannot be unlocked or cleaned, since a job may still be at work.",
     "RN-R26": "A result could not be written.",
     "RN-R27": "An intermediate file is missing.",
+    "RN-R28": "Nobody could say how jobs on this Slurm end.",
 }
 """What every code of an error or a remark stands for; ``docs/errors.md`` has one heading a code."""
 

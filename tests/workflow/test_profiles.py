@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.stages.claims import RUN
+from tests.support.tiny_project import WITHOUT_METHODS
+
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULER = ROOT / "profiles" / "generic" / "scheduler.sh"
 NAMES = ("default", "slurm", "generic")
@@ -61,6 +64,33 @@ def test_the_default_profile_takes_nothing_back_of_a_clusters(tmp_path, name, ex
     )
     assert yaml.safe_load(done.stdout) == [100, 2, 60, 4000, 120, executor, True, True]
     assert f"and workflow specific profile {ROOT}/profiles/default" in done.stderr
+
+
+@pytest.mark.slow
+def test_plain_snakemake_is_refused_on_a_slurm_that_keeps_no_accounts(tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sacct", "sbatch", "squeue", "sinfo", "scontrol", "scancel"):
+        answer = "echo 'MinJobAge = 300 sec'" if name == "scontrol" else "exit 1"
+        (programs / name).write_text(f"#!/bin/sh\n{answer}\n")
+        (programs / name).chmod(0o755)
+    (tmp_path / "a.nwb").write_text("no recording")
+    (tmp_path / "sheet.tsv").write_text("experiment\trecording\tnwb\ne\tr\ta.nwb\n")
+    (tmp_path / "settings.yaml").write_text(f"recordings: sheet.tsv\n{WITHOUT_METHODS}")
+    words = ("--snakefile", ROOT / "Snakefile", "--configfile", "settings.yaml")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words, "--profile", ROOT / "profiles" / "slurm"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert "RN-R28" in done.stderr
+    assert "--slurm-status-command squeue" in done.stderr
+    assert not (tmp_path / "results" / RUN).exists()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -25,6 +25,7 @@ from pipeline.stages.check import fitted_to_halves, load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.own_process import STALLED_VARIABLE
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
+from pipeline.stages.schedulers import refuse_unwatched
 
 # Not `configfile:`, which would merge a user's file over the demo's (settings have one source).
 CONFIG_FILES = [Path(file) for file in workflow.config_settings.configfiles]
@@ -242,3 +243,12 @@ def drop_default_rate_limit():
     limiter = workflow.scheduler.job_rate_limiter
     if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+
+
+def refuse_silent_slurm():
+    """End a run on Slurm now that would wait for ever to hear how its first job ended."""
+    asked = workflow.executor_settings
+    if hasattr(asked, "status_command"):
+        refuse_unwatched(
+            asked.status_command, first_look_s=asked.init_seconds_before_status_checks
+        )
