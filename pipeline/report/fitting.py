@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Figure, Heatmap, Lines, Panel, Points
+from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span
 from pipeline.report.interactive import interactive
+from pipeline.report.legend import MOST_SPANS
 from pipeline.report.packing import pack_json
 
 Key = tuple[str, str]
@@ -18,9 +20,18 @@ Key = tuple[str, str]
 
 LEVELS = (90_000, 45_000, 22_000, 11_000, 5_500, 2_500)
 """Cells that a heat map may keep, tried one after another."""
-MOST_POINTS = 5000
+MOST_MARKS = 4500
+"""What a browser draws with ease in one figure, axes beside it; its parts share it."""
+SPAN_MARKS = 3
+"""A stretch of time is up to two areas and a label."""
+SMALL_SHARE = 0.1
+"""A kind of mark with less than this share of :data:`MOST_MARKS` is left as it is."""
 CELLS_PER_POINT = 20
 """A curve may keep one point for so many cells of a heat map."""
+
+POINTS, BARS, NODES, EDGES = "points", "bars", "nodes", "edges"
+CURVES, SPANS = "curves", "stretches of time"
+HOW_PICKED = {NODES: "the best linked", EDGES: "the strongest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ class Drawn:
 
 
 def packed(figures: Mapping[Key, Figure]) -> dict[Key, Drawn]:
-    """All figures in full, but for points beyond what a browser draws with ease."""
+    """All figures in full, but for marks beyond what a browser draws with ease."""
     drawn = {}
     for key, figure in figures.items():
         light, notes = lightened(figure)
@@ -41,18 +52,48 @@ def packed(figures: Mapping[Key, Figure]) -> dict[Key, Drawn]:
 
 
 def lightened(figure: Figure) -> tuple[Figure, tuple[str, ...]]:
-    """A figure with at most :data:`MOST_POINTS` points in all its panels, and what was done."""
-    sizes = [panel.x.size if isinstance(panel, Points) else 0 for panel in figure.panels]
-    every = -(-sum(sizes) // MOST_POINTS)
+    """A figure with about :data:`MOST_MARKS` marks in all its panels, and what was done.
+
+    Of many points, bars, curves and stretches of time so manyth are shown, of many nodes and edges
+    the strongest. Kinds of mark of which a figure has few stay as they are. Cells of heat maps are
+    no marks: each map is one picture.
+    """
+    marks = _added(_marks(panel) for panel in figure.panels)
+    small = {kind: count for kind, count in marks.items() if count <= SMALL_SHARE * MOST_MARKS}
+    room = MOST_MARKS - sum(small.values())
+    every = -(-(sum(marks.values()) - sum(small.values())) // room)
     if every < 2:
         return figure, ()
-    panels = tuple(
-        thin_points(panel, every=every) if isinstance(panel, Points) else panel
-        for panel in figure.panels
+    kinds = set(marks) - set(small)
+    panels = tuple(thinned(panel, every=every, kinds=kinds) for panel in figure.panels)
+    had = _added(_items(panel) for panel in figure.panels)
+    shown = _added(_items(panel) for panel in panels)
+    notes = tuple(
+        f"Shown are {shown.get(kind, 0)} of {count} {kind}, "
+        f"{HOW_PICKED.get(kind, 'evenly picked')}; the result files have all."
+        for kind, count in had.items()
+        if shown.get(kind, 0) < count
     )
-    shown = sum(panel.x.size for panel in panels if isinstance(panel, Points))
-    note = f"Shown are {shown} of {sum(sizes)} points, evenly picked; the result files have all."
-    return dataclasses.replace(figure, panels=panels), (note,)
+    return dataclasses.replace(figure, panels=panels), notes
+
+
+def thinned(panel: Panel, *, every: int, kinds: Collection[str]) -> Panel:
+    """A panel with about an ``every``-th part of its marks of these kinds."""
+    if isinstance(panel, Points):
+        return thin_points(panel, every=every) if POINTS in kinds else panel
+    if isinstance(panel, Bars):
+        return thin_bars(panel, every=every) if BARS in kinds else panel
+    if isinstance(panel, Network):
+        return thin_network(
+            panel,
+            nodes=-(-len(panel.labels) // (every if NODES in kinds else 1)),
+            edges=-(-len(panel.edges) // (every if EDGES in kinds else 1)),
+        )
+    if SPANS in kinds:
+        panel = dataclasses.replace(panel, spans=thin_spans(panel.spans, every=every))
+    if isinstance(panel, Lines) and CURVES in kinds:
+        panel = dataclasses.replace(panel, lines=panel.lines[::every])
+    return panel
 
 
 def fit_to_limit(figures: Mapping[Key, Figure], *, budget: int) -> dict[Key, Drawn]:
@@ -131,6 +172,52 @@ def thin_points(panel: Points, *, every: int) -> Points:
     )
 
 
+def thin_bars(panel: Bars, *, every: int) -> Bars:
+    """Every so manyth bar."""
+    kept = slice(None, None, every)
+    return dataclasses.replace(
+        panel,
+        labels=panel.labels[kept],
+        values=panel.values[kept],
+        lower=None if panel.lower is None else panel.lower[kept],
+        upper=None if panel.upper is None else panel.upper[kept],
+    )
+
+
+def thin_spans(spans: Sequence[Span], *, every: int) -> tuple[Span, ...]:
+    """Every so manyth stretch of each label, so that all labels of a legend are still there."""
+    if len({span.label for span in spans}) > MOST_SPANS:
+        return tuple(spans[::every])
+    met: Counter[str] = Counter()
+    kept = []
+    for span in spans:
+        if met[span.label] % every == 0:
+            kept.append(span)
+        met[span.label] += 1
+    return tuple(kept)
+
+
+def thin_network(panel: Network, *, nodes: int, edges: int) -> Network:
+    """The nodes with the strongest edges, so many, and the strongest edges between them."""
+    size = np.abs(panel.weights)
+    strength = np.zeros(len(panel.labels))
+    np.add.at(strength, panel.edges.ravel(), np.repeat(size, 2))
+    kept = np.sort(np.argsort(-strength, kind="stable")[:nodes])
+    place = np.full(strength.size, -1)
+    place[kept] = np.arange(kept.size)
+    between = np.flatnonzero((place[panel.edges] >= 0).all(axis=1))
+    strongest = np.sort(between[np.argsort(-size[between], kind="stable")[:edges]])
+    return dataclasses.replace(
+        panel,
+        labels=tuple(panel.labels[node] for node in kept),
+        x=panel.x[kept],
+        y=panel.y[kept],
+        group=panel.group[kept],
+        edges=place[panel.edges[strongest]],
+        weights=panel.weights[strongest],
+    )
+
+
 def thin_lines(panel: Lines, *, points: int) -> Lines:
     """Every so manyth point of all curves."""
     every = slice(None, None, -(-panel.x.size // points))
@@ -144,6 +231,38 @@ def thin_lines(panel: Lines, *, points: int) -> Lines:
         for line in panel.lines
     )
     return dataclasses.replace(panel, x=panel.x[every], lines=lines)
+
+
+def _items(panel: Panel) -> dict[str, int]:
+    """How many of each kind of mark a panel has."""
+    if isinstance(panel, Points):
+        return {POINTS: panel.x.size}
+    if isinstance(panel, Bars):
+        return {BARS: len(panel.labels)}
+    if isinstance(panel, Network):
+        return {NODES: len(panel.labels), EDGES: len(panel.edges)}
+    curves = {CURVES: len(panel.lines)} if isinstance(panel, Lines) else {}
+    return {**curves, SPANS: len(panel.spans)}
+
+
+def _marks(panel: Panel) -> dict[str, int]:
+    """How many marks these are to a browser, with bands and error ranges."""
+    items = _items(panel)
+    if isinstance(panel, Bars) and panel.lower is not None:
+        items[BARS] *= 2
+    if isinstance(panel, Lines):
+        items[CURVES] += sum(line.lower is not None for line in panel.lines)
+    if SPANS in items:
+        items[SPANS] *= SPAN_MARKS
+    return items
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts by kind, over all panels."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)
 
 
 def _means(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

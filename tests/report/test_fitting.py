@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
-from pipeline.core.parts import Figure, Heatmap, Line, Lines, Points
-from pipeline.report.fitting import coarse_heatmap, lightened, thin_lines
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Network, Points, Span
+from pipeline.report.fitting import MOST_MARKS, coarse_heatmap, lightened, thin_lines
 
 
 def heatmap(values, **fields):
@@ -66,3 +67,92 @@ def test_panels_of_a_figure_share_the_points_that_a_browser_draws_with_ease():
     assert [panel.x.size for panel in light.panels] == [2000, 1500, 5]
     assert len(notes) == 1
     assert "3505 of 7010 points" in notes[0]
+
+
+def figure_of(*panels):
+    return Figure(id="f", title="", finding="", caption="", alt="", panels=panels)
+
+
+@pytest.mark.parametrize(("ranged", "shown"), [(False, 4000), (True, 2000)])
+def test_many_bars_are_thinned_and_those_with_ranges_count_twice(ranged, shown):
+    values = np.arange(8000.0)
+    ends = {"lower": values - 1, "upper": values + 1} if ranged else {}
+    labels = tuple(str(i) for i in range(8000))
+    panel = Bars(title="", labels=labels, values=values, x_title="", y_title="", **ends)
+    light, notes = lightened(figure_of(panel))
+    (thin,) = light.panels
+    assert thin.values.size == len(thin.labels) == shown
+    assert thin.labels[9] == str(int(thin.values[9]))
+    assert not ranged or (thin.upper[9], thin.lower[9]) == (thin.values[9] + 1, thin.values[9] - 1)
+    assert notes == (f"Shown are {shown} of 8000 bars, evenly picked; the result files have all.",)
+
+
+def spans(count, n_labels):
+    return tuple(Span(start=i, stop=i + 0.5, label=f"c{i % n_labels}") for i in range(count))
+
+
+@pytest.mark.parametrize("n_labels", [2, 7, 4000])
+def test_many_stretches_of_time_are_thinned_and_listed_labels_stay(n_labels):
+    curve = Line(name="a", y=np.zeros(3))
+    track = Lines(
+        title="", x=np.arange(3.0), lines=(curve,), x_title="", y_title="",
+        spans=spans(4000, n_labels),
+    )  # fmt: skip
+    light, notes = lightened(figure_of(track, heatmap(np.zeros((2, 2)), spans=spans(40, 2))))
+    assert light.panels[0].lines == (curve,)
+    kept = [len(panel.spans) for panel in light.panels]
+    assert 3 * sum(kept) <= MOST_MARKS
+    assert n_labels > 16 or len({span.label for span in light.panels[0].spans}) == n_labels
+    (note,) = notes
+    assert note.startswith(f"Shown are {sum(kept)} of 4040 stretches of time, evenly picked;")
+
+
+def network(n_nodes, edges, weights):
+    return Network(
+        title="", labels=tuple(str(i) for i in range(n_nodes)), x=np.arange(float(n_nodes)),
+        y=np.zeros(n_nodes), group=np.arange(n_nodes), edges=edges, weights=weights,
+    )  # fmt: skip
+
+
+def test_of_many_edges_the_strongest_are_shown():
+    first, second = np.triu_indices(150, k=1)
+    weights = np.where(np.arange(first.size) % 2, -1.0, 1.0) * np.arange(first.size)
+    light, notes = lightened(figure_of(network(150, np.stack([first, second], axis=1), weights)))
+    (thin,) = light.panels
+    assert len(thin.labels) == 150
+    shown = len(thin.edges)
+    assert shown <= MOST_MARKS
+    np.testing.assert_array_equal(thin.weights, weights[-shown:])
+    np.testing.assert_array_equal(thin.edges[-1], [148, 149])
+    assert notes == (
+        f"Shown are {shown} of {first.size} edges, the strongest; the result files have all.",
+    )
+
+
+def test_of_many_nodes_those_with_the_strongest_edges_are_shown_with_their_own():
+    edges = np.array([[6000, 2], [1, 5999], [6000, 5999]])
+    light, notes = lightened(figure_of(network(9000, edges, np.array([3.0, -2.0, 1.0]))))
+    (thin,) = light.panels
+    assert len(thin.labels) == 3000
+    assert {"6000", "5999", "1", "2"} <= set(thin.labels)
+    named = [tuple(thin.labels[node] for node in edge) for edge in thin.edges]
+    assert named == [("6000", "2"), ("1", "5999"), ("6000", "5999")]
+    assert [thin.x[i] for i in (0, -1)] == [float(thin.labels[0]), float(thin.labels[-1])]
+    assert notes == ("Shown are 3000 of 9000 nodes, the best linked; the result files have all.",)
+
+
+def test_marks_of_which_there_are_few_stay_beside_many():
+    few = Bars(title="", labels=tuple("abc"), values=np.ones(3), x_title="", y_title="")
+    many = Points(title="", x=np.zeros(9000), y=np.zeros(9000), x_title="", y_title="")
+    light, _ = lightened(figure_of(few, many))
+    assert light.panels[0] is few
+    assert light.panels[1].x.size == 3000
+
+
+def test_many_curves_with_bands_are_thinned():
+    y = np.zeros(2)
+    lines = tuple(Line(name=str(i), y=y, lower=y, upper=y) for i in range(4000))
+    panel = Lines(title="", x=np.arange(2.0), lines=lines, x_title="", y_title="")
+    light, notes = lightened(figure_of(panel))
+    assert [line.name for line in light.panels[0].lines[:2]] == ["0", "2"]
+    assert "2000 of 4000 curves" in notes[0]
