@@ -60,7 +60,10 @@ class RunConfig(SettingsBlock):
     )
     page_limit_mb: float = Field(
         default=3.0,
-        description="Size in megabytes above which a report's heat maps are coarsened.",
+        description=(
+            "Size in megabytes that a report keeps to: above it, heat maps and curves are "
+            "coarsened, and where that is not enough, the largest figures left out."
+        ),
         ge=0.5,
         le=100,
     )

@@ -110,6 +110,17 @@ def fit_to_limit(figures: Mapping[Key, Figure], *, budget: int) -> dict[Key, Dra
     return drawn
 
 
+def largest(sizes: Mapping[Key, int], *, excess: int) -> list[Key]:
+    """The largest parts, as many as take ``excess`` bytes together; else all."""
+    found: list[Key] = []
+    for key in sorted(sizes, key=lambda key: (-sizes[key], key)):
+        if excess <= 0:
+            break
+        found.append(key)
+        excess -= sizes[key]
+    return found
+
+
 def coarsened(figure: Figure, *, cells: int) -> tuple[Figure, tuple[str, ...]]:
     """A figure whose heat maps have at most so many cells, and what was done."""
     panels: list[Panel] = []

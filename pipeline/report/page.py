@@ -61,7 +61,7 @@ class Page:
     redact: bool = False
     """Hide who was recorded, where it was computed, and free text."""
     limit_bytes: int = 3_000_000
-    """Size above which heat maps are coarsened, with a visible note."""
+    """Size to which figures are coarsened or left out, with a visible note."""
 
     @property
     def methods(self) -> tuple[Section, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.parts import Figure, Films, Section, Table
 from pipeline.report.document import plain
 from pipeline.report.films import film_strip
-from pipeline.report.fitting import Drawn, Key, fit_to_limit, packed
+from pipeline.report.fitting import Drawn, Key, fit_to_limit, largest, packed
 from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
 from pipeline.report.page import PLACEHOLDER_DAYS, Page
@@ -60,7 +60,9 @@ def render(page: Page) -> str:
 
     All text from data is escaped; a content security policy allows our two scripts by their
     hashes and no request to anywhere. The same page gives the same text. Above the page's limit
-    heat maps and curves are coarsened, and the page says which, and whether that was not enough.
+    heat maps and curves are coarsened; where that is not enough, the largest figures and films are
+    left out until the page fits, and stand as a note with what they found. The page says so, and
+    whether words and tables alone are above the limit.
     """
     shown = redacted(page) if page.redact else page
     # Counted before names are hidden, behind which all animals look the same.
@@ -81,8 +83,39 @@ def render(page: Page) -> str:
     held = sum(len(each.packed) for each in drawn.values())
     coarse = fit_to_limit(figures, budget=held - excess)
     text = _filled(shown, coarse, facts)
-    fits = len(text.encode()) <= page.limit_bytes
-    return text if fits else _filled(shown, coarse, facts, oversize=True)
+    if len(text.encode()) <= page.limit_bytes:
+        return text
+    return _without_largest(shown, figures, coarse, facts)
+
+
+def _without_largest(
+    page: Page,
+    figures: Mapping[Key, Figure],
+    coarse: Mapping[Key, Drawn],
+    facts: Sequence[tuple[str, str]],
+) -> str:
+    """The page without as many of its largest figures and films as make it fit."""
+    sizes = {key: len(each.packed) for key, each in coarse.items()} | {
+        (section.id, part.id): sum(len(film_strip(film, part).style) for film in part.films)
+        for section in page.sections
+        for part in section.body
+        if isinstance(part, Films)
+    }
+    left_out: set[Key] = set()
+    while True:
+        text = _filled(page, coarse, facts, left_out=left_out)
+        excess = len(text.encode()) - page.limit_bytes
+        if excess <= 0:
+            break
+        rest = {key: size for key, size in sizes.items() if key not in left_out}
+        if not rest:
+            return _filled(page, coarse, facts, left_out=left_out, oversize=True)
+        left_out.update(largest(rest, excess=excess))
+    # What was left out may leave room for finer maps and curves.
+    kept = {key: figure for key, figure in figures.items() if key not in left_out}
+    room = sum(len(coarse[key].packed) for key in kept) - excess
+    finer = _filled(page, fit_to_limit(kept, budget=room), facts, left_out=left_out)
+    return finer if len(finer.encode()) <= page.limit_bytes else text
 
 
 def _filled(
@@ -90,13 +123,14 @@ def _filled(
     drawn: Mapping[Key, Drawn],
     facts: Sequence[tuple[str, str]],
     *,
+    left_out: Collection[Key] = (),
     oversize: bool = False,
 ) -> str:
     """The template with everything in its place."""
     from markupsafe import Markup
 
     script = template_text("page.js")
-    library, library_hash = plotly_packed() if drawn else ("", "")
+    library, library_hash = plotly_packed() if set(drawn) - set(left_out) else ("", "")
     return (
         environment()
         .get_template("page.html")
@@ -109,6 +143,7 @@ def _filled(
             themes=Markup(themes_json()),  # noqa: S704 - our own text
             library=library,
             drawn=drawn,
+            left_out=left_out,
             oversize=oversize,
             facts=facts,
             overall=overall(page.methods),
@@ -253,9 +288,13 @@ def breakable(text: str) -> Markup:
     return Markup(broken)  # noqa: S704 - escaped above
 
 
-def thumbnails(section: Section) -> list[Figure]:
-    """The figures of a section that the first screen shows small: its first ones."""
-    figures = [part for part in section.body if isinstance(part, Figure)]
+def thumbnails(section: Section, left_out: Collection[Key]) -> list[Figure]:
+    """The figures of a section that the first screen shows small: the first that are drawn."""
+    figures = [
+        part
+        for part in section.body
+        if isinstance(part, Figure) and (section.id, part.id) not in left_out
+    ]
     return figures[:MOST_THUMBNAILS]
 
 

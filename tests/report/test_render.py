@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pipeline.core.parts import Figure, Heatmap, Section
+from pipeline.core.parts import Bars, Figure, Heatmap, Section
 from pipeline.core.rng import stream
 from pipeline.report.packing import script_hash
 from pipeline.report.render import render
@@ -190,9 +190,67 @@ def test_a_figure_that_would_make_the_page_too_large_is_coarsened_and_says_so():
     assert "larger than its limit" not in text
 
 
-def test_a_page_that_no_coarsening_makes_small_enough_says_so():
+def many_bars():
+    """A figure that no coarsening makes smaller."""
+    digits = stream(0, "bars").integers(0, 10**17, (4000, 3)).astype(str)
+    labels, values = tuple("".join(row) for row in digits), np.arange(4000.0)
+    return Figure(
+        id="bars",
+        title="Many bars",
+        finding="What they say.",
+        caption="",
+        alt="Bars.",
+        panels=(Bars(title="", labels=labels, values=values, x_title="", y_title=""),),
+    )
+
+
+def test_the_largest_figures_are_left_out_until_the_page_fits_and_no_map_is_coarse_for_nothing():
+    section = connectome_section()
+    page = fake_page(
+        sections=(data_stub(), dataclasses.replace(section, body=(many_bars(), *section.body)))
+    )
+    limit = len(render(page).encode()) - 250_000
+    text = render(dataclasses.replace(page, limit_bytes=limit))
+    assert len(text.encode()) <= limit
+    outline = Outline(text)
+    drawn = {attrs["id"] for tag, attrs in outline.elements if tag == "figure"}
+    assert drawn == {f"connectome-{part.id}" for part in section.body if isinstance(part, Figure)}
+    assert "connectome-bars" in outline.ids
+    told = f"Many bars # What they say. Left out to keep this page under {limit / 1e6:.3g} MB; "
+    assert f"{told}its numbers are in the result files." in outline.text
+    assert "connectome-bars" not in [attrs.get("data-figure") for _, attrs in outline.elements]
+    assert "Shown as" not in text
+    assert "larger than its limit" not in text
+
+
+def test_several_figures_are_left_out_largest_first():
+    section = connectome_section()
+    page = fake_page(sections=(dataclasses.replace(section, body=(many_bars(), *section.body)),))
+    packed = re.findall(
+        r'<figure class="drawn" id="([^"]*)".*?<script class="packed"[^>]*>([^<]*)<',
+        render(page),
+        re.DOTALL,
+    )
+    sizes = {name: len(content) for name, content in packed}
+    full = len(render(page).encode())
+    for share in (0.5, 0.8):
+        limit = int(full - share * sum(sizes.values()))
+        text = render(dataclasses.replace(page, limit_bytes=limit))
+        assert len(text.encode()) <= limit
+        drawn = set(re.findall(r'<figure class="drawn" id="([^"]*)"', text))
+        assert text.count("Left out to keep this page") == len(sizes) - len(drawn)
+        assert drawn
+        assert "connectome-bars" not in drawn
+
+
+def test_a_page_that_is_too_large_without_any_figure_says_so():
     text = render(fake_page(limit_bytes=100_000))
     assert "larger than its limit of 0.1 MB" in text
+    outline = Outline(text)
+    assert not [tag for tag, _ in outline.elements if tag == "figure"]
+    assert "reel" not in [attrs.get("class") for _, attrs in outline.elements]
+    assert text.count("Left out to keep this page under 0.1 MB") == 6
+    assert len(text.encode()) < 200_000  # the library that draws figures is not there either
 
 
 def test_the_whole_fake_page_stays_below_three_megabytes(page_text):
