@@ -18,6 +18,8 @@ from pipeline.core.outcome import Status
 REMARK = " \N{MIDDLE DOT} "
 """Stands in labels of figures between the name of a unit, by which it is marked in all figures, and
 what else is told of it."""
+PAIR = " \N{RIGHTWARDS ARROW} "
+"""Stands between the names of two units in a label, by either of which it is marked."""
 
 Number = float | int | str | bool | None
 Numbers = Mapping[str, "Number | list[Number] | Mapping[str, Number]"]

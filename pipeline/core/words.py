@@ -13,9 +13,20 @@ def counted(number: int, noun: str, several: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
 
 
-def unit_called(name: str) -> str:
-    """A unit as figures call it: a bare number would be taken for that of a group."""
-    return f"unit {name}" if name.isdecimal() else name
+def unit_called(unit: str, *, recording: str = "") -> str:
+    """A unit that has no name of its own, as every figure calls it: readers find it by that.
+
+    Parameters
+    ----------
+    unit
+        Its id in the file. A bare number would be taken for that of a group.
+    recording
+        The unit's recording where there are several, in which other units have the same id; empty
+        where there is one.
+    """
+    if recording:
+        return f"{recording}:{unit}"
+    return f"unit {unit}" if unit.isdecimal() else unit
 
 
 def joined(names: Iterable[str], *, most: int = 8) -> str:

@@ -77,7 +77,7 @@ def data_section(
         figure
         for recording in recordings[:MOST_RECORDINGS]
         for make in (example_units, raster_figures)
-        for figure in make(recording, graded[recording.id])
+        for figure in make(recording, graded[recording.id], n_recordings=len(recordings))
     ]
     return Section(
         id="data",

@@ -34,13 +34,13 @@ class Example:
     words: str
 
 
-def example_units(recording: Recording, grades: Grades) -> list[Figure]:
-    """The figure with examples from one recording; none where nothing was graded."""
+def example_units(recording: Recording, grades: Grades, *, n_recordings: int = 1) -> list[Figure]:
+    """The figure with examples from one of so many recordings; none where nothing was graded."""
     chosen = choose(recording, grades)
     if not chosen:
         return []
     activity = recording.activity
-    names = unit_labels(recording.units)
+    names = unit_labels(recording.units, recording=recording.id if n_recordings > 1 else "")
     units = np.array([example.unit for example in chosen])
     panels = (
         _trace_panels(activity, units)

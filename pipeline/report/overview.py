@@ -60,7 +60,12 @@ def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
         x_title="Time (s)",
         y_title="Unit",
         value_title="Activity (share of own range)" if calcium else "Rate (z-score)",
-        y_labels=tuple(unit_labels(recording.units.iloc[used[shown]])),
+        y_labels=tuple(
+            unit_labels(
+                recording.units.iloc[used[shown]],
+                recording=recording.id if n_recordings > 1 else "",
+            )
+        ),
         scale="sequential" if calcium else "diverging",
         limits=(0.0, 1.0) if calcium else SPIKE_LIMITS,
         spans=stretches(recording),
@@ -186,14 +191,22 @@ def unit_order(scaled: NDArray[np.float32], regions: NDArray[np.object_]) -> NDA
     return np.lexsort((-np.round(loading, 6), regions))
 
 
-def unit_labels(units: pd.DataFrame) -> list[str]:
-    """How units are called: by identity where known, with the region as a remark where several."""
+def unit_labels(units: pd.DataFrame, *, recording: str = "") -> list[str]:
+    """How units are called: by identity where known, with the region as a remark where several.
+
+    Parameters
+    ----------
+    units
+        Rows of a recording's table of units.
+    recording
+        The recording, where there are several; as in :func:`~pipeline.core.words.unit_called`.
+    """
     called = []
     several = len(set(units["region"].astype(str))) > 1
     for unit_id, identity, region in zip(
         units["unit_id"], identities(units), units["region"], strict=True
     ):
-        name = identity or unit_called(str(unit_id))
+        name = identity or unit_called(str(unit_id), recording=recording)
         called.append(f"{name}{REMARK}{_text(region)}" if several and _text(region) else name)
     return called
 

@@ -43,8 +43,11 @@ class Sweeps:
     x_title: str
 
 
-def raster_figures(recording: Recording, grades: Grades) -> list[Figure]:
-    """The rasters of a recording's examples; none where it has no spikes or was not graded."""
+def raster_figures(recording: Recording, grades: Grades, *, n_recordings: int = 1) -> list[Figure]:
+    """The rasters of examples from one of so many recordings.
+
+    None where it has no spikes or was not graded.
+    """
     chosen = choose(recording, grades)
     activity = recording.activity
     if not chosen or not isinstance(activity, SpikeTrains):
@@ -53,7 +56,7 @@ def raster_figures(recording: Recording, grades: Grades) -> list[Figure]:
     sweeps = trial_sweeps(recording) or even_sweeps(activity, typical)
     counts = [spikes_in(activity, example.unit, sweeps) for example in chosen]
     most = max(1.0, *(float(np.nanmax(each, initial=0.0)) for each in counts))
-    names = unit_labels(recording.units)
+    names = unit_labels(recording.units, recording=recording.id if n_recordings > 1 else "")
     panels = tuple(
         Heatmap(
             title=f"{names[example.unit]}: {example.words}",

@@ -96,7 +96,12 @@ def unit_table(recordings: Sequence[Recording], graded: Graded) -> list[Table]:
         title: cells
         for title, cells in columns.items()
         if any(cell not in (None, "") for cell in cells)
-        and (title in ALWAYS_TOLD or len(set(cells) - {None}) > 1)
+        and (
+            title in ALWAYS_TOLD
+            or len(set(cells) - {None}) > 1
+            # An id alone is no unit where there are several recordings, whichever rows are shown.
+            or title == "Recording"
+        )
     }
     alike = [
         title

@@ -38,3 +38,8 @@ def test_an_ending_may_be_empty_and_other_brackets_stay():
 )
 def test_a_unit_without_a_name_is_told_apart_from_numbers_of_groups(name, called):
     assert unit_called(name) == called
+
+
+def test_a_unit_is_told_apart_from_those_of_other_recordings_with_its_id():
+    assert [unit_called("3", recording=each) for each in ("r1", "r2")] == ["r1:3", "r2:3"]
+    assert unit_called("a3", recording="r1") == "r1:a3"

@@ -165,3 +165,4 @@ def test_names_in_doubt_are_marked_so_that_they_are_nobody_elses():
         }
     )
     assert unit_labels(units) == ["AVAL", "AVAL?", "unit 2"]
+    assert unit_labels(units, recording="r1") == ["AVAL", "AVAL?", "r1:2"]

@@ -72,6 +72,21 @@ def test_the_table_has_unused_units_first_then_doubtful_ones(imaged):
     assert "Baseline lost (%)" not in table.columns
 
 
+def test_units_of_several_recordings_are_told_apart_whichever_rows_are_shown(
+    imaged, sorted_units, monkeypatch
+):
+    monkeypatch.setattr(unit_quality, "MOST_ROWS", 2)
+    records = [imaged[0], sorted_units[0]]
+    (table,) = unit_table(records, {"a": imaged[1], "b": sorted_units[1]})
+    assert len(set(table.columns["Recording"])) == 1
+    for record, grades in (imaged, sorted_units):
+        (figure,) = example_units(record, grades, n_recordings=2)
+        assert {line.name for panel in figure.panels for line in panel.lines} == {
+            f"{record.id}:{record.units['unit_id'].iloc[example.unit]}"
+            for example in choose(record, grades)
+        }
+
+
 def test_a_long_table_keeps_what_is_doubtful(imaged, monkeypatch):
     monkeypatch.setattr(unit_quality, "MOST_ROWS", 4)
     record, grades = imaged

@@ -52,16 +52,17 @@ def figures(
     shown: list[Figure] = []
     for (name, result), view in zip(results.items(), views, strict=True):
         axis = timeline(view)
+        recording = name if len(results) > 1 else ""
         end = f"-{name}" if len(results) > 1 else ""
-        shown.append(_overview(result, view, axis, end))
+        shown.append(_overview(result, view, axis, end, recording))
         if len(result.scores):
             shown.append(_scores(result, end))
-        shown.append(_together(result, end))
+        shown.append(_together(result, end, recording))
         shown.append(_states(result, view, axis, end))
         shown.append(_trajectories(result, axis, end))
         if contains_regions(result):
             shown.append(_regions(result, end))
-        shown += [_chains(result, end), _dynamics(result, end), _replicas(result, end)]
+        shown += [_chains(result, end), _dynamics(result, end), _replicas(result, end, recording)]
         if truth is not None:
             shown.append(_truth(result, truth, axis, end))
     return tuple(shown)
@@ -79,13 +80,18 @@ def order_of_units(result: BiclusteringResult) -> NDArray[np.int64]:
     return used[np.lexsort((-sureness, result.cluster_of_unit[used]))]
 
 
-def unit_labels(result: BiclusteringResult, units: NDArray[np.int64]) -> tuple[str, ...]:
-    """Ids of units, with regions and clusters as remarks."""
+def unit_labels(
+    result: BiclusteringResult, units: NDArray[np.int64], recording: str
+) -> tuple[str, ...]:
+    """Names of units, with regions and clusters as remarks.
+
+    ``recording``: the only one of the units, where there are several; else empty.
+    """
     return tuple(
         REMARK.join(
             word
             for word in (
-                unit_called(str(result.unit[unit])),
+                unit_called(str(result.unit[unit]), recording=recording),
                 str(result.region[unit]),
                 f"cluster {result.cluster_of_unit[unit] + 1}",
             )
@@ -95,7 +101,9 @@ def unit_labels(result: BiclusteringResult, units: NDArray[np.int64]) -> tuple[s
     )
 
 
-def _overview(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: str) -> Figure:
+def _overview(
+    result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: str, recording: str
+) -> Figure:
     """Counts sorted by cluster, above the states."""
     order = order_of_units(result)[:SHOWN_UNITS]
     counts = np.where(view.observed[:, order], view.counts[:, order], np.nan)
@@ -112,7 +120,7 @@ def _overview(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end
             x_title=axis.title,
             y_title="Unit",
             value_title="Count over the unit's mean (log2)",
-            y_labels=unit_labels(result, order),
+            y_labels=unit_labels(result, order, recording),
             scale="diverging",
             limits=(-3.0, 3.0),
             spans=axis.spans,
@@ -246,7 +254,7 @@ def unit_word(result: BiclusteringResult) -> str:
     return "a spike" if result.source == "spikes" else "an event"
 
 
-def _together(result: BiclusteringResult, end: str) -> Figure:
+def _together(result: BiclusteringResult, end: str, recording: str) -> Figure:
     """Probabilities that units are together."""
     order = order_of_units(result)[:SHOWN_UNITS]
     place = np.cumsum(result.used) - 1
@@ -276,8 +284,8 @@ def _together(result: BiclusteringResult, end: str) -> Figure:
                 x_title="Unit",
                 y_title="Unit",
                 value_title="Probability",
-                x_labels=unit_labels(result, order),
-                y_labels=unit_labels(result, order),
+                x_labels=unit_labels(result, order, recording),
+                y_labels=unit_labels(result, order, recording),
                 limits=(0.0, 1.0),
                 square=True,
             ),
@@ -640,7 +648,7 @@ def _dynamics(result: BiclusteringResult, end: str) -> Figure:
     )
 
 
-def _replicas(result: BiclusteringResult, end: str) -> Figure:
+def _replicas(result: BiclusteringResult, end: str, recording: str) -> Figure:
     """Real beside replicated statistics, and the calibration of hidden counts."""
     replicas = result.replicas
     panels: list[Panel] = []
@@ -658,7 +666,10 @@ def _replicas(result: BiclusteringResult, end: str) -> Figure:
                 y=np.round(values[1], 4),
                 x_title="Replicated",
                 y_title="Real",
-                labels=tuple(unit_called(str(unit)) for unit in result.unit[result.used][known]),
+                labels=tuple(
+                    unit_called(str(unit), recording=recording)
+                    for unit in result.unit[result.used][known]
+                ),
                 group=result.cluster_of_unit[result.used][known],
                 group_names=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
                 diagonal=True,

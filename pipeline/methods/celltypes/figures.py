@@ -870,7 +870,7 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
     typed = (result.type_of_unit >= 0) & np.isfinite(units["field_x"].to_numpy(float))
     if not typed.any():
         return []
-    names = type_names(result)
+    names, several = type_names(result), result.recording.size > 1
     return [
         Figure(
             id="mosaic",
@@ -890,7 +890,12 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
                     y=np.round(units["field_y"].to_numpy(float)[typed], 2),
                     x_title="x (pixel)",
                     y_title="y (pixel)",
-                    labels=tuple(unit_called(str(name)) for name in units["unit"][typed]),
+                    labels=tuple(
+                        unit_called(str(unit), recording=str(recording) if several else "")
+                        for recording, unit in zip(
+                            units["recording"][typed], units["unit"][typed], strict=True
+                        )
+                    ),
                     group=result.type_of_unit[typed],
                     group_names=names,
                 ),

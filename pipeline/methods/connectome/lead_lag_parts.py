@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Bars, Figure, Line, Lines, Number, Table
+from pipeline.core.parts import PAIR, REMARK, Bars, Figure, Line, Lines, Number, Table
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.lead_lag import LEVEL, N_DRAWS
 from pipeline.methods.connectome.networks import unit_names
@@ -15,7 +15,6 @@ from pipeline.numerics.lagged import BEYOND, FEW, LEAST_STRETCHES, SHORT, TESTED
 WARNING = "Lead/lag, not causal"
 SHOWN_PAIRS = 20
 SHOWN_CURVES = 3
-ARROW = " \N{RIGHTWARDS ARROW} "
 
 
 def ahead(found: LeadLag) -> NDArray[np.bool_]:
@@ -93,14 +92,15 @@ def lead_lag_figure(result: ConnectomeResult) -> Figure | None:
             Bars(
                 title="Delay of the second unit",
                 labels=tuple(
-                    f"{names[row]}{' *' if ahead(found)[row] else ''}"
-                    + (f" ({found.component[row] + 1})" if found.component[row] >= 0 else "")
+                    names[row]
+                    + (f"{REMARK}{found.component[row] + 1}" if found.component[row] >= 0 else "")
+                    + (f"{REMARK}*" if ahead(found)[row] else "")
                     for row in shown
                 ),
                 values=found.delay_s[shown].round(3),
                 lower=found.delay_range_s[shown, 0].round(3),
                 upper=found.delay_range_s[shown, 1].round(3),
-                x_title="Pair, first unit ahead (component)",
+                x_title="Pair, first unit ahead \N{MIDDLE DOT} component",
                 y_title="Delay (s)",
             ),
             *(_curve(found, int(row), names[int(row)]) for row in shown[:n_curves]),
@@ -181,7 +181,7 @@ def _curve(found: LeadLag, row: int, name: str) -> Lines:
 def _names(result: ConnectomeResult, found: LeadLag) -> tuple[str, ...]:
     """Both units of each row."""
     names = unit_names(result)
-    return tuple(f"{names[one]}{ARROW}{names[other]}" for one, other in found.pair)
+    return tuple(f"{names[one]}{PAIR}{names[other]}" for one, other in found.pair)
 
 
 def _one_community(result: ConnectomeResult, component: int, pair: NDArray[np.int64]) -> str:

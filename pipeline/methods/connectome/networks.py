@@ -46,7 +46,7 @@ def unit_names(result: ConnectomeResult) -> NDArray[np.object_]:
     """
     names = np.array([str(name) for name in result.unit], dtype=object)
     if result.recording.size > 1:
-        return names
+        return names  # those without an identity are as ``unit_called`` calls them
     before = f"{result.recording[0]}:"
     return np.array([unit_called(name.removeprefix(before)) for name in names], dtype=object)
 

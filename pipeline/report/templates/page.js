@@ -216,10 +216,11 @@
   const labelsOf = (panel, width) => {
     /* below a square of units by units, remarks would only say again what stands beside its rows */
     const alone = (labels) => {
-      const names = (labels || []).map(bare);
-      return names.every(Boolean) && new Set(names).size === names.length ? names : labels;
+      const names = (labels || []).map((label) => label.split(REMARK)[0]);
+      return names.every((name) => bare(name).length) && new Set(names).size === names.length ? names : labels;
     };
     const { xlabels: x, ylabels: y } = panel;
+    if (panel.kind !== "heatmap") return [x, y];
     const again = panel.square && String(x) === String(y);
     return [width < NARROW || again ? alone(x) : x, width < NARROW ? alone(y) : y];
   };
@@ -472,23 +473,25 @@
 
   /* ---- names chosen by the reader, marked wherever they are shown ---- */
   let chosen = "";
-  const bare = (label) => {
-    /* the name, without remarks; a number names nothing: groups, bins and surrogates have one too */
-    const name = label.split(" \u00b7 ")[0];
-    return name === "" || Number.isFinite(Number(name.replace("\u2212", "-"))) ? "" : name;
-  };
+  const REMARK = " \u00b7 "; /* these two as in pipeline/core/parts.py */
+  const PAIR = " \u2192 ";
+  const bare = (label) =>
+    /* the names in a label, without remarks and the sign of what is drawn upside down; a number
+       names nothing: groups, bins and surrogates have one too */
+    label.split(REMARK)[0].split(PAIR).map((name) => name.replace(/^\u2212/, ""))
+      .filter((name) => name !== "" && !Number.isFinite(Number(name)));
   const plainText = (text) =>
     text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-  const nameAt = {
-    /* name of the thing at a point of a panel */
+  const labelAt = {
+    /* label of the thing at a point of a panel */
     heatmap: (panel, point) => {
       const [row, column] = point.pointIndex;
-      return bare(panel.ylabels[row] ?? panel.xlabels[column] ?? "");
+      return panel.ylabels[row] ?? panel.xlabels[column] ?? "";
     },
-    points: (_, point) => bare(plainText(point.text ?? "")),
-    network: (_, point) => bare(plainText(point.customdata ?? "")),
-    bars: (_, point) => bare(plainText(point.text ?? "")),
-    lines: (_, point) => bare(plainText(point.data.name ?? "")),
+    points: (_, point) => plainText(point.text ?? ""),
+    network: (_, point) => plainText(point.customdata ?? ""),
+    bars: (_, point) => plainText(point.text ?? ""),
+    lines: (_, point) => plainText(point.data.name ?? ""),
   };
   const pointNames = (panel, trace) =>
     (panel.kind === "network" ? trace.customdata : trace.text) || [];
@@ -500,12 +503,10 @@
         for (const name of pointNames(panel, trace)) found.add(plainText(name));
       }
     }
-    const names = new Set([...found].map(bare));
-    names.delete("");
-    return names;
+    return new Set([...found].flatMap(bare));
   };
   const placesOf = (labels, name) =>
-    (labels || []).flatMap((label, at) => (bare(label) === name ? [at] : []));
+    (labels || []).flatMap((label, at) => (bare(label).includes(name) ? [at] : []));
   const frame = (axis, low, high, theme) => {
     const other = axis === "x" ? "y" : "x";
     return { type: "rect", [`${axis}ref`]: axis, [`${axis}0`]: low, [`${axis}1`]: high,
@@ -524,8 +525,9 @@
   const markTraces = (panel, traces, theme) => {
     if (!chosen) return traces;
     const name = escaped(chosen);
-    if (panel.kind === "lines" && traces.some((trace) => bare(trace.name || "") === name)) {
-      return traces.map((trace) => (bare(trace.name || "") === name
+    const named = (trace) => bare(trace.name || "").includes(name);
+    if (panel.kind === "lines" && traces.some(named)) {
+      return traces.map((trace) => (named(trace)
         ? { ...trace, line: { ...trace.line, width: 3.5 } } : { ...trace, opacity: 0.3 }));
     }
     if (panel.kind !== "points" && panel.kind !== "network") return traces;
@@ -584,7 +586,7 @@
     box.current = { size, margin };
     if (box.drawn) return;
     box.drawn = true;
-    box.on("plotly_click", ({ points }) => choose(nameAt[panel.kind](panel, points[0])));
+    box.on("plotly_click", ({ points }) => choose(bare(labelAt[panel.kind](panel, points[0]))[0] ?? ""));
     box.on("plotly_relayout", (event) => rezoom(box, panel, event));
     if (panel.kind === "heatmap") tooltip(box, panel);
   };
@@ -658,8 +660,16 @@
     chosen = name === chosen ? "" : name;
     const rows = markRows();
     let shown = 0;
-    for (const { panels } of figures.values()) {
-      shown += Boolean(chosen) && (panels || []).some((panel) => namesIn(panel).has(chosen));
+    for (const [holder, { panels }] of figures) {
+      let named = false;
+      for (const title of holder.querySelectorAll("h4")) {
+        /* a panel of one unit, or of a pair, has its name before what else is told */
+        const own = chosen !== "" && bare(title.textContent.split(": ")[0]).includes(chosen);
+        title.classList.toggle("marked", own);
+        named ||= own;
+      }
+      named ||= chosen !== "" && (panels || []).some((panel) => namesIn(panel).has(chosen));
+      shown += named;
     }
     markedNote.hidden = !chosen;
     markedNote.querySelector("span").textContent = chosen
@@ -1070,19 +1080,33 @@
     });
     return row;
   };
-  const isMarked = (state, at) => chosen !== "" && state.heads.some((head, column) => {
-    const text = textAt(state, at, column);
-    const isUnit = head.textContent.trim().toLowerCase().startsWith("unit");
-    return text === chosen || (isUnit && `unit ${text}` === chosen);
-  });
+  const unitNames = (state) => {
+    /* from a row to what figures call its unit: unit_called in pipeline/core/words.py */
+    const heads = state.heads.map((head) => head.textContent.trim());
+    const [unit, recording] = ["Unit", "Recording"].map((name) => heads.indexOf(name));
+    if (unit < 0) return () => [];
+    const alone = (at) => `unit ${textAt(state, at, unit)}`;
+    if (recording < 0) return (at) => [alone(at)];
+    const recordingAt = (at) => textAt(state, at, recording);
+    const one = new Set(upTo(state.count).map(recordingAt)).size < 2;
+    return (at) => [`${recordingAt(at)}:${textAt(state, at, unit)}`, ...(one ? [alone(at)] : [])];
+  };
+  const marks = (state) => {
+    /* whether a row names what the reader chose */
+    if (chosen === "") return () => false;
+    const names = unitNames(state);
+    return (at) => names(at).includes(chosen)
+      || state.heads.some((_, column) => textAt(state, at, column) === chosen);
+  };
   const turn = (state) => {
     /* puts the rows from the first one on into the page, as many as it came with */
     const first = printing.on ? 0 : state.first;
     const most = printing.on ? MOST_PRINTED : state.rows.length;
     const listed = state.order.slice(first, first + most);
+    const isMarked = marks(state);
     state.table.tBodies[0].replaceChildren(...listed.map((at) => {
       const row = rowAt(state, at);
-      row.classList.toggle("marked", isMarked(state, at));
+      row.classList.toggle("marked", isMarked(at));
       return row;
     }));
     if (!state.pager) return;
@@ -1132,7 +1156,7 @@
   const markRows = () => {
     let count = 0;
     for (const state of tables.values()) {
-      for (let at = 0; at < state.count; at += 1) count += isMarked(state, at);
+      count += upTo(state.count).filter(marks(state)).length;
       turn(state);
     }
     return count;

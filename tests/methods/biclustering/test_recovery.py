@@ -200,6 +200,15 @@ def test_several_recordings_have_their_own_figures_and_one_sentence(planted, res
     results, views, config = {"a": result, "b": result}, (view, view), config_of()
     shown = figures(results, views, config)
     assert len({figure.id for figure in shown}) == len(shown)
+    by_id = {figure.id: figure for figure in shown}
+    for kind, labels in (
+        ("overview", "y_labels"),
+        ("together", "x_labels"),
+        ("replicas", "labels"),
+    ):
+        for name in results:
+            panel = by_id[f"{kind}-{name}"].panels[0]
+            assert {label.partition(":")[0] for label in getattr(panel, labels)} == {name}
     written = section(results, assess(results, views, config), shown, config)
     assert "supported in 2 of 2 recordings" in written.sentence
     assert {check.name.partition(":")[0] for check in written.checks} == {"a", "b"}

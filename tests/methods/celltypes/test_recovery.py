@@ -153,6 +153,16 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     }
     told = section(result, checks, drawn, config)
     assert told.sentence.startswith("3 types of ")
+    assert field_names(drawn)[0].startswith("unit ")
+    several = dataclasses.replace(result, recording=np.array([view.recording, "r2"]))
+    assert field_names(figures(several, (view,), config)) == [
+        f"{view.recording}:{name.removeprefix('unit ')}" for name in field_names(drawn)
+    ]
+
+
+def field_names(drawn):
+    (panel,) = next(figure for figure in drawn if figure.id == "mosaic").panels
+    return list(panel.labels)
 
 
 def test_the_same_cells_are_typed_by_what_was_shown_again(tiny):
