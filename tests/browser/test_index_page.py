@@ -16,6 +16,11 @@ def index_file(tmp_path):
         document["settings"] = {"seed": seed, "methods": {"trsa": {"scale": "rank"}}}
         document["recordings"] = [{"units": units, "units_used": units}]
         document["methods"]["trsa"]["reason"] = HOSTILE
+        numbers = document["methods"]["connectome"]["numbers"]
+        if name == "a9":
+            del numbers["reproducibility"]
+        else:
+            numbers["reproducibility"] = units / 100
         entries.append(IndexEntry.of(document, link=f"{name}/report.html"))
     path = tmp_path / "index.html"
     path.write_text(render_index(entries), encoding="utf-8")
@@ -40,6 +45,23 @@ def test_the_table_is_sorted_by_the_heading_that_is_pressed(opened, index_file):
     assert watched.page.evaluate("window.pwned") is None
 
 
+def test_all_is_sorted_by_the_key_number_that_is_pressed_with_missing_ones_last(opened, index_file):
+    watched = opened(index_file)
+    page = watched.page
+    chart = page.locator("#multiples figure").filter(has_text="reproducibility")
+    for order, word in ((["a10", "b2", "a9"], "ascending"), (["b2", "a10", "a9"], "descending")):
+        press(chart.get_by_role("button"))
+        assert shown(page) == order
+        assert chart.locator(".label").all_text_contents() == order[:2]
+        assert chart.get_by_role("button").text_content().endswith(f", {word}")
+        assert page.evaluate("document.activeElement.matches('figcaption button')")
+    assert page.locator("th[aria-sort=none]").count() == page.locator("th[aria-sort]").count()
+    press(page.get_by_role("button", name="Experiment"))
+    assert shown(page) == ["a9", "a10", "b2"]
+    assert page.locator("[data-sorted]").count() == 0
+    assert watched.complaints == []
+
+
 def test_the_table_can_be_searched(opened, index_file):
     page = opened(index_file).page
     page.get_by_role("searchbox").fill("a1")
@@ -54,6 +76,11 @@ def test_the_index_fits_and_has_no_barrier(opened, index_file, width, scheme):
     watched = opened(index_file, width=width, scheme=scheme)
     assert watched.overflow() <= 0
     assert [each["id"] for each in axe.Axe().run(watched.page).response["violations"]] == []
+
+
+@pytest.mark.parametrize("width", [1024, 1920, 3840])
+def test_nothing_of_the_index_lies_beside_the_window(opened, index_file, width):
+    assert opened(index_file, width=width).overflow() <= 0
 
 
 @pytest.fixture
@@ -119,3 +146,21 @@ def test_choices_are_there_again_when_the_page_is_opened_again(toolbox):
 def test_only_settings_that_differ_are_listed(toolbox):
     assert toolbox.locator("#differences tbody th").all_text_contents() == ["seed"]
     assert toolbox.locator("#differences tbody td").all_text_contents() == ["1", "1", "2"]
+    assert toolbox.locator("#differ").text_content().startswith("1 setting differs between exp")
+
+
+def test_settings_that_are_alike_in_what_is_shown_are_not_listed_as_different(toolbox):
+    rows, words = toolbox.locator("#differences tbody tr:visible"), toolbox.locator("#differ")
+    assert rows.count() == 1
+    toolbox.get_by_label("Show b2").uncheck()
+    assert rows.count() == 1
+    assert words.text_content().startswith("1 setting differs between the experiments shown;")
+    toolbox.get_by_label("Show b2").check()
+    toolbox.get_by_label("Show a9").uncheck()
+    assert rows.count() == 0
+    assert toolbox.locator("#differences").is_hidden()
+    assert words.text_content() == "The experiments shown were analysed with the same settings."
+    toolbox.get_by_role("searchbox").fill("b2")
+    assert words.text_content().startswith("Settings are compared where two experiments or more")
+    press(toolbox.get_by_role("button", name="Undo all"))
+    assert rows.count() == 1

@@ -47,24 +47,47 @@
     }
     for (const name of names) count += visible(name);
     shown.textContent = count < names.length ? `${count} of ${names.length}` : "";
+    showDifferences(count);
     drawMultiples();
   };
+  const differing = document.getElementById("differences");
+  const showDifferences = (count) => {
+    /* settings that are alike in all experiments that are shown are no differences */
+    if (!differing) return;
+    let differ = 0;
+    for (const row of differing.tBodies[0].rows) {
+      const values = [...row.cells].filter((one) => one.dataset.experiment && !one.hidden);
+      row.hidden = new Set(values.map((one) => one.textContent)).size < 2;
+      differ += !row.hidden;
+    }
+    differing.parentElement.hidden = !differ;
+    const among = count < names.length ? "the experiments shown" : "experiments";
+    document.getElementById("differ").textContent = differ
+      ? `${differ} setting${differ === 1 ? " differs" : "s differ"} between ${among}; all others are the same.`
+      : count > 1 ? "The experiments shown were analysed with the same settings."
+        : "Settings are compared where two experiments or more are shown.";
+  };
 
-  /* ---- sorting ---- */
-  const keyOf = (row, column) =>
-    (column ? row.cells[column].dataset.key : titleOf(row.dataset.experiment));
-  table.tHead.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    const heading = button.parentElement;
-    const falling = heading.getAttribute("aria-sort") === "ascending";
-    for (const other of table.tHead.rows[0].cells) other.setAttribute("aria-sort", "none");
-    heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-    const column = heading.cellIndex;
-    const sorted = [...rows].sort((a, b) =>
-      order.compare(keyOf(a, column), keyOf(b, column)) * (falling ? -1 : 1));
-    body.append(...sorted);
+  /* ---- sorting: by a column of the table, or by a key number ---- */
+  let sorted = { by: null, falling: false };
+  const sortBy = (by, valueOf, compare) => {
+    /* the same again turns the order around; rows without a value stay at the end */
+    sorted = { by, falling: sorted.by === by && !sorted.falling };
+    for (const heading of table.tHead.rows[0].cells) {
+      heading.setAttribute("aria-sort", heading.cellIndex === by ? sortWord() : "none");
+    }
+    const lacks = (row) => [undefined, ""].includes(valueOf(row));
+    const way = sorted.falling ? -1 : 1;
+    body.append(...[...rows].sort((a, b) => (lacks(a) || lacks(b) ? lacks(a) - lacks(b)
+      : way * compare(valueOf(a), valueOf(b)))));
     drawMultiples();
+  };
+  const sortWord = () => (sorted.falling ? "descending" : "ascending");
+  table.tHead.addEventListener("click", (event) => {
+    const column = event.target.closest("button")?.parentElement.cellIndex;
+    if (column === undefined) return;
+    sortBy(column, (row) =>
+      (column ? row.cells[column].dataset.key : titleOf(row.dataset.experiment)), order.compare);
   });
 
   /* ---- key numbers, one small chart each ---- */
@@ -80,14 +103,27 @@
     : String(Number(value.toPrecision(3))));
   const drawMultiples = () => {
     const inOrder = [...body.rows].map((row) => row.dataset.experiment).filter(visible);
-    charts.replaceChildren(...numbers.flatMap(({ method, name, values }) => {
+    charts.replaceChildren(...numbers.flatMap((number) => {
+      const { method, name, values } = number;
       const listed = inOrder.filter((one) => Object.hasOwn(values, one));
       if (!listed.length) return [];
       const low = Math.min(0, ...listed.map((one) => values[one]));
       const high = Math.max(0, ...listed.map((one) => values[one]));
       const span = high - low || 1;
       const chart = make("figure", "multiple");
-      chart.append(make("figcaption", "", `${method}: ${name}`));
+      const button = make("button", "sort", `${method}: ${name}`);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        sortBy(number, (row) => values[row.dataset.experiment], (a, b) => a - b);
+        charts.querySelector("[data-sorted]").focus(); /* charts are drawn anew */
+      });
+      if (sorted.by === number) {
+        button.dataset.sorted = sortWord();
+        button.append(make("span", "hidden-text", `, ${sortWord()}`));
+      }
+      const caption = make("figcaption");
+      caption.append(button);
+      chart.append(caption);
       const list = make("ul");
       for (const one of listed) {
         const line = make("li");
