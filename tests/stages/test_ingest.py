@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +26,7 @@ from pipeline.stages import ingest as ingest_stage
 from pipeline.stages.ingest import ingest, ingest_apart, refuse_remarks
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, StageRun
 from tests.io.nwb.test_nwb_image_files import movie, picture
-from tests.support.nwb_factory import imaging_file, probe_file, transients
+from tests.support.nwb_factory import edited, imaging_file, probe_file, transients
 
 
 @pytest.fixture
@@ -234,3 +235,29 @@ def test_units_and_their_grades_are_a_table_for_people(ingested, tmp_path):
     assert skew == list(quality.grades.units["skew"])
     ingested(imaging_file(tmp_path / "b.nwb", 0 * transients()))
     assert not path.exists(), "the table of another recording stays beside a failure"
+
+
+@pytest.mark.parametrize("beside", ["pipe", "folder", "text", "broken"])
+def test_what_is_no_recording_beside_one_is_neither_read_nor_hashed(ingested, tmp_path, beside):
+    path, other = imaging_file(tmp_path / "a.nwb"), tmp_path / "other.h5"
+    if beside == "pipe":
+        os.mkfifo(other)
+    elif beside == "folder":
+        other.mkdir()
+    else:
+        other.write_bytes({"text": b"id,name\n", "broken": path.read_bytes()[:9000]}[beside])
+    with edited(path) as file:
+        file["/acquisition/other"] = h5py.ExternalLink("other.h5", "/")
+    record, quality = ingested(path)
+    assert set(record.provenance.inputs) == {"a.nwb"}
+    (told,) = [note for note in quality.notes if note.kind == "warn"]
+    assert told.place == "/acquisition/other"
+
+
+def test_a_film_that_is_a_pipe_is_told_and_not_waited_for(ingested, tmp_path):
+    path = movie(tmp_path / "a.nwb", ["film.avi"])
+    os.mkfifo(tmp_path / "film.avi")
+    record, quality = ingested(path)
+    assert set(record.provenance.inputs) == {"a.nwb"}
+    assert not record.stimuli
+    assert "a named pipe" in " ".join(note.text for note in quality.notes)

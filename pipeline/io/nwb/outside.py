@@ -26,8 +26,10 @@ class _Outside:
         self._opened = opened
         self._files: dict[Path, h5py.File] = {}
         self.met: dict[Path, None] = {}
+        """Files that were found fit to be opened."""
 
-    def path(self, name: str, *, named_in: h5py.File, where: str) -> Path:
+    def path(self, name: str, *, named_in: h5py.File, where: str) -> tuple[Path, int]:
+        """A regular file that may be read, and its bytes."""
         target = (Path(named_in.filename).parent / name).resolve()
         if not any(target.is_relative_to(folder) for folder in self._folders):
             raise DataError(
@@ -45,14 +47,16 @@ class _Outside:
                 found=f"a link leads to '{name}', and there is no such file",
                 fix="copy that file beside the recording too",
             )
-        self.met[target] = None
-        return target
+        with _told_of(name, where):
+            return target, regular_file_size(target)
 
     def file(self, name: str, *, named_in: h5py.File, where: str) -> h5py.File:
-        target = self.path(name, named_in=named_in, where=where)
+        target, size = self.path(name, named_in=named_in, where=where)
         if target not in self._files:
-            check_signature(target, regular_file_size(target))
-            self._files[target] = self._opened.enter_context(h5py.File(target, "r"))
+            with _told_of(name, where):
+                check_signature(target, size)
+                self._files[target] = self._opened.enter_context(_hdf5(target))
+            self.met[target] = None
         return self._files[target]
 
     def at_end(self, close: Callable[[], None]) -> None:
@@ -95,7 +99,9 @@ def linked_file(name: str, *, named_in: h5py.File, where: str) -> h5py.File:
     Raises
     ------
     DataError
-        If it lies elsewhere than allowed (IN-F14), is missing (IN-F15) or is no regular HDF5 file.
+        If it lies elsewhere than allowed (IN-F14), is missing (IN-F15) or is no whole HDF5 file.
+    EnvironmentFault
+        If it may not be read.
     """
     current = _CURRENT.get()
     return (current or _Outside((), ExitStack())).file(name, named_in=named_in, where=where)
@@ -116,9 +122,27 @@ def linked_path(name: str, *, named_in: h5py.File, where: str) -> tuple[Path, in
         may be read.
     """
     current = _CURRENT.get() or _Outside((), ExitStack())
-    path = current.path(name, named_in=named_in, where=where)
+    path, n_bytes = current.path(name, named_in=named_in, where=where)
+    current.met[path] = None
+    return path, n_bytes
+
+
+def _hdf5(path: Path) -> h5py.File:
     try:
-        return path, regular_file_size(path)
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(
+            code="IN-F04",
+            found=f"damaged: HDF5 cannot open it ({' '.join(str(error).split()).rstrip('.')})",
+            fix="copy that file again, and compare its checksum with the source",
+        ) from error
+
+
+@contextmanager
+def _told_of(name: str, where: str) -> Iterator[None]:
+    """What is wrong with a file, told as of one that the recording names."""
+    try:
+        yield
     except PipelineError as error:
         found = f"'{name}', which the recording names: {error.found}"
         raise type(error)(code=error.code, place=where, found=found, fix=error.fix) from error
