@@ -126,7 +126,7 @@ CODES: Mapping[str, str] = {
     "RN-R04": "The system refused a file.",
     "RN-R05": "Another run is at work on the results folder.",
     "RN-R10": "An intermediate file is damaged.",
-    "RN-R11": "An intermediate file was written by another stage or version.",
+    "RN-R11": "An intermediate file was written by another stage, version or experiment.",
     "RN-R12": "Something failed, and the run says so at its end.",
     "RN-R17": "A package is missing.",
     "RN-R18": "A graphics card was asked for, and there is none.",

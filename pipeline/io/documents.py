@@ -17,12 +17,17 @@ FORMAT_VERSION = 1
 T = TypeVar("T")
 
 
-def write_document(path: Path, value: object) -> None:
+def write_document(path: Path, value: object, *, experiment: str = "") -> None:
     """Write a dataclass, or a tuple of dataclasses, as JSON; whole or not at all.
 
     The same value gives the same bytes; the order of a mapping, such as the columns of a table, is
     part of the value. The file carries the format's version and a digest of
     its value, so that damage is noticed.
+
+    Parameters
+    ----------
+    experiment
+        Whose it is, so that another one does not take it for its own; told where it is not empty.
 
     Raises
     ------
@@ -32,29 +37,34 @@ def write_document(path: Path, value: object) -> None:
         If the file cannot be written (RN-R26).
     """
     plain = encode(value, tuple[object, ...] if isinstance(value, tuple) else object)
-    document = {"digest": _digest(plain), "format_version": FORMAT_VERSION, "value": plain}
+    whose = {"experiment": experiment} if experiment else {}
+    digest = _document_digest(plain, experiment)
+    document = {"digest": digest, **whose, "format_version": FORMAT_VERSION, "value": plain}
     with replacing(path) as temporary:
         temporary.write_bytes(_text(document, indent=1).encode() + b"\n")
 
 
-def read_document(path: Path, kind: type[T]) -> T:
+def read_document(path: Path, kind: type[T], *, experiment: str = "") -> T:
     """The value that :func:`write_document` stored.
 
     Parameters
     ----------
     kind
         What it should be, as an annotation: ``Section``, ``tuple[Check, ...]``.
+    experiment
+        Whose it should be; asked where it is not empty and the file tells whose it is.
 
     Raises
     ------
     EnvironmentFault
         If the file is missing (RN-R27) or damaged (RN-R10).
     DataError
-        If it holds something else or comes from another version (RN-R11).
+        If it holds something else, or comes from another version or experiment (RN-R11).
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         version, digest, plain = document["format_version"], document["digest"], document["value"]
+        owner = document.get("experiment", "")
     except FileNotFoundError as error:
         raise missing(path) from error
     except PermissionError as error:
@@ -63,8 +73,10 @@ def read_document(path: Path, kind: type[T]) -> T:
         raise damaged(path, f"cannot be read ({error})") from error
     if version != FORMAT_VERSION:
         raise foreign(path, f"it has format version {version}, expected {FORMAT_VERSION}")
-    if digest != _digest(plain):
+    if digest != _document_digest(plain, owner):
         raise damaged(path, "its digest does not match its content")
+    if experiment and owner and owner != experiment:
+        raise foreign(path, f"it belongs to experiment {owner}, expected {experiment}")
     try:
         value = decode(plain, kind)
     except (ValueError, TypeError, KeyError) as error:
@@ -156,6 +168,11 @@ def foreign(path: Path, found: str) -> DataError:
 
 def _name(kind: Any) -> str:  # Any: an annotation
     return str(kind) if get_args(kind) else str(getattr(kind, "__name__", kind))
+
+
+def _document_digest(plain: Any, experiment: Any) -> str:  # Any: JSON
+    """The digest of a value, and of whose it is where that is told."""
+    return _digest({"experiment": experiment, "value": plain} if experiment else plain)
 
 
 def _digest(plain: Any) -> str:  # Any: JSON

@@ -118,7 +118,7 @@ def agreement(
     except Exception as error:
         written = section_without_result(ID, TITLE, run.outcome_of(error))
     write_csv(table, rows)
-    write_document(section, written)
+    write_document(section, written, experiment=run.experiment)
     return written
 
 

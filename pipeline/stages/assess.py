@@ -53,7 +53,7 @@ def assess(
         written = section_without_result(job.spec.name, job.spec.title, outcome)
     written = dataclasses.replace(written, citation=job.spec.citation)
     write_document(checks, written.checks)
-    write_document(section, written)
+    write_document(section, written, experiment=run.experiment)
     return written
 
 

@@ -17,7 +17,7 @@ from pipeline.core.parts import Number, Section
 from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
-from pipeline.io.documents import read_document, write_plain
+from pipeline.io.documents import foreign, read_document, write_plain
 from pipeline.io.records import open_record
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
@@ -91,7 +91,9 @@ def report(
         failures = {name: one for name, one in records.items() if isinstance(one, Outcome)}
         for name, note in repeated(found).items():
             notes[name] = (*notes.get(name, ()), note)
-        methods = [method_section(name, sections) for name in registry.methods()]
+        methods = [
+            method_section(name, sections, experiment=run.experiment) for name in registry.methods()
+        ]
         rows = recordings_shown(found, failures)
         page = Page(
             experiment=run.experiment,
@@ -106,7 +108,7 @@ def report(
                         {name: each.grades for name, each in quality.items()},
                     ),
                     *methods,
-                    read_document(agreement, Section),
+                    read_document(agreement, Section, experiment=run.experiment),
                 )
             ),
             recordings=rows,
@@ -201,10 +203,19 @@ def recordings_shown(
     return (*read, *failed)
 
 
-def method_section(name: str, sections: Mapping[str, Path]) -> Section:
-    """What the report says about a method, also when it did not run."""
+def method_section(name: str, sections: Mapping[str, Path], *, experiment: str) -> Section:
+    """What the report says about a method, also when it did not run.
+
+    Raises
+    ------
+    DataError
+        If what is stored belongs to another experiment or method (RN-R11).
+    """
     if name in sections:
-        return read_document(sections[name], Section)
+        section = read_document(sections[name], Section, experiment=experiment)
+        if section.id != name:
+            raise foreign(sections[name], f"it belongs to {section.id}, expected {name}")
+        return section
     spec = registry.methods()[name]
     reason = f"switched off in the settings (methods.{name}.enabled)"
     return Section(

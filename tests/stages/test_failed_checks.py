@@ -15,6 +15,9 @@ from pipeline.io.documents import read_document
 from pipeline.io.records import read_record, write_record
 from pipeline.stages import assess
 from pipeline.stages.fit import MethodJob
+from pipeline.stages.run_context import StageRun
+
+RUN = StageRun(stage="assess", experiment="e")
 
 FOUND = "Two groups are there."
 FAILED = Check(name="Convergence", status="fail", value="", threshold="", meaning="")
@@ -53,7 +56,7 @@ def test_the_section_of_every_method_is_qualified(name, monkeypatch, tmp_path):
         ),
     )
     assess.assess(
-        None,
+        RUN,
         job,
         fits=[Path("a/fit.h5")],
         views=[],
@@ -90,7 +93,7 @@ def test_a_truth_in_an_older_form_costs_no_result(monkeypatch, tmp_path):
         ),
     )
     written = assess.assess(
-        None,
+        RUN,
         job,
         fits=[fits],
         views=[],
