@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import DataError
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section, qualified
 from pipeline.core.views import View
@@ -90,12 +90,13 @@ def _planted(truth: Path | None, job: MethodJob) -> tuple[object | None, tuple[C
     """What was planted, where it can be read; a warning where it cannot.
 
     The result does not come from it: a truth in the form of other code must not cost the result.
+    One that is damaged is a fault of the machine, as with every file that is handed on.
     """
     if truth is None:
         return None, ()
     try:
         return read_record(truth, job.spec.room("simulate").Truth), ()
-    except PipelineError as error:
+    except DataError as error:
         return None, (
             Check(
                 name="Planted truth",
