@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import h5py
 import numpy as np
@@ -11,7 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import NwbObject, Survey, child
 from pipeline.io.nwb.session import session_end
 from pipeline.io.nwb.tables import ragged_ends
-from pipeline.io.nwb.values import is_numeric
+from pipeline.io.nwb.values import check_streamed, is_numeric, read_piece
 
 N_PROBED = 16
 """Units whose last spikes are looked at; each lies in a chunk of its own."""
@@ -29,7 +30,8 @@ def latest_time(contents: Survey, units: NwbObject | None) -> float:
     for table in contents.of_type("TimeIntervals"):
         stops = _column(table.group, "stop_time")
         if stops is not None:
-            ends.append(float(stops[-1]))
+            with suppress(DataError):  # its own reader says what is wrong with it
+                ends.append(float(read_piece(stops, (slice(-1, None),))[0]))
     if units is not None:
         ends += _last_spikes(units)
     known = [end for end in ends if np.isfinite(end)]
@@ -48,16 +50,19 @@ def _last_spikes(units: NwbObject) -> Iterator[float]:
         for at in (
             np.unique(np.linspace(0, full.size - 1, N_PROBED).astype(int)) if full.size else ()
         ):
-            yield float(times[int(full[at]) - 1])
-    except (DataError, OSError):
+            last = int(full[at])
+            yield float(read_piece(times, (slice(last - 1, last),))[0])
+    except DataError:
         return  # the reader of spikes says what is wrong with them
 
 
 def _column(table: h5py.Group, name: str) -> h5py.Dataset | None:
-    """A column of numbers that is not empty."""
+    """A column of numbers that is not empty, and of which a few may be read."""
     try:
         found = child(table, name)
+        if not isinstance(found, h5py.Dataset) or len(found.shape) != 1 or not found.shape[0]:
+            return None
+        check_streamed(found, max_gb=None)
     except DataError:
         return None
-    usable = isinstance(found, h5py.Dataset) and len(found.shape) == 1 and found.shape[0] > 0
-    return found if usable and is_numeric(found) else None
+    return found if is_numeric(found) else None

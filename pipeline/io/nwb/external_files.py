@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child
 from pipeline.io.nwb.outside import linked_path
-from pipeline.io.nwb.values import check_size
+from pipeline.io.nwb.values import check_size, single_number
 
 STORE_INSIDE = (
     "store the frames in the file as numbers, or beside it as an AVI, MP4, MOV or MKV film, or as "
@@ -78,10 +79,11 @@ def check_counts(series: h5py.Group, first: NDArray[np.int64]) -> None:
         Number of the first frame of each file, and of all frames; shape (file + 1,).
     """
     total = child(series, "num_samples")
-    if isinstance(total, h5py.Dataset) and total.shape == () and total[()] != first[-1]:
+    told_total = single_number(total) if isinstance(total, h5py.Dataset) else math.nan
+    if np.isfinite(told_total) and told_total != first[-1]:
         raise unusable(
             series.name,
-            f"it says that it has {total[()]} frames, and its files hold {first[-1]}",
+            f"it says that it has {told_total:.15g} frames, and its files hold {first[-1]}",
             fix="write as num_samples how many frames the files hold together",
         )
     told = np.atleast_1d(series["external_file"].attrs.get("starting_frame", ())).ravel()

@@ -27,6 +27,9 @@ MAX_DEPTH = 64
 MAX_STEPS = 50_000
 """More steps than the links of a file need; links of links can make them grow without end."""
 
+MAX_TEXT_BYTES = 2**20
+"""Longer than any text of fixed length that tells about a session or defines a type."""
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The compiled one, where there is one: a tenth of the time."""
 
@@ -192,6 +195,8 @@ def child(
 ) -> h5py.Group | h5py.Dataset | None:
     """What stands under a name, following links as far as that is allowed; None for nothing.
 
+    A dataset whose dataspace is null holds nothing and counts as nothing.
+
     Raises
     ------
     DataError
@@ -213,7 +218,7 @@ def child(
     found = group[name]
     if isinstance(found, h5py.Dataset):
         _refuse_outside_values(found, where=where, hops=hops, budget=steps)
-    return found
+    return None if _is_null(found) else found
 
 
 def child_text(group: h5py.Group, name: str) -> str:
@@ -222,12 +227,17 @@ def child_text(group: h5py.Group, name: str) -> str:
         found = child(group, name)
     except DataError:
         return ""
-    if not isinstance(found, h5py.Dataset) or found.shape != ():
-        return ""
-    value = found[()]
+    value = _single_text(found)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if isinstance(value, str) else ""
+
+
+def _single_text(found: h5py.Group | h5py.Dataset | None) -> object:
+    """The entry of a scalar dataset; None for anything else, and for what only fills the memory."""
+    if not isinstance(found, h5py.Dataset) or found.shape != ():
+        return None
+    return None if found.dtype.itemsize > MAX_TEXT_BYTES else found[()]
 
 
 def dereference(item: h5py.Group | h5py.Dataset, name: str) -> h5py.Group | h5py.Dataset | None:
@@ -263,7 +273,12 @@ def referenced(
     found = file[reference]
     if isinstance(found, h5py.Dataset):
         _refuse_outside_values(found, where=where, hops=0, budget=iter(range(MAX_STEPS)))
-    return found
+    return None if _is_null(found) else found
+
+
+def _is_null(found: h5py.Group | h5py.Dataset) -> bool:
+    """Whether a dataset has no space for any entry, not even a shape."""
+    return isinstance(found, h5py.Dataset) and found.shape is None
 
 
 def children(group: h5py.Group) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
@@ -385,11 +400,10 @@ def _extension_parents(file: h5py.File) -> dict[str, str]:
 
 def _definitions(source: h5py.Group | h5py.Dataset) -> object:
     """What is cached in a file about an extension; nothing where it is no definition."""
-    if not isinstance(source, h5py.Dataset) or source.shape != ():
-        return None
+    text = _single_text(source)
     try:
-        return json.loads(source[()])
-    except (TypeError, ValueError):  # the types in it stay unknown
+        return json.loads(text) if isinstance(text, str | bytes) else None
+    except (ValueError, RecursionError):  # the types in it stay unknown
         return None
 
 
@@ -397,7 +411,7 @@ def _collect_types(content: object, parents: dict[str, str], *, root: str = "") 
     """Add what definitions derive from; ``root`` for those that name nothing."""
     if not isinstance(content, dict):
         return
-    pending = [*content.get("groups", ()), *content.get("datasets", ())]
+    pending = _within(content)
     while pending:
         spec = pending.pop()
         if not isinstance(spec, dict):
@@ -406,5 +420,10 @@ def _collect_types(content: object, parents: dict[str, str], *, root: str = "") 
         parent = spec.get("neurodata_type_inc") or spec.get("data_type_inc")
         if isinstance(name, str):
             parents.setdefault(name, parent if isinstance(parent, str) else root)
-        pending.extend(spec.get("groups", ()))
-        pending.extend(spec.get("datasets", ()))
+        pending.extend(_within(spec))
+
+
+def _within(spec: Mapping[str, object]) -> list[object]:
+    """What a definition lists as parts of the type."""
+    parts = (spec.get("groups"), spec.get("datasets"))
+    return [each for part in parts if isinstance(part, list) for each in part]

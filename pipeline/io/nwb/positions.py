@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child, text_attribute
 from pipeline.io.nwb.tables import ragged_ends
-from pipeline.io.nwb.values import MAX_CHUNK_BYTES, check_filters, is_numeric, read_piece
+from pipeline.io.nwb.values import MAX_CHUNK_BYTES, check_size, is_numeric, read_piece
 
 AXES = ("x", "y", "z")
 MASK_BYTES = 64 * 2**20
-"""How much of the masks is in memory at once, as float64."""
+"""How much of the masks is in memory at once, as float64; a larger image is not read."""
 MAX_MASK_BYTES = 16 * 2**30
 """Dense masks beyond this size are not read: positions are not worth the time."""
 _MICROMETRES = re.compile(r"(?<![a-z])(um|µm|μm|micron|micrometer|micrometre)s?(?![a-z])", re.I)
@@ -110,16 +110,20 @@ def _of_points(table: h5py.Group, name: str, mask: h5py.Dataset) -> NDArray[np.f
     """Sums over lists of pixels or voxels with weights."""
     if mask.dtype.names is None or "weight" not in mask.dtype.names or len(mask.shape) != 1:
         return None
+    axes = [axis for axis in AXES if axis in mask.dtype.names]
+    if any(mask.dtype[field].kind not in "biuf" for field in ("weight", *axes)):
+        return None
+    check_size(mask)
     ends = ragged_ends(table, name, n_values=mask.shape[0])
     if ends is None:
         return None
-    axes = [axis for axis in AXES if axis in mask.dtype.names]
-    row = np.repeat(np.arange(ends.size), np.diff(ends, prepend=0))
+    n_points = int(ends[-1]) if ends.size else 0
     moments = np.zeros((ends.size, 1 + len(axes)))
     step = max(1, MASK_BYTES // mask.dtype.itemsize)
-    check_filters(mask)
-    for start in range(0, row.size, step):
-        points, owner = mask[start : start + step][: row.size - start], row[start : start + step]
+    for start in range(0, n_points, step):
+        block = slice(start, min(start + step, n_points))
+        points = read_piece(mask, (block,))
+        owner = np.searchsorted(ends, np.arange(block.start, block.stop), side="right")
         weight = points["weight"].astype(np.float64)
         weight[~np.isfinite(weight)] = 0.0
         sums = [weight, *(weight * points[axis] for axis in axes)]
@@ -135,6 +139,9 @@ def _of_images(_: h5py.Group, __: str, mask: h5py.Dataset) -> NDArray[np.float64
     chunk_bytes = math.prod(mask.chunks or ()) * mask.dtype.itemsize
     if 8 * mask.size > MAX_MASK_BYTES or chunk_bytes > MAX_CHUNK_BYTES:
         return None
+    # Masks are nearly all zeros: how well they compress tells nothing, but that nothing is stored.
+    if _image_bytes(mask) > MASK_BYTES or not mask.id.get_storage_size():
+        return None
     moments = np.zeros((mask.shape[0], len(mask.shape)))
     for rows, images in _image_blocks(mask):
         weight = np.where(np.isfinite(images), images, 0.0)
@@ -146,10 +153,14 @@ def _of_images(_: h5py.Group, __: str, mask: h5py.Dataset) -> NDArray[np.float64
     return moments
 
 
+def _image_bytes(mask: h5py.Dataset) -> int:
+    """Bytes of one image as float64."""
+    return 8 * int(math.prod(mask.shape[1:]))
+
+
 def _image_blocks(mask: h5py.Dataset) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     """Some images at a time; whole chunks, so that nothing is unpacked twice."""
-    image_bytes = 8 * int(np.prod(mask.shape[1:]))
-    step = max(1, MASK_BYTES // image_bytes)
+    step = max(1, MASK_BYTES // _image_bytes(mask))
     if mask.chunks and step > mask.chunks[0]:
         step -= step % mask.chunks[0]
     for start in range(0, mask.shape[0], step):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import NwbObject, Survey, child
-from pipeline.io.nwb.values import is_numeric, single_number
+from pipeline.io.nwb.values import check_streamed, is_numeric, single_number
 
 
 def session_end(contents: Survey, *, tables: Iterable[pd.DataFrame]) -> float:
@@ -36,6 +36,7 @@ def _end_of(item: NwbObject) -> float:
     try:
         timestamps = child(item.group, "timestamps")
         if isinstance(timestamps, h5py.Dataset):
+            check_streamed(timestamps, max_gb=None)
             usable = timestamps.shape and timestamps.size and is_numeric(timestamps)
             return float(np.ravel(timestamps[-1])[-1]) if usable else float("nan")
         start, data = child(item.group, "starting_time"), child(item.group, "data")

@@ -24,17 +24,33 @@ from pipeline.io.nwb.values import (
 LABEL_DIGITS = 7
 """Digits of a fraction in a label: as many as single precision keeps."""
 
+MAX_ROWS = 10**7
+"""More than the tables of a session have; a row takes some hundred bytes."""
+
 FLAGS = ("iscell", "is_cell")
 """Columns that may hold a flag and a probability a row, as Suite2p writes them."""
 
 
 def row_ids(table: h5py.Group) -> list[str]:
-    """Ids of a table's rows as text; row numbers where the table has none."""
+    """Ids of a table's rows as text; row numbers where the table has none.
+
+    Raises
+    ------
+    DataError
+        If ids are no whole numbers, or the table declares more rows than any has.
+    """
     ids = child(table, "id")
     if not isinstance(ids, h5py.Dataset):
-        columns = column_names(table)
-        return [str(row) for row in range(_length_of_first(table, columns))]
-    return [str(value) for value in whole_numbers(ids).tolist()]
+        ids = None
+    n_rows = _length_of_first(table, column_names(table)) if ids is None else ids.size
+    if n_rows > MAX_ROWS:
+        raise DataError(
+            code="IN-F20",
+            place=str(table.name),
+            found=f"the table declares {n_rows} rows; at most {MAX_ROWS} are read",
+            fix="check the shape of its columns; export a shorter stretch or fewer units",
+        )
+    return list(map(str, range(n_rows) if ids is None else whole_numbers(ids).tolist()))
 
 
 def whole_numbers(data: h5py.Dataset) -> NDArray[np.int64]:
@@ -271,6 +287,6 @@ def _length_of_first(table: h5py.Group, names: tuple[str, ...]) -> int:
     for name in names:
         index = child(table, f"{name}_index")
         data = index if index is not None else child(table, name)
-        if isinstance(data, h5py.Dataset):
+        if isinstance(data, h5py.Dataset) and data.shape:
             return int(data.shape[0])
     return 0

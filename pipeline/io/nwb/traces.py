@@ -6,14 +6,16 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import NwbObject, Survey, child, dereference, text_attribute
 from pipeline.io.nwb.rois import Plane, plane_of
-from pipeline.io.nwb.values import is_numeric
+from pipeline.io.nwb.values import check_streamed, is_numeric, read_piece
 
 TIERS = ("dff", "fluorescence", "events")
 """Kinds of signal in the order in which they are preferred."""
@@ -158,10 +160,11 @@ def series_rate_hz(item: NwbObject) -> float:
     try:
         timestamps = child(item.group, "timestamps")
         starting_time = child(item.group, "starting_time")
+        first = _first_times(timestamps)
     except DataError:
         return float("nan")
-    if isinstance(timestamps, h5py.Dataset) and is_numeric(timestamps):
-        times = np.asarray(timestamps[:100], dtype=np.float64).reshape(-1)
+    if first is not None:
+        times = first.astype(np.float64).reshape(-1)
         steps = np.diff(times) if times.size > 1 else np.array([np.nan])
         middle = float(np.median(steps))
         return 1.0 / middle if middle > 0 else float("nan")
@@ -172,6 +175,14 @@ def series_rate_hz(item: NwbObject) -> float:
         except (TypeError, ValueError, IndexError):
             return float("nan")
     return float("nan")
+
+
+def _first_times(timestamps: h5py.Group | h5py.Dataset | None) -> NDArray[Any] | None:
+    """Some timestamps, from few bytes."""
+    if not isinstance(timestamps, h5py.Dataset) or not is_numeric(timestamps):
+        return None
+    check_streamed(timestamps, max_gb=None)
+    return read_piece(timestamps, (slice(100),)) if timestamps.shape else None
 
 
 def listed(offered: Sequence[Candidate]) -> str:

@@ -4,15 +4,33 @@ import os
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.core.errors import CODES
+from pipeline.io.nwb import values
+from pipeline.io.nwb.extent import latest_time
+from pipeline.io.nwb.objects import survey
+from pipeline.io.nwb.open import open_nwb
+from pipeline.io.nwb.positions import positions
+from pipeline.io.nwb.traces import series_rate_hz
 from tests.support import random_defects
 from tests.support.bad_inputs import opens_of
-from tests.support.nwb_factory import DFF, edited, imaging_file, probe_file, read, refusal_of
+from tests.support.nwb_factory import (
+    DFF,
+    N_CELLS,
+    NAMES,
+    ROIS,
+    edited,
+    imaging_file,
+    probe_file,
+    read,
+    refusal_of,
+)
 from tests.support.random_defects import verdict
 
 SECRET = 40
+POINT = np.dtype([("x", "u4"), ("y", "u4"), ("weight", "f4")])
 
 
 @pytest.fixture
@@ -146,3 +164,129 @@ def test_a_link_out_of_the_folder_is_never_opened(place, folder, secret):
     with opens_of([secret.parent]) as opened:
         ended(path)
     assert opened == []
+
+
+def long_text(path):
+    with edited(path) as file:
+        del file["/session_description"]
+        file.create_dataset("/session_description", (), f"S{2 * 10**9}")
+
+
+def long_definition(path):
+    with edited(path) as file:
+        file.create_dataset("/specifications/ndx-odd/0.1.0/odd", (), f"S{2 * 10**9}")
+
+
+def long_version(path):
+    with edited(path) as file:
+        del file.attrs["nwb_version"]
+        file.create_dataset("/nwb_version", (), f"S{2 * 10**9}")
+
+
+def many_rows(path):
+    with edited(path) as file:
+        table = file.create_group("/intervals/odd")
+        table.attrs.update(neurodata_type="TimeIntervals", namespace="core")
+        for name in ("start_time", "stop_time"):
+            table.create_dataset(name, (10**10,), "f8", chunks=(1000,))
+
+
+def with_mask(path, name, shape, dtype, **how):
+    with edited(path) as file:
+        table = file[ROIS]
+        for mask in ("pixel_mask", "pixel_mask_index"):
+            del table[mask]
+        table.attrs["colnames"] = [name]
+        return table.create_dataset(name, shape, dtype, **how).shape
+
+
+def empty_images(path):
+    with_mask(path, "image_mask", (N_CELLS, 16000, 16000), "f4")
+
+
+def one_large_image(path):
+    with_mask(path, "image_mask", (N_CELLS, 8000, 8000), "u1")
+
+
+def many_pixels(path):
+    with_mask(path, "pixel_mask", (10**9,), POINT, chunks=(1000,))
+    with edited(path) as file:
+        ends = np.linspace(1, 10**9, N_CELLS).astype("u8")
+        file[ROIS]["pixel_mask_index"] = ends
+
+
+BOMBS = (
+    long_text,
+    long_definition,
+    long_version,
+    many_rows,
+    empty_images,
+    one_large_image,
+    many_pixels,
+)
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_what_fills_the_memory_is_left_alone_or_refused(bomb, folder, monkeypatch):
+    monkeypatch.setattr(random_defects, "LIMIT_BYTES", 2**28)
+    path = imaging_file(folder / "day1.nwb")
+    bomb(path)
+    ended(path)
+
+
+def test_numbers_in_chunks_too_large_to_decode_are_not_looked_at(folder, monkeypatch):
+    path = imaging_file(folder / "day1.nwb")
+    with edited(path) as file:
+        series = file.create_group("/acquisition/odd")
+        series.attrs.update(neurodata_type="TimeSeries", namespace="core")
+        series.create_dataset("timestamps", data=1000.0 * np.arange(99), chunks=(99,))
+        table = file.create_group("/intervals/odd")
+        table.attrs.update(neurodata_type="TimeIntervals", namespace="core")
+        table.create_dataset("stop_time", data=2000.0 * np.arange(99), chunks=(99,))
+        points = file[ROIS]["pixel_mask"][()]
+        del file[ROIS]["pixel_mask"]
+        file[ROIS].create_dataset("pixel_mask", data=np.resize(points, 99), chunks=(99,))
+
+    def met():
+        with open_nwb(path) as file:
+            contents = survey(file)
+            rate_hz = series_rate_hz(contents.at("/acquisition/odd"))
+            columns, rows = pd.DataFrame({"id": NAMES}), np.arange(N_CELLS)
+            placed = set(positions(file[ROIS], columns, rows=rows)) > {"id"}
+            return latest_time(contents, None), rate_hz, placed
+
+    assert met() == (2000.0 * 98, 1e-3, True)
+    monkeypatch.setattr(values, "MAX_CHUNK_BYTES", 98 * 8)
+    assert met() == (pytest.approx(8.0, abs=1.0), pytest.approx(np.nan, nan_ok=True), False)
+
+
+@pytest.mark.parametrize(
+    "words", ["[" * 10**5, '{"groups": 3}', '{"datasets": [{"groups": 1}, 2]}', "[1]"]
+)
+def test_odd_definitions_of_an_extension_leave_its_types_unknown(folder, words):
+    path = imaging_file(folder / "day1.nwb")
+    with edited(path) as file:
+        file["/specifications/ndx-odd/0.1.0/odd"] = words
+    assert read(path)[0].activity.n_units == N_CELLS
+
+
+@pytest.mark.parametrize("where", [f"{DFF}/data", f"{ROIS}/id", "/session_description"])
+def test_a_dataset_of_null_dataspace_is_as_none(folder, where):
+    path = imaging_file(folder / "day1.nwb")
+    with edited(path) as file:
+        del file[where]
+        file[where] = h5py.Empty("f8")
+    assert ended(path) == ("IN-C05" if where.endswith("data") else "read")
+
+
+def test_damaged_masks_are_passed_over_and_the_recording_is_read(folder):
+    path = imaging_file(folder / "day1.nwb")
+    assert "x" in read(path)[0].units
+    with edited(path) as file:
+        points = file[ROIS]["pixel_mask"][()]
+        del file[ROIS]["pixel_mask"]
+        mask = file[ROIS].create_dataset(
+            "pixel_mask", points.shape, points.dtype, chunks=points.shape, compression="gzip"
+        )
+        mask.id.write_direct_chunk((0,), b"garbage!")
+    assert "x" not in read(path)[0].units
