@@ -44,27 +44,42 @@ def remembered_sha256(path: Path, memory: Path | None) -> str:
     """
     if memory is None:
         return sha256_of(path)
-    place = os.fspath(path.resolve())
-    note = memory / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:32]}.json"
+    known = known_sha256(path, memory)
+    if known is not None:
+        return known
     before = file_state(path)
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        told = json.loads(note.read_text(encoding="utf-8"))
-        if told["state"] == before and _SHA256.fullmatch(told["sha256"]):
-            return str(told["sha256"])
     began = time.time_ns()
     checksum = sha256_of(path)
     if file_state(path) == before and before[-1] < began - SETTLED_NS:
-        with suppress(EnvironmentFault), replacing(note) as temporary:
+        with suppress(EnvironmentFault), replacing(_note(path, memory)) as temporary:
             temporary.write_text(
                 json.dumps({"state": before, "sha256": checksum}), encoding="utf-8"
             )
     return checksum
 
 
+def known_sha256(path: Path, memory: Path) -> str | None:
+    """What :func:`remembered_sha256` would answer without reading the file; ``None`` if nothing."""
+    before = file_state(path)
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        told = json.loads(_note(path, memory).read_text(encoding="utf-8"))
+        if told["state"] == before and _SHA256.fullmatch(told["sha256"]):
+            return str(told["sha256"])
+    return None
+
+
+def _note(path: Path, memory: Path) -> Path:
+    place = os.fspath(path.resolve())
+    return memory / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:32]}.json"
+
+
 def file_state(path: Path) -> list[int]:
-    """What tells that a file is another one or was written to; its time is the last."""
+    """What tells that a file is another one or was written to; its time is the last.
+
+    Not the number of its device, which of a network's file system differs from node to node.
+    """
     found = path.stat()
-    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]
+    return [found.st_ino, found.st_size, found.st_mtime_ns]
 
 
 @functools.cache

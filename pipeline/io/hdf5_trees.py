@@ -88,6 +88,16 @@ def stored_tree(
         yield Branch(children=_children(file, load_up_to=load_up_to)), attributes
 
 
+def stored_branch(path: Path, name: str) -> Branch | None:
+    """One group at the root of a file, taken into memory; the rest of the file is not read."""
+    with open_file(path) as file:
+        group = file.get(name)
+        if not isinstance(group, h5py.Group):
+            return None
+        children = _children(group, load_up_to=sys.maxsize)
+        return Branch(children=children, attributes=_text_attributes(group))
+
+
 def open_file(path: Path) -> h5py.File:
     """One of our files, for reading; without a lock, since it is replaced but never changed."""
     return h5py.File(path, "r", locking=False)

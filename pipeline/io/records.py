@@ -28,9 +28,11 @@ from pipeline.io.hdf5_trees import (
     open_file,
     read_attributes,
     read_tree,
+    stored_branch,
     stored_tree,
 )
 from pipeline.io.record_fields import RECORD, record_of, tree_of
+from pipeline.io.seals import is_whole
 from pipeline.io.tree_writer import WriteError, new_tree_file
 from pipeline.io.trees import Branch, content_digest
 
@@ -165,19 +167,21 @@ def record_type(path: Path) -> str:
     return str(_root_attributes(path)[RECORD])
 
 
-def read_provenance(path: Path) -> Provenance | None:
-    """What made the record in a file, without taking its large arrays into memory.
+def read_provenance(path: Path, *, sealed: bool = True) -> Provenance | None:
+    """What made the record in a file, without reading its arrays.
 
     ``None`` for records that do not say, such as outcomes. Raises as :func:`open_record` does.
+
+    Parameters
+    ----------
+    sealed
+        Whether the checksum of the file's bytes, for which all of them are read, is checked.
     """
     _root_attributes(path)
-    with ExitStack() as opened:
-        tree, _ = _guarded(
-            path,
-            lambda: opened.enter_context(stored_tree(path, load_up_to=IN_MEMORY_BYTES)),
-        )
-        branch = tree.children.get("provenance")
-        return _record(path, branch, [Provenance]) if isinstance(branch, Branch) else None
+    if sealed and not _guarded(path, lambda: is_whole(path)):
+        raise damaged(path, "its checksum does not match its bytes")
+    branch = _guarded(path, lambda: stored_branch(path, "provenance"))
+    return _record(path, branch, [Provenance]) if branch is not None else None
 
 
 @contextmanager

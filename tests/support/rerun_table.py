@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "clusters.md"
 BEGIN = "<!-- by `python -m tests.support.rerun_table` -->\n"
@@ -60,9 +58,16 @@ def touch_recordings(folder: Path) -> None:
 
 
 def rewrite_recording(folder: Path) -> None:
-    """Give one recording another content."""
-    with h5py.File(folder / "one.nwb", "r+") as file:
-        file.attrs["rewritten"] = 1
+    """Give one recording another content of the same size: HDF5 does not look behind its end."""
+    with (folder / "one.nwb").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"1")
+
+
+def put_back_an_old_one(folder: Path) -> None:
+    """Give one recording another content and an old time."""
+    rewrite_recording(folder)
+    os.utime(folder / "one.nwb", (10**9, 10**9))
 
 
 def list_another(folder: Path) -> None:
@@ -79,13 +84,17 @@ CHANGES = (
     Change(
         "`run.parts_per_job`, `run.on_method_error`", frozenset(), {"parts": 1, "on_error": "raise"}
     ),
-    Change(
-        "times of files up to 1 MB, and not their content", frozenset(), project=touch_recordings
-    ),
+    Change("times of recordings, and not their content", frozenset(), project=touch_recordings),
     Change(
         "the content of a recording",
         EVERYTHING,
         project=rewrite_recording,
+        words=OF_ITS_EXPERIMENT,
+    ),
+    Change(
+        "a recording is replaced by one with an older time",
+        EVERYTHING,
+        project=put_back_an_old_one,
         words=OF_ITS_EXPERIMENT,
     ),
     Change(

@@ -28,6 +28,8 @@ methods:
 prepare: {{strict: {strict}}}
 run: {{parts_per_job: {parts}, redact: {redact}, on_method_error: {on_error}}}
 """
+LARGE = 2 * 2**20
+"""More bytes than Snakemake itself looks at for a checksum."""
 USUAL = {
     "sheet": "sheet.tsv",
     "out": "'the résults'",
@@ -73,6 +75,8 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("my project é")
     copy_code(folder / "code")  # so that whoever edits the code meanwhile changes nothing here
     write_tiny_recordings(folder)
+    with (folder / "one.nwb").open("ab") as file:
+        file.write(bytes(LARGE))  # behind what HDF5 looks at
     (folder / "sheet.tsv").write_text(
         "experiment\trecording\tnwb\tactivity\tidentity\texclude\n"
         "e\tone\tone.nwb\tcalcium\tidentity\t\n"

@@ -23,6 +23,7 @@ from pipeline.core.views import VIEW_VERSION
 from pipeline.stages import costs
 from pipeline.stages.check import fitted_to_halves, load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
+from pipeline.stages.contents import content_mark
 from pipeline.stages.own_process import STALLED_VARIABLE
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
 from pipeline.stages.schedulers import refuse_unwatched
@@ -78,6 +79,19 @@ def row_of(wildcards):
     """The sheet's line for a recording."""
     rows = EXPERIMENTS[wildcards.experiment]
     return next(row for row in rows if row.recording == wildcards.recording)
+
+
+def content_of(wildcards):
+    """A word that changes with the content of a recording's files; jobs do not look again."""
+    record = (
+        f"{OUT}/{wildcards.experiment}/recordings/{wildcards.recording}/recording.h5"
+    )
+    return content_mark(
+        row_of(wildcards).nwb,
+        record=Path(record),
+        memory=Path(OUT) / ".checksums",
+        look=workflow.is_main_process,
+    )
 
 
 def per_recording(pattern):

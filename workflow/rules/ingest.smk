@@ -3,7 +3,7 @@
 
 rule ingest:
     input:
-        nwb=lambda wildcards: str(row_of(wildcards).nwb),
+        nwb=lambda wildcards: ancient(str(row_of(wildcards).nwb)),  # its content counts
     output:
         recording=f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5",
         quality=f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json",
@@ -23,6 +23,7 @@ rule ingest:
         strict=SETTINGS.prepare.strict,
         limits=SETTINGS.prepare.quality.model_dump(),
         results_version=RECORDING_VERSION,
+        content=content_of,
     message:
         "Reading {wildcards.experiment}/{wildcards.recording}"
     script:
