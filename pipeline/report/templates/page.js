@@ -28,7 +28,13 @@
   };
 
   /* ---- unpacking ---- */
-  const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const bytesOf = (base64) => {
+    /* a loop is ten times as fast as Uint8Array.from */
+    const text = atob(base64);
+    const bytes = new Uint8Array(text.length);
+    for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+    return bytes;
+  };
   const unpack = async (base64) => {
     const stream = new Blob([bytesOf(base64)]).stream()
       .pipeThrough(new DecompressionStream("gzip"));
@@ -1051,6 +1057,7 @@
       .then((text) => {
         state.columns = JSON.parse(text);
         state.count = state.columns[0].saved.length;
+        state.texts = state.heads.map((_, column) => textsOf(state, column));
         state.sorted = state.order = upTo(state.count);
         if (state.count > state.rows.length) addPager(state);
         return state;
@@ -1061,11 +1068,14 @@
     if (state.columns) work(state);
     else rowsOf(state.holder).then(work);
   };
-  const textAt = ({ rows, columns }, at, column) => {
-    if (at < rows.length) return rows[at].cells[column].textContent.trim();
+  const textsOf = ({ rows, columns }, column) => {
+    /* what the page came with, and behind it what it did not */
     const { saved, shown } = columns[column];
-    return shown ? shown[at - rows.length] : saved[at] || NONE;
+    return [...rows.map((row) => row.cells[column].textContent.trim()),
+      ...(shown || saved.slice(rows.length).map((text) => text || NONE))];
   };
+  const textAt = ({ rows, texts }, at, column) =>
+    (texts ? texts[column][at] : rows[at].cells[column].textContent.trim());
   const breakable = (text) => /* as the rows that came with the page */
     text.split(/(?<=[/_\\])(?=[^/_\\])/).flatMap((part, at) =>
       (at ? [document.createElement("wbr"), part] : [part]));
@@ -1190,12 +1200,13 @@
       const [name, value] = word.split("=");
       return { word, value, column: value === undefined ? -1 : names.indexOf(name) };
     });
-    state.order = !asked.length ? state.sorted : state.sorted.filter((at) => {
-      const texts = names.map((_, column) => textAt(state, at, column).toLowerCase());
-      const all = texts.join(" ");
-      return asked.every(({ word, value, column }) =>
-        (column < 0 ? all.includes(word) : texts[column] === value));
-    });
+    if (asked.length) {
+      state.lower ??= upTo(state.count).map((at) =>
+        names.map((_, column) => textAt(state, at, column)).join(" ").toLowerCase());
+    }
+    state.order = !asked.length ? state.sorted : state.sorted.filter((at) =>
+      asked.every(({ word, value, column }) => (column < 0 ? state.lower[at].includes(word)
+        : textAt(state, at, column).toLowerCase() === value)));
     turnTo(state, 0);
   };
   const filterRows = (state) => {
