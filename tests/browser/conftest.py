@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.report.render import render
 from tests.support.fake_page import fake_page
+from tests.support.needed import lacking
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
@@ -19,9 +20,12 @@ ARGUMENTS = (
 
 @pytest.fixture(scope="session")
 def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    try:
+        from playwright import sync_api as playwright
+    except ImportError:
+        lacking("playwright is not installed")
     if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed (Debian package chromium)")
+        lacking(f"{CHROMIUM} is not installed (Debian package chromium)")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
         yield browser

@@ -4,20 +4,34 @@
 set -eu
 folder=$2
 node=$(hostname -s)
+# Of this folder alone, since jobs have it in their environment, by which they are known.
+cluster=local$(printf '%s' "$folder" | cksum | cut -d ' ' -f 1)
+
+lives() { # file with the number of a process
+    [ -e "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null
+}
 
 start() {
+    # What killed tests left is in nobody's way: a link into their folder, whose Slurm is gone.
+    left=$(readlink /etc/slurm/slurm.conf || true)
+    if [ -n "$left" ] && ! lives "$(dirname "$left")/slurmctld.pid"; then
+        rm /etc/slurm/slurm.conf
+    fi
     if [ -e /etc/slurm/slurm.conf ]; then
         echo "another Slurm is set up here: /etc/slurm/slurm.conf" >&2
-        exit 1
+        exit 3
     fi
     mkdir -p "$folder/state" "$folder/spool" /etc/slurm /run/munge
     grep -qw "$node" /etc/hosts || echo "127.0.0.1 $node" >>/etc/hosts
     chown munge: /run/munge
     chmod 755 /run/munge
-    pgrep -x munged >/dev/null || su -s /bin/sh munge -c /usr/sbin/munged
+    if ! pgrep -x munged >/dev/null; then
+        su -s /bin/sh munge -c /usr/sbin/munged
+        cp /run/munge/munged.pid "$folder/munged.pid"
+    fi
     {
         cat <<END
-ClusterName=local
+ClusterName=$cluster
 SlurmctldHost=$node(127.0.0.1)
 SlurmUser=root
 AuthType=auth/munge
@@ -58,11 +72,32 @@ END
     exit 1
 }
 
+# Processes of jobs, also of those that Slurm has given up with their node.
+at_work() {
+    grep -lsz "^SLURM_CLUSTER_NAME=$cluster\$" /proc/[0-9]*/environ | cut -d / -f 3
+}
+
 stop() {
-    for name in slurmd slurmctld; do
-        [ -e "$folder/$name.pid" ] && kill "$(cat "$folder/$name.pid")" || true
+    squeue -h -o %A | xargs -r scancel || true
+    for name in slurmd slurmctld munged; do
+        if lives "$folder/$name.pid"; then
+            kill "$(cat "$folder/$name.pid")"
+        fi
     done
-    [ "$(readlink /etc/slurm/slurm.conf)" = "$folder/slurm.conf" ] && rm /etc/slurm/slurm.conf
+    for process in $(at_work); do
+        kill -KILL "$process" 2>/dev/null || true
+    done
+    if [ "$(readlink /etc/slurm/slurm.conf)" = "$folder/slurm.conf" ]; then
+        rm /etc/slurm/slurm.conf
+    fi
+    for _ in $(seq 40); do
+        if [ -z "$(at_work)" ] && ! lives "$folder/munged.pid" && ! lives "$folder/slurmctld.pid"; then
+            exit 0
+        fi
+        sleep 0.5
+    done
+    echo "not everything has ended" >&2
+    exit 1
 }
 
 case $1 in
