@@ -17,6 +17,7 @@ container: SETTINGS.run.container
 
 onstart:
     drop_default_rate_limit()
+    leave_out_login_cores()
     try:
         refuse_silent_slurm()
         claim_results(Path(OUT))

@@ -27,6 +27,12 @@ SLOWER = 4.0
 LEAST_MEMORY_MB = 500
 LEAST_MINUTES = 30
 STEP_MB = 100
+INGEST_BYTES_HELD = 1.4e8
+PREPARE_ENTRIES_HELD = 7e7
+"""Of longer recordings no more is in memory at a time, since they are streamed: by the peaks of one
+of 5000 units in 200 000 frames (``benchmarks/full_size.py``), 0.69 and 0.70 GiB."""
+BYTES_PER_ENTRY = 4
+"""Of traces in single precision, which most large files hold."""
 UNKNOWN: Mapping[str, Mapping[str, float]] = {
     "memory_mb": {"floor": 1000.0},
     "seconds": {"floor": 60.0},
@@ -41,9 +47,9 @@ class Estimate:
     seconds: float
     """Of a processor."""
 
-    def memory_to_ask_mb(self, attempt: int) -> int:
+    def memory_to_ask_mb(self, attempt: int, *, least: float = LEAST_MEMORY_MB) -> int:
         """Memory that a scheduler is asked for; more with each attempt."""
-        asked = max(LEAST_MEMORY_MB, MARGIN * self.memory_mb)
+        asked = max(least, MARGIN * self.memory_mb)
         return attempt * STEP_MB * math.ceil(asked / STEP_MB)
 
     def minutes_to_ask(self, attempt: int) -> int:
@@ -93,7 +99,25 @@ def ingest_job(nwb: str | Path) -> Job:
         If there is no such file.
     """
     n_bytes = float(state_of(nwb).st_size)
-    return Job(kind="ingest", work=Work(numbers={"bytes": n_bytes}, steps={"bytes": n_bytes}))
+    held = min(n_bytes, INGEST_BYTES_HELD)
+    return Job(kind="ingest", work=Work(numbers={"bytes": held}, steps={"bytes": n_bytes}))
+
+
+def prepare_job(n_entries: float) -> Job:
+    """Making a view of a recording of so many stored entries."""
+    held = min(n_entries, PREPARE_ENTRIES_HELD)
+    return Job(kind="prepare", work=Work(numbers={"entries": held}, steps={"entries": n_entries}))
+
+
+def prepare_job_of_file(nwb: str | Path) -> Job:
+    """The same before the recording is read, by the size of its file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    return prepare_job(state_of(nwb).st_size / BYTES_PER_ENTRY)
 
 
 def records_job(kind: str, recordings: Sequence[str | Path]) -> Job:
@@ -104,7 +128,8 @@ def records_job(kind: str, recordings: Sequence[str | Path]) -> Job:
     FileNotFoundError
         If one was not read yet.
     """
-    return entries_job(kind, sum(stored_entries(path) for path in recordings))
+    n_entries = sum(stored_entries(path) for path in recordings)
+    return prepare_job(n_entries) if kind == "prepare" else entries_job(kind, n_entries)
 
 
 def entries_job(kind: str, n_entries: float) -> Job:

@@ -19,6 +19,7 @@ from pipeline.stages.costs import (
     fit_jobs,
     ingest_job,
     method_job,
+    prepare_job,
     together,
 )
 
@@ -82,7 +83,7 @@ def expected_jobs(
     for _ in {view_name(settings, kind) for spec in specs for kind in spec.kinds}:
         for recording, count in entries.items():
             yield ExpectedJob(
-                name=f"prepare {name}/{recording}", estimate=entries_job("prepare", count).estimate
+                name=f"prepare {name}/{recording}", estimate=prepare_job(count).estimate
             )
     views = {
         spec: [view for view in (_first_view(spec, settings, *one) for one in looked) if view]

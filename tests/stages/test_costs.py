@@ -125,6 +125,29 @@ def test_parts_of_two_kinds_in_one_job_follow_each_other():
     assert whole.memory_mb == max(job.estimate.memory_mb for job in apart)
 
 
+def test_peaks_at_full_size_are_told_within_a_factor_of_two(tmp_path):
+    # 5000 units in 200 000 frames, and their connectome at 1 Hz (benchmarks/full_size.py).
+    with (tmp_path / "a.nwb").open("wb") as file:
+        file.truncate(3_700_000_000)
+    spec = registry.methods()["connectome"]
+    config = spec.config.model_validate({"rank": 5})
+    (restart,) = costs.fit_jobs(spec, config, [{"time": 6667, "unit": 5000}], ["restart-00"])
+    for job, peak_gib in (
+        (costs.ingest_job(tmp_path / "a.nwb"), 0.69),
+        (costs.prepare_job(1e9), 0.70),
+        (restart, 3.83),
+    ):
+        assert 0.5 <= job.estimate.memory_mb / (1024 * peak_gib) <= 2, job.kind
+    # Before the recording is read, its view is priced by the file.
+    by_file = costs.prepare_job_of_file(tmp_path / "a.nwb")
+    assert by_file.work.steps["entries"] == pytest.approx(1e9, rel=0.1)
+    # What is streamed takes longer of a larger file, and holds no more.
+    with (tmp_path / "a.nwb").open("wb") as file:
+        file.truncate(100_000_000_000)
+    assert costs.ingest_job(tmp_path / "a.nwb").estimate.memory_to_ask_mb(1) < 4_000
+    assert costs.ingest_job(tmp_path / "a.nwb").estimate.seconds > 3600
+
+
 def test_what_is_asked_for_has_a_margin_and_grows_with_each_attempt():
     much = costs.Estimate(memory_mb=1000.0, seconds=7200.0)
     assert much.memory_to_ask_mb(1) >= 1000 * costs.MARGIN

@@ -66,6 +66,47 @@ def test_the_default_profile_takes_nothing_back_of_a_clusters(tmp_path, name, ex
     assert f"and workflow specific profile {ROOT}/profiles/default" in done.stderr
 
 
+def asked_by_a_group(tmp_path, *words):
+    """What sbatch is asked for by the job that reads and prepares ten recordings of 30 MB."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    answers = {"sbatch": f'printf "%s\\n" "$*" >>{tmp_path}/asked; exit 1'}
+    for name in ("sacct", "squeue", "sinfo", "scontrol", "scancel", "sbatch"):
+        (programs / name).write_text(f"#!/bin/sh\n{answers.get(name, 'exit 0')}\n")
+        (programs / name).chmod(0o755)
+    lines = ["experiment\trecording\tnwb\tactivity"]
+    for number in range(10):
+        with (tmp_path / f"{number}.nwb").open("wb") as file:
+            file.truncate(30_000_000)
+        lines.append(f"e\tr{number}\t{number}.nwb\tcalcium")
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
+    methods = WITHOUT_METHODS.replace("connectome: {enabled: false}", "connectome: {}")
+    (tmp_path / "settings.yaml").write_text(f"recordings: sheet.tsv\n{methods}")
+    profile = ("--profile", ROOT / "profiles" / "slurm", "--retries", "0", "--slurm-no-account")
+    files = ("--snakefile", ROOT / "Snakefile", "--configfile", "settings.yaml")
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", *files, *profile, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    (line,) = (tmp_path / "asked").read_text().splitlines()
+    return {
+        name: int(re.search(rf"{word}[= ](\d+)", line)[1])
+        for name, word in (("mem_mb", "--mem"), ("runtime", "-t"), ("cpus", "--cpus-per-task"))
+    }
+
+
+@pytest.mark.slow
+def test_a_group_asks_by_its_jobs_and_not_by_the_cores_of_the_login_node(tmp_path):
+    asked = asked_by_a_group(tmp_path, "--cores", "1")
+    # An hour to read, and half an hour to prepare, ten of each side by side.
+    assert (asked["cpus"], asked["runtime"]) == (10, 90)
+    assert 2_500 <= asked["mem_mb"] <= 10_000
+
+
 @pytest.mark.slow
 def test_plain_snakemake_is_refused_on_a_slurm_that_keeps_no_accounts(tmp_path):
     programs = tmp_path / "bin"

@@ -67,6 +67,10 @@ VIEWS = {
     for name in METHODS
     for kind in registry.methods()[name].kinds
 }
+STREAMED_MB = 1_000
+"""Least memory of jobs that stream; beside it the scheduler's own Python needs room."""
+GROUP_CORES = 10
+"""Most processors that jobs of a group ask for together; ten recordings are read side by side."""
 
 
 wildcard_constraints:
@@ -229,6 +233,16 @@ def records_cost(kind):
     return lambda input: costs.records_job(kind, input.recordings).estimate
 
 
+def prepare_cost(wildcards, input):
+    """What making a view takes: by the recording, or by its NWB file where that is still to be read.
+
+    In a group of jobs both are asked for together, before the recording is there.
+    """
+    if Path(input.recording).exists():
+        return costs.records_job("prepare", [input.recording]).estimate
+    return costs.prepare_job_of_file(row_of(wildcards).nwb).estimate
+
+
 def memory(cost, floor, per_input_mb):
     """Resource function: megabytes by what was measured, and at least by the size of the inputs.
 
@@ -266,3 +280,13 @@ def refuse_silent_slurm():
         refuse_unwatched(
             asked.status_command, first_look_s=asked.init_seconds_before_status_checks
         )
+
+
+def leave_out_login_cores():
+    """Let groups of jobs ask for what they need, whatever machine the driver is on.
+
+    Snakemake packs their jobs into the cores that the driver may use, which it counts on its own
+    machine. They limit nothing else when jobs go to a scheduler.
+    """
+    if not workflow.local_exec:
+        workflow.global_resources["_cores"] = GROUP_CORES

@@ -25,7 +25,7 @@ for number, (batch, earlier) in enumerate(CONNECTOME_BATCHES):
             "../../envs/neuroptych.yaml"
         threads: 1
         resources:
-            mem_mb=memory(fit_cost("connectome", batch), 3_000, 200),
+            mem_mb=memory(fit_cost("connectome", batch), 3_000, 20),
             runtime=minutes(fit_cost("connectome", batch), 120),
         params:
             method="connectome",

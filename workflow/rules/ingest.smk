@@ -15,7 +15,10 @@ rule ingest:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(lambda input: costs.ingest_job(input.nwb).estimate, 2_000, 8),
+        # Streamed: not by the size of the file, which may hold a raw movie.
+        mem_mb=lambda wildcards, input, attempt: costs.ingest_job(
+            input.nwb
+        ).estimate.memory_to_ask_mb(attempt, least=STREAMED_MB),
         runtime=minutes(lambda input: costs.ingest_job(input.nwb).estimate, 60),
     params:
         options=lambda wildcards: asdict(row_of(wildcards).options),

@@ -14,14 +14,12 @@ rule prepare_view:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(
-            lambda input: costs.records_job("prepare", [input.recording]).estimate,
-            2_000,
-            8,
-        ),
-        runtime=minutes(
-            lambda input: costs.records_job("prepare", [input.recording]).estimate, 30
-        ),
+        mem_mb=lambda wildcards, input, attempt: prepare_cost(
+            wildcards, input
+        ).memory_to_ask_mb(attempt, least=STREAMED_MB),
+        runtime=lambda wildcards, input, attempt: prepare_cost(
+            wildcards, input
+        ).minutes_to_ask(attempt),
     params:
         kind=lambda wildcards: VIEWS[wildcards.view],
         settings=lambda wildcards: view_settings(SETTINGS, VIEWS[wildcards.view]),
