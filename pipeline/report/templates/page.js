@@ -975,15 +975,15 @@
       names.length ? Math.ceil(names.length / across) * 19 + 14 : 0];
     const margin = { ...plain, t: plain.t + above, b: plain.b + below };
     const size = { ...bare, height: bare.height + above + below };
-    const layout = {
-      ...layoutOf(panel, size, margin, theme),
-      title: { text: title.join("<br>"), font: { size: 14, color: theme.ink }, x: 10 / size.width,
-        xanchor: "left", y: 1 - 8 / size.height, yanchor: "top", yref: "container" },
-      showlegend: names.length > 0,
-      legend: { orientation: "h", x: 10 / size.width, xref: "container", xanchor: "left",
-        y: 6 / size.height, yref: "container", yanchor: "bottom", entrywidth: entry,
-        entrywidthmode: "pixels", itemsizing: "trace", font: { size: 12, color: theme.ink } },
-    };
+    const plot = { width: size.width - margin.l - margin.r, height: bare.height - plain.t - plain.b };
+    const layout = layoutOf(panel, size, margin, theme);
+    layout.annotations.push({ text: title.join("<br>"), font: { size: 14, color: theme.ink },
+      xref: "paper", x: 0, xanchor: "left", xshift: 10 - margin.l, align: "left", showarrow: false,
+      yref: "paper", y: 1, yanchor: "bottom", yshift: plain.t, borderpad: 0 });
+    layout.showlegend = names.length > 0;
+    layout.legend = { orientation: "h", x: (10 - margin.l) / plot.width, xanchor: "left",
+      y: -plain.b / plot.height, yanchor: "top", entrywidth: entry, entrywidthmode: "pixels",
+      font: { size: 12, color: theme.ink } };
     const format = button.dataset.image;
     const address = await Plotly.toImage({ data, layout }, { format, ...size, scale: format === "png" ? 3 : 1 });
     const content = address.slice(address.indexOf(",") + 1);
