@@ -191,9 +191,23 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
     until(lambda: list(fit.glob("parts/*.h5")), process=process, what="a finished part")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # One that certainly waits still: those of the run may end while unlocking is tried.
+    held = [
+        "sbatch",
+        "--parsable",
+        "--hold",
+        "--comment",
+        "rule_report",
+        "-D",
+        folder,
+        "--wrap",
+        ":",
+    ]
+    waiting = subprocess.run(held, capture_output=True, text=True, check=True).stdout.strip()
     refused = unlock(folder)
     assert refused.returncode == 5, refused.stderr
     assert "RN-R20" in refused.stderr
+    subprocess.run(["scancel", waiting], check=True)
     deadline = time.monotonic() + LIMIT_S
     while jobs("running,pending") and time.monotonic() < deadline:
         time.sleep(1)
