@@ -37,7 +37,7 @@ CODES: Mapping[str, str] = {
     "IN-F12": "An object belongs to an extension that the file does not define.",
     "IN-F13": "A recording file cannot be understood as NWB.",
     "IN-F14": "A link leads to another file.",
-    "IN-F15": "A link was not followed.",
+    "IN-F15": "A link leads to a missing file.",
     "IN-F16": "Values lie in a raw file beside the recording.",
     "IN-F17": "A dataset is virtual: its values lie in other files.",
     "IN-F19": "A link leads nowhere.",

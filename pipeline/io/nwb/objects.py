@@ -70,8 +70,8 @@ class Survey:
     """What a walk over the file met."""
 
     objects: tuple[NwbObject, ...]
-    unfollowed: tuple[str, ...]
-    """Links that lead out of the file or nowhere, as ``path -> target``."""
+    unfollowed: tuple[Note, ...]
+    """Warnings about links that lead out of the file or nowhere, and about values elsewhere."""
     unknown: tuple[NwbObject, ...]
     """Objects of extensions whose definition is not in the file."""
 
@@ -107,15 +107,6 @@ class Survey:
 
     def notes(self) -> tuple[Note, ...]:
         """Warnings about what was met and not used."""
-        links = tuple(
-            Note(
-                code="IN-F15",
-                kind="warn",
-                place=link.split(" -> ", 1)[0],
-                text=f"The link {link} was not followed.",
-            )
-            for link in self.unfollowed
-        )
         types = tuple(
             Note(
                 code="IN-F12",
@@ -126,7 +117,7 @@ class Survey:
             )
             for item in self.unknown
         )
-        return links + types
+        return self.unfollowed + types
 
 
 def survey(file: h5py.File) -> Survey:
@@ -134,10 +125,16 @@ def survey(file: h5py.File) -> Survey:
 
     Links to groups of other files are followed where that is allowed, and named where it is not.
     Soft links inside the file are not followed: what they lead to is met at its own place.
+
+    Raises
+    ------
+    DataError
+        If values of any dataset lie in a raw file: what shows the bytes of other files as data is
+        no file of a recording.
     """
     parents = {**_core_parents(), **_extension_parents(file)}
     objects: list[NwbObject] = []
-    unfollowed: list[str] = []
+    unfollowed: list[Note] = []
     unknown: list[NwbObject] = []
     seen: set[tuple[int, int]] = set()
     stack: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
@@ -154,26 +151,31 @@ def survey(file: h5py.File) -> Survey:
             if item.namespace not in CORE_NAMESPACES and item.type not in parents:
                 unknown.append(item)
         for name in group:
-            if not path and name == "specifications":
-                continue
             link = group.get(name, getlink=True)
             where = f"{path}/{name}"
-            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
-                outside = isinstance(link, h5py.ExternalLink)
-                try:
-                    found = child(group, name, budget=budget)
-                except DataError:
-                    target = f"{link.filename}:{link.path}" if outside else link.path
-                    unfollowed.append(f"{where} -> {target}")
-                    continue
-                if outside and isinstance(found, h5py.Group):
-                    stack.append((where, found, depth + 1))
-            elif group.get(name, getclass=True) is h5py.Group:
-                stack.append((where, group[name], depth + 1))
+            try:
+                found = child(group, name, budget=budget)
+            except DataError as error:
+                if error.code == "IN-F16":
+                    raise
+                unfollowed.append(_unfollowed(link, where, error))
+                continue
+            if isinstance(found, h5py.Group) and not isinstance(link, h5py.SoftLink):
+                stack.append((where, found, depth + 1))
     objects.sort(key=lambda item: item.path)
-    return Survey(
-        objects=tuple(objects), unfollowed=tuple(sorted(unfollowed)), unknown=tuple(unknown)
-    )
+    unfollowed.sort(key=lambda note: note.place)
+    return Survey(objects=tuple(objects), unfollowed=tuple(unfollowed), unknown=tuple(unknown))
+
+
+def _unfollowed(link: object, where: str, error: DataError) -> Note:
+    """A warning about something that is not needed, or else is refused with the same code."""
+    if isinstance(link, h5py.ExternalLink):
+        what = f"The link {where} -> {link.filename}:{link.path} was not followed"
+    elif isinstance(link, h5py.SoftLink):
+        what = f"The link {where} -> {link.path} was not followed"
+    else:
+        what = f"The values of {where} were not read"
+    return Note(code=error.code, kind="warn", place=where, text=f"{what}: {error.found}.")
 
 
 def _address(item: h5py.Group | h5py.Dataset) -> tuple[int, int]:

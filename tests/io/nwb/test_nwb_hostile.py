@@ -7,17 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.errors import CODES
+from pipeline.core.errors import CODES, DataError
 from pipeline.io.nwb import values
 from pipeline.io.nwb.extent import latest_time
-from pipeline.io.nwb.objects import survey
+from pipeline.io.nwb.images import shown_images
+from pipeline.io.nwb.objects import NwbObject, survey
 from pipeline.io.nwb.open import open_nwb
+from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.positions import positions
+from pipeline.io.nwb.tables import scalar_columns
 from pipeline.io.nwb.traces import series_rate_hz
 from tests.support import random_defects
 from tests.support.bad_inputs import opens_of
 from tests.support.nwb_factory import (
     DFF,
+    GRATINGS,
     N_CELLS,
     NAMES,
     ROIS,
@@ -55,7 +59,7 @@ def raw(file, where, secret, shape, dtype):
     return file.create_dataset(where, shape, dtype, external=[(str(secret), 0, SECRET)])
 
 
-def shown_images(file, *, order):
+def add_images(file, *, order):
     """A series of images by number, in the order of the references."""
     shown = file.create_group("/stimulus/presentation/shown")
     shown.attrs.update(neurodata_type="IndexSeries", namespace="core")
@@ -72,17 +76,25 @@ def test_a_reference_to_an_image_in_a_raw_file_is_refused(folder, secret):
     with edited(path) as file:
         first = file.create_dataset("/stimulus/templates/pictures/a", data=np.eye(4, dtype="u1"))
         second = raw(file, "/stimulus/templates/pictures/b", secret, (4, 4), "u1")
-        shown_images(file, order=[first.ref, second.ref])
-    recording, notes = read(path)
-    assert not recording.stimuli
-    assert "external raw file" in " ".join(note.text for note in notes)
+        add_images(file, order=[first.ref, second.ref])
+    assert refusal_of(path).code == "IN-F16"
+    with edited(path) as file:
+        shown = NwbObject(
+            path="/stimulus/presentation/shown",
+            type="IndexSeries",
+            namespace="core",
+            lineage=("IndexSeries",),
+            group=file["/stimulus/presentation/shown"],
+        )
+        with pytest.raises(DataError, match="external raw file"):
+            shown_images(shown, options=ReadOptions())
 
 
 def test_a_list_of_images_that_leads_to_fewer_is_not_shown(folder):
     path = probe_file(folder / "day1.nwb")
     with edited(path) as file:
         first = file.create_dataset("/stimulus/templates/pictures/a", data=np.eye(4, dtype="u1"))
-        shown_images(file, order=[first.ref, file["/units"].ref])
+        add_images(file, order=[first.ref, file["/units"].ref])
     recording, notes = read(path)
     assert not recording.stimuli
     assert "1 of the 2 entries" in " ".join(note.text for note in notes)
@@ -96,8 +108,10 @@ def test_names_of_an_enumerated_column_in_a_raw_file_are_refused(folder, secret)
         column = table.create_dataset("kind", data=np.arange(len(table["id"])) % 2)
         column.attrs["elements"] = names.ref
         table.attrs["colnames"] = [*table.attrs["colnames"], "kind"]
-    error = refusal_of(path)
-    assert (error.code, error.place) == ("IN-F16", "/intervals/trials/kind@elements")
+    assert refusal_of(path).code == "IN-F16"
+    with edited(path) as file, pytest.raises(DataError) as told:
+        scalar_columns(file["/intervals/trials"], n_rows=len(GRATINGS))
+    assert (told.value.code, told.value.place) == ("IN-F16", "/intervals/trials/kind@elements")
 
 
 def test_more_names_of_an_enumerated_column_than_memory_holds_are_refused(folder):
@@ -290,3 +304,32 @@ def test_damaged_masks_are_passed_over_and_the_recording_is_read(folder):
         )
         mask.id.write_direct_chunk((0,), b"garbage!")
     assert "x" not in read(path)[0].units
+
+
+@pytest.mark.parametrize("kind", ["link", "specification", "virtual", "raw"])
+def test_what_is_elsewhere_and_not_needed_is_told_by_its_own_code(kind, folder, secret):
+    path = imaging_file(folder / "day1.nwb")
+    with edited(path) as file:
+        odd = file.create_group("/acquisition/odd")
+        odd.attrs.update(neurodata_type="ElectricalSeries", namespace="core")
+        if kind == "link":
+            odd["data"] = h5py.ExternalLink(str(secret), "/data")
+        elif kind == "specification":
+            file["/specifications/ndx-odd"] = h5py.ExternalLink(str(secret), "/data")
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout((SECRET,), "u1")
+            layout[...] = h5py.VirtualSource(str(secret), "data", (SECRET,))
+            odd.create_virtual_dataset("data", layout)
+        else:
+            raw(odd, "data", secret, (SECRET,), "u1")
+    with opens_of([secret.parent]) as opened:
+        if kind == "raw":
+            error = refusal_of(path)
+            assert (error.code, error.place) == ("IN-F16", "/acquisition/odd/data")
+        else:
+            recording, notes = read(path)
+            (told,) = [note for note in notes if note.kind == "warn"]
+            assert told.code == ("IN-F17" if kind == "virtual" else "IN-F14")
+            assert str(secret) in told.text
+            assert recording.activity.n_units == N_CELLS
+    assert opened == []

@@ -243,7 +243,7 @@ def test_soft_links_in_a_circle_are_refused_where_needed_and_told_elsewhere(path
         file["/processing/ophys/b"] = h5py.SoftLink("/processing/ophys/a")
     _, notes = read(path)
     assert "/processing/ophys/a" in texts(notes, "warn")
-    assert "IN-F15" in texts(notes, "warn")
+    assert "IN-F19" in texts(notes, "warn")
     with edited(path) as file:
         del file[f"{DFF}/data"]
         file[f"{DFF}/data"] = h5py.SoftLink("/processing/ophys/a")
