@@ -8,6 +8,7 @@ bytes, a crash or a hang is one failed example and not the end of the tests.
 from __future__ import annotations
 
 import faulthandler
+import math
 import multiprocessing
 import os
 import resource
@@ -38,6 +39,10 @@ LIMIT_S = 10.0
 NOT_DAMAGED = "HDF5 died of the damage"
 HANG_OF_HDF5 = "HDF5 runs in a circle"
 """Its library never comes back from a heap of texts that was overwritten with zeros."""
+FOREIGN = "private/other.h5"
+"""A file that links lead to, as seen from the folder above the recording's."""
+PIPE = "pipe.h5"
+"""The same for a pipe in the recording's folder."""
 LIMIT_BYTES = 4 * 2**30
 """Memory beyond what the process has at its start."""
 
@@ -241,13 +246,46 @@ def _swap_kind(file: h5py.File, name: str, amount: int) -> None:
 
 @_datasets_only
 def _declare(file: h5py.File, name: str, amount: int) -> None:
-    """A declared size of which nothing is stored."""
-    attributes = dict(file[name].attrs)
-    dtype = file[name].dtype
-    shape = [(2**40,), (2**20, 2**20), (10**6, 4), (0, 0)][amount % 4]
+    """A declared size of which nothing is stored: of all, of a chunk, of an entry; or none."""
+    attributes, dtype, shape = dict(file[name].attrs), _plain(file[name].dtype), file[name].shape
     del file[name]
-    kind = dtype if h5py.check_dtype(vlen=dtype) is None else np.dtype("f8")
-    made = file.create_dataset(name, shape=shape, dtype=kind, chunks=True, compression="gzip")
+    packed: dict[str, Any] = {"chunks": True, "compression": "gzip"}
+    made = [
+        lambda: file.create_dataset(name, (2**40,), dtype, **packed),
+        lambda: file.create_dataset(name, (2**20, 2**20), dtype, **packed),
+        lambda: file.create_dataset(name, (10**6, 4), dtype, **packed),
+        lambda: file.create_dataset(name, (0, 0), dtype, **packed),
+        lambda: file.create_dataset(name, (10**9,), dtype, chunks=(2**26,)),
+        lambda: file.create_dataset(name, (*shape, 10**5, 10**5), dtype),
+        lambda: file.create_dataset(name, shape, "S2000000000"),
+        lambda: file.create_dataset(name, data=h5py.Empty(dtype)),
+    ][amount % 8]()
+    for key, value in attributes.items():
+        made.attrs[key] = value
+
+
+def _plain(dtype: np.dtype) -> np.dtype:
+    """The type, or numbers where its entries would lie in a heap or be references."""
+    is_special = dtype.hasobject or h5py.check_ref_dtype(dtype) is not None
+    return np.dtype("f8") if is_special else dtype
+
+
+def _elsewhere(file: h5py.File, name: str, amount: int) -> None:
+    """Data in a file that is not to be opened: by a link, as raw bytes, in a virtual dataset."""
+    item, here = file[name], Path(file.filename).parent
+    attributes, other = dict(item.attrs), str(here.parent / FOREIGN)
+    shape, dtype = ((), None) if isinstance(item, h5py.Group) else (item.shape, _plain(item.dtype))
+    del file[name]
+    if dtype is None or amount % 4 < 2:
+        file[name] = h5py.ExternalLink(other if amount % 2 else PIPE, f"/{name}")
+        return
+    if amount % 4 == 2 or not shape or 0 in shape:
+        stretch = (other, 0, max(1, math.prod(shape) * dtype.itemsize))
+        made = file.create_dataset(name, shape, dtype, external=[stretch])
+    else:
+        layout = h5py.VirtualLayout(shape, dtype)
+        layout[...] = h5py.VirtualSource(other, name, shape)
+        made = file.create_virtual_dataset(name, layout)
     for key, value in attributes.items():
         made.attrs[key] = value
 
@@ -256,6 +294,7 @@ KINDS: dict[str, Callable[..., None]] = {
     "attribute": _attribute,
     "declare": _declare,
     "delete": _delete,
+    "elsewhere": _elsewhere,
     "flip_bytes": _damage_bytes,
     "link": _link,
     "put": _put,

@@ -17,11 +17,14 @@ from pipeline.core.errors import CODES
 from pipeline.core.recording import BehaviourSeries, StimulusMovie
 from pipeline.io.nwb.write import write_recording
 from tests.support import random_defects, small_recordings
+from tests.support.bad_inputs import opens_of
 from tests.support.nwb_factory import imaging_file, probe_file, read
 from tests.support.random_defects import (
+    FOREIGN,
     HANG_OF_HDF5,
     NOT_DAMAGED,
     OF_BYTES,
+    PIPE,
     defects,
     outcome,
     verdict,
@@ -110,9 +113,14 @@ def sound_files():
 def check_defect(which, defect):
     raw, options = sound_files()[which]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "day1.nwb"
-        path.write_bytes(raw)
-        found = verdict(path, defect, **options)
+        path, foreign = Path(folder) / "data" / "day1.nwb", Path(folder) / FOREIGN
+        for file in (path, foreign):
+            file.parent.mkdir()
+            file.write_bytes(raw)
+        os.mkfifo(path.with_name(PIPE))
+        with opens_of([foreign.parent]) as opened:
+            found = verdict(path, defect, **options)
+    assert opened == []
     assume(found != NOT_DAMAGED)
     if defect.kind in OF_BYTES and found == HANG_OF_HDF5:
         return  # nothing in Python can stop it; the scheduler's limit of time does
