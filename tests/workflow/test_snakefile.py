@@ -91,6 +91,23 @@ def test_a_dry_run_plans_every_job_once(project):
     assert count_jobs(load_project(project / "settings.yaml")) == counts["total"]
 
 
+@pytest.mark.slow
+def test_jobs_that_compute_on_a_graphics_card_ask_for_one(project):
+    text = (project / "settings.yaml").read_text()
+    text = text.replace("celltypes: {enabled: false}", "celltypes: {device: cuda}")
+    (project / "settings.yaml").write_text(text)
+    (project / "asked").write_text(
+        f'include: "{ROOT / "Snakefile"}"\n'
+        "for rule in workflow.rules:\n"
+        "    if getattr(rule.resources.get('gpu'), 'value', 0): print('card', rule.name)\n"
+    )
+    done = snakemake(project, "--snakefile", "asked", "--list-rules")
+    assert done.returncode == 0, done.stderr
+    with_one = set(re.findall(r"^card (\w+)$", done.stdout, re.MULTILINE))
+    assert {"celltypes_fit_model_0", "celltypes_fit_restart_00", "celltypes_gather"} <= with_one
+    assert {name for name in with_one if "celltypes" not in name or "assess" in name} == set()
+
+
 def test_the_default_profile_is_picked_up(project):
     done = snakemake(project, "-n")
     assert "profiles/default" in done.stderr + done.stdout

@@ -33,6 +33,7 @@ for method in HALVED:
         resources:
             mem_mb=memory(method_cost(method, "halves"), 3_000, 60),
             runtime=minutes(method_cost(method, "halves"), 120),
+            gpu=cards(method),
         params:
             method=method,
             settings=method_settings(SETTINGS, method),

@@ -26,6 +26,7 @@ for number, _ in enumerate(SETTINGS.methods.celltypes.rounds()):
             resources:
                 mem_mb=memory(fit_cost("celltypes", [part]), 3_000, 20),
                 runtime=minutes(fit_cost("celltypes", [part]), 240),
+                gpu=cards("celltypes"),
             params:
                 method="celltypes",
                 settings=method_settings(SETTINGS, "celltypes"),
@@ -52,6 +53,7 @@ rule celltypes_gather:
     resources:
         mem_mb=memory(method_cost("celltypes", "gather"), 3_000, 20),
         runtime=minutes(method_cost("celltypes", "gather"), 120),
+        gpu=cards("celltypes"),
     params:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),

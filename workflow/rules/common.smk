@@ -261,6 +261,13 @@ def minutes(cost, least):
     )
 
 
+def cards(method):
+    """Graphics cards that a job of a fit asks for: one where the settings insist on it."""
+    config = getattr(SETTINGS.methods, method)
+    computes_there = getattr(config, "engine", "torch") == "torch"
+    return int(computes_there and getattr(config, "device", "") == "cuda")
+
+
 def drop_default_rate_limit():
     """Leave out Snakemake's own limit of jobs a second; one that was asked for stays.
 

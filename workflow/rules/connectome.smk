@@ -27,6 +27,7 @@ for number, (batch, earlier) in enumerate(CONNECTOME_BATCHES):
         resources:
             mem_mb=memory(fit_cost("connectome", batch), 3_000, 20),
             runtime=minutes(fit_cost("connectome", batch), 120),
+            gpu=cards("connectome"),
         params:
             method="connectome",
             settings=method_settings(SETTINGS, "connectome"),
