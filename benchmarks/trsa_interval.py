@@ -46,6 +46,7 @@ def recording(
         position_um=np.full((2 * n_units, 3), np.nan),
         responses=tuning[condition] + noise,
         courses=None,
+        rate_hz=np.full(2 * n_units, np.nan),
         condition=condition,
         fold=np.repeat(np.arange(n_repeats), n_conditions),
         kind="spikes",

@@ -39,6 +39,9 @@ class Check:
     """One sentence: what the value says about the result."""
     advice: str = ""
     """What to do when it is not a pass."""
+    confound: bool = False
+    """Whether it asks for something that alone may make the finding: the first screen then tells
+    of it where it could not be tested, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

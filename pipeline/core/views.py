@@ -96,6 +96,10 @@ class SpikeCounts:
             raise ValueError("Segments do not follow each other.")
 
 
+NO_BASELINE = "no baseline is subtracted"
+"""How :attr:`ResponsePatterns.baseline` begins where responses are what was measured."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResponsePatterns:
     """Responses of one recording's units to trials of named conditions.

@@ -12,7 +12,7 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.labels import natural_order
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
-from pipeline.core.views import ResponsePatterns
+from pipeline.core.views import NO_BASELINE, ResponsePatterns
 from pipeline.prepare.config import PatternsConfig
 from pipeline.prepare.shown_pixels import pixels_of_conditions
 from pipeline.prepare.windows import WindowedActivity, windowed
@@ -167,7 +167,7 @@ class _Timing:
         words = {
             "subtract": "the activity before the trial is subtracted",
             "zscore": "the activity before the trial is subtracted, in units of its spread",
-            "none": "no baseline is subtracted"
+            "none": NO_BASELINE
             + (", as trials follow each other without a pause" if sampled and gapless else ""),
         }[baseline]
         stabilise = config.stabilise

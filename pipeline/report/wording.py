@@ -107,8 +107,15 @@ def ranked(checks: Sequence[Check]) -> list[tuple[int, Check]]:
 
 
 def doubtful(checks: Sequence[Check]) -> list[tuple[int, Check]]:
-    """Checks that failed or warn, with their places, the gravest first."""
-    return [entry for entry in ranked(checks) if entry[1].status in ("fail", "warn")]
+    """Checks that failed or warn, and confounds that nothing tested; the gravest first.
+
+    With the places of the checks in their section.
+    """
+    return [
+        (place, check)
+        for place, check in ranked(checks)
+        if check.status in ("fail", "warn") or (check.status == "not_tested" and check.confound)
+    ]
 
 
 def failure_facts(section: Section) -> list[tuple[str, str]]:

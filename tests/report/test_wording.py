@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -96,6 +97,13 @@ def test_checks_are_ranked_by_gravity_and_keep_their_places():
 
 def test_only_failing_and_warning_checks_are_doubtful():
     assert [place for place, _ in doubtful(checks("pass", "warn", "not_tested", "fail"))] == [3, 1]
+
+
+def test_a_confound_that_nothing_tested_is_doubtful_too():
+    confounds = [
+        dataclasses.replace(check, confound=True) for check in checks("not_tested", "pass", "warn")
+    ]
+    assert [place for place, _ in doubtful(confounds)] == [2, 0]
 
 
 def test_unknown_parts_of_a_failure_are_left_out():

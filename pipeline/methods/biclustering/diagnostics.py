@@ -16,6 +16,7 @@ from pipeline.methods.biclustering.truth import BiclusteringTruth
 from pipeline.methods.biclustering.verdict import (
     AGREE,
     chains_agree,
+    clusters_by_chain,
     gain_over,
     moving_chains,
     odd_chains,
@@ -169,7 +170,7 @@ def _chains_agree(result: BiclusteringResult) -> Check:
             advice="Set methods.biclustering.n_chains to 4.",
         )
     odd = sorted({*odd_chains(result.chain_agreement), *odd_chains(result.chain_state_agreement)})
-    counts = ", ".join(str(int(labels.max()) + 1) for labels in result.chain_cluster)
+    counts = ", ".join(str(number) for number in clusters_by_chain(result))
     passed = not odd
     return Check(
         name="Agreement of chains",

@@ -24,6 +24,7 @@ from pipeline.methods.biclustering.verdict import (
     AGREE,
     bits_of,
     chains_agree,
+    clusters_by_chain,
     clusters_verdict,
     gain_over,
     moving_chains,
@@ -146,7 +147,31 @@ def _sentence(result: BiclusteringResult) -> str:
         "not better": f"{s} states were found that predict no better than one ({state_gain})",
         "untested": f"{s} states were found and not tested",
     }
-    return f"{words[clusters_verdict(result)]}. {state_words[states_verdict(result)]}."
+    return (
+        f"{words[clusters_verdict(result)]}{_chain_words(result)}. "
+        f"{state_words[states_verdict(result)]}.{_simple_words(result)}"
+    )
+
+
+def _chain_words(result: BiclusteringResult) -> str:
+    """Clusters of each chain by itself; nothing of a single one."""
+    if len(result.chain_cluster) < 2:
+        return ""
+    counts = ", ".join(str(number) for number in clusters_by_chain(result))
+    return f"; clusters by chain: {counts}"
+
+
+def _simple_words(result: BiclusteringResult) -> str:
+    """The model beside predictions that use one unit only, in counts hidden here and there."""
+    gains = [
+        (words, gain_over(result, name))
+        for name, words in (
+            ("smoothed rate", "its smoothed rate"),
+            ("PSTH", "its mean response to the condition"),
+        )
+    ]
+    told = " and ".join(f"{gain.said()} over {words}" for words, gain in gains if gain.tested)
+    return f" Beside predictions from each unit alone the model gains {told}." if told else ""
 
 
 def _both(result: BiclusteringResult, variant: str) -> str:

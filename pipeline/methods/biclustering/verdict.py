@@ -75,6 +75,11 @@ def chains_agree(agreement: NDArray[np.float64]) -> float:
     return float(np.delete(agreement[central], central).min())
 
 
+def clusters_by_chain(result: BiclusteringResult) -> list[int]:
+    """Clusters in the partition that each chain found by itself."""
+    return [int(labels.max()) + 1 for labels in result.chain_cluster]
+
+
 def odd_chains(agreement: NDArray[np.float64]) -> list[int]:
     """Chains whose partition is not that of the chain that most others agree with."""
     if len(agreement) < 2:

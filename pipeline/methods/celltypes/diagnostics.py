@@ -416,13 +416,14 @@ def _sessions(result: CelltypesResult) -> Check:
         return Check(
             name="Types are not recordings",
             status="not_tested",
-            value="one recording",
+            value="one recording; preparations pooled in it are not told apart",
             threshold=f"p >= {SESSION_P} or information <= {SESSION_INFORMATION}",
             meaning=(
                 "With one recording nothing is known about others. Several preparations pooled "
                 "into one file are a confound that cannot be seen here."
             ),
             advice="Record more animals, each in a file of its own.",
+            confound=True,
         )
     bad = result.session_p < SESSION_P and result.session_information > SESSION_INFORMATION
     return Check(

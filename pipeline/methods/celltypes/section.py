@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.parts import (
     Check,
@@ -14,7 +15,9 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.core.words import counted, for_number
 from pipeline.methods.celltypes.config import CelltypesConfig
+from pipeline.methods.celltypes.evidence import agreement
 from pipeline.methods.celltypes.films import stimulus_films
 from pipeline.methods.celltypes.result import CelltypesResult, OuterEvidence
 
@@ -85,15 +88,9 @@ def _sentence(result: CelltypesResult) -> str:
     if result.n_types == 1:
         return (
             f"No split of {result.typed_unit.size} units into types is borne out "
-            f"({excluded:.0f} % of {n_units} units excluded)."
+            f"({excluded:.0f} % of {n_units} units excluded).{_prediction_words(result)}"
         )
     supported = int((result.verdict == "supported").sum())
-    by = "another model" if result.mode == "model" else "the other half of the showings"
-    agree = (
-        f"; by {by} they agree with an adjusted Rand index of {result.agreement:z.2f}"
-        if np.isfinite(result.agreement)
-        else ""
-    )
     null = result.null_separation
     above = (
         f", separated better than {int((null < result.separation).sum())} of {null.size} "
@@ -103,7 +100,73 @@ def _sentence(result: CelltypesResult) -> str:
     )
     return (
         f"{result.n_types} types of {result.typed_unit.size} units ({excluded:.0f} % of {n_units} "
-        f"excluded), {supported} of them supported{agree}{above}."
+        f"excluded), {supported} of them supported{_agreement_words(result)}{above}."
+        f"{_prediction_words(result)}"
+    )
+
+
+def _agreement_words(result: CelltypesResult) -> str:
+    """How types agree with others of the same units, and over what that ranges."""
+    if not np.isfinite(result.agreement):
+        return ""
+    each = agreements(result)
+    spread = f" ({each.min():z.2f} to {each.max():z.2f})" if each.size > 1 else ""
+    if result.mode == "model":
+        by = counted(each.size, "other model")
+        return (
+            f"; through {by} they agree with {for_number(each.size, '[an|]')} adjusted Rand "
+            f"{for_number(each.size, '[index|indices]')} of {result.agreement:z.2f}{spread}"
+            f"{_restart_words(result)}"
+        )
+    both = f" (either way {each.min():z.2f} and {each.max():z.2f})" if each.size > 1 else ""
+    return (
+        "; by the other half of the showings they agree with an adjusted Rand index of "
+        f"{result.agreement:z.2f}{both}"
+    )
+
+
+def _restart_words(result: CelltypesResult) -> str:
+    """What new searches through the same model find, which one other model gives no range of."""
+    if result.model is None or len(result.model.restart_labels) < 2:
+        return ""
+    labels = result.type_of_unit[result.typed_unit]
+    others = [
+        agreement(labels, other)
+        for name, other in zip(result.model.restart, result.model.restart_labels, strict=True)
+        if name != result.model.best_restart
+    ]
+    return (
+        f" (other searches through the same model: {min(others):z.2f} to {max(others):z.2f})"
+        if len(others) > 1
+        else f" (another search through the same model: {others[0]:z.2f})"
+    )
+
+
+def agreements(result: CelltypesResult) -> NDArray[np.float64]:
+    """Adjusted Rand indices of which :attr:`CelltypesResult.agreement` is the mean.
+
+    One a model that was fitted independently, or one a half of the showings.
+    """
+    if result.model is not None:
+        labels = result.type_of_unit[result.typed_unit]
+        return np.array([agreement(labels, other) for other in result.model.twin_labels])
+    if result.shown is None:
+        return np.empty(0)
+    halves = zip(result.shown.half_labels, result.shown.retyped, strict=True)
+    return np.array([agreement(first, again) for first, again in halves])
+
+
+def _prediction_words(result: CelltypesResult) -> str:
+    """How well the model predicts frames it was not fitted to."""
+    known = result.units["validation_correlation"].to_numpy(dtype=np.float64)
+    known = known[np.isfinite(known)]
+    if result.mode != "model" or not known.size:
+        return ""
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    return (
+        f" The model's predictions of validation frames correlate with the answers by "
+        f"{middle:z.2f} (median of {counted(known.size, 'unit')}, used or not; middle half "
+        f"{low:z.2f} to {high:z.2f})."
     )
 
 
@@ -320,6 +383,10 @@ def _numbers(result: CelltypesResult) -> Numbers:
         "session_information": _number(result.session_information),
         "session_p": _number(result.session_p),
         "median_test_correlation": _median(result.test_correlation),
+        "median_validation_correlation": _median(
+            result.units["validation_correlation"].to_numpy(dtype=np.float64)
+        ),
+        "agreements": _listed(agreements(result)) if result.n_types > 1 else [],
     }
     if result.outer is not None:
         outer = result.outer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.parts import (
     Check,
@@ -139,16 +140,39 @@ def _sentence(result: ConnectomeResult) -> str:
         "not above": "not above chance",
     }[repeats.verdict]
     tested = "" if repeats.verdict == "untested" else f": {repeats.said()}"
+    beside = _in_brackets(
+        _spread(result.reproducibility, "components"),
+        _spread(result.restart_reproducibility, "restarts"),
+        "" if repeats.verdict == "untested" else _spread(repeats.surrogates, "surrogates"),
+    )
+    explained = _in_brackets(
+        _spread(100 * result.recording_explained, "recordings", ".0f", " %"),
+        f"{100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
+        "per recording",
+    )
     return (
         f"{counted(result.rank, 'component')} of {result.unit.size} units "
         f"{for_number(result.rank, '[explains|explain]')} "
-        f"{100 * result.explained:.0f} % of their time-varying affinities "
-        f"({100 * (result.explained - result.static_explained):+.0f} points over one fixed graph "
-        "per recording). "
+        f"{100 * result.explained:.0f} % of their time-varying affinities{explained}. "
         f"{for_number(result.rank, '[Its pair pattern agrees|Their pair patterns agree]')} across "
         f"{across} with a cosine of "
-        f"{repeats.observed:z.2f}, {verdict}{tested}."
+        f"{repeats.observed:z.2f}{beside}, {verdict}{tested}."
     )
+
+
+def _spread(values: NDArray[np.float64], over: str, form: str = ".2f", unit: str = "") -> str:
+    """Least and most over recordings, restarts, ...; nothing where there is one."""
+    known = values[np.isfinite(values)]
+    if known.size < 2:
+        return ""
+    low, high = f"{known.min():z{form}}", f"{known.max():z{form}}"
+    ranged = f"{low} to {high}{unit} over" if low != high else f"{low}{unit} in all"
+    return f"{ranged} {known.size} {over}"
+
+
+def _in_brackets(*parts: str) -> str:
+    told = "; ".join(part for part in parts if part)
+    return f" ({told})" if told else ""
 
 
 def _what_was_done(result: ConnectomeResult, config: ConnectomeConfig) -> str:

@@ -290,6 +290,7 @@ def _population_table(
                 "n_units": session.units_of(region).size,
                 "n_trials": session.condition.size,
                 "n_folds": session.n_folds,
+                "rate_hz": float(np.median(session.rate_hz[session.units_of(region)])),
                 "status": status[place],
                 "decoding": decoded_share(session, region, sample.n_conditions),
                 "dimensionality": participation_ratio(first[place]),

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
-from pipeline.core.views import ResponsePatterns
+from pipeline.core.views import NO_BASELINE, ResponsePatterns
 from pipeline.core.words import counted, for_number
 from pipeline.methods.trsa.config import TrsaConfig
 
@@ -40,6 +40,9 @@ class Session:
     """Shape (trial, unit)."""
     courses: NDArray[np.float64] | None
     """Shape (trial, unit, time_bin)."""
+    rate_hz: NDArray[np.float64]
+    """Mean rate of each unit in the response window, shape (unit,); NaN where responses are no
+    rates."""
     condition: NDArray[np.int64]
     fold: NDArray[np.int64]
     kind: str
@@ -172,6 +175,22 @@ def _shared_conditions(views: Sequence[ResponsePatterns], config: TrsaConfig) ->
     return shared
 
 
+def _rates(view: ResponsePatterns, responses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean rate of each unit over trials, shape (unit,), in Hz; NaN where responses are no rates.
+
+    Traces have none, and what is left of a rate after a baseline was subtracted is none.
+    """
+    unknown = np.full(responses.shape[1], np.nan)
+    if view.kind != "spikes" or not view.baseline.startswith(NO_BASELINE):
+        return unknown
+    if view.stabilised == "sqrt":
+        return np.asarray(np.square(responses).mean(axis=0))
+    if view.stabilised == "anscombe":
+        counts = np.square(responses / 2) - 3 / 8
+        return np.asarray(counts.mean(axis=0) / float(np.ptp(view.window_s)))
+    return np.asarray(responses.mean(axis=0))
+
+
 def _session(
     view: ResponsePatterns, shared: NDArray[np.str_], config: TrsaConfig
 ) -> tuple[Session | None, list[tuple[str, int, str]]]:
@@ -215,6 +234,7 @@ def _session(
             position_um=np.asarray(view.position_um, dtype=np.float64)[kept],
             responses=np.ascontiguousarray(values[:, kept]),
             courses=None if courses is None else courses[trials][:, kept].astype(np.float64),
+            rate_hz=_rates(view, values[:, kept]),
             condition=code,
             fold=view.fold[trials],
             kind=view.kind,

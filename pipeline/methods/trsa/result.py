@@ -18,6 +18,7 @@ POPULATION_COLUMNS = (
     "n_units",
     "n_trials",
     "n_folds",
+    "rate_hz",
     "status",
     "decoding",
     "dimensionality",
@@ -357,7 +358,8 @@ class TrsaResult:
 
     condition: NDArray[np.str_] = axes("condition")
     populations: pd.DataFrame = table("population", POPULATION_COLUMNS)
-    """One row a region of a recording."""
+    """One row a region of a recording. ``rate_hz``: median over units of their mean rate in the
+    response window; NaN where responses are no rates."""
     estimator: NDArray[np.str_] = axes("estimator")
     dissimilarities: NDArray[np.float64] = axes("estimator", "population", "pair")
     """Pairs row by row of the upper triangle; NaN where an estimator is not defined."""

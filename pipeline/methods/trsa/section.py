@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from pipeline.core.parts import (
     Check,
@@ -14,6 +14,7 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.core.words import counted
 from pipeline.methods.trsa.cells import columns as _columns
 from pipeline.methods.trsa.comparison_figures import comparison_body
 from pipeline.methods.trsa.config import TrsaConfig
@@ -24,6 +25,8 @@ from pipeline.methods.trsa.graph_figures import graph_body
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.topology_words import dimensions_table, holes_body, holes_numbers
 
+MOST_TOLD = 3
+"""Regions that the first sentence tells one by one."""
 TIME_FIGURES = (
     "time",
     "trajectories",
@@ -89,33 +92,88 @@ def _sentence(result: TrsaResult) -> str:
     """The finding for the first screen, with its uncertainty."""
     n_regions = result.populations["region"].nunique()
     what = (
-        f"Dissimilarities of {result.condition.size} conditions in {n_regions} "
-        f"{'region' if n_regions == 1 else 'regions'}"
+        f"Dissimilarities of {result.condition.size} conditions in "
+        f"{counted(n_regions, 'region')}{_repeat_words(result)}"
     )
-    known = result.populations[result.populations["reliability"].notna()]
-    told = ", ".join(
-        f"{region} {_range(rows.to_numpy(dtype=np.float64))}"
-        for region, rows in known.groupby("region", sort=False)["reliability"]
-    )
-    repeat = f" repeat over units and trials with rank correlations of {told}." if told else "."
     found = result.subjects
     if found is not None and found.least_p <= LEVEL:
         best = int(np.argmax(found.accuracy))
         p = found.p_corrected[best]
         verdict = "are" if p <= LEVEL else "are not"
+        nested = (
+            f"{100 * found.nested_accuracy:.0f} % with levels chosen without the subject that is "
+            "judged, "
+            if np.isfinite(found.nested_accuracy)
+            else ""
+        )
         return (
-            f"{what}{repeat} Over {found.subject.size} subjects regions {verdict} recognised "
-            f"above chance ({100 * found.accuracy[best]:.0f} % at the best levels, corrected p = "
-            f"{p:.2g})."
+            f"{what} Over {found.subject.size} subjects regions {verdict} recognised "
+            f"above chance ({nested}{100 * found.accuracy[best]:.0f} % at the best levels, "
+            f"{100 * found.chance[best]:.0f} % by chance; p = {p:.2g}, corrected for all levels)."
         )
     if result.halves is not None:
-        return f"{what}{repeat} {_halves_claim(result, result.halves)}"
-    return f"{what}{repeat} Regions are not compared: {result.halves_missing}."
+        return f"{what} {_halves_claim(result, result.halves)}{_accuracy_words(result)}"
+    return f"{what} Regions are not compared: {result.halves_missing}."
 
 
-def _range(values: NDArray[np.float64]) -> str:
-    low, high = f"{values.min():z.2f}", f"{values.max():z.2f}"
+def _repeat_words(result: TrsaResult) -> str:
+    """How well dissimilarities repeat, on how much data that rests, and what it allows."""
+    known = result.populations[result.populations["reliability"].notna()]
+    if known.empty:
+        return "."
+    regions = list(known.groupby("region", sort=False))
+    if len(regions) <= MOST_TOLD:
+        told = ", ".join(
+            f"{region} {_range(rows['reliability'], 'z.2f')} ({_behind(rows)})"
+            for region, rows in regions
+        )
+    else:
+        ordered = known.sort_values("reliability")
+        low, high = ordered.iloc[0], ordered.iloc[-1]
+        told = (
+            f"{low['reliability']:z.2f} ({low['region']}) to {high['reliability']:z.2f} "
+            f"({high['region']}; {_behind(known)})"
+        )
+    ceiling = result.region_pairs["ceiling"].dropna()
+    bound = (
+        f"; a relation of two regions can so reach {_range(ceiling, 'z.2f')} (noise ceiling)"
+        if len(ceiling)
+        else ""
+    )
+    return f" repeat over units and trials with rank correlations of {told}{bound}."
+
+
+def _behind(rows: pd.DataFrame) -> str:
+    """What reliabilities rest on: the 95 % range of a single one, units, rate and repeats."""
+    parts = []
+    if len(rows) == 1 and np.isfinite(rows["reliability_low"].iloc[0]):
+        low, high = rows["reliability_low"].iloc[0], rows["reliability_high"].iloc[0]
+        parts.append(f"95 % range {low:z.2f} to {high:z.2f}")
+    elif len(names := set(rows["recording"])) > 1:
+        parts.append(counted(len(names), "recording"))
+    rate = rows["rate_hz"].dropna()
+    at = f" at {_range(rate, 'z.2g')} Hz" if len(rate) else ""
+    parts.append(f"{_range(rows['n_units'], 'd')} units{at}")
+    parts.append(f"{_range(rows['n_folds'], 'd')} repeats")
+    return ", ".join(parts)
+
+
+def _range(values: pd.Series, form: str) -> str:
+    low, high = f"{values.min():{form}}", f"{values.max():{form}}"
     return low if low == high else f"{low} to {high}"
+
+
+def _accuracy_words(result: TrsaResult) -> str:
+    """How often halves find their region, where no level had to be chosen."""
+    halves = result.halves
+    if halves is None:
+        return ""
+    at = geometry_level(result)
+    return (
+        f" By ranks alone, for which no level is chosen, halves find their region in "
+        f"{100 * halves.all_accuracy[at]:.0f} % of cases ({100 * halves.all_chance[at]:.0f} % by "
+        f"chance)."
+    )
 
 
 def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
@@ -150,7 +208,7 @@ def _pairs_words(result: TrsaResult) -> str:
     if len(pairs) < 2:
         return ""
     apart = pairs[pairs["p_adjusted"] <= LEVEL]
-    several = pairs["recording"].nunique() > 1
+    several = len(set(pairs["recording"])) > 1
     names = ", ".join(
         f"{row.first} and {row.second}" + (f" ({row.recording})" if several else "")
         for row in apart.itertuples(index=False)
@@ -289,8 +347,9 @@ def _population_table(result: TrsaResult) -> Table:
         id="populations",
         title="Populations",
         caption=(
-            "Decoded: share of conditions that are recognised in a left-out repeat by the nearest "
-            f"mean of the others, chance is {1 / result.condition.size:.3f}. "
+            "Rate: median over units of the mean in the response window. Decoded: share of "
+            "conditions that are recognised in a left-out repeat by the nearest mean of the "
+            f"others, chance is {1 / result.condition.size:.3f}. "
             "Reliability: rank correlation of dissimilarities between "
             "halves without common units or repeats, with its 95 % range over neurons and stimuli "
             "of this recording; its p shuffles conditions"
@@ -308,6 +367,7 @@ def _population_table(result: TrsaResult) -> Table:
                 "subject": "subject",
                 "region": "region",
                 "n_units": "units",
+                "rate_hz": "rate (Hz)",
                 "n_trials": "trials",
                 "n_folds": "repeats",
                 "decoding": "decoded",

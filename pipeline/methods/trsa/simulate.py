@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
 from pipeline.core.provenance import Provenance
-from pipeline.core.views import ResponsePatterns
+from pipeline.core.views import NO_BASELINE, ResponsePatterns
 
 REGIONS = ("VISp", "VISl", "CA1")
 GEOMETRIES = ("ring", "clusters", "none")
@@ -186,7 +186,7 @@ def _view(
         window_s=np.array([0.0, 1.0]),
         value_unit="sqrt(Hz)",
         stabilised="sqrt",
-        baseline="no baseline is subtracted",
+        baseline=NO_BASELINE,
         fixed_order=False,
         gapless=False,
         provenance=Provenance(

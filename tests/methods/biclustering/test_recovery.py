@@ -130,6 +130,9 @@ def test_a_report_of_a_found_structure_says_that_clusters_are_supported(planted,
         assert "nan" not in figure.finding
     written = section({"r": result}, checks, shown, config)
     assert written.sentence.startswith("The 3 clusters of 18 units are supported")
+    each = ", ".join(str(one.max() + 1) for one in result.chain_cluster)
+    assert f"; clusters by chain: {each}. " in written.sentence
+    assert "bits a spike over its smoothed rate" in written.sentence
     write_document(tmp_path / "section.json", written)
     assert read_document(tmp_path / "section.json", type(written)).numbers["n_clusters"] == 3
 

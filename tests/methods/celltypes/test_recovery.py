@@ -9,16 +9,18 @@ import pytest
 
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
+from pipeline.core.words import counted
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.diagnostics import assess
 from pipeline.methods.celltypes.evidence import OWN, separation
 from pipeline.methods.celltypes.figures import figures
 from pipeline.methods.celltypes.model import find_types
-from pipeline.methods.celltypes.section import section
+from pipeline.methods.celltypes.section import agreements, section
 from pipeline.methods.celltypes.simulate import simulate
 from pipeline.numerics.device import device_name, device_of
 from pipeline.numerics.partitions import adjusted_rand_index
+from pipeline.report.wording import doubtful
 from tests.support.planted_units import planted_filters, population_of
 
 RNG = np.random.default_rng
@@ -153,6 +155,15 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     }
     told = section(result, checks, drawn, config)
     assert told.sentence.startswith("3 types of ")
+    again = agreements(result)
+    assert again.mean() == pytest.approx(result.agreement)
+    assert f"through {counted(again.size, 'other model')} they agree" in told.sentence
+    seen = result.units["validation_correlation"].dropna()
+    assert f"correlate with the answers by {seen.median():.2f}" in told.sentence
+    assert f"middle half {seen.quantile(0.25):.2f} to {seen.quantile(0.75):.2f})" in told.sentence
+    (pooled,) = [check for check in checks if check.name == "Types are not recordings"]
+    assert (pooled.status, pooled.confound) == ("not_tested", True)
+    assert pooled in [check for _, check in doubtful(checks)]
     assert field_names(drawn)[0].startswith("unit ")
     several = dataclasses.replace(result, recording=np.array([view.recording, "r2"]))
     assert field_names(figures(several, (view,), config)) == [

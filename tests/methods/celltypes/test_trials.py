@@ -16,7 +16,7 @@ from pipeline.methods.celltypes.diagnostics import assess
 from pipeline.methods.celltypes.discrete import Chosen, DiscreteTypes, shown
 from pipeline.methods.celltypes.evidence import own_agreement, separation
 from pipeline.methods.celltypes.figures import figures
-from pipeline.methods.celltypes.section import section
+from pipeline.methods.celltypes.section import agreements, section
 from pipeline.methods.celltypes.shown_halves import (
     in_the_other_half,
     null_separation,
@@ -108,6 +108,11 @@ def test_planted_types_are_found_in_trials_of_two_recordings():
     told = section(result, checks, drawn, config)
     assert "not in the paper" in told.body[0]
     assert "10 stimuli" in told.body[0]
+    either = agreements(result)
+    assert either.size == 2
+    assert either.mean() == pytest.approx(result.agreement)
+    assert f"(either way {either.min():.2f} and {either.max():.2f})" in told.sentence
+    assert "validation" not in told.sentence
 
 
 def test_types_of_noise_are_not_supported_by_the_other_half():

@@ -336,6 +336,12 @@ def test_the_section_names_what_was_left_out_and_keeps_its_numbers(worms, result
     written = section(result, checks, figures(result, worms[0], CONFIG), CONFIG)
     assert written.id == SPEC.name
     assert f"{result.unit.size} units" in written.sentence
+    low, high = result.reproducibility.min(), result.reproducibility.max()
+    assert f"({low:.2f} to {high:.2f} over {result.rank} components; " in written.sentence
+    low, high = 100 * result.recording_explained.min(), 100 * result.recording_explained.max()
+    assert f"({low:.0f} to {high:.0f} % over {result.recording.size} recor" in written.sentence
+    low, high = result.surrogate_reproducibility.min(), result.surrogate_reproducibility.max()
+    assert f"; {low:z.2f} to {high:z.2f} over 19 surrogates)" in written.sentence
     assert written.numbers["reproducibility_p"] == pytest.approx(0.05)
     words = " ".join(part for part in written.body if isinstance(part, str))
     assert "Not part of this version" in words

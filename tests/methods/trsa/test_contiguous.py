@@ -41,6 +41,7 @@ def gradual(rng, *, n_units=60, own=0.0):
         position_um=np.column_stack([position, np.full(n_units, np.nan)]),
         responses=5 + tuning[condition] + rng.standard_normal((condition.size, n_units)),
         courses=None,
+        rate_hz=np.full(n_units, np.nan),
         condition=condition,
         fold=np.repeat(np.arange(N_REPEATS), N_CONDITIONS),
         kind="spikes",

@@ -39,6 +39,7 @@ def session_of(file):
         position_um=np.full((n_units, 3), np.nan),
         responses=responses,
         courses=None,
+        rate_hz=np.full(n_units, np.nan),
         condition=file["cond"].astype(np.int64),
         fold=file["rep"].astype(np.int64),
         kind="spikes",

@@ -11,6 +11,7 @@ from pipeline.core.parts import Figure, Heatmap, Table
 from pipeline.core.rng import stream
 from pipeline.methods.trsa.diagnostics import assess
 from pipeline.methods.trsa.figures import figures
+from pipeline.methods.trsa.model import sample_of
 from pipeline.methods.trsa.section import section
 from pipeline.methods.trsa.simulate import simulate
 from tests.support.trsa_fits import CONFIG, fitted
@@ -60,6 +61,58 @@ def test_several_subjects_are_told_with_their_number(several):
     assert {figure.id for figure in several[2]} >= {"across", "families"}
     verdicts = {check.name: check.status for check in several[1]}
     assert verdicts["Subjects for a test"] == "pass"
+
+
+def test_reliabilities_are_told_with_what_they_rest_on_and_what_they_allow(one):
+    result, _, _, made = one
+    first = result.populations.iloc[0]
+    behind = (
+        f"{first['region']} {first['reliability']:z.2f} (95 % range "
+        f"{first['reliability_low']:z.2f} to {first['reliability_high']:z.2f}, "
+        f"{first['n_units']} units at {first['rate_hz']:z.2g} Hz, {first['n_folds']} repeats)"
+    )
+    assert behind in made.sentence
+    assert f"{result.region_pairs['ceiling'].max():.2f} (noise ceiling)" in made.sentence
+    assert "By ranks alone, for which no level is chosen" in made.sentence
+
+
+def test_levels_that_were_chosen_without_the_judged_subject_come_first(several):
+    result, _, _, made = several
+    nested = f"({100 * result.subjects.nested_accuracy:.0f} % with levels chosen without"
+    assert nested in made.sentence
+    assert "% by chance; p = " in made.sentence
+
+
+@pytest.mark.parametrize(
+    ("changed", "known"),
+    [
+        ({}, True),
+        ({"stabilised": "none", "value_unit": "Hz"}, True),
+        ({"kind": "calcium"}, False),
+        ({"baseline": "the activity before the trial is subtracted"}, False),
+    ],
+)
+def test_rates_are_told_only_where_responses_are_rates(changed, known):
+    views, _ = simulate(stream(7, "rates"))
+    (session,) = sample_of([dataclasses.replace(views[0], **changed)], CONFIG).sessions
+    responses = session.responses
+    rate = responses if changed.get("stabilised") == "none" else responses**2
+    expected = rate.mean(axis=0) if known else np.full(responses.shape[1], np.nan)
+    np.testing.assert_allclose(session.rate_hz, expected)
+
+
+def test_rates_behind_anscombe_counts_are_those_of_the_counts():
+    views, _ = simulate(stream(7, "rates"))
+    counts = views[0].responses ** 2
+    half_second = np.array([0.0, 0.5])
+    view = dataclasses.replace(
+        views[0],
+        responses=2 * np.sqrt(counts + 3 / 8),
+        stabilised="anscombe",
+        window_s=half_second,
+    )
+    (session,) = sample_of([view], CONFIG).sessions
+    np.testing.assert_allclose(session.rate_hz, counts.mean(axis=0) / 0.5, rtol=1e-5)
 
 
 def test_the_first_numbers_are_those_of_the_index(one):
