@@ -110,15 +110,24 @@ def halves_numbers_in_words(test: HalvesTest) -> str:
     return f"ARI {test.ari:z.2f} (exchanged units {test.chance:z.2f}), p = {test.p_value:.3g}"
 
 
-def halves_table(tests: Sequence[HalvesTest]) -> Table:
-    """One row a pair of kinds."""
+def halves_table(tests: Sequence[HalvesTest], adjusted_p: Mapping[tuple[str, str], float]) -> Table:
+    """One row a pair of kinds.
+
+    Parameters
+    ----------
+    tests
+        At least one.
+    adjusted_p
+        Kinds to their p, adjusted for all comparisons of units.
+    """
     return Table(
         id="halves-table",
         title="Groupings from different halves of the data",
         caption=(
             "ARI and AMI: mean of first against second half and second against first. Chance: mean "
             "of exchanges, and what 1 of 20 exceeds. Own: each grouping's first half with its "
-            "second, the most to hope for."
+            "second, the most to hope for. Adjusted p: for all comparisons of units, "
+            "also those with regions and known types (Bonferroni)."
         ),
         columns={
             "grouping": tuple(test.kinds[0] for test in tests),
@@ -128,6 +137,7 @@ def halves_table(tests: Sequence[HalvesTest]) -> Table:
             "ARI": _column(test.ari for test in tests),
             "AMI": _column(test.ami for test in tests),
             "p": tuple(_rounded(test.p_value, 4) for test in tests),
+            "adjusted p": _column((adjusted_p[test.kinds] for test in tests), digits=4),
             "ARI by chance": _column(test.chance for test in tests),
             "95 % of chance": _column(test.chance_high for test in tests),
             "own ARI": _column(test.own_ari[0] for test in tests),
@@ -152,8 +162,8 @@ def halves_numbers(tests: Sequence[HalvesTest]) -> Numbers:
     return numbers
 
 
-def _column(values: Iterable[float]) -> tuple[float | None, ...]:
-    return tuple(_rounded(value, 3) for value in values)
+def _column(values: Iterable[float], *, digits: int = 3) -> tuple[float | None, ...]:
+    return tuple(_rounded(value, digits) for value in values)
 
 
 def _rounded(value: float, digits: int) -> float | None:

@@ -45,6 +45,7 @@ def states_beside_courses(
                 value=float(share),
                 p_value=float("nan") if beside.cut else float(p),
                 null=null,
+                family=f"states and components of {sequence.recording}",
             )
             for component, (share, p) in enumerate(zip(test.explained, test.p_value, strict=True))
         ]

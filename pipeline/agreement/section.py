@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,7 @@ def agreement_section(
     tests = [test for test in tests if frozenset(test.kinds) in same_data]
     tested = [test for test in tests if test.tested]
     over_halves = {frozenset(test.kinds): test for test in tested}
+    adjusted_p = _Adjusted.of(pairs, tests)
     compared = bool(pairs or associations)
     reason = "" if compared else _lacking(labellings)
     words = [*_what_was_done(pairs, associations), *halves_words(tests, gap_s=gap_s)]
@@ -66,7 +68,9 @@ def agreement_section(
         id=ID,
         title=TITLE,
         status="ok" if compared else "not_applicable",
-        sentence=_sentence(shown, associations, over_halves) if compared else f"{TITLE}: {reason}.",
+        sentence=_sentence(shown, associations, over_halves, adjusted_p)
+        if compared
+        else f"{TITLE}: {reason}.",
         reason=reason,
         body=(
             *words,
@@ -75,13 +79,57 @@ def agreement_section(
                 for number, pair in enumerate(shown, start=1)
             ),
             *([halves_figure(tested, same_data)] if tested else []),
-            *([pairs_table(pairs)] if pairs else []),
-            *([halves_table(tests)] if tests else []),
+            *([pairs_table(pairs, adjusted_p.of_pairs)] if pairs else []),
+            *([halves_table(tests, adjusted_p.of_tests)] if tests else []),
             *([moments_table(associations)] if associations else []),
             units_table(table),
         ),
-        numbers={**_numbers(shown, associations), **halves_numbers(tests)},
+        numbers={**_numbers(shown, associations, adjusted_p), **halves_numbers(tests)},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Adjusted:
+    """P of all comparisons of groupings of units, adjusted for their number."""
+
+    n_tested: int
+    of_pairs: Mapping[tuple[str, str], float]
+    """By the names of both groupings; NaN where nothing was tested."""
+    of_tests: Mapping[tuple[str, str], float]
+    """Over halves, by the kinds."""
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair], tests: Sequence[HalvesTest]) -> _Adjusted:
+        # Each grouping was held against all of the other kind at once, with a p for them together.
+        families = [*((one.first, *one.kinds) for one in pairs), *(one.kinds for one in tests)]
+        p = valid_for_all(
+            [*(one.p_value for one in pairs), *(one.p_value for one in tests)], families
+        )
+        return cls(
+            n_tested=int(np.isfinite(p).sum()),
+            of_pairs={(one.first, one.second): value for one, value in zip(pairs, p, strict=False)},
+            of_tests={one.kinds: value for one, value in zip(tests, p[len(pairs) :], strict=True)},
+        )
+
+    def said(self, p: float) -> str:
+        """What stands behind a p; nothing where it is the only one."""
+        several = self.n_tested > 1 and np.isfinite(p)
+        return f" ({p:.3g} adjusted for {self.n_tested} comparisons)" if several else ""
+
+
+def valid_for_all(p_values: Sequence[float], families: Sequence[Hashable]) -> list[float]:
+    """P values that hold for all tests together; missing ones (NaN) are no tests.
+
+    Those of a family hold together already, as p of the largest of several do, so families are
+    what is left to count (Bonferroni). Holm's steps would not do: he assumes one p a hypothesis.
+
+    Parameters
+    ----------
+    p_values, families
+        One a test, in the same order.
+    """
+    n_families = len({one for one, p in zip(families, p_values, strict=True) if np.isfinite(p)})
+    return [min(1.0, p * n_families) if np.isfinite(p) else float("nan") for p in p_values]
 
 
 def best_of_kinds(pairs: Sequence[Pair]) -> list[Pair]:
@@ -138,6 +186,7 @@ def _sentence(
     shown: Sequence[Pair],
     associations: Sequence[Association],
     over_halves: Mapping[frozenset[str], HalvesTest],
+    adjusted_p: _Adjusted,
 ) -> str:
     def surest(pair: Pair) -> tuple[float, float]:
         test = over_halves.get(frozenset(pair.kinds))
@@ -148,19 +197,20 @@ def _sentence(
         test = over_halves.get(frozenset(pair.kinds))
         verdict = (
             f"from different halves of the data {halves_numbers_in_words(test)}"
+            f"{adjusted_p.said(adjusted_p.of_tests[test.kinds])}"
             if test is not None
-            else _p_words(pair)
+            else f"{_p_words(pair)}{adjusted_p.said(adjusted_p.of_pairs[pair.first, pair.second])}"
         )
         told.append(
             f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:z.2f} of "
             f"{counted(pair.n_units, 'unit')}, {verdict}."
         )
-    moments = [one for one in associations if np.isfinite(one.p_value)]
-    small = [one for one in moments if one.p_value <= LEVEL]
-    if moments:
+    n_tested, n_small = _moments_tested(associations)
+    if n_tested:
         told.append(
-            f"{len(small)} of {counted(len(moments), 'comparison')} of states or components with "
-            f"epochs and each other {for_number(len(small), '[has|have]')} p <= {LEVEL:g}."
+            f"{n_small} of {counted(n_tested, 'comparison')} of states or components with epochs "
+            f"and each other {for_number(n_small, '[has|have]')} p <= {LEVEL:g}"
+            + (", adjusted for all of them." if n_tested > 1 else ".")
         )
     elif not shown:
         told.append("Moments were compared, and nothing could be tested.")
@@ -265,14 +315,23 @@ def _along_diagonal(share: NDArray[np.float64]) -> list[int]:
     return [int(at) for at in np.argsort(middle, kind="stable")]
 
 
-def pairs_table(pairs: Sequence[Pair]) -> Table:
-    """One row a pair of groupings."""
+def pairs_table(pairs: Sequence[Pair], adjusted_p: Mapping[tuple[str, str], float]) -> Table:
+    """One row a pair of groupings.
+
+    Parameters
+    ----------
+    pairs
+        At least one.
+    adjusted_p
+        Names of both groupings to their p, adjusted for all comparisons of units.
+    """
     return Table(
         id="pairs",
         title="Groupings of units, two by two",
         caption=(
             "ARI and AMI: 1 the same, 0 as by chance. p: share of exchanges of units with an ARI "
-            "as large, valid for all groupings of a kind together; empty where nothing was tested."
+            "as large, valid for all groupings of a kind together; empty where nothing was tested. "
+            "Adjusted p: for all comparisons of units, also those over halves (Bonferroni)."
         ),
         columns={
             "grouping": tuple(pair.first for pair in pairs),
@@ -286,6 +345,7 @@ def pairs_table(pairs: Sequence[Pair]) -> Table:
             "ARI": tuple(_rounded(pair.ari, 3) for pair in pairs),
             "AMI": tuple(_rounded(pair.ami, 3) for pair in pairs),
             "p": tuple(_rounded(pair.p_value, 4) for pair in pairs),
+            "adjusted p": tuple(_rounded(adjusted_p[pair.first, pair.second], 4) for pair in pairs),
             "chance": tuple(pair.null for pair in pairs),
         },
     )
@@ -298,7 +358,9 @@ def moments_table(associations: Sequence[Association]) -> Table:
         title="States, components and epochs in time",
         caption=(
             "Moments depend on their neighbours, so whole sequences are shifted in time to tell "
-            "chance. Rows with epochs and trials are those of the methods' own sections."
+            "chance. Rows with epochs and trials are those of the methods' own sections. Where "
+            "chance is that of the largest of several rows, p holds for these together. Adjusted "
+            "p: for all rows of this table together (Bonferroni over what p does not allow for)."
         ),
         columns={
             "recording": tuple(one.recording or "all" for one in associations),
@@ -307,6 +369,7 @@ def moments_table(associations: Sequence[Association]) -> Table:
             "measure": tuple(one.measure for one in associations),
             "value": tuple(_rounded(one.value, 3) for one in associations),
             "p": tuple(_rounded(one.p_value, 4) for one in associations),
+            "adjusted p": tuple(_rounded(p, 4) for p in _moments_adjusted(associations)),
             "chance": tuple(one.null for one in associations),
         },
     )
@@ -336,20 +399,33 @@ def units_table(table: pd.DataFrame) -> Table:
 
 
 def _numbers(
-    shown: Sequence[Pair], associations: Sequence[Association]
+    shown: Sequence[Pair], associations: Sequence[Association], adjusted_p: _Adjusted
 ) -> Mapping[str, Number | list[Number] | Mapping[str, Number]]:
     numbers: dict[str, Number | list[Number] | Mapping[str, Number]] = {}
     for pair in shown:
         key = "_and_".join(kind.replace(" ", "_") for kind in pair.kinds)
         numbers[f"{key}_ari"] = _rounded(pair.ari, 4)
         numbers[f"{key}_p"] = _rounded(pair.p_value, 4)
+        numbers[f"{key}_adjusted_p"] = _rounded(adjusted_p.of_pairs[pair.first, pair.second], 4)
         numbers[f"{key}_ami"] = _rounded(pair.ami, 4)
         numbers[f"{key}_units"] = pair.n_units
-    tested = [one.p_value for one in associations if np.isfinite(one.p_value)]
     if associations:
-        numbers["n_moments_tested"] = len(tested)
-        numbers["n_moments_small_p"] = sum(p <= LEVEL for p in tested)
+        n_tested, n_small = _moments_tested(associations)
+        numbers["n_moments_tested"] = n_tested
+        numbers["n_moments_small_adjusted_p"] = n_small
     return numbers
+
+
+def _moments_adjusted(associations: Sequence[Association]) -> list[float]:
+    """P of each comparison of moments, adjusted for all of them."""
+    families = [one.family or f"alone {at}" for at, one in enumerate(associations)]
+    return valid_for_all([one.p_value for one in associations], families)
+
+
+def _moments_tested(associations: Sequence[Association]) -> tuple[int, int]:
+    """Comparisons of moments that have a p, and how many of them stay small once adjusted."""
+    p = np.array(_moments_adjusted(associations))
+    return int(np.isfinite(p).sum()), int((p <= LEVEL).sum())
 
 
 def _rounded(value: float, digits: int) -> float | None:

@@ -74,6 +74,9 @@ class Association:
     """NaN where nothing was tested."""
     null: str
     """How chance was told, or why it could not be."""
+    family: str = ""
+    """The same in all whose p values hold together, as those of the largest of several do; empty
+    where p is that of this one alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

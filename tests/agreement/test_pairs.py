@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from pipeline.agreement.pairs import SAME_DATA, compare_pairs
-from pipeline.agreement.section import agreement_section
+from pipeline.agreement.section import agreement_section, valid_for_all
 from pipeline.agreement.unit_table import activity_levels, positions, regions, unit_table
-from pipeline.core.labelling import UnitLabels, item_names
+from pipeline.core.labelling import Association, UnitLabels, item_names
 from pipeline.core.parts import Figure, Table
 from pipeline.core.quality import Grades
 from pipeline.core.rng import stream
+from pipeline.numerics.permutation import largest_p_values
 
 
 def units_of(n, *, region, identity=None):
@@ -160,6 +161,76 @@ def test_a_single_grouping_is_listed_and_nothing_is_compared():
     assert section.status == "not_applicable"
     assert section.reason == "there are clusters and nothing else to hold against them"
     assert [part.id for part in section.body if isinstance(part, Table)] == ["units"]
+
+
+def beside(*p_values, family=""):
+    """States beside as many components as there are p values."""
+    return [
+        Association(
+            recording="day1",
+            first="states",
+            second=f"component {at}",
+            measure="variance explained (share)",
+            value=0.5,
+            p_value=p,
+            null="shifts",
+            family=family,
+        )
+        for at, p in enumerate(p_values, start=1)
+    ]
+
+
+def told_of_moments(areas, moments):
+    units = {"day1": units_of(60, region=areas)}
+    table = unit_table(units, {}, [regions(units)])
+    section = agreement_section(table, [], [], moments, (), gap_s=10.0)
+    shown = next(part for part in section.body if isinstance(part, Table) and part.id == "moments")
+    return section, shown.columns["adjusted p"]
+
+
+def test_what_is_small_is_counted_after_adjustment_for_all_comparisons(areas):
+    section, p = told_of_moments(areas, beside(0.001, 0.02, 0.03, 0.04, *[0.5] * 16, np.nan))
+    assert section.sentence == (
+        "1 of 20 comparisons of states or components with epochs and each other has p <= 0.05, "
+        "adjusted for all of them."
+    )
+    assert p[:2] == (0.02, 0.4)
+    assert (p[4], p[-1]) == (1.0, None)
+    assert section.numbers["n_moments_small_adjusted_p"] == 1
+
+
+def test_p_of_the_largest_of_several_is_not_adjusted_for_these_again(areas):
+    moments = [*beside(0.01, 0.02, 0.03, family="a"), *beside(0.02, 0.04, family="b")]
+    section, p = told_of_moments(areas, moments)
+    assert p == pytest.approx((0.02, 0.04, 0.06, 0.04, 0.08))
+    assert section.sentence.startswith("3 of 5 comparisons")
+    assert told_of_moments(areas, moments[:3])[1] == (0.01, 0.02, 0.03)
+
+
+def test_adjusted_p_of_independent_families_is_small_as_rarely_as_it_says():
+    rng = stream(5, "families")
+    families = np.repeat(np.arange(4), 6)
+    false = 0
+    for _ in range(400):
+        null, seen = rng.standard_normal((4, 99, 6)), rng.standard_normal((4, 6))
+        p = [largest_p_values(one, draws) for one, draws in zip(seen, null, strict=True)]
+        false += min(valid_for_all(np.concatenate(p).tolist(), families.tolist())) <= 0.05
+    assert 0.02 < false / 400 < 0.08
+
+
+def test_p_of_several_pairs_is_told_with_its_adjustment(areas):
+    units = {"day1": units_of(60, region=areas)}
+    groupings = [
+        regions(units),
+        labels("clusters", "day1", areas, name="cluster"),
+        labels("types", "day1", areas, name="type"),
+    ]
+    pairs = compare(units, *groupings)
+    section = agreement_section(unit_table(units, {}, groupings), groupings, pairs, [], (), gap_s=1)
+    assert "p = 0.005 (0.01 adjusted for 2 comparisons)" in section.sentence
+    shown = next(part for part in section.body if isinstance(part, Table) and part.id == "pairs")
+    assert shown.columns["adjusted p"] == (0.01, 0.01, None)
+    assert section.numbers["regions_and_types_adjusted_p"] == 0.01
 
 
 @pytest.mark.slow

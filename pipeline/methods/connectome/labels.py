@@ -120,6 +120,7 @@ def _associations(result: ConnectomeResult) -> list[Association]:
                     null=f"{null}, largest of all components and labels"
                     if known.size
                     else "too short to tell",
+                    family="components and epochs",
                 )
             )
     return found
