@@ -279,9 +279,10 @@ def pair_figure(pair: Pair, number: int, over_halves: HalvesTest | None = None) 
         caption=(
             f"Share of each row's units that lie in each column; {counted(pair.n_units, 'unit')} "
             f"of {counted(pair.n_recordings, 'recording')} have both labels. Columns are ordered "
-            "so that large shares lie along the diagonal. One bright field a row means that the "
-            "two groupings agree; rows that look alike mean that they have nothing to do with "
-            "each other." + (f" The {MOST_GROUPS} largest groups are shown." if cut else "")
+            "so that large shares lie along the diagonal. Good: one bright field a row, so that "
+            "units of one group are in one group of the other grouping too. Bad: rows that look "
+            "alike, as of two groupings that have nothing to do with each other."
+            + (f" The {MOST_GROUPS} largest groups are shown." if cut else "")
         ),
         alt=f"Matrix of {given} by {found}: {most}.",
         panels=(

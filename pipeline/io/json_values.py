@@ -155,9 +155,16 @@ def _decode_record(plain: dict[str, Any], hint: Any) -> Any:  # Any: JSON, annot
         raise ValueError(f"it holds a {name}, expected {' or '.join(sorted(known)) or hint}")
     hints = hints_of(known[name])
     entries = {key: entry for key, entry in plain.items() if key != "type"}
-    if set(entries) != {field.name for field in dataclasses.fields(known[name])}:
+    fields = dataclasses.fields(known[name])
+    # What was written before a field with a default came to be says what the default says.
+    needed = {field.name for field in fields if _has_no_default(field)}
+    if not needed <= set(entries) <= {field.name for field in fields}:
         raise ValueError(f"the {name} in it has other fields than this version's")
     return known[name](**{key: decode(entry, hints[key]) for key, entry in entries.items()})
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:  # Any: any field
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _decode_array(plain: dict[str, Any]) -> NDArray[Any]:  # Any: any type of entries

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Figure, Line, Lines
 from pipeline.core.quality import MEASURES, Grades
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.core.words import counted
 from pipeline.report.overview import bin_activity, signal_words, stretches, unit_labels
 from pipeline.report.unit_quality import shown_value
 
@@ -208,6 +209,7 @@ def _caption(activity: SampledActivity | SpikeTrains, counts: dict[int, int]) ->
         )
     unused = ", then units that are not used" if counts[UNUSED] else ""
     return (
-        f"{drawn}. First the units nearest the median of the measure in their titles, then "
-        f"doubtful ones or those lowest in it{unused}, each kind in its colour. {good}."
+        f"{drawn}. {counted(sum(counts.values()), 'unit')}: first those nearest the median of the "
+        f"measure in their titles, then doubtful ones or those lowest in it{unused}, each kind in "
+        f"its colour. {good}."
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import REMARK, Figure, Heatmap, Span
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains, identities
-from pipeline.core.words import unit_called
+from pipeline.core.words import counted, unit_called
 from pipeline.report.behaviour import behaviour_panels, behaviour_words
 
 MOST_ROWS = 300
@@ -318,10 +318,15 @@ def _caption(
         if n_conditions <= MOST_LABELS
         else (f" The timeline shows the {MOST_LABELS} most frequent of {n_conditions} conditions.")
     )
-    sample = f" Every {_ordinal(every)} of {n_used} units is shown." if every > 1 else ""
+    sample = (
+        f" Every {_ordinal(every)} of {n_used} units is shown."
+        if every > 1
+        else f" {counted(n_used, 'unit')}."
+    )
     return (
-        f"{what}. {order}by their part in the strongest common time course.{sample}{rows} Look for "
-        f"stripes over all units ({stripes}), gaps and drift."
+        f"{what}. {order}by their part in the strongest common time course.{sample}{rows} Good: "
+        "units with courses of their own on an even ground. Bad: stripes over all units at once "
+        f"({stripes}), gaps, and drift from one end to the other."
     )
 
 

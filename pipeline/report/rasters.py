@@ -13,6 +13,7 @@ from pipeline.core.labels import natural_order
 from pipeline.core.parts import Figure, Heatmap
 from pipeline.core.quality import Grades
 from pipeline.core.recording import Recording, SpikeTrains
+from pipeline.core.words import counted
 from pipeline.report.example_units import DOUBTFUL, TYPICAL, UNUSED, choose
 from pipeline.report.overview import nice_width, unit_labels
 
@@ -77,7 +78,7 @@ def raster_figures(recording: Recording, grades: Grades, *, n_recordings: int = 
             id=f"rasters-{recording.id}",
             title=f"Spikes of units of {recording.id}",
             finding=_finding(counts, [example.group for example in chosen]),
-            caption=_caption(sweeps, grades, has_unused=UNUSED in groups),
+            caption=_caption(sweeps, grades, n_units=len(chosen), has_unused=UNUSED in groups),
             alt=f"Spike rasters of {len(chosen)} units, each of {sweeps.start_s.size} rows of "
             f"{sweeps.edges_s[-1] - sweeps.edges_s[0]:.3g} s.",
             panels=panels,
@@ -161,7 +162,7 @@ def _finding(counts: list[NDArray[np.float32]], groups: Sequence[int]) -> str:
     return f"There are spikes {' and '.join(told)}."
 
 
-def _caption(sweeps: Sweeps, grades: Grades, *, has_unused: bool) -> str:
+def _caption(sweeps: Sweeps, grades: Grades, *, n_units: int, has_unused: bool) -> str:
     width_ms = 1000 * float(sweeps.edges_s[1] - sweeps.edges_s[0])
     unused = ", then units that are not used" if has_unused else ""
     reason = grades.not_assessed.get("violations", "")
@@ -172,7 +173,8 @@ def _caption(sweeps: Sweeps, grades: Grades, *, has_unused: bool) -> str:
         else ("an even spread", ", rows that fall silent for good (a unit that was lost)")
     )
     return (
-        f"{made_up}{sweeps.words}; a mark is a bin of {width_ms:.3g} ms with a spike, stronger "
+        f"{made_up}{counted(n_units, 'unit')}, {counted(sweeps.start_s.size, 'row')} each. "
+        f"{sweeps.words}; a mark is a bin of {width_ms:.3g} ms with a spike, stronger "
         "where there are several, grey where the unit was not observed. Typical units first, then "
         f"doubtful ones or those that fire least{unused}, as in the figure above. Good: {good}. "
         "Bad: stripes at the same instant in every unit (an artefact), marks at even distances "

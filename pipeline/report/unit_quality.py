@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Figure, Line, Lines, Number, Table
 from pipeline.core.quality import MEASURES, PER_CENT, Grades
 from pipeline.core.recording import Recording, identities
+from pipeline.core.words import counted
 
 SHOWN = (
     *("snr", "skew", "event_rate_hz", "drift"),
@@ -180,13 +181,15 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
     if not panels:
         return []
     several = len(recordings) > 1
+    n_used = sum(int(recording.units["good"].sum()) for recording in recordings)
     return [
         Figure(
             id="unit-quality",
             title="Quality of the units used",
             finding=f"Medians over units: {'; '.join(findings)}.",
             caption=(
-                "Share of the units used that have at most the value on the horizontal axis"
+                f"Share of the {counted(n_used, 'unit')} used (of these, those that were assessed) "
+                "that have at most the value on the horizontal axis"
                 + (", a curve a recording" if several else "")
                 + "; axes end at the 1st and 99th percentile. Good: "
                 + "; ".join(GOOD[name] for name in drawn if name in GOOD)

@@ -17,6 +17,7 @@ from pipeline.core.rng import stream
 from pipeline.numerics.partitions import adjusted_rand_index
 from tests.agreement.test_pairs import compare, units_of
 from tests.agreement.test_pairs import labels as labels_of_pairs
+from tests.support.captions import lacking
 
 PROVENANCE = Provenance(stage="halves", experiment="e", package_version="0", code_digest="")
 N_UNITS = 60
@@ -188,6 +189,7 @@ def test_the_section_shows_the_test_beside_what_is_only_described(planted):
     (test,) = over_halves(planted)
     section = section_of(planted, [test])
     figure = next(part for part in section.body if isinstance(part, Figure) and part.id == "halves")
+    assert lacking(figure.caption) == []
     bars = dict(zip(figure.panels[0].labels, figure.panels[0].values, strict=True))
     assert bars["different halves"] == pytest.approx(test.ari)
     assert len(bars) == 5

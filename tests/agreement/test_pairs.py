@@ -14,6 +14,7 @@ from pipeline.core.parts import Figure, Table
 from pipeline.core.quality import Grades
 from pipeline.core.rng import stream
 from pipeline.numerics.permutation import largest_p_values
+from tests.support.captions import lacking
 
 
 def units_of(n, *, region, identity=None):
@@ -141,6 +142,7 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
     assert "ARI 1.00 of 60 units, p = 0.005" in section.sentence
     figure = next(part for part in section.body if isinstance(part, Figure))
     np.testing.assert_allclose(figure.panels[0].values, np.eye(3))
+    assert lacking(figure.caption) == []
     assert section.numbers["regions_and_clusters_ari"] == 1.0
 
 

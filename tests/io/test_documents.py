@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +229,18 @@ def test_a_dataclass_with_other_fields_is_refused(tmp_path: Path) -> None:
     kind = type("Facts", (Note,), {})  # the name of one, the fields of another
     write_document(tmp_path / "a.json", kind(code="IN-C04", kind="info", place="", text=""))
 
+    with pytest.raises(DataError, match=r"RN-R11.*Facts in it has other fields"):
+        read_document(tmp_path / "a.json", Facts)
+
+
+def test_what_was_written_before_a_field_with_a_default_came_to_be_is_read(tmp_path: Path) -> None:
+    earlier = make_dataclass("Facts", [("file", str)])
+    write_document(tmp_path / "a.json", earlier(file="a"))
+
+    assert read_document(tmp_path / "a.json", Facts).notes == ()
+
+    later = make_dataclass("Facts", [("file", str), ("colour", str)])
+    write_document(tmp_path / "a.json", later(file="a", colour="red"))
     with pytest.raises(DataError, match=r"RN-R11.*Facts in it has other fields"):
         read_document(tmp_path / "a.json", Facts)
 

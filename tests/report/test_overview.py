@@ -16,6 +16,7 @@ from pipeline.report.overview import (
     unit_labels,
     unit_order,
 )
+from tests.support.captions import lacking
 from tests.support.small_recordings import calcium, intervals, sampled, spikes, trains
 
 
@@ -130,6 +131,7 @@ def test_only_used_units_are_shown_and_the_words_count_them():
     figure = overview(calcium(n_units=5, unused=2))
     assert figure.panels[0].values.shape[0] == 3
     assert "3 of 5 units" in figure.finding
+    assert lacking(figure.caption) == []
 
 
 def test_many_units_are_sampled_evenly_and_the_caption_says_so():
@@ -147,6 +149,7 @@ def test_twenty_recordings_together_stay_below_the_cells_of_a_page():
 def test_a_recording_of_spikes_says_its_bin_and_scale():
     figure = overview(spikes())
     assert "bins of 0.05 s" in figure.caption
+    assert lacking(figure.caption) == []
     assert figure.panels[0].value_title == "Rate (z-score)"
 
 

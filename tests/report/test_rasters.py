@@ -11,6 +11,7 @@ from pipeline.report.data_section import data_section
 from pipeline.report.example_units import choose
 from pipeline.report.rasters import even_sweeps, raster_figures, spikes_in, trial_sweeps
 from pipeline.viz.draw import draw_figure
+from tests.support.captions import lacking
 from tests.support.small_recordings import calcium, intervals, recording, trains
 
 SECONDS = 200.0
@@ -43,6 +44,7 @@ def test_rows_are_trials_by_condition_with_every_spike_in_its_bin():
         np.testing.assert_array_equal(panel.values[row], expected)
     assert panel.x[0] == pytest.approx(-0.194)
     assert "the trials, sorted by condition, from 0.2 s before their start" in figure.caption
+    assert lacking(figure.caption) == []
     assert "<svg" in draw_figure(figure)
 
 

@@ -14,6 +14,7 @@ from pipeline.report.data_section import data_section
 from pipeline.report.example_units import DOUBTFUL, TYPICAL, UNUSED, choose, example_units
 from pipeline.report.unit_quality import distributions, measure_table, unit_table
 from pipeline.viz.draw import draw_figure
+from tests.support.captions import lacking
 from tests.support.records import calcium as full_recording
 from tests.support.small_recordings import intervals, recording, sampled, trains
 
@@ -118,8 +119,8 @@ def test_distributions_are_shares_of_the_units_used(imaged, sorted_units):
     )
     expected = [100 * np.mean(values <= x) for x in snr.x]
     np.testing.assert_allclose(snr.lines[0].y, expected, atol=100 / len(values) + 0.01)
-    assert "Good:" in figure.caption
-    assert "Bad:" in figure.caption
+    assert f"Share of the {sum(grades.units['good'])} units used" in figure.caption
+    assert lacking(figure.caption) == []
     assert figure.alt
     both = distributions([record, sorted_units[0]], {"a": grades, "b": sorted_units[1]})
     assert "<svg" in draw_figure(both[0])
@@ -209,7 +210,7 @@ def test_rates_of_example_units(sorted_units):
     assert isinstance(lost, Lines)
     assert np.all(lost.lines[0].y[lost.x > 65] == 0)
     assert all("no spikes" not in panel.title for panel in figure.panels)
-    assert "Good:" in figure.caption
+    assert lacking(figure.caption) == []
 
 
 def test_the_section_tells_how_many_units_are_doubtful(imaged):

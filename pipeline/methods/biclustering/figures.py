@@ -366,7 +366,8 @@ def _states(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: 
         title="States of the population",
         finding=f"{told}. In {100 * unsure:.0f} % of bins no state has a probability of 0.8.",
         caption=(
-            "Top: share of draws in which a bin is in the counterpart of a state. "
+            f"Top: share of draws in which a bin ({result.state_of_bin.size} bins) is in the "
+            "counterpart of a state. "
             f"{averaged_words(bins, result)} {below}States are told apart by how activity moves "
             "on, not only by its level. Good: probabilities near 0 or 1 that stay there for "
             "seconds. Bad: flicker between states."
@@ -697,12 +698,11 @@ def _replicas(result: BiclusteringResult, end: str, recording: str) -> Figure:
             "units stand out there (4 % would by chance)."
         ),
         caption=(
-            f"One point a unit: a statistic of its counts (vertical) beside the mean of "
-            f"{replicas.n_replicas} replicas drawn from the fitted model (horizontal), and where "
-            "hidden counts fall in their predicted distributions. Dashed: equal values. Replicas "
-            "are "
-            "drawn around the fitted trajectories. Good: points on the diagonal and a flat "
-            "transform. Bad: points "
+            f"One point a unit ({int(result.used.sum())} units): a statistic of its counts "
+            f"(vertical) beside the mean of {replicas.n_replicas} replicas drawn from the fitted "
+            "model (horizontal), and where hidden counts fall in their predicted distributions. "
+            "Dashed: equal values. Replicas are drawn around the fitted trajectories. Good: points "
+            "on the diagonal and a flat transform. Bad: points "
             "to one side; a transform high at both ends means more spread than predicted."
         ),
         alt="Scatter plots of real against replicated statistics of units, and a bar chart.",

@@ -134,8 +134,8 @@ def _stimuli(result: CelltypesResult, model: ModelEvidence) -> Figure:
             "average."
         ),
         caption=(
-            f"One row a type, {len(shares)} of {result.n_types}. Left: for each channel the image "
-            "of the first singular vectors of the stimulus (two colours: of opposite sign, "
+            f"One row a type, {len(shares)} of {result.n_types} types. Left: for each channel the "
+            "image of the first singular vectors of the stimulus (two colours: of opposite sign, "
             "positive in the middle; faint where a channel matters little). Right: the course of "
             "that image in standard deviations of the training stimulus; shaded: the frames over "
             "which answers are averaged. All units look at the middle. Good: compact images and "
@@ -214,9 +214,10 @@ def _confusion(result: CelltypesResult) -> Figure:
             + (" in showings without part in the types." if result.mode == "discrete" else ".")
         ),
         caption=(
-            "Left: mean answer of the types (columns) to the stimuli (rows), each column as a "
-            "share of the answer to its own stimulus. Right: how far the two types of a pair are "
-            "told apart by their two stimuli, 0 (duplicates) to 1 (each answers to its own alone), "
+            f"Left: mean answer of the types (columns; {result.typed_unit.size} units in all) to "
+            "the stimuli (rows), each column as a share of the answer to its own stimulus. Right: "
+            "how far the two types of a pair are told apart by their two stimuli, 0 (duplicates) "
+            "to 1 (each answers to its own alone), "
             "on a scale of a sixth of what the strongest stimuli do"
             + (
                 ", in the half of the showings that did not make them (0 for two types that the "
@@ -225,7 +226,9 @@ def _confusion(result: CelltypesResult) -> Figure:
                 else ""
             )
             + ". Similar types are neighbours. "
-            "Good: 1 on the diagonal and little beside it; on the right all near 1."
+            "Good: 1 on the diagonal and little beside it; on the right all near 1. Bad: bright "
+            "fields beside the diagonal, of types that answer to each other's stimuli; on the "
+            "right a field near 0, of two types that are one."
         ),
         alt="Two square matrices over types.",
         panels=(
@@ -315,8 +318,9 @@ def _scan(result: CelltypesResult, shown: ShownEvidence) -> Figure:
             "the showings as any number does."
         ),
         caption=(
-            "Left: mutual information of labels from one half and labels from the other half by "
-            "the same stimuli, less what chance gives, both ways averaged; and the objective, "
+            f"Left: mutual information of labels of {result.typed_unit.size} units from one half "
+            "and from the other half by the same stimuli, less what chance gives, both ways "
+            "averaged; and the objective, "
             "which rises with the number of types whatever they are. Right: agreement (adjusted "
             "Rand index) of these labels, and of two fits that share nothing. Good: a clear "
             "maximum on the left and agreement above 0.7 on the right. Bad: agreement that falls "
@@ -389,7 +393,9 @@ def _number(result: CelltypesResult, model: ModelEvidence, config: CelltypesConf
             title="How the number of types was found",
             finding=finding,
             caption=(
-                f"{shown}Along the search: mean objective of held-out units with its standard "
+                f"{shown}Along the search: mean objective of held-out units (of "
+                f"{result.typed_unit.size} units "
+                "in all) with its standard "
                 f"error, for each number of clusters in {model.best_restart}, and where a split or "
                 "a merge was tried and refused (the highest); on the scale of splits "
                 f"({model.selection_temperature:.2g} SD). Decisions: how far two parts, or a pair, "
@@ -630,8 +636,9 @@ def _runs(result: CelltypesResult, model: ModelEvidence) -> list[Figure]:
                 else "."
             ),
             caption=(
-                f"Adjusted Rand index between searches from other starts (restart; shown: "
-                f"{model.best_restart}) and through independently fitted models (twin). Good: all "
+                f"Adjusted Rand index of {result.typed_unit.size} units between searches from "
+                f"other starts (restart; shown: {model.best_restart}) and through independently "
+                "fitted models (twin). Good: all "
                 "near 1. Bad: restarts that differ (the search is unstable), or twins that differ "
                 "from restarts (types are the model's, not the units')."
             ),
@@ -669,7 +676,8 @@ def _history(model: ModelEvidence) -> Figure:
             f"{len(events)} that were tried, {model.n_removed} small clusters removed."
         ),
         caption=(
-            f"Iterations of {model.best_restart}: mean objective of the stimuli when units were "
+            f"{len(history)} iterations of {model.best_restart}: mean objective of the stimuli "
+            "when units were "
             "assigned anew, and how many clusters there were. The objective is bounded by the "
             "logarithm of their number; it falls when clusters are merged, and that is no loss. "
             "Good: both curves are level at the end. Bad: they still move there."
@@ -724,8 +732,9 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
     if model is None:
         finding = f"In showings that had no part in the types {said}."
         caption = (
-            "Share of units (mean over types) that get the type again that they have by the odd "
-            "showings, from a few of the even ones drawn at random (mean of 20 draws), typed by "
+            f"Share of {result.typed_unit.size} units (mean over types) that get the type again "
+            "that they have by the odd showings, from a few of the even ones drawn at random (mean "
+            "of 20 draws), typed by "
             "which type's stimulus drives a unit most. Good: a curve that rises above 0.8. Bad: "
             "one that stays near chance, or still rises at its end: too few showings."
         )
@@ -822,8 +831,8 @@ def _baselines(result: CelltypesResult) -> Figure:
             "'Mixture': Gaussians, as many as the BIC takes; 'training answers': of the model with "
             "all units in the middle; 'exciting stimuli': answers to the most exciting stimuli of "
             "some units. K-means and spectral clustering are given the number of types found here. "
-            "A simpler clustering that agrees with itself and with known types as well is as good "
-            "a partition; what it lacks are stimuli."
+            "Good: no other clustering agrees as well with itself, and with known types. Bad: a "
+            "simpler one does; it is then as good a partition, and lacks only the stimuli."
         ),
         alt=f"{len(panels)} bar charts over clusterings.",
         panels=tuple(panels),
@@ -921,7 +930,8 @@ def _truth(result: CelltypesResult, truth: Truth) -> Figure:
             "have none."
         ),
         caption=(
-            "Simulated units. Share of the units of each planted type (rows sum to 1) that are in "
+            f"{int(both.sum())} simulated units. Share of the units of each planted type (rows sum "
+            "to 1) that are in "
             "each found type. Good: one strong entry a row and a column. Bad: two strong entries "
             "in a row (a type was split), or in a column (types were merged)."
         ),

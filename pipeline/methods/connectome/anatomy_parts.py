@@ -83,8 +83,8 @@ def anatomy_figure(anatomy: Anatomy) -> Figure:
             "the difference to 95 % of rewired graphs, each by itself; the table's p values hold "
             "for all bars together. Connections that another component holds count against one, "
             "so that the static graph often does best where connections form several groups. "
-            "Good: lines wholly above 0. At 0 strengths know no more of connections than how many "
-            "each unit has."
+            "Good: lines wholly above 0. Bad: lines that hold 0, where strengths know no more of "
+            "connections than how many each unit has."
         ),
         alt="Bars of how well each component tells connected pairs of units from others.",
         panels=tuple(panels),

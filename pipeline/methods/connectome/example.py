@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Line, Lines, Span
 from pipeline.core.views import TraceEnsemble
+from pipeline.core.words import counted
 from pipeline.methods.connectome.alignment import measured_speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.networks import unit_names
@@ -81,8 +82,9 @@ def example_figure(
             f"affinity of {peak:z.2f} around {middle:.0f} s of {name}."
         ),
         caption=(
-            f"One pair in one recording for {WINDOW_S:g} s around the component's largest "
-            "strength. Top: traces in standard deviations from their means. Middle: speeds, the "
+            f"One of {counted(len(result.pair_units), 'pair')} in one recording for {WINDOW_S:g} s "
+            "around the component's largest strength. Top: traces in standard deviations from "
+            "their means. Middle: speeds, the "
             f"absolute derivatives smoothed over {config.sigma_s:g} s, 1 being as fast as the unit "
             "gets; what does not stand out from a unit's noise is 0. Bottom: affinity of the two, "
             "which is what is factorised, for all pairs. Shaded: epochs. The moment was chosen "

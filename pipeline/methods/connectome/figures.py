@@ -421,8 +421,9 @@ def _truth(result: ConnectomeResult, truth: ConnectomeTruth) -> Figure:
             + (f"; adjusted Rand index of the communities by label: {scores}." if scores else ".")
         ),
         caption=(
-            f"Simulated recordings with {len(groups)} planted groups under {truth.label.size} "
-            "labels. Left: F1 between the best community of each component and each planted "
+            f"{counted(result.recording.size, 'simulated recording')} of {result.unit.size} units "
+            f"with {len(groups)} planted groups under {truth.label.size} labels. Left: F1 between "
+            "the best community of each component and each planted "
             "group (1: same units). Right: how each component's mean strength is shared by the "
             "epochs of the labels. Good: one strong entry a column on the left, and a component's "
             "strong entries on the left belong to its label on the right. Bad: a column without "
@@ -483,7 +484,8 @@ def _onsets(
             f"{for_number(seen.n_further, '[belongs|belong]')} to none."
         ),
         caption=(
-            "How many planted onsets of a group have a stretch that starts so much later (right "
+            f"How many of {counted(met.size, 'planted onset')} of a group have a stretch that "
+            "starts so much later (right "
             "of the dotted line) or earlier: start of the first active stretch (half of the "
             "component's largest strength) less the planted moment, in frames of "
             f"{result.bin_s:.2g} s. The derivative is smoothed over {config.sigma_s:g} s to both "

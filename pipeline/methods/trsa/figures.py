@@ -198,6 +198,12 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     )
 
 
+def _from_to(counts: NDArray[np.int64], noun: str) -> str:
+    """Least and most of several counts, such as ``20 to 40 units``."""
+    low, high = int(counts.min()), int(counts.max())
+    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
+
+
 def _reliability(result: TrsaResult) -> Figure:
     """How well dissimilarities repeat over units and trials, and over trials alone."""
     names = population_names(result)
@@ -209,6 +215,7 @@ def _reliability(result: TrsaResult) -> Figure:
         for end in ("low", "high")
     )
     labels = tuple(names[place] for place in known)
+    rows = result.populations.iloc[known]
     best, worst = int(values.argmax()), int(values.argmin())
     return Figure(
         id="reliability",
@@ -223,12 +230,17 @@ def _reliability(result: TrsaResult) -> Figure:
             )
         ),
         caption=(
-            "Left: rank correlation of dissimilarities between halves with other units and other "
-            "repeats, mean over random splits, with 95 % ranges over neurons and stimuli of this "
-            "recording; a half has half the units, so all units are more reliable than this. "
+            f"n: {_from_to(rows['n_units'].to_numpy(), 'unit')} a region and "
+            f"{_from_to(rows['n_folds'].to_numpy(), 'repeat')}. Left: rank correlation of "
+            "dissimilarities "
+            "between halves with other units and other repeats, mean over random splits, with 95 % "
+            "ranges over neurons and stimuli of this recording; a half has half the units, so all "
+            "units are more reliable than this. "
             "Right: halves of the repeats with the same units; it says how noisy trials are, and "
             "nothing about the region: any group of units is like itself. "
-            "Good: well above 0 on the left."
+            "Good: on the left well above 0, with a range that does not hold 0. Bad: a range that "
+            "holds 0; how such a region relates to others is not known, however well its trials "
+            "repeat on the right."
         ),
         alt="Two bar charts over regions.",
         panels=(
@@ -335,12 +347,15 @@ def _subjects(result: TrsaResult, found: SubjectsResult) -> Figure:
             f"{p}){nested}; chance is {100 / len(names):.0f} %."
         ),
         caption=(
-            "Each subject is left out in turn, and each of its regions goes to the nearest mean of "
-            "a region over the other subjects. Left: accuracy at each pair of levels. The best "
-            "cell is chosen on the same data, so its accuracy is too high; the nested one is not. "
+            f"Each of {found.subject.size} subjects is left out in turn, and each of its regions "
+            "goes to the nearest mean of a region over the other subjects. Left: accuracy at each "
+            "pair of levels. The best cell is chosen on the same data, so its accuracy is too "
+            "high; the nested one is not. "
             "Right: which region was taken for which, at the best levels; rows sum to 1. Regions "
-            f"were relabelled within subjects {result.n_permutations} times; a region can also be "
-            "recognised by how noisy it is."
+            f"were relabelled within subjects {result.n_permutations} times. Good: accuracy well "
+            "above chance in a whole field of the map, and when levels are chosen without the "
+            "subject; a strong diagonal on the right. Bad: single bright cells, or rows that look "
+            "alike. A region can also be recognised by how noisy it is."
         ),
         alt="A map of accuracy over lower and upper levels, and a matrix of regions.",
         panels=(
@@ -385,8 +400,10 @@ def _families(found: SubjectsResult) -> Figure:
             "random pairs of levels of each family: "
             + "; ".join(f"{name}: {words}" for name, words in FAMILIES.items())
             + ". Intervals of 95 % from resampled subjects and conditions, corrected for counting "
-            f"noise twice, t with {found.degrees} degrees of freedom; they are rather too wide. "
-            "Dashed: chance."
+            f"noise twice, t with {found.degrees} degrees of freedom "
+            f"({found.subject.size} subjects); they are rather too wide. Dashed: chance. Good: "
+            "intervals above the dashed line. Bad: intervals that hold it. Where all intervals "
+            "overlap, no statistic is better than another."
         ),
         alt="Bars of accuracy with intervals, one a family of levels.",
         panels=(

@@ -21,6 +21,7 @@ from pipeline.methods.celltypes.simulate import simulate
 from pipeline.numerics.device import device_name, device_of
 from pipeline.numerics.partitions import adjusted_rand_index
 from pipeline.report.wording import doubtful
+from tests.support.captions import lacking
 from tests.support.planted_units import planted_filters, population_of
 
 RNG = np.random.default_rng
@@ -153,6 +154,7 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     assert {"stimuli", "traces", "confusion", "stability", "baselines", "typing", "mosaic"} <= {
         figure.id for figure in drawn
     }
+    assert {figure.id: lacking(figure.caption) for figure in drawn if lacking(figure.caption)} == {}
     told = section(result, checks, drawn, config)
     assert told.sentence.startswith("3 types of ")
     again = agreements(result)
