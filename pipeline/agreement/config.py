@@ -37,8 +37,9 @@ class AgreementConfig(SettingsBlock):
     gap_s: float = Field(
         default=10.0,
         description=(
-            "Seconds between the halves that belong to neither, 0 to 600: longer than traces are "
-            "smoothed and than the indicator glows."
+            "Seconds between the halves that belong to neither, at least, 0 to 600: longer than "
+            "traces are smoothed and than the indicator glows. Where activity stays alike for "
+            "longer than a third of it (autocorrelation), three times that."
         ),
         ge=0,
         le=600,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -41,6 +41,10 @@ class HalvesTest:
     """Largest number of pairs of groupings among which the best agreeing one was taken."""
     own_ari: tuple[float, float] = (np.nan, np.nan)
     """ARI of each kind's first with its own second half."""
+    gap_s: tuple[float, float] = (np.nan, np.nan)
+    """Least and most between the halves of a recording."""
+    alike_s: float = np.nan
+    """For how long the activity of a recording stays alike, at most."""
 
     @property
     def tested(self) -> bool:
@@ -95,14 +99,21 @@ def compare_halves(
             found.append(HalvesTest(kinds=(first, second), reason="; ".join(lacking)))
             continue
         rng = stream(seed, "agreement over halves", first, second)
+        fitted = [*halves[first], *halves[second]]
+        gap_s = np.concatenate([one.gap_s for one in fitted])
+        test = _tested(
+            (first, second),
+            (_sides(halves[first]), _sides(halves[second])),
+            populations,
+            n_permutations=n_permutations,
+            least=least,
+            rng=rng,
+        )
         found.append(
-            _tested(
-                (first, second),
-                (_sides(halves[first]), _sides(halves[second])),
-                populations,
-                n_permutations=n_permutations,
-                least=least,
-                rng=rng,
+            replace(
+                test,
+                gap_s=(float(gap_s.min()), float(gap_s.max())),
+                alike_s=float(np.concatenate([one.alike_s for one in fitted]).max()),
             )
         )
     return tuple(found)

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from pipeline.agreement.halves import HalvesTest
+from pipeline.core.halves import GAP_TIMES
 from pipeline.core.parts import Bars, Figure, Number, Table
 from pipeline.core.words import counted
 
 Numbers = Mapping[str, Number]
 
 
-def halves_words(tests: Sequence[HalvesTest], *, gap_s: float) -> list[str]:
+def halves_words(tests: Sequence[HalvesTest]) -> list[str]:
     """What was done, and what it does not show."""
     told = []
     if any(test.tested for test in tests):
@@ -21,8 +22,9 @@ def halves_words(tests: Sequence[HalvesTest], *, gap_s: float) -> list[str]:
             "Groupings that were both found in the same activity share its noise, so their "
             "agreement in all of the data is described only. To test it, each method was fitted "
             "again, with fewer restarts or shorter chains, to the first and to the second half of "
-            f"each recording ({gap_s:g} s between them left out; the border is where half of the "
-            "trials or frames were shown). Labels of one method from one half are held against "
+            f"each recording; the border is where half of the trials or frames were shown. "
+            f"{_gap_words([test for test in tests if test.tested])} Labels of one method from one "
+            "half are held against "
             "those of the other method from the other half, both ways, so that noise has no part. "
             "A small p says that both methods see an order among units that lasts; it does not "
             "say what makes it. That may also be fluctuations that the same units share whenever "
@@ -36,6 +38,19 @@ def halves_words(tests: Sequence[HalvesTest], *, gap_s: float) -> list[str]:
             "were not fitted to halves of the data, their agreement is described and not tested."
         )
     return told
+
+
+def _gap_words(tests: Sequence[HalvesTest]) -> str:
+    """What lies between halves, and why so much."""
+    least = min(test.gap_s[0] for test in tests)
+    most = max(test.gap_s[1] for test in tests)
+    gap = f"{least:.3g}" if f"{least:.3g}" == f"{most:.3g}" else f"{least:.3g} to {most:.3g}"
+    return (
+        f"Between them {gap} s were left out, {GAP_TIMES} times as long as the activity of three "
+        "units in four stays alike (its autocorrelation, "
+        f"{max(test.alike_s for test in tests):.2g} s at most) or as agreement.gap_s asks, "
+        "whichever is more, so that slow drift of single units is not in both."
+    )
 
 
 def halves_figure(tests: Sequence[HalvesTest], same_data: Mapping[frozenset[str], float]) -> Figure:
@@ -159,6 +174,8 @@ def halves_numbers(tests: Sequence[HalvesTest]) -> Numbers:
             numbers[f"{key}_halves_p"] = _rounded(test.p_value, 4)
             numbers[f"{key}_halves_chance"] = _rounded(test.chance, 4)
             numbers[f"{key}_halves_units"] = test.n_units
+            numbers[f"{key}_halves_gap_s"] = _rounded(test.gap_s[1], 2)
+            numbers[f"{key}_halves_alike_s"] = _rounded(test.alike_s, 2)
     return numbers
 
 

@@ -37,8 +37,6 @@ def agreement_section(
     pairs: Sequence[Pair],
     associations: Sequence[Association],
     tests: Sequence[HalvesTest],
-    *,
-    gap_s: float,
 ) -> Section:
     """All that the report says about agreement, in reading order.
 
@@ -52,8 +50,6 @@ def agreement_section(
         What was compared, of units and of moments.
     tests
         What was compared over halves of the data; of kinds that are no pair they are left out.
-    gap_s
-        Seconds between halves.
     """
     shown = best_of_kinds(pairs)
     same_data = {frozenset(pair.kinds): pair.ari for pair in shown}
@@ -63,7 +59,7 @@ def agreement_section(
     adjusted_p = _Adjusted.of(pairs, tests)
     compared = bool(pairs or associations)
     reason = "" if compared else _lacking(labellings)
-    words = [*_what_was_done(pairs, associations), *halves_words(tests, gap_s=gap_s)]
+    words = [*_what_was_done(pairs, associations), *halves_words(tests)]
     return Section(
         id=ID,
         title=TITLE,

@@ -11,8 +11,11 @@ from pipeline.core.axes import axes, check_axes
 from pipeline.core.labelling import UnitLabels
 from pipeline.core.provenance import Provenance
 
-HALVES_VERSION = 2
+HALVES_VERSION = 3
 """Raised by hand in the change that alters labels of halves, so that they are made anew."""
+GAP_TIMES = 3
+"""Times for which activity stays alike that lie between halves: e^-6 of it is left where it is
+forgotten exponentially."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,10 +28,17 @@ class Halves:
     recording: NDArray[np.str_] = axes("recording")
     span_s: NDArray[np.float64] = axes("recording", "half", "bound", unit="s")
     """Start and stop of both halves; infinite where a half is bounded by the recording alone."""
+    alike_s: NDArray[np.float64] = axes("recording", unit="s")
+    """For how long the activity stays alike, which the gap between halves is made for."""
     provenance: Provenance
 
     def __post_init__(self) -> None:
         check_axes(self)
+
+    @property
+    def gap_s(self) -> NDArray[np.float64]:
+        """Seconds between the halves of each recording, shape (recording,)."""
+        return np.asarray(self.span_s[:, 1, 0] - self.span_s[:, 0, 1])
 
     @property
     def kind(self) -> str:

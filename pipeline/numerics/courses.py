@@ -31,6 +31,26 @@ def correlation_frames(course: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(2 * (relative * positive).sum(axis=0) - 1, 1))
 
 
+def noise_free_correlation_frames(course: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Frames over which what is not noise of single frames stays alike, shape (component,).
+
+    :func:`correlation_frames` of the autocorrelation over that of one frame, in which noise that
+    differs from frame to frame has no part; 1 for courses whose next frame is not alike beyond
+    chance. Whether little or much of a course is noise, and how fine frames are, then matters
+    little.
+
+    Parameters
+    ----------
+    course
+        Shape (frame, component), none constant.
+    """
+    centred = course - course.mean(axis=0)
+    next_one = (centred[1:] * centred[:-1]).sum(axis=0) / np.square(centred).sum(axis=0)
+    alike = next_one > 2 / np.sqrt(len(course))
+    longer = (correlation_frames(course) - 1) / np.where(alike, next_one, 1)
+    return np.asarray(np.where(alike, 1 + longer, 1.0))
+
+
 def detrended(course: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without mean and linear trend."""
     step = np.arange(len(course)) - (len(course) - 1) / 2

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import rows_of
+from pipeline.core.errors import NotApplicable
+from pipeline.core.halves import GAP_TIMES
 from pipeline.core.recording import Recording
 from pipeline.core.views import (
     ResponsePatterns,
@@ -17,26 +20,89 @@ from pipeline.core.views import (
     TraceEnsemble,
     View,
 )
+from pipeline.numerics.courses import LEAST_INDEPENDENT, noise_free_correlation_frames
+from pipeline.prepare.binned import bin_activity
 
 NAMES = ("first", "second")
+UNITS_ALIKE = 0.75
+"""Share of units that stay alike for no longer than what counts: drift need not be in all."""
+MOST_UNITS = 200
+BINS = 5000
 
 
-def halves_of(recording: Recording, *, gap_s: float) -> NDArray[np.float64]:
-    """Spans of both halves of a recording, the same for all views, shape (half, bound), seconds.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spans:
+    """Where the halves of a recording are."""
+
+    span_s: NDArray[np.float64]
+    """Start and stop of each, shape (half, bound); infinite where only the recording is a bound."""
+    gap_s: float
+    """Seconds between them."""
+    alike_s: float
+    """For how long the activity stays alike."""
+
+
+def halves_of(recording: Recording, *, gap_s: float) -> Spans:
+    """Both halves of a recording, the same for all views.
 
     The border is where half of the trials have begun; without trials where half of the frames of
     stimuli were shown; else in the middle of the activity. So each half has what methods of
-    responses need, and all methods mean the same halves.
+    responses need, and all methods mean the same halves. What drifts slowly is the same at the end
+    of one half and at the start of the other, in every unit by itself, so that groups of units
+    would agree over halves by chance: the gap is as long as the activity needs to forget.
 
     Parameters
     ----------
     recording
-        The recording; only its times are looked at.
+        Its times and its activity are looked at.
     gap_s
-        Seconds around the border that belong to neither half.
+        Seconds around the border that belong to neither half, at least.
+
+    Raises
+    ------
+    NotApplicable
+        If the recording is too short for how long its activity stays alike.
     """
+    alike_s = alike_for_s(recording)
+    needed_s = GAP_TIMES * alike_s
     border = _border_s(recording)
-    return np.array([[-np.inf, border - gap_s / 2], [border + gap_s / 2, np.inf]])
+    lasts_s = float(np.ptp(recording.activity.span_s))
+    # What stays alike for long is underrated in short recordings, so that many times are asked for.
+    if needed_s > gap_s and lasts_s < LEAST_INDEPENDENT * alike_s:
+        raise NotApplicable(
+            f"the activity of {recording.id} stays alike for {alike_s:.3g} s (autocorrelation) of "
+            f"{lasts_s:.3g} s, so that halves would have slow drift in common; it must last "
+            f"{LEAST_INDEPENDENT} times that"
+        )
+    gap_s = max(gap_s, needed_s)
+    return Spans(
+        span_s=np.array([[-np.inf, border - gap_s / 2], [border + gap_s / 2, np.inf]]),
+        gap_s=gap_s,
+        alike_s=alike_s,
+    )
+
+
+def alike_for_s(recording: Recording) -> float:
+    """Seconds for which the activity of three units in four stays alike, at most.
+
+    The autocorrelation time, without noise of single bins, of means or rates in thousands of bins;
+    0 where it is no longer than a bin, and without units that vary. Of many units every n-th is
+    taken.
+    """
+    units = np.flatnonzero(recording.units["good"].to_numpy(dtype=bool))
+    units = units[:: max(1, -(-units.size // MOST_UNITS))]
+    if not units.size:
+        return 0.0
+    binned = bin_activity(recording.activity, units, columns=BINS)
+    known = np.isfinite(binned.values)
+    values = np.where(known, binned.values, 0.0).astype(np.float64)
+    mean = values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    courses = np.where(known, values - mean[:, None], 0.0).T  # a missing bin is an ordinary one
+    courses = courses[:, courses.std(axis=0) > 0]
+    if not courses.size:
+        return 0.0
+    frames = float(np.quantile(noise_free_correlation_frames(courses), UNITS_ALIKE))
+    return frames * binned.width_s if frames > 1 else 0.0
 
 
 def _border_s(recording: Recording) -> float:

@@ -12,7 +12,8 @@ from pipeline.core.parts import Figure, Line, Lines
 from pipeline.core.quality import MEASURES, Grades
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 from pipeline.core.words import counted
-from pipeline.report.overview import bin_activity, signal_words, stretches, unit_labels
+from pipeline.prepare.binned import bin_activity
+from pipeline.report.overview import signal_words, stretches, unit_labels
 from pipeline.report.unit_quality import shown_value
 
 TYPICAL, DOUBTFUL, UNUSED = 0, 1, 2

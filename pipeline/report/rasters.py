@@ -14,8 +14,9 @@ from pipeline.core.parts import Figure, Heatmap
 from pipeline.core.quality import Grades
 from pipeline.core.recording import Recording, SpikeTrains
 from pipeline.core.words import counted
+from pipeline.prepare.binned import nice_width
 from pipeline.report.example_units import DOUBTFUL, TYPICAL, UNUSED, choose
-from pipeline.report.overview import nice_width, unit_labels
+from pipeline.report.overview import unit_labels
 
 MOST_ROWS = 40
 """Trials, or stretches, of a raster."""

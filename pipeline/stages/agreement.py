@@ -114,7 +114,7 @@ def agreement(
             least=config.min_units,
             seed=seed,
         )
-        written = agreement_section(rows, groupings, pairs, moments, tests, gap_s=config.gap_s)
+        written = agreement_section(rows, groupings, pairs, moments, tests)
     except Exception as error:
         written = section_without_result(ID, TITLE, run.outcome_of(error))
     write_csv(table, rows)

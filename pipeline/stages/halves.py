@@ -15,7 +15,7 @@ from pipeline.core.outcome import Outcome
 from pipeline.core.recording import Recording
 from pipeline.core.views import View
 from pipeline.io.records import open_record, read_digest, read_record, record_type, write_record
-from pipeline.prepare.halves import NAMES, halves_of, within
+from pipeline.prepare.halves import NAMES, Spans, halves_of, within
 from pipeline.stages.fit import MethodJob, first_outcome, usable
 from pipeline.stages.run_context import StageRun
 
@@ -50,7 +50,7 @@ def refit_halves(
         Results of the other methods that could be held against this one; if none of them has any,
         nothing is fitted.
     gap_s
-        Seconds between the halves that are left out.
+        Seconds between the halves that are left out, at least.
     output
         ``halves.h5``.
     """
@@ -77,7 +77,8 @@ def refit_halves(
                         first=first,
                         second=second,
                         recording=np.array(names, dtype=np.str_),
-                        span_s=np.stack([spans[name] for name in names]),
+                        span_s=np.stack([spans[name].span_s for name in names]),
+                        alike_s=np.array([spans[name].alike_s for name in names]),
                         provenance=run.provenance(
                             settings=job.settings,
                             inputs={
@@ -93,7 +94,7 @@ def refit_halves(
     write_record(output, written)
 
 
-def _spans(recordings: Mapping[str, Path], *, gap_s: float) -> dict[str, np.ndarray]:
+def _spans(recordings: Mapping[str, Path], *, gap_s: float) -> dict[str, Spans]:
     """Spans of the halves of every recording that could be read."""
     found = {}
     for name, path in recordings.items():
@@ -108,11 +109,11 @@ def _labels(
     job: MethodJob,
     views: Sequence[View],
     result: object,
-    spans: Mapping[str, np.ndarray],
+    spans: Mapping[str, Spans],
     half: int,
 ) -> tuple[UnitLabels, ...]:
     """Groupings of one half that have more than one group."""
-    parts = tuple(within(view, spans[view.recording][half]) for view in views)
+    parts = tuple(within(view, spans[view.recording].span_s[half]) for view in views)
     try:
         found: tuple[UnitLabels, ...] = job.spec.room("refits").refit(
             parts, result, job.config, job.stream(run, f"half-{half}"), threads=run.threads

@@ -6,18 +6,22 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from pipeline.agreement.halves import Population, compare_halves
 from pipeline.agreement.section import agreement_section
+from pipeline.core.errors import NotApplicable
 from pipeline.core.halves import Halves
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.parts import Figure, Table
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.numerics.partitions import adjusted_rand_index
+from pipeline.prepare.halves import halves_of
 from tests.agreement.test_pairs import compare, units_of
 from tests.agreement.test_pairs import labels as labels_of_pairs
 from tests.support.captions import lacking
+from tests.support.small_recordings import calcium, sampled
 
 PROVENANCE = Provenance(stage="halves", experiment="e", package_version="0", code_digest="")
 N_UNITS = 60
@@ -50,6 +54,7 @@ def halves(kind, first, second, recording="day1"):
         second=labels(kind, *np.atleast_2d(second), recording=recording),
         recording=np.array([recording]),
         span_s=np.array([[[-np.inf, 5.0], [6.0, np.inf]]]),
+        alike_s=np.array([0.3]),
         provenance=PROVENANCE,
     )
 
@@ -175,6 +180,64 @@ def test_why_nothing_was_tested_is_told(planted):
     assert "10 units" in small.reason
 
 
+def levels_in_halves(activity, gap_s, rng):
+    """Units by how active they are in each half, as two methods see it that err by themselves."""
+    middle, gap = len(activity) // 2, int(gap_s / 2)
+    parts = activity[: middle - gap], activity[middle + gap :]
+
+    def seen(part):
+        level = part.mean(axis=0)
+        return (level + 0.3 * level.std() * rng.standard_normal(level.size) > np.median(level)) + 0
+
+    return {kind: [halves(kind, *map(seen, parts))] for kind in ("clusters", "types")}
+
+
+def drifting(rng, seconds, alike_s, n_units=200):
+    """Units that each drift by themselves, so that no order among them lasts."""
+    keep = np.exp(-2 / alike_s)
+    steps = rng.standard_normal((seconds, n_units))
+    steps[1:] *= np.sqrt(1 - keep**2)
+    traces = lfilter([1], [1, -keep], steps, axis=0) + 0.5 * rng.standard_normal(steps.shape)
+    return traces, dataclasses.replace(calcium(n_units=n_units), activity=sampled(traces))
+
+
+def small_p(found):
+    return over_halves(found, {"day1": population(200)}, n=19)[0].p_value <= 0.05
+
+
+def test_slow_drift_that_halves_share_looks_like_agreement_and_is_told_as_too_short():
+    rng = stream(6, "drift")
+    small = []
+    for _ in range(12):
+        traces, recording = drifting(rng, 400, 200.0)
+        small.append(small_p(levels_in_halves(traces, 10.0, rng)))
+        with pytest.raises(NotApplicable, match="slow drift in common"):
+            halves_of(recording, gap_s=10.0)
+    assert np.mean(small) > 0.5
+
+
+def test_p_is_small_as_rarely_as_it_says_where_the_gap_is_as_long_as_drift_needs():
+    rng = stream(7, "drift")
+    small = []
+    for _ in range(24):
+        traces, recording = drifting(rng, 800, 25.0)
+        gap_s = halves_of(recording, gap_s=10.0).gap_s
+        assert gap_s > 40
+        small.append(small_p(levels_in_halves(traces, gap_s, rng)))
+    assert np.mean(small) < 0.2
+
+
+def test_the_gap_between_halves_is_told_with_what_it_is_for(planted):
+    (test,) = over_halves(planted)
+    assert (test.gap_s, test.alike_s) == ((1.0, 1.0), 0.3)
+    section = section_of(planted, [test])
+    words = next(part for part in section.body if isinstance(part, str) and "left out" in part)
+    assert "Between them 1 s were left out, 3 times as long as the activity" in words
+    assert "0.3 s at most" in words
+    assert section.numbers["clusters_and_types_halves_gap_s"] == 1.0
+    assert section.numbers["clusters_and_types_halves_alike_s"] == 0.3
+
+
 def section_of(planted, tests):
     units = {"day1": units_of(N_UNITS, region=[""] * N_UNITS)}
     groupings = [
@@ -182,7 +245,7 @@ def section_of(planted, tests):
     ]
     pairs = compare(units, *groupings)
     table = units["day1"][["unit_id"]]
-    return agreement_section(table, groupings, pairs, [], tests, gap_s=10.0)
+    return agreement_section(table, groupings, pairs, [], tests)
 
 
 def test_the_section_shows_the_test_beside_what_is_only_described(planted):

@@ -137,7 +137,7 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
     assert len(table) == 63
     assert table["cluster"].tolist() == [*areas, "", "", ""]
     assert table["remarks"].tolist() == ["slow drift", *[""] * 62]
-    section = agreement_section(table, groupings, compare(units, *groupings), [], (), gap_s=10.0)
+    section = agreement_section(table, groupings, compare(units, *groupings), [], ())
     assert section.status == "ok"
     assert "ARI 1.00 of 60 units, p = 0.005" in section.sentence
     figure = next(part for part in section.body if isinstance(part, Figure))
@@ -159,7 +159,7 @@ def test_a_single_grouping_is_listed_and_nothing_is_compared():
     clusters = labels("clusters", "day1", np.arange(60) % 2, name="cluster")
     groupings = [regions(units), clusters]
     assert compare(units, *groupings) == ()
-    section = agreement_section(unit_table(units, {}, groupings), groupings, (), [], (), gap_s=10.0)
+    section = agreement_section(unit_table(units, {}, groupings), groupings, (), [], ())
     assert section.status == "not_applicable"
     assert section.reason == "there are clusters and nothing else to hold against them"
     assert [part.id for part in section.body if isinstance(part, Table)] == ["units"]
@@ -185,7 +185,7 @@ def beside(*p_values, family=""):
 def told_of_moments(areas, moments):
     units = {"day1": units_of(60, region=areas)}
     table = unit_table(units, {}, [regions(units)])
-    section = agreement_section(table, [], [], moments, (), gap_s=10.0)
+    section = agreement_section(table, [], [], moments, ())
     shown = next(part for part in section.body if isinstance(part, Table) and part.id == "moments")
     return section, shown.columns["adjusted p"]
 
@@ -228,7 +228,7 @@ def test_p_of_several_pairs_is_told_with_its_adjustment(areas):
         labels("types", "day1", areas, name="type"),
     ]
     pairs = compare(units, *groupings)
-    section = agreement_section(unit_table(units, {}, groupings), groupings, pairs, [], (), gap_s=1)
+    section = agreement_section(unit_table(units, {}, groupings), groupings, pairs, [], ())
     assert "p = 0.005 (0.01 adjusted for 2 comparisons)" in section.sentence
     shown = next(part for part in section.body if isinstance(part, Table) and part.id == "pairs")
     assert shown.columns["adjusted p"] == (0.01, 0.01, None)

@@ -40,7 +40,7 @@ def form(kind):
         (SpikeCounts, VIEW_VERSION, (6, "7c5577eaf89f")),
         (ResponsePatterns, VIEW_VERSION, (6, "e970177d6fd1")),
         (StimulusResponses, VIEW_VERSION, (6, "3c91e8f2c788")),
-        (Halves, HALVES_VERSION, (2, "912b6fa390e0")),
+        (Halves, HALVES_VERSION, (3, "d4249db4626a")),
     ],
 )
 def test_a_record_that_changes_its_form_raises_its_version(kind, version, known):

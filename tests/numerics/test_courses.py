@@ -8,7 +8,12 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import binom
 
 from pipeline.core.rng import stream
-from pipeline.numerics.courses import detrended, states_and_courses
+from pipeline.numerics.courses import (
+    correlation_frames,
+    detrended,
+    noise_free_correlation_frames,
+    states_and_courses,
+)
 
 
 def sticky(rng, n, stay=0.95, n_states=3):
@@ -76,3 +81,26 @@ def test_a_course_that_is_too_slow_is_not_tested():
         slow(stream(4, "drift"), 400, width=60), sticky(stream(4, "states"), 400)
     )
     assert "too slowly" in found.reason
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("every", [1, 4])
+def test_noise_of_single_frames_and_their_width_hardly_matter_to_how_long_courses_stay_alike(
+    noise, every
+):
+    rng = np.random.default_rng(0)
+    hidden = np.zeros((4000, 60))
+    keep = np.exp(-1 / 20)  # forgotten by a factor e in 20 frames
+    for frame in range(1, 4000):
+        hidden[frame] = keep * hidden[frame - 1] + np.sqrt(1 - keep**2) * rng.standard_normal(60)
+    seen = hidden + noise * rng.standard_normal(hidden.shape)
+    coarse = seen.reshape(-1, every, 60).mean(axis=1)
+    found = every * np.median(noise_free_correlation_frames(coarse))
+    assert 30 < found < 50
+    if (noise, every) == (3.0, 1):
+        assert np.median(correlation_frames(coarse)) < 10  # what noise makes of it otherwise
+
+
+def test_courses_of_noise_alone_stay_alike_for_a_frame():
+    noise = np.random.default_rng(1).standard_normal((1000, 200))
+    assert np.quantile(noise_free_correlation_frames(noise), 0.75) == 1

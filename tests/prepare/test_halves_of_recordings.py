@@ -6,8 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from pipeline.core.arrays import rows_of
+from pipeline.core.errors import NotApplicable
+from pipeline.core.halves import GAP_TIMES
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.methods.biclustering.simulate import simulate as simulated_counts
@@ -16,14 +19,16 @@ from pipeline.prepare.config import PatternsConfig
 from pipeline.prepare.halves import halves_of, within
 from pipeline.prepare.patterns import response_patterns
 from tests.methods.celltypes.test_trials import TUNING, recording
-from tests.support.small_recordings import calcium, intervals
+from tests.support.small_recordings import calcium, intervals, sampled
 from tests.support.small_stimuli import movie_of, planted_view
 
 PROVENANCE = Provenance(stage="test", experiment="test", package_version="", code_digest="")
 
 
 def border(one, gap_s=2.0):
-    spans = halves_of(one, gap_s=gap_s)
+    found = halves_of(one, gap_s=gap_s)
+    spans = found.span_s
+    assert found.gap_s == gap_s
     assert spans[0, 0] == -np.inf
     assert spans[1, 1] == np.inf
     assert spans[1, 0] - spans[0, 1] == pytest.approx(gap_s)
@@ -38,6 +43,43 @@ def test_the_border_halves_trials_else_frames_else_time():
     assert border(shown) == pytest.approx(35.0)
     trials = intervals([(2.0, 3.0, "a"), (4.0, 5.0, "b"), (50.0, 51.0, "a")], "condition")
     assert border(dataclasses.replace(shown, trials=trials)) == pytest.approx(4.0)
+
+
+def drifting(seconds, alike_s, *, n_units=40, rate_hz=1.0, share=0.5):
+    """Traces of units that each drift by themselves, in noise."""
+    rng = stream(4, "drift", str(seconds), str(alike_s))
+    n_frames = int(seconds * rate_hz)
+    keep = np.exp(-2 / (alike_s * rate_hz))
+    start = rng.standard_normal((1, n_units))
+    steps = np.sqrt(1 - keep**2) * rng.standard_normal((n_frames - 1, n_units))
+    drift = lfilter([1], [1, -keep], np.concatenate([start, steps]), axis=0)
+    noise = rng.standard_normal(drift.shape)
+    return sampled(np.sqrt(share) * drift + np.sqrt(1 - share) * noise, rate_hz=rate_hz)
+
+
+def of_traces(activity):
+    plain = calcium(n_units=activity.values.shape[1])
+    return dataclasses.replace(plain, activity=activity)
+
+
+def test_the_gap_is_as_long_as_activity_needs_to_forget():
+    found = halves_of(of_traces(drifting(3000, 60.0)), gap_s=10.0)
+    assert 45 < found.alike_s < 90
+    assert found.gap_s == pytest.approx(GAP_TIMES * found.alike_s)
+    assert np.subtract(*found.span_s[[1, 0], [0, 1]]) == pytest.approx(found.gap_s)
+    assert halves_of(of_traces(drifting(3000, 60.0)), gap_s=500.0).gap_s == 500.0
+    noise = halves_of(of_traces(drifting(3000, 60.0, share=0.0)), gap_s=10.0)
+    assert (noise.alike_s, noise.gap_s) == (0.0, 10.0)
+
+
+@pytest.mark.parametrize("course", ["trend", "drift"])
+def test_a_recording_that_is_too_short_for_its_drift_has_no_halves(course):
+    activity = drifting(400, 200.0)
+    if course == "trend":
+        slope = np.linspace(-1, 1, 400)[:, None] * np.linspace(-2, 2, 40)
+        activity = sampled(slope + drifting(400, 1.0).values, rate_hz=1.0)
+    with pytest.raises(NotApplicable, match=r"stays alike for \S+ s .* drift in common"):
+        halves_of(of_traces(activity), gap_s=10.0)
 
 
 def trials_view():

@@ -4,11 +4,10 @@ import pandas as pd
 import pytest
 
 from pipeline.core.rng import stream
+from pipeline.prepare.binned import bin_activity, nice_width
 from pipeline.report.overview import (
-    bin_activity,
     cells_allowed,
     covered,
-    nice_width,
     overview,
     scale_units,
     stretches,
