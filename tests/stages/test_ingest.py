@@ -260,4 +260,6 @@ def test_a_film_that_is_a_pipe_is_told_and_not_waited_for(ingested, tmp_path):
     record, quality = ingested(path)
     assert set(record.provenance.inputs) == {"a.nwb"}
     assert not record.stimuli
-    assert "a named pipe" in " ".join(note.text for note in quality.notes)
+    (told,) = [note for note in quality.notes if note.place == "/stimulus/presentation/film"]
+    assert (told.code, told.kind) == ("IN-F07", "warn")
+    assert "a named pipe" in told.text

@@ -43,7 +43,7 @@ are signals of devices."""
 MOST_COLUMNS = 8
 """Values at a time of a series in a module of any name; wider ones are tables of other things."""
 NO_COVARIATES = ("RoiResponseSeries", "IntervalSeries", "ImageSeries", "IndexSeries")
-LACKING = ("IN-F04", "IN-F14", "IN-F15")
+LACKING = ("IN-F02", "IN-F04", "IN-F05", "IN-F06", "IN-F07", "IN-F14", "IN-F15", "IN-F17")
 """Faults of frames that the file promises and does not have."""
 MAX_COVARIATE_GB = 0.5
 """Larger series are raw signals of devices, not what an animal did."""
