@@ -124,6 +124,14 @@ def test_all_rows_are_turned_to_and_few_are_on_the_page(long):
     assert column(long, 1)[0] == "N250"
 
 
+def test_more_rows_are_printed_than_are_shown_and_the_rest_is_told(long):
+    long.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert long.locator("tbody tr").count() == 500
+    assert long.locator(".pager [role=status]").text_content() == "Rows 1 to 500 of 700"
+    long.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert long.locator("tbody tr").count() == 250
+
+
 def test_rows_beyond_the_first_are_sorted_filtered_found_and_marked(long):
     page, values = long.page, np.array(long_table().columns["rate (Hz)"])
     for sign in (1, -1):
