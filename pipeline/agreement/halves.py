@@ -183,8 +183,8 @@ def _tested(
         )
     p_value = exchanged.p_value
     used = [one for one in both if _n_units(one, exchanged, least)]
-    mapped = all(one.position is not None for one in both)
-    if mapped:
+    n_mapped = sum(one.position is not None for one in both)
+    if n_mapped:
         turned = crossed_agreement(
             both, n_permutations=n_permutations, least=least, rng=rng, turn_maps=True
         )
@@ -207,7 +207,7 @@ def _tested(
         null=exchange_words(
             n_permutations,
             by_thirds=any(np.unique(one.stratum).size > 1 for one in used),
-            mapped=mapped,
+            mapped=(n_mapped, len(both)),
             n_candidates=n_candidates,
         ),
         n_candidates=n_candidates,

@@ -153,8 +153,8 @@ def _compared(
         rng=rng,
     )
     p_value = tested.p_value
-    mapped = testable and all(one.position is not None for one in populations.values())
-    if mapped:
+    n_mapped = sum(one.position is not None for one in populations.values()) if testable else 0
+    if n_mapped:
         turned = label_agreement(
             list(populations.values()),
             n_permutations=n_permutations,
@@ -185,7 +185,10 @@ def _compared(
             ami=_adjusted_mutual_information(used, names[at]),
             p_value=float(p_value[at]) if testable else float("nan"),
             null=exchange_words(
-                n_permutations, by_thirds=by_thirds, mapped=mapped, n_candidates=len(candidates)
+                n_permutations,
+                by_thirds=by_thirds,
+                mapped=(n_mapped, len(populations)),
+                n_candidates=len(candidates),
             )
             if testable
             else SAME_DATA,
@@ -194,11 +197,15 @@ def _compared(
         )
 
 
-def exchange_words(n_permutations: int, *, by_thirds: bool, mapped: bool, n_candidates: int) -> str:
-    """How chance was told."""
+def exchange_words(
+    n_permutations: int, *, by_thirds: bool, mapped: tuple[int, int], n_candidates: int
+) -> str:
+    """How chance was told; ``mapped``: recordings whose map was turned, of how many."""
     among = "of a recording and a third of its activity" if by_thirds else "of a recording"
     largest = f", largest of {n_candidates}" if n_candidates > 1 else ""
-    turned = ", and turned maps, whichever gives the larger p" if mapped else ""
+    n_mapped, n_recordings = mapped
+    of = f" of {n_mapped} of {n_recordings} recordings" if n_mapped < n_recordings else ""
+    turned = f", and turned maps{of}, whichever gives the larger p" if n_mapped else ""
     return f"{n_permutations} exchanges of units {among}{turned}{largest}"
 
 

@@ -30,7 +30,7 @@ class CrossedLabels:
     stratum: Labels
     """Shape (item,): items are exchanged only with others of their stratum."""
     position: NDArray[np.float64] | None = None
-    """Where items lie, shape (item, 2); needed to turn maps."""
+    """Where items lie, shape (item, 2); without it there is no map to turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -160,8 +160,8 @@ def _exchanged(one: CrossedLabels, rng: np.random.Generator) -> tuple[Labels, ..
 
 
 def _turned(one: CrossedLabels, rng: np.random.Generator) -> tuple[Labels, ...]:
-    """Given labels of all crossings after the map was turned once."""
+    """Given labels of all crossings after the map was turned once; exchanged without a map."""
     if one.position is None:
-        raise ValueError("Maps can be turned only where positions of items are known.")
+        return _exchanged(one, rng)
     turn = Turn.drawn(rng)
     return tuple(np.stack([turn.of(row, one.position) for row in each]) for each in one.given)

@@ -26,7 +26,7 @@ class GroupedLabels:
     stratum: NDArray[np.int64]
     """Shape (item,): items are exchanged only with others of their stratum."""
     position: NDArray[np.float64] | None = None
-    """Where items lie, shape (item, 2); needed to turn maps."""
+    """Where items lie, shape (item, 2); without it there is no map to turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +70,8 @@ def label_agreement(
         Chance by turned maps in place of exchanges: the given labels are a map that is turned about
         its middle by any angle and mirrored or not, and each item gets the label of the item that
         comes to lie nearest to it. Labels of neighbours stay alike as they are (a spin test in the
-        plane; Alexander-Bloch et al. 2018, NeuroImage 178:540); strata take no part.
+        plane; Alexander-Bloch et al. 2018, NeuroImage 178:540); strata take no part. Items of
+        populations without positions are exchanged meanwhile.
 
     Returns
     -------
@@ -129,9 +130,9 @@ def exchanged_places(alike: NDArray[np.int64], rng: np.random.Generator) -> NDAr
 
 
 def _turned(one: GroupedLabels, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Given labels of a turned map; items without a label keep none."""
+    """Given labels of a turned map, exchanged where there is none; missing ones stay missing."""
     if one.position is None:
-        raise ValueError("Maps can be turned only where positions of items are known.")
+        return _exchanged(one, rng)
     return Turn.drawn(rng).of(one.given, one.position)
 
 

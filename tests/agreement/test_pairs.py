@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -266,3 +268,21 @@ def test_where_positions_make_a_map_it_is_turned_as_well(areas):
     (pair,) = compare(units, regions(units), labels("clusters", "day1", areas))
     assert "turned maps" in pair.null
     assert 1 / 200 < pair.p_value < 0.2
+
+
+def test_a_recording_without_positions_leaves_the_maps_of_others(areas):
+    rng = stream(4, "map")
+    units = {"day1": units_of(60, region=areas), "day2": units_of(60, region=areas)}
+    units["day1"]["x_um"] = 100 * (areas.astype(int) + rng.normal(0, 0.2, 60))
+    units["day1"]["y_um"] = rng.normal(0, 100, 60)
+    both = [labels("clusters", name, areas) for name in units]
+    joined = dataclasses.replace(
+        both[0],
+        **{
+            key: np.concatenate([getattr(one, key) for one in both])
+            for key in ("recording", "unit", "item", "label", "probability")
+        },
+    )
+    (pair,) = compare(units, regions(units), joined)
+    assert "and turned maps of 1 of 2 recordings, whichever gives the larger p" in pair.null
+    assert pair.n_recordings == 2

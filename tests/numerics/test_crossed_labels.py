@@ -160,8 +160,28 @@ def test_a_map_that_both_halves_share_is_no_agreement_when_maps_are_turned():
         exchanged.append(agreement_of(one, n=39, rng=rng).p_value)
     assert np.mean(np.array(exchanged) <= 0.05) > 0.3
     assert np.mean(np.array(turned) <= 0.05) < 0.2
-    with pytest.raises(ValueError, match="positions"):
-        agreement_of(population(waves(), waves()), turn_maps=True)
+
+
+def test_a_recording_without_positions_does_not_keep_the_maps_of_others_from_turning():
+    """Half of the recordings have groups of neighbours, the other half any; none agree."""
+    rng = stream(8, "some maps")
+    position = rng.uniform(-1, 1, (150, 2))
+    p = {False: [], True: []}
+    for _ in range(24):
+        along = [position @ [np.cos(a), np.sin(a)] for a in rng.uniform(0, 2 * np.pi, 2)]
+        first, second = (
+            np.stack([(np.sin(3 * one + rng.uniform(0, 6)) > 0).astype(np.int64)] * 2)
+            for one in along
+        )
+        plain = rng.integers(0, 2, (2, 2, 150))
+        parts = population(first, second, position=position), population(plain[0], plain[1])
+        for turn, found in p.items():
+            found.append(agreement_of(*parts, n=39, rng=rng, turn_maps=turn).p_value)
+    assert np.mean(np.array(p[False]) <= 0.05) > 0.3
+    assert np.mean(np.array(p[True]) <= 0.05) < 0.15
+    same = rng.integers(0, 2, (2, 150))
+    alike = [population(same, same, position=position), population(same, same)]
+    assert agreement_of(*alike, n=39, rng=rng, turn_maps=True).p_value == 1 / 40
 
 
 def test_too_few_units_or_one_group_are_not_compared():
