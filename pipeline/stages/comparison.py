@@ -11,9 +11,9 @@ from pipeline.core.errors import EnvironmentFault
 from pipeline.io.documents import missing
 
 IGNORED = frozenset({"jobs", "machine", "provenance_version", "settings_sha256"})
+"""What belongs to a run and not to its results, or repeats something else."""
 WORDS = frozenset({"checks", "sources"})
 """What a report tells of a section beside how it ended and its numbers."""
-"""What belongs to a run and not to its results, or repeats something else."""
 
 
 def result_differences(one: Path, other: Path) -> list[tuple[str, Any, Any]]:

@@ -490,8 +490,8 @@ def _onsets(
             "component's largest strength) less the planted moment, in frames of "
             f"{result.bin_s:.2g} s. The derivative is smoothed over {config.sigma_s:g} s to both "
             "sides, so a stretch starts up to about twice that before its group changes. Good: "
-            "all of a group in one or two columns at or just left of the line. Bad: pale columns "
-            "all over the width, of stretches that are of something else."
+            "all of a group in one or two columns at or just left of the line. Bad: spread "
+            "over the whole width, by stretches that are of something else."
         ),
         alt="Numbers of planted onsets by group and by how much later active stretches start.",
         panels=(
