@@ -32,7 +32,7 @@ LEAST_VALUES = 5
 MOST_CURVES = 6
 """Recordings drawn one by one; more are pooled."""
 CURVE_POINTS = 101
-MOST_ROWS = 100
+MOST_ROWS = 5000
 """Units in the table; units that are neither unused nor doubtful are left out first."""
 
 ALWAYS_TOLD = ("Unit", "Grade")
