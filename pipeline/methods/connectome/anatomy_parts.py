@@ -76,8 +76,14 @@ def anatomy_figure(anatomy: Anatomy) -> Figure:
             f"{anatomy.kind[best[1]]})."
         ),
         caption=(
-            "Area under the ROC curve (AUROC) of pair strengths for connected against other pairs, "
-            "less its mean over "
+            "Area under the ROC curve (AUROC) of pair strengths for connected against other pairs ("
+            + "; ".join(
+                f"{kind}: {counted(int(n_edges), 'connected pair')} of {n_units} units"
+                for kind, n_edges, n_units in zip(
+                    anatomy.kind, anatomy.n_edges, anatomy.n_units, strict=True
+                )
+            )
+            + "), less its mean over "
             f"{counted(anatomy.n_rewired, 'graph')} in which connections were rewired and each "
             "unit keeps their number; 'static' is the mean affinity over all the time. Lines span "
             "the difference to 95 % of rewired graphs, each by itself; the table's p values hold "

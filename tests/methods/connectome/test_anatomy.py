@@ -36,6 +36,7 @@ from pipeline.methods.connectome.references import (
 )
 from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
+from tests.support.captions import lacking
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 N_UNITS = 16
@@ -236,7 +237,9 @@ def test_groups_that_were_planted_are_connections_that_components_follow(tmp_pat
     assert (result.anatomy.auroc_p[:, names.index("other")] > 0.05).all()
     checks = assess(result, views, config)
     assert [check.name for check in checks if check.name == "Common clock"]
-    found = section(result, checks, figures(result, views, config), config)
+    drawn = figures(result, views, config)
+    assert {figure.id: lacking(figure.caption) for figure in drawn if lacking(figure.caption)} == {}
+    found = section(result, checks, drawn, config)
     said = [part for part in found.body if isinstance(part, str) and "known connections" in part]
     assert len(said) == 1
     assert {"anatomy", "anatomy-table"} <= {getattr(part, "id", "") for part in found.body}
