@@ -44,3 +44,10 @@ class Halves:
     def kind(self) -> str:
         """What units are grouped into."""
         return self.first[0].kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HalfLabels:
+    """One half, kept for the case that the job is ended before the other is fitted."""
+
+    labels: tuple[UnitLabels, ...]

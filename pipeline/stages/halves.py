@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.errors import NotApplicable
-from pipeline.core.halves import Halves
+from pipeline.core.errors import NotApplicable, PipelineError
+from pipeline.core.halves import HALVES_VERSION, HalfLabels, Halves
 from pipeline.core.labelling import UnitLabels
 from pipeline.core.outcome import Outcome
+from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording
 from pipeline.core.views import View
 from pipeline.io.records import open_record, read_digest, read_record, record_type, write_record
 from pipeline.prepare.halves import NAMES, Spans, halves_of, within
+from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.fit import MethodJob, first_outcome, usable
 from pipeline.stages.run_context import StageRun
+
+logger = logging.getLogger(__name__)
 
 ALONE = "no other method groups units by their activity here"
 
@@ -36,7 +43,8 @@ def refit_halves(
     """Store labels of units from both halves of the data, or why there are none.
 
     A half is all that the method's room ``refits`` is given of the data, so that nothing of the
-    other can have a part in its labels.
+    other can have a part in its labels. The first is kept until both are there: a job that is ended
+    early goes on with the second.
 
     Parameters
     ----------
@@ -54,6 +62,7 @@ def refit_halves(
     output
         ``halves.h5``.
     """
+    places = [output.parent / "parts" / f"half-{half}.h5" for half in (0, 1)]
     result = read_record(fit, job.spec.room("result").Result, Outcome)
     written: Halves | Outcome
     if isinstance(result, Outcome):
@@ -69,29 +78,60 @@ def refit_halves(
                 if not found and missing is not None:
                     written = missing
                 else:
-                    first, second = (
-                        _labels(run, job, found, result, spans, half) for half in (0, 1)
-                    )
                     names = [view.recording for view in found]
+                    span_s = np.stack([spans[name].span_s for name in names])
+                    provenance = run.provenance(
+                        settings=job.settings,
+                        inputs={
+                            os.path.relpath(path, output.parent): read_digest(path)
+                            for path in (*recordings.values(), *views, fit)
+                        },
+                        seed=job.seed,
+                        results_version=job.spec.results_version,
+                    )
+                    within_spans = {"halves": HALVES_VERSION, "span_s": span_s.tolist()}
+                    kept = dataclasses.replace(
+                        provenance, settings={**job.settings, **within_spans}
+                    )
+                    first, second = (
+                        _kept_labels(
+                            place,
+                            kept,
+                            functools.partial(_labels, run, job, found, result, spans, half),
+                        )
+                        for half, place in enumerate(places)
+                    )
                     written = Halves(
                         first=first,
                         second=second,
                         recording=np.array(names, dtype=np.str_),
-                        span_s=np.stack([spans[name].span_s for name in names]),
+                        span_s=span_s,
                         alike_s=np.array([spans[name].alike_s for name in names]),
-                        provenance=run.provenance(
-                            settings=job.settings,
-                            inputs={
-                                os.path.relpath(path, output.parent): read_digest(path)
-                                for path in (*recordings.values(), *views, fit)
-                            },
-                            seed=job.seed,
-                            results_version=job.spec.results_version,
-                        ),
+                        provenance=provenance,
                     )
         except Exception as error:
             written = run.outcome_of(error, output=output)
     write_record(output, written)
+    for place in places:
+        remove_checkpoints(place)
+
+
+def _kept_labels(
+    place: Path, provenance: Provenance, fit: Callable[[], tuple[UnitLabels, ...]]
+) -> tuple[UnitLabels, ...]:
+    """Labels of a half; those that a run of the same data and settings left when it was ended."""
+    checkpoints = Checkpoints.of(None, place, provenance)
+    if checkpoints.finished.exists():
+        try:
+            left: HalfLabels = read_record(checkpoints.finished, HalfLabels)
+        except PipelineError as error:
+            logger.warning("fitting the half anew, since what was kept cannot be used: %s", error)
+        else:
+            logger.info("going on from %s", checkpoints.finished)
+            return left.labels
+    labels = fit()
+    write_record(checkpoints.finished, HalfLabels(labels=labels))
+    return labels
 
 
 def _spans(recordings: Mapping[str, Path], *, gap_s: float) -> dict[str, Spans]:

@@ -70,6 +70,37 @@ def test_the_same_stream_gives_the_same_labels(refitted):
     assert read_digest(stages.halves) == before
 
 
+def test_a_half_that_was_fitted_is_kept_when_its_job_is_ended(stages, monkeypatch):
+    fitted = []
+
+    def ended(views, result, config, rng, *, threads):
+        fitted.append(len(fitted))
+        if len(fitted) == 2:
+            raise SystemExit(143)  # as SIGTERM does
+        return two_groups(views, result, config, rng, threads=threads)
+
+    monkeypatch.setattr("pipeline.methods.connectome.refits.refit", ended)
+    stages.halves.unlink(missing_ok=True)
+    with pytest.raises(SystemExit):
+        stages.refit_halves()
+    assert not stages.halves.exists()
+    # With other spans nothing of it is used.
+    stages.refit_halves(gap_s=20.0)
+    assert len(fitted) == 4
+    stages.halves.unlink()
+    fitted.clear()
+    with pytest.raises(SystemExit):
+        stages.refit_halves()
+    fitted.extend([1, 1])
+    stages.refit_halves()
+    assert len(fitted) == 5, "the first half was fitted again"
+    resumed = read_digest(stages.halves)
+    assert not list(stages.halves.parent.glob("checkpoints/half-*"))
+    stages.halves.unlink()
+    stages.refit_halves()
+    assert read_digest(stages.halves) == resumed
+
+
 def test_without_another_method_nothing_is_fitted(stages):
     other = stages.folder / "other.h5"
     write_record(other, Outcome(status="not_applicable", reason="no trials"))
