@@ -37,15 +37,20 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
     Raises
     ------
     EnvironmentFault
-        If the file system refuses (RN-R26): disk full, no permission, read-only. Errors about
-        other files pass unchanged.
+        If the file system refuses (RN-R26): disk full, no permission, read-only; or if a later
+        writer of ``path`` removed the temporary (:func:`remove_leftovers`). Errors about other
+        files pass unchanged.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp{suffix}")
+    made = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Made with the usual permissions (a temporary file of the library is for its owner only).
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        made = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         yield temporary
+        if not os.path.samestat(os.fstat(made), temporary.stat()):
+            # Removed while we worked, and made once more by opening its name again.
+            raise FileNotFoundError(errno.ENOENT, "removed by a later writer", str(temporary))
         _sync(temporary, os.O_RDWR)
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
@@ -54,6 +59,8 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
             raise
         raise write_fault(path, error) from error
     finally:
+        if made is not None:
+            os.close(made)
         # After the rename there is nothing left of this name.
         _remove(temporary)
 

@@ -127,3 +127,23 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
     remove_leftovers(tmp_path / "a[1].h5")
     assert sorted(tmp_path.iterdir()) == sorted(others)
     remove_leftovers(tmp_path / "no folder" / "a.h5")
+
+
+@pytest.mark.parametrize("opened", ["before", "after"])
+def test_a_late_writer_whose_temporary_was_removed_fails_and_leaves_the_new_file(tmp_path, opened):
+    path = tmp_path / "result.txt"
+
+    def write_late():
+        with replacing(path) as temporary:
+            late = temporary.open("w") if opened == "before" else None
+            # Another attempt, which takes the first for dead.
+            remove_leftovers(path)
+            with replacing(path) as other:
+                other.write_text("new")
+            with late or temporary.open("w") as file:
+                file.write("late")
+
+    with pytest.raises(EnvironmentFault, match="RN-R26"):
+        write_late()
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
