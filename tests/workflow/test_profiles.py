@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import parse_args, parse_set_resources
 
+from pipeline.core.outcome import Outcome
+from pipeline.io.records import read_record
 from pipeline.stages.claims import RUN
 from tests.support.tiny_project import WITHOUT_METHODS
 
@@ -145,6 +149,45 @@ def test_profiles_name_rules_that_are_there(name, rules):
     assert named - rules == set()
 
 
+def uncommented(name, *, group):
+    """A profile whose example lines hold: those that are settings once their mark is taken away."""
+    lines = []
+    for line in (ROOT / "profiles" / name / "config.yaml").read_text().splitlines():
+        found = re.fullmatch(r"(\s*)# ((?:  )?- \w+[:=].*|[a-z-]+:(?: \S.*)?)", line)
+        lines.append(found[1] + found[2] if found and group in found[2] else line)
+    return yaml.safe_load("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "value"),
+    [
+        ("slurm_partition=Y", "default-resources", "slurm_partition=YOUR_PARTITION"),
+        ("slurm_account=Y", "default-resources", "slurm_account=YOUR_ACCOUNT"),
+        ("slurm-status-command", "slurm-status-command", "squeue"),
+        ("slurm-no-account", "slurm-no-account", True),
+        ("slurm-array-jobs", "slurm-array-jobs", "connectome_fit_0,connectome_fit_1"),
+        ("deployment-method: conda", "software-deployment-method", "conda"),
+        ("deployment-method: apptainer", "software-deployment-method", "apptainer"),
+        ("apptainer-args", "apptainer-args", "--bind /path/to/checkout,/path/to/data"),
+    ],
+)
+def test_lines_that_wait_for_their_mark_to_go_are_settings(tmp_path, group, key, value):
+    profile = uncommented("slurm", group=group)
+    assert value == profile[key] or value in profile[key]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(profile))
+    _, asked = parse_args(["--snakefile", str(ROOT / "Snakefile"), "--profile", str(tmp_path)])
+    assert asked.executor == "slurm"
+
+
+def test_examples_for_single_rules_are_what_snakemake_reads():
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
+    examples = re.findall(r"^#   - (\w+:\w+=.*)$", text, re.MULTILINE)
+    assert len(examples) >= 4
+    parsed = parse_set_resources(examples)
+    assert parsed["connectome_gather"]["mem_mb"].value == 16000
+    assert set(parsed["celltypes_gather"]) == {"slurm_partition"}
+
+
 def test_only_profiles_of_clusters_try_again():
     assert "retries" not in profile("default")
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
@@ -236,6 +279,51 @@ def test_a_job_that_nobody_knows_has_failed(scheduler, kind):
 def test_a_job_is_cancelled(scheduler, tmp_path, kind):
     assert scheduler("cancel", kind, "4711").returncode == 0
     assert (tmp_path / "cancelled").read_text() == "4711\n"
+
+
+GRID_ENGINE = {
+    # Runs the job at once, and keeps what it was asked for and how the job ended.
+    "qsub": """echo "$*" >>{folder}/asked; for script; do :; done
+code=0; sh "$script" >/dev/null 2>&1 || code=$?
+printf 'failed 0\\nexit_status %s\\n' $code >{folder}/ended; echo 4711""",
+    "qstat": "exit 1",
+    "qacct": "cat {folder}/ended",
+    "qdel": "exit 0",
+}
+
+
+@pytest.mark.slow
+def test_a_run_on_grid_engine_goes_through_the_shipped_profile(tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in GRID_ENGINE.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text.format(folder=tmp_path)}\n")
+        (programs / name).chmod(0o755)
+    profile = tmp_path / "profile"
+    shutil.copytree(ROOT / "profiles" / "generic", profile)
+    text = (profile / "config.yaml").read_text()
+    text = text.replace("profiles/generic/scheduler.sh", str(SCHEDULER))
+    (profile / "config.yaml").write_text(text)
+    (tmp_path / "a.nwb").write_text("no recording")
+    (tmp_path / "sheet.tsv").write_text("experiment\trecording\tnwb\ne\tr\ta.nwb\n")
+    (tmp_path / "settings.yaml").write_text(f"recordings: sheet.tsv\n{WITHOUT_METHODS}")
+    read = "results/e/recordings/r/recording.h5"
+    words = ("--configfile", "settings.yaml", "--profile", profile, "--latency-wait", "5", read)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "STATUS_PAUSE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # That the file is no recording is told in its place, by the job.
+    assert read_record(tmp_path / read, Outcome).status == "failed"
+    (asked,) = (tmp_path / "asked").read_text().splitlines()
+    for word in ("-pe smp 1", "h_vmem=1000M", "h_rt=3600"):
+        assert word in asked
 
 
 def test_an_unknown_scheduler_is_refused(scheduler):
