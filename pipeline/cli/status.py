@@ -1,4 +1,4 @@
-"""Which results are not those of today's code and settings."""
+"""Which results are not those of today's code, settings and inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.cli.settings_arguments import add_settings_arguments, overrides
 from pipeline.stages.check import load_project
 
 NAME = "status"
-HELP = "list results that were made by other code or settings than today's"
+HELP = "list results of other code, settings or inputs than today's, and what was made of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them, one a line, with the reasons."""
-    from pipeline.stages.lineage import outdated
+    from pipeline.stages.status import outdated
 
     project = load_project(arguments.configfile, overrides(arguments.config))
     out = Path(project.settings.out)
-    found = outdated(project.settings, out, list(project.experiments))
+    found = outdated(project, out)
+    if found is None:
+        print(f"No results at {out}.")
+        return 0
     for age in found:
         print(f"{age.path}: {'; '.join(age.reasons)}")
     print(
-        f"{len(found)} results of other code or settings." if found else "All results are current."
+        f"{len(found)} results of other code, settings or inputs."
+        if found
+        else "All results are current."
     )
     return 0

@@ -77,7 +77,7 @@ def _looked_up(nwb: Path, record: Path, memory: Path, kept: _Marks) -> tuple[_Ma
             return kept, kept.now
         new = f"{found.st_size} {found.st_mtime_ns}"
     else:
-        now = _checksums(nwb, provenance, memory)
+        now = checksums_now(nwb, provenance, memory=memory)
         if all(provenance.inputs[name] == checksum for name, checksum in now.items()):
             # Files may be again as they were, without anything made in between.
             return kept, kept.before if kept.record == digest else kept.now
@@ -86,7 +86,7 @@ def _looked_up(nwb: Path, record: Path, memory: Path, kept: _Marks) -> tuple[_Ma
     return _Marks(record=digest, before=before, now=new), new
 
 
-def _checksums(nwb: Path, provenance: Provenance, memory: Path) -> dict[str, str]:
+def checksums_now(nwb: Path, provenance: Provenance, *, memory: Path) -> dict[str, str]:
     """Today's checksums of the files that a record was read from, of those that are there."""
     files = {name: nwb.parent / name for name in provenance.inputs}
     return {name: _checksum(path, memory) for name, path in files.items() if path.is_file()}

@@ -147,7 +147,8 @@ def _stored(
     }
     chosen = ReadOptions(**fields)
     provenance = run.provenance(
-        settings={**dataclasses.asdict(chosen), "subject": subject}, inputs={}
+        settings=reading_settings(chosen, subject=subject, strict=strict, limits=limits),
+        inputs={},
     )
     grades = Grades()
     with (
@@ -186,6 +187,18 @@ def _stored(
             return dataclasses.replace(graded, about=about, provenance=known)
 
         return write_record(output, recording, finish=finish), grades
+
+
+def reading_settings(
+    options: ReadOptions, *, subject: str, strict: bool, limits: QualityConfig
+) -> dict[str, object]:
+    """All that a recording depends on besides its file: the block in its provenance."""
+    return {
+        **dataclasses.asdict(options),
+        "subject": subject,
+        "strict": strict,
+        "quality": limits.model_dump(),
+    }
 
 
 def _overheard(recording: Recording) -> tuple[Recording, Callable[[], Gathering | None]]:

@@ -1,21 +1,18 @@
-"""How a result came about, and which results are not those of today's code and settings."""
+"""How a result came about: what it was made of, back to the recordings."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import registry
-from pipeline.config import Settings, method_settings, view_settings
 from pipeline.core.errors import DataError
 from pipeline.core.provenance import Provenance
-from pipeline.io.hashing import code_digest
 from pipeline.io.records import read_digest, read_provenance
-from pipeline.stages.forget import RECORDS
+from pipeline.stages.run_context import facts_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +66,17 @@ def _follow(path: Path, *, depth: int, recorded: str, seen: dict[Path, Ancestor]
         path=path,
         depth=depth,
         provenance=provenance,
-        facts=_facts(path),
+        facts=facts_about(path)[0],
         recorded=recorded,
         found=read_digest(path) if is_record else "",
     )
     if provenance is None:
         return
     for name, digest in provenance.inputs.items():
-        _follow(_place(path, name, provenance), depth=depth + 1, recorded=digest, seen=seen)
+        _follow(place_of(path, name, provenance), depth=depth + 1, recorded=digest, seen=seen)
 
 
-def _place(path: Path, name: str, provenance: Provenance) -> Path:
+def place_of(path: Path, name: str, provenance: Provenance) -> Path:
     """Where an input lies, by the layout of the results."""
     experiment = next(
         (folder for folder in path.parents if folder.name == provenance.experiment), path.parent
@@ -94,68 +91,39 @@ def _place(path: Path, name: str, provenance: Provenance) -> Path:
     return beside if name.startswith("parts/") else experiment / "views" / name
 
 
-def _facts(path: Path) -> Mapping[str, Any]:
+def facts_about(path: Path) -> tuple[Mapping[str, Any], Path]:
+    """What the job told that made a file, and the folder from which its paths start.
+
+    The facts lie beside the first file of a job, and name the others. Empty if there are none.
+    """
+    path = Path(os.path.normpath(path))
+    own = facts_file(path)
+    around = (own, *(found for where in (".", "*", "..") for found in _facts_files(path, where)))
+    for found in around:
+        facts = _read_facts(found)
+        told = facts.get("outputs", [path.name] if facts and found == own else [])
+        places = {Path(os.path.normpath(found.parent / name)) for name in told}
+        # Tables and figures of a report are named by their folders.
+        if not places.isdisjoint((path, path.parent)):
+            return facts, found.parent
+    return {}, path.parent
+
+
+def sources_told(facts: Mapping[str, Any], folder: Path) -> dict[Path, str]:
+    """What a job was given to make documents of, and their digests then."""
+    inputs: Mapping[str, str] = facts.get("inputs", {})
+    return {Path(os.path.normpath(folder / name)): digest for name, digest in inputs.items()}
+
+
+def _facts_files(path: Path, where: str) -> list[Path]:
+    folder = path.parent.parent if where == ".." else path.parent
+    ending = facts_file(Path("any")).name.removeprefix("any")
+    return sorted(folder.glob(f"*/*{ending}" if where == "*" else f"*{ending}"))
+
+
+def _read_facts(path: Path) -> Mapping[str, Any]:
     try:
-        facts: Mapping[str, Any] = json.loads(path.with_suffix(".run.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
+        facts: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return {}
     return facts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Age:
-    """A result that today's code or settings might make otherwise."""
-
-    path: Path
-    reasons: tuple[str, ...]
-
-
-def outdated(settings: Settings, out: Path, experiments: Iterable[str]) -> list[Age]:
-    """Results of other code, other settings, another seed or results version than today's."""
-    found = []
-    for experiment in experiments:
-        for pattern in RECORDS:
-            for path in sorted((out / experiment).glob(pattern)):
-                provenance = read_provenance(path)
-                reasons = _reasons(settings, provenance) if provenance is not None else ()
-                if reasons:
-                    found.append(Age(path=path, reasons=reasons))
-    return found
-
-
-def _reasons(settings: Settings, provenance: Provenance) -> tuple[str, ...]:
-    reasons = []
-    if provenance.code_digest != code_digest():
-        reasons.append(f"made by other code (version {provenance.package_version})")
-    if provenance.method in registry.methods():
-        wanted = method_settings(settings, provenance.method)
-        if provenance.results_version != wanted.pop("results_version"):
-            reasons.append("of another results version, so the next run makes it anew")
-        if provenance.seed != settings.seed:
-            reasons.append(f"seed {provenance.seed}, now {settings.seed}")
-        reasons += differences(provenance.settings, wanted)
-    elif provenance.stage == "prepare":
-        kinds = {kind for spec in registry.methods().values() for kind in spec.kinds}
-        blocks = [view_settings(settings, kind) for kind in sorted(kinds)]
-        differing = [differences(provenance.settings, block) for block in blocks]
-        if all(
-            differing
-        ):  # settings of a view are part of its name: it is only no longer asked for
-            reasons.append("a view with settings that no method asks for now")
-    return tuple(reasons)
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two blocks of settings, in words."""
-    before, now = _plain(old), _plain(new)
-    return [
-        f"{key} {json.dumps(before.get(key))}, now {json.dumps(now.get(key))}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-
-
-def _plain(block: Mapping[str, Any]) -> dict[str, Any]:
-    """As it comes back from a file."""
-    plain: dict[str, Any] = json.loads(json.dumps(block, default=list))
-    return plain

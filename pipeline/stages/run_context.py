@@ -32,7 +32,8 @@ from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import remove_leftovers, replacing
 from pipeline.io.claims import SLURM_JOB, drop_claim, write_claim
-from pipeline.io.hashing import code_digest
+from pipeline.io.hashing import code_digest, sha256_of
+from pipeline.io.records import read_digest
 from pipeline.stages.claims import AT_WORK
 from pipeline.stages.termination import termination_heard
 
@@ -70,6 +71,10 @@ class StageRun:
     """Files that the stage makes; facts of the run and of failures are written beside them."""
     cost: Mapping[str, object] = field(default_factory=dict)
     """Sizes of the work, and what they were expected to take (``pipeline.stages.costs``)."""
+    inputs: tuple[Path, ...] = ()
+    """Files that documents were made of; records hold theirs themselves."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Settings that documents depend on."""
 
     @property
     def subject(self) -> str:
@@ -168,6 +173,17 @@ class StageRun:
             **({"cost": self.cost} if self.cost else {}),
         }
 
+    def links(self) -> dict[str, object]:
+        """What this run made, of what and with which settings; paths from the first output on."""
+        folder = self.outputs[0].parent
+        made = {_from(folder, path): digest_of(path) for path in self.inputs}
+        return {
+            "code_digest": code_digest(),
+            "outputs": [_from(folder, path) for path in self.outputs],
+            **({"inputs": made} if made else {}),
+            **({"settings": self.settings} if self.settings else {}),
+        }
+
     def keep_failure(self, error: PipelineError, *, output: Path | None = None) -> None:
         """Write what failed, where and when, beside the result that it kept from being made.
 
@@ -190,6 +206,15 @@ class StageRun:
             _write_json(failure_file(output or self.outputs[0]), record)
         except (EnvironmentFault, OSError) as fault:
             logger.warning("%s: the failure could not be recorded: %s", self.subject, fault)
+
+
+def digest_of(path: Path) -> str:
+    """The digest that a record tells of its content, or the SHA-256 of another file."""
+    return read_digest(path) if path.suffix == ".h5" else sha256_of(path)
+
+
+def _from(folder: Path, path: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def failure_file(output: Path) -> Path:
@@ -325,9 +350,9 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
             write_claim(claim)
         for output in outputs:
             remove_leftovers(output)
+            failure_file(output).unlink(missing_ok=True)
         if outputs:
             remove_leftovers(facts_file(outputs[0]))
-            failure_file(output).unlink(missing_ok=True)
         # The workflow tells the other libraries by such variables before Python starts.
         os.environ[NUMBA_THREADS] = str(run.threads)
         with threadpool_limits(limits=run.threads), termination_heard():
@@ -350,7 +375,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     seconds = time.monotonic() - run.started
     logger.info("%s: %s done in %.1f s", run.subject, run.stage, seconds)
     if outputs:
-        _write_json(facts_file(outputs[0]), run.facts())
+        _write_json(facts_file(outputs[0]), {**run.facts(), **run.links()})
 
 
 def _write_json(path: Path, facts: Mapping[str, object]) -> None:

@@ -232,7 +232,7 @@ def test_results_of_other_settings_or_code_are_listed(finished, monkeypatch, cap
     told = capsys.readouterr().out
     assert "results/sound/connectome/fit.h5: rank 2, now 3" in told
     assert "recording.h5" not in told
-    monkeypatch.setattr("pipeline.stages.lineage.code_digest", lambda: "0" * 64)
+    monkeypatch.setattr("pipeline.stages.status.code_digest", lambda: "0" * 64)
     main(["status", "--configfile", "settings.yaml"])
     assert "recordings/one/recording.h5: made by other code" in capsys.readouterr().out
 

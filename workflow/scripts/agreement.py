@@ -9,6 +9,8 @@ from pipeline.stages.run_context import StageRun, stage_run
 run = StageRun(
     stage="agreement",
     experiment=snakemake.wildcards.experiment,
+    inputs=tuple(Path(path) for path in snakemake.input),
+    settings={**snakemake.params.settings, "seed": snakemake.params.seed},
     cost=records_job("agreement", snakemake.input.recordings).fact(),
 )
 names, found = snakemake.params.recordings, snakemake.input

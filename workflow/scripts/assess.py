@@ -15,6 +15,8 @@ run = StageRun(
     experiment=snakemake.wildcards.experiment,
     method=job.spec.name,
     threads=snakemake.threads,
+    inputs=tuple(Path(path) for path in snakemake.input),
+    settings={**snakemake.params.settings, "seed": snakemake.params.seed},
     cost=method_job(
         job.spec, job.config, view_sizes(job.spec, snakemake.input.views), "assess"
     ).fact(),

@@ -9,10 +9,12 @@ from pipeline.stages.run_context import StageRun, stage_run
 run = StageRun(
     stage="report",
     experiment=snakemake.wildcards.experiment,
+    inputs=tuple(Path(path) for path in snakemake.input),
+    settings=snakemake.params.settings,
     cost=records_job("report", snakemake.input.recordings).fact(),
 )
 names, found = snakemake.params.recordings, snakemake.input
-outputs = [Path(snakemake.output.html), Path(snakemake.output.document)]
+outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
     report(
         run,
