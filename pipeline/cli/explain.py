@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.stages.lineage import Ancestor
@@ -66,6 +67,24 @@ def _lines(ancestor: Ancestor) -> list[str]:
         job = f", Slurm job {facts['slurm_job']}" if facts.get("slurm_job") else ""
         tell(
             f"finished {facts['finished']} on {facts['host']}{job} after {facts['seconds']} s, "
-            f"{facts['peak_memory_mb']} MB at most"
+            f"{facts['peak_memory_mb']} MB at most{_shared(ancestor)}"
         )
+        tell("; ".join(_circumstances(facts)))
     return lines
+
+
+def _shared(ancestor: Ancestor) -> str:
+    others = len(ancestor.facts.get("outputs", ())) - 1
+    return f", for this and {others} more files" if others > 0 else ""
+
+
+def _circumstances(facts: Mapping[str, Any]) -> list[str]:
+    """Kind of machine, and commit of the code, as far as they were told."""
+    memory = facts.get("memory_of_host_mb")
+    changed = " with changes since" if facts.get("changed_since_commit") else ""
+    return [
+        *([str(facts["processor"])] if facts.get("processor") else []),
+        f"{facts['cores_of_host']} cores",
+        *([f"{memory / 1024:.0f} GiB of memory"] if memory else []),
+        *([f"commit {facts['commit']}{changed}"] if facts.get("commit") else []),
+    ]

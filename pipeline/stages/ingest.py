@@ -17,7 +17,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.quality import Grades, Quality, Verdict
-from pipeline.core.recording import Recording, SampledActivity
+from pipeline.core.recording import RECORDING_VERSION, Recording, SampledActivity
 from pipeline.io.atomic import remove_leftovers
 from pipeline.io.documents import write_document
 from pipeline.io.hashing import file_state, remembered_sha256
@@ -149,6 +149,7 @@ def _stored(
     provenance = run.provenance(
         settings=reading_settings(chosen, subject=subject, strict=strict, limits=limits),
         inputs={},
+        results_version=RECORDING_VERSION,
     )
     grades = Grades()
     with (

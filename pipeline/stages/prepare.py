@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.core.outcome import Outcome
 from pipeline.core.recording import Recording
-from pipeline.core.views import View
+from pipeline.core.views import VIEW_VERSION, View
 from pipeline.io.records import open_record, read_digest, write_record
 from pipeline.prepare.kinds import KINDS
 from pipeline.stages.run_context import StageRun
@@ -39,7 +39,11 @@ def _view(
     if isinstance(source, Outcome):
         return source
     kind = KINDS[view]
-    provenance = run.provenance(settings=settings, inputs={recording.name: read_digest(recording)})
+    provenance = run.provenance(
+        settings=settings,
+        inputs={recording.name: read_digest(recording)},
+        results_version=VIEW_VERSION,
+    )
     try:
         return kind.build(source, kind.settings.model_validate(dict(settings)), provenance)
     except Exception as error:

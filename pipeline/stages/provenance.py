@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -19,10 +18,11 @@ from pipeline.io.atomic import replacing
 from pipeline.io.hashing import code_digest
 from pipeline.io.records import read_provenance
 from pipeline.report.redact import Secrets, number_of, places_named
+from pipeline.stages.machine import commit_at_start
 
 PROVENANCE_VERSION = 1
-PERSONAL_FACTS = ("host", "system", "slurm_job")
-"""What the facts of a job say about the house it ran in."""
+PERSONAL_FACTS = ("host", "system", "slurm_job", "inputs", "settings")
+"""What the facts of a job say about the house it ran in, and names of files."""
 
 
 def write_provenance(
@@ -53,7 +53,7 @@ def write_provenance(
             "name": "neuroptych",
             "version": pipeline.__version__,
             "code_digest": code_digest(),
-            **commit_of(Path(pipeline.__file__).parent),
+            **commit_at_start(),
         },
         "python": platform.python_version(),
         "packages": installed(),
@@ -82,7 +82,7 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
     redact
         Whether names of hosts and numbers of a scheduler's jobs are left out.
     """
-    code = commit_of(Path(pipeline.__file__).parent)
+    code = commit_at_start()
     changed = ", with changes since" if code.get("changed_since_commit") else ""
     said = [f"Code of commit {code['commit']}{changed}."] if code else []
     facts = [_facts(path, redact=redact) for path in sorted(folder.rglob("*.run.json"))]
@@ -94,37 +94,15 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
             {str(fact["slurm_job"]) for fact in facts if fact.get("slurm_job")},
             key=lambda job: (len(job), job),
         )
-        where = f" on {joined(hosts)}" if hosts else ""
+        processors = sorted({str(fact["processor"]) for fact in facts if fact.get("processor")})
+        models = f" ({joined(processors)})" if processors and hosts else joined(processors)
+        where = f" on {joined(hosts)}{models}" if hosts or models else ""
         by = f"; Slurm {for_number(len(jobs), '[job|jobs]')} {joined(jobs)}" if jobs else ""
         said.append(
             f"{counted(len(facts), 'job')} with {joined(map(str, threads))} {each}{where}{by}."
         )
     said.append("The whole chain of each file: python -m pipeline explain FILE; provenance.json.")
     return " ".join(said)
-
-
-def commit_of(folder: Path) -> dict[str, str | bool]:
-    """The commit of the checkout that the package lies in; nothing outside of one."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603
-                ["git", "-C", str(folder), *words],  # noqa: S607
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except FileNotFoundError:
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    # A package that was installed into somebody's checkout is not part of it.
-    if not git("ls-files", "--error-unmatch", "__init__.py"):
-        return {}
-    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".")
-    if commit is None or changes is None:
-        return {}
-    return {"commit": commit, "changed_since_commit": bool(changes)}
 
 
 def installed() -> dict[str, str]:

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -33,8 +33,9 @@ from pipeline.core.provenance import Provenance
 from pipeline.io.atomic import remove_leftovers, replacing
 from pipeline.io.claims import SLURM_JOB, drop_claim, write_claim
 from pipeline.io.hashing import code_digest, sha256_of
-from pipeline.io.records import read_digest
+from pipeline.io.records import read_digest, read_provenance
 from pipeline.stages.claims import AT_WORK
+from pipeline.stages.machine import commit_at_start, machine_facts
 from pipeline.stages.termination import termination_heard
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -164,9 +165,8 @@ class StageRun:
             "host": platform.node(),
             "slurm_job": os.environ.get(SLURM_JOB, ""),
             "threads": self.threads,
-            "cores_of_host": os.cpu_count(),
-            "python": platform.python_version(),
-            "system": platform.platform(),
+            **machine_facts(),
+            **commit_at_start(),
             "seconds": round(time.monotonic() - self.started, 3),
             "processor_seconds": round(sum(os.times()[:4]), 3),
             "peak_memory_mb": peak_memory_mb(),
@@ -182,7 +182,18 @@ class StageRun:
             "outputs": [_from(folder, path) for path in self.outputs],
             **({"inputs": made} if made else {}),
             **({"settings": self.settings} if self.settings else {}),
+            **({"device": device} if (device := self._device()) else {}),
         }
+
+    def _device(self) -> str:
+        """Where its records say they were computed; empty where they hold no result."""
+        for path in self.outputs:
+            if path.suffix == ".h5":
+                with suppress(EnvironmentFault, DataError):  # told by whoever reads it
+                    made = read_provenance(path, sealed=False)
+                    if made is not None:
+                        return made.device
+        return ""
 
     def keep_failure(self, error: PipelineError, *, output: Path | None = None) -> None:
         """Write what failed, where and when, beside the result that it kept from being made.

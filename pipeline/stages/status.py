@@ -12,6 +12,8 @@ from typing import Any
 from pipeline import registry
 from pipeline.config import method_settings, report_settings, view_name, view_settings
 from pipeline.core.provenance import Provenance
+from pipeline.core.recording import RECORDING_VERSION
+from pipeline.core.views import VIEW_VERSION
 from pipeline.core.words import joined
 from pipeline.io.hashing import code_digest
 from pipeline.io.records import read_provenance
@@ -106,6 +108,7 @@ class _Looking:
             return []
         reasons = self._of_code(provenance.code_digest, f" (version {provenance.package_version})")
         if provenance.stage == "ingest":
+            reasons += self._of_version(provenance, RECORDING_VERSION)
             return reasons + self._of_recording(provenance)
         reasons += self._of_settings(provenance)
         above = {
@@ -115,6 +118,11 @@ class _Looking:
 
     def _of_code(self, digest: str, version: str = "") -> list[str]:
         return [] if digest == code_digest() else [f"made by other code{version}"]
+
+    def _of_version(self, provenance: Provenance, version: int) -> list[str]:
+        if provenance.results_version == version:
+            return []
+        return ["of another results version, so the next run makes it anew"]
 
     def _of_recording(self, provenance: Provenance) -> list[str]:
         row = self._row(provenance)
@@ -145,11 +153,9 @@ class _Looking:
             blocks = [view_settings(settings, kind) for kind in sorted(kinds)]
             if all(differences(provenance.settings, block) for block in blocks):
                 return ["a view with settings that no method asks for now"]
-            return []
-        reasons = []
+            return self._of_version(provenance, VIEW_VERSION)
         wanted = method_settings(settings, provenance.method)
-        if provenance.results_version != wanted.pop("results_version"):
-            reasons.append("of another results version, so the next run makes it anew")
+        reasons = self._of_version(provenance, wanted.pop("results_version"))
         if provenance.seed != settings.seed:
             reasons.append(f"seed {provenance.seed}, now {settings.seed}")
         used = {name.split("/")[0] for name in provenance.inputs if name.count("/") == 1}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.stages.provenance import computed_in_words
+from pipeline.stages.provenance import computed_in_words, write_provenance
 
 
 @pytest.fixture
@@ -33,6 +33,25 @@ def test_a_redacted_page_names_neither_hosts_nor_jobs(folder):
     assert "3 jobs with 1, 2 threads. " in told
     assert "node" not in told
     assert "Slurm" not in told
+
+
+def test_the_kind_of_processor_is_told_and_no_secret(tmp_path):
+    facts = {"host": "desk", "slurm_job": "", "threads": 1, "processor": "Ryzen 9"}
+    (tmp_path / "one.run.json").write_text(json.dumps(facts))
+    assert "on desk (Ryzen 9)." in computed_in_words(tmp_path, redact=False)
+    assert "1 job with 1 thread on Ryzen 9." in computed_in_words(tmp_path, redact=True)
+
+
+def test_a_redacted_collection_of_facts_names_no_files(tmp_path):
+    facts = {"stage": "assess", "inputs": {"../anna/truth.h5": "0"}, "settings": {"edges": "anna"}}
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "checks.run.json").write_text(json.dumps(facts | {"processor": "Ryzen 9"}))
+    output = tmp_path / "provenance.json"
+    write_provenance(
+        out=tmp_path, recordings={"e": []}, settings={}, changed=[], redact=True, output=output
+    )
+    assert "anna" not in output.read_text()
+    assert "Ryzen 9" in output.read_text()
 
 
 def test_jobs_of_no_scheduler_are_told_without_numbers(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import subprocess
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable
+from pipeline.io.records import read_digest, write_record
+from pipeline.stages.machine import COMMIT_VARIABLE
 from pipeline.stages.run_context import (
     ON_ERROR_VARIABLE,
     RUN_VARIABLE,
@@ -19,6 +22,7 @@ from pipeline.stages.run_context import (
     run_id,
     stage_run,
 )
+from tests.support import records
 
 
 @pytest.fixture
@@ -100,6 +104,28 @@ def test_facts_of_the_run_lie_beside_the_result(run, tmp_path):
     assert facts["stage"] == "fit"
     assert facts["seconds"] >= 0
     assert facts["peak_memory_mb"] > 1
+    assert {"processor", "memory_of_host_mb", "cores_of_host"} <= set(facts)
+    assert facts["outputs"] == ["fit.h5"]
+
+
+def test_facts_tell_the_code_the_device_and_what_documents_were_made_of(run, tmp_path, monkeypatch):
+    monkeypatch.setenv(COMMIT_VARIABLE, '{"commit": "c0ffee", "changed_since_commit": false}')
+    fit, table = tmp_path / "e" / "fit.h5", tmp_path / "e" / "parts" / "units.csv"
+    (tmp_path / "e" / "parts").mkdir(parents=True)
+    made = records.calcium()
+    on_a_card = dataclasses.replace(made.provenance, device="cuda (a card)")
+    with stage_run(run, log=None, outputs=[fit]):
+        write_record(fit, dataclasses.replace(made, provenance=on_a_card))
+    facts = json.loads((tmp_path / "e" / "fit.run.json").read_text())
+    assert (facts["commit"], facts["device"]) == ("c0ffee", "cuda (a card)")
+    assert "inputs" not in facts
+    of_fit = dataclasses.replace(run, inputs=(fit,), settings={"seed": 3})
+    with stage_run(of_fit, log=None, outputs=[table, fit.with_name("checks.json")]):
+        pass
+    facts = json.loads((tmp_path / "e" / "parts" / "units.run.json").read_text())
+    assert facts["inputs"] == {"../fit.h5": read_digest(fit)}
+    assert facts["outputs"] == ["units.csv", "../checks.json"]
+    assert facts["settings"] == {"seed": 3}
 
 
 def test_a_failure_is_told_beside_the_result_that_is_missing(run, tmp_path, monkeypatch):

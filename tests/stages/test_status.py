@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.config import method_settings, report_settings, view_name, view_settings
+from pipeline.core.recording import RECORDING_VERSION
+from pipeline.core.views import VIEW_VERSION
 from pipeline.io.hashing import sha256_of
 from pipeline.io.records import read_digest, write_record
 from pipeline.stages.check import load_project
@@ -102,7 +104,13 @@ class Results:
         )
         quality = output.with_name("quality.json")
         with stage_run(run, log=None, outputs=[output, quality]):
-            self.record(run, output, settings=settings, inputs={row.nwb.name: sha256_of(row.nwb)})
+            self.record(
+                run,
+                output,
+                settings=settings,
+                inputs={row.nwb.name: sha256_of(row.nwb)},
+                results_version=RECORDING_VERSION,
+            )
             quality.write_text("{}")
 
     def make_views(self):
@@ -113,6 +121,7 @@ class Results:
                 self.view / f"{name}.h5",
                 settings=view_settings(self.settings, "ensemble"),
                 inputs={"recording.h5": read_digest(recording)},
+                results_version=VIEW_VERSION,
             )
 
     def documents(self, run, *names):
@@ -240,6 +249,12 @@ def test_other_code_concerns_all_that_it_made(results, monkeypatch):
     found = results.listed()
     assert "made by other code" in found["e/recordings/one/recording.h5"]
     assert "made by other code" in found["e/report.html"]
+
+
+def test_another_version_of_recordings_concerns_everything(results, monkeypatch):
+    monkeypatch.setattr("pipeline.stages.status.RECORDING_VERSION", 99)
+    both = of_recording(results, "one") | of_recording(results, "two")
+    assert set(results.listed()) == both | AFTER_VIEWS
 
 
 def test_no_results_are_not_current(results, monkeypatch, capsys):

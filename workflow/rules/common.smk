@@ -24,6 +24,7 @@ from pipeline.stages import costs
 from pipeline.stages.check import fitted_to_halves, load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.contents import content_mark
+from pipeline.stages.machine import COMMIT_VARIABLE, commit_told
 from pipeline.stages.own_process import STALLED_VARIABLE
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
 from pipeline.stages.schedulers import refuse_unwatched
@@ -43,6 +44,7 @@ except ConfigErrors as error:
 SETTINGS = PROJECT.settings
 os.environ[ON_ERROR_VARIABLE] = SETTINGS.run.on_method_error
 os.environ[STALLED_VARIABLE] = str(SETTINGS.run.stalled_after_s)
+os.environ.setdefault(COMMIT_VARIABLE, commit_told())
 os.environ.setdefault(RUN_VARIABLE, run_id(SETTINGS.as_dict()))
 if (
     DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
