@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--configfile",
         type=Path,
-        default=Path("config.yaml"),
         metavar="FILE",
-        help="settings file named in the command that is printed (default: config.yaml)",
+        help="settings file named in the command that is printed (default: that of the run)",
     )
 
 
@@ -35,8 +36,47 @@ def run(arguments: argparse.Namespace) -> int:
     for ancestor in chain:
         print("\n".join(_lines(ancestor)))
     print("\nMade again by (the settings file must say what is shown above):")
-    print(f"  ./run.sh --configfile {arguments.configfile} --force {arguments.file}")
+    print(f"  {command_again(arguments.file, chain[0].facts, arguments.configfile)}")
     return int(any(ancestor.changed for ancestor in chain))
+
+
+def command_again(file: Path, facts: Mapping[str, Any], configfile: Path | None) -> str:
+    """The command that makes a file again as its run did, from the folder where this one is.
+
+    Parameters
+    ----------
+    facts
+        What the job told that made it; without how the run was started, the folder is this one.
+    configfile
+        Settings file to name in place of that of the run.
+    """
+    started = facts.get("started", {})
+    directory = Path(started.get("directory", "."))
+    named = [configfile] if configfile else [Path(path) for path in started.get("configfiles", ())]
+    words = ["./run.sh"]
+    if directory.absolute() != Path.cwd():
+        words += ["--directory", _from_here(directory)]
+    if named:
+        words += ["--configfile", *map(_from_here, named)]
+    if started.get("config"):
+        words += ["--config"]
+        words += [f"{key}={json.dumps(value)}" for key, value in started["config"].items()]
+    return shlex.join([*words, "--force", _target(file, started, directory)])
+
+
+def _target(file: Path, started: Mapping[str, Any], directory: Path) -> str:
+    """The file as the workflow names it, where it still lies in the folder of its run."""
+    if not started:
+        return str(file)
+    out = started["out"]
+    place = Path(os.path.relpath(file.absolute(), directory / out))
+    return str(file) if ".." in place.parts else str(Path(out) / place)
+
+
+def _from_here(path: Path) -> str:
+    """Relative where it lies below the folder where we are."""
+    found = os.path.relpath(path)
+    return str(path) if found.startswith("..") else found
 
 
 def _lines(ancestor: Ancestor) -> list[str]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import DataError
 from pipeline.core.provenance import Provenance
-from pipeline.io.records import read_digest, read_provenance
-from pipeline.stages.run_context import facts_file
+from pipeline.io.records import read_provenance
+from pipeline.stages.ingest import UNITS
+from pipeline.stages.run_context import digest_of, facts_file
+
+ABOVE_REPORTS = ("index.html", "summary.tsv", "provenance.json")
+"""What is made of the reports of all experiments; nothing lies beside the last two."""
+RECORDING = "recording.h5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +44,21 @@ class Ancestor:
 
 
 def lineage(path: Path) -> tuple[Ancestor, ...]:
-    """A record and all that it was made of, back to the NWB files, each file once.
+    """A result and all that it was made of, back to the NWB files, each file once.
 
     Raises
     ------
     DataError
-        If the file is no record of the pipeline (RN-R11).
+        If the file is no result of the pipeline (RN-R11).
     """
-    if path.suffix != ".h5":
+    path = Path(os.path.normpath(path))
+    if path.suffix != ".h5" and not _of_document(path):
         raise DataError(
             code="RN-R11",
             file=str(path),
-            found="it is no result file",
-            fix="name a file that ends in .h5, such as results/EXPERIMENT/METHOD/fit.h5",
+            found="nothing tells how it was made",
+            fix="name a file that the workflow made, where it made it, such as "
+            "results/EXPERIMENT/METHOD/fit.h5 or results/EXPERIMENT/report.html",
         )
     seen: dict[Path, Ancestor] = {}
     _follow(path, depth=0, recorded="", seen=seen)
@@ -60,20 +68,46 @@ def lineage(path: Path) -> tuple[Ancestor, ...]:
 def _follow(path: Path, *, depth: int, recorded: str, seen: dict[Path, Ancestor]) -> None:
     if path in seen:
         return
-    is_record = path.suffix == ".h5" and path.exists()
-    provenance = read_provenance(path) if is_record else None
+    facts, _ = facts_about(path)
+    ours = path.suffix == ".h5" or bool(facts) or path.name in ABOVE_REPORTS
+    provenance = None
+    with suppress(DataError):  # planted truth in the form of another version
+        if path.suffix == ".h5" and path.exists():
+            provenance = read_provenance(path)
     seen[path] = Ancestor(
         path=path,
         depth=depth,
         provenance=provenance,
-        facts=facts_about(path)[0],
+        facts=facts,
         recorded=recorded,
-        found=read_digest(path) if is_record else "",
+        found=_found(path) if ours else "",
     )
-    if provenance is None:
-        return
-    for name, digest in provenance.inputs.items():
-        _follow(place_of(path, name, provenance), depth=depth + 1, recorded=digest, seen=seen)
+    for above, digest in _sources(path, provenance).items():
+        _follow(above, depth=depth + 1, recorded=digest, seen=seen)
+
+
+def _found(path: Path) -> str:
+    with suppress(DataError):
+        return digest_of(path) if path.is_file() else ""
+    return ""
+
+
+def _sources(path: Path, provenance: Provenance | None) -> dict[Path, str]:
+    """What a file was made of, and its digests then where they are known."""
+    if provenance is not None:
+        inputs = provenance.inputs.items()
+        return {place_of(path, name, provenance): digest for name, digest in inputs}
+    return {} if path.suffix == ".h5" else _of_document(path)
+
+
+def _of_document(path: Path) -> dict[Path, str]:
+    if path.name in ABOVE_REPORTS and not facts_file(path).exists():
+        return dict.fromkeys(sorted(path.parent.glob("*/report.json")), "")
+    facts, folder = facts_about(path)
+    record = (path.parent if path.name == UNITS else folder) / RECORDING
+    if (facts.get("stage") == "ingest" or path.name == UNITS) and record.exists():
+        return {record: ""}
+    return sources_told(facts, folder)
 
 
 def place_of(path: Path, name: str, provenance: Provenance) -> Path:

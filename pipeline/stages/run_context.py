@@ -49,6 +49,9 @@ finished results anew."""
 RUN_VARIABLE = "NEUROPTYCH_RUN"
 """Carries the id of the run to its jobs: when it began, and a digest of its settings."""
 
+STARTED_VARIABLE = "NEUROPTYCH_STARTED"
+"""Carries to the jobs how their run was started: :func:`how_started`."""
+
 NUMBA_THREADS = "NUMBA_NUM_THREADS"
 """Read by numba when a method imports it."""
 
@@ -182,6 +185,11 @@ class StageRun:
             "outputs": [_from(folder, path) for path in self.outputs],
             **({"inputs": made} if made else {}),
             **({"settings": self.settings} if self.settings else {}),
+            **(
+                {"started": json.loads(started)}
+                if (started := os.environ.get(STARTED_VARIABLE))
+                else {}
+            ),
             **({"device": device} if (device := self._device()) else {}),
         }
 
@@ -238,6 +246,27 @@ def run_id(settings: Mapping[str, object]) -> str:
     text = json.dumps(settings, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def how_started(
+    *, directory: Path, out: str, configfiles: Sequence[Path], config: Mapping[str, object]
+) -> str:
+    """What :data:`STARTED_VARIABLE` is to hold, for the command that makes a result again.
+
+    Parameters
+    ----------
+    directory
+        Where the workflow runs; a relative ``out`` starts there.
+    configfiles, config
+        Settings files, and what was set over them.
+    """
+    started = {
+        "directory": os.fspath(directory.absolute()),
+        "out": out,
+        "configfiles": [os.fspath(path.absolute()) for path in configfiles],
+        "config": dict(config),
+    }
+    return json.dumps(started, sort_keys=True, default=str)
 
 
 def _known(error: Exception) -> PipelineError | None:

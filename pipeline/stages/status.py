@@ -22,7 +22,7 @@ from pipeline.stages.check import Project
 from pipeline.stages.contents import checksums_now
 from pipeline.stages.forget import RECORDS
 from pipeline.stages.ingest import reading_settings
-from pipeline.stages.lineage import facts_about, place_of, sources_told
+from pipeline.stages.lineage import ABOVE_REPORTS, facts_about, place_of, sources_told
 from pipeline.stages.run_context import digest_of
 
 DOCUMENTS = (
@@ -34,8 +34,6 @@ DOCUMENTS = (
     "report.json",
 )
 """Where the workflow puts what is no record, in the folder of an experiment."""
-ABOVE = ("index.html", "summary.tsv", "provenance.json")
-"""What is made of the reports of all experiments."""
 NAMED = 2
 """So many files are named that something was made of; the others are counted."""
 
@@ -82,7 +80,7 @@ def _results(project: Project, out: Path) -> Iterator[Path]:
             for path in sorted((out / experiment).glob(pattern)):
                 if path.parents[1].name != "recordings" or path.parent.name in read:
                     yield path
-    yield from (out / name for name in ABOVE if (out / name).exists())
+    yield from (out / name for name in ABOVE_REPORTS if (out / name).exists())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +99,8 @@ class _Looking:
         return self.known[path]
 
     def _found(self, path: Path) -> list[str]:
+        if self.out not in path.parents:  # planted truth
+            return []
         if path.suffix != ".h5":
             return self._of_document(path)
         provenance = read_provenance(path, sealed=False)
@@ -165,7 +165,7 @@ class _Looking:
         return reasons + differences(provenance.settings, wanted)
 
     def _of_document(self, path: Path) -> list[str]:
-        if path.parent == self.out and path.name in ABOVE[1:]:  # nothing lies beside these two
+        if path.parent == self.out and path.name in ABOVE_REPORTS[1:]:
             return self._of_inputs(dict.fromkeys(sorted(self.out.glob("*/report.json")), ""))
         facts, folder = facts_about(path)
         if not facts:
@@ -203,7 +203,7 @@ class _Looking:
         ]
 
     def _named(self, paths: list[Path]) -> str:
-        shown = [path.relative_to(self.out).as_posix() for path in paths[:NAMED]]
+        shown = [Path(os.path.relpath(path, self.out)).as_posix() for path in paths[:NAMED]]
         more = [f"{len(paths) - NAMED} more"] if len(paths) > NAMED else []
         return joined([*shown, *more])
 

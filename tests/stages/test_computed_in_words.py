@@ -43,7 +43,7 @@ def test_the_kind_of_processor_is_told_and_no_secret(tmp_path):
 
 
 def test_a_redacted_collection_of_facts_names_no_files(tmp_path):
-    facts = {"stage": "assess", "inputs": {"../anna/truth.h5": "0"}, "settings": {"edges": "anna"}}
+    facts = {"stage": "assess", "inputs": {"../anna/truth.h5": "0"}, "started": {"out": "anna"}}
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "checks.run.json").write_text(json.dumps(facts | {"processor": "Ryzen 9"}))
     output = tmp_path / "provenance.json"

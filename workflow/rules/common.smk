@@ -26,7 +26,13 @@ from pipeline.stages.claims import claim_results, release_results
 from pipeline.stages.contents import content_mark
 from pipeline.stages.machine import COMMIT_VARIABLE, commit_told
 from pipeline.stages.own_process import STALLED_VARIABLE
-from pipeline.stages.run_context import ON_ERROR_VARIABLE, RUN_VARIABLE, run_id
+from pipeline.stages.run_context import (
+    ON_ERROR_VARIABLE,
+    RUN_VARIABLE,
+    STARTED_VARIABLE,
+    how_started,
+    run_id,
+)
 from pipeline.stages.schedulers import refuse_unwatched
 
 # Not `configfile:`, which would merge a user's file over the demo's (settings have one source).
@@ -45,6 +51,15 @@ SETTINGS = PROJECT.settings
 os.environ[ON_ERROR_VARIABLE] = SETTINGS.run.on_method_error
 os.environ[STALLED_VARIABLE] = str(SETTINGS.run.stalled_after_s)
 os.environ.setdefault(COMMIT_VARIABLE, commit_told())
+os.environ.setdefault(
+    STARTED_VARIABLE,
+    how_started(
+        directory=Path.cwd(),
+        out=SETTINGS.out,
+        configfiles=CONFIG_FILES[-1:],
+        config=workflow.config_settings.config,
+    ),
+)
 os.environ.setdefault(RUN_VARIABLE, run_id(SETTINGS.as_dict()))
 if (
     DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method

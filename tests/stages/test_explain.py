@@ -1,0 +1,104 @@
+"""Every file that the workflow made is explained back to the recordings, and made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.core.errors import DataError
+from pipeline.stages.lineage import lineage
+from pipeline.stages.run_context import STARTED_VARIABLE, how_started
+from tests.support.finished_results import Results
+
+RECORDINGS = {"one.nwb", "two.nwb"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    started = how_started(
+        directory=folder,
+        out="results",
+        configfiles=[folder / "settings.yaml"],
+        config={"seed": 0, "methods": {"connectome": {"rank": 2}}},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STARTED_VARIABLE, started)
+        return Results(folder).make()
+
+
+@pytest.mark.parametrize(
+    ("file", "above"),
+    [
+        ("e/report.html", "section.json"),
+        ("e/report.json", "section.json"),
+        ("e/tables/units.csv", "section.json"),
+        ("e/units.csv", "fit.h5"),
+        ("e/connectome/checks.json", "fit.h5"),
+        ("e/connectome/section.json", "fit.h5"),
+        ("summary.tsv", "report.json"),
+        ("index.html", "report.json"),
+    ],
+)
+def test_every_output_leads_to_the_recordings(made, file, above):
+    chain = lineage(made.out / file)
+    assert above in {one.path.name for one in chain if one.depth == 1}
+    assert {one.path.name for one in chain if one.path.suffix == ".nwb"} == RECORDINGS
+    assert not any(one.changed for one in chain)
+
+
+@pytest.mark.parametrize("file", ["quality.json", "units.tsv"])
+def test_what_lies_beside_a_recording_leads_to_it_alone(made, file):
+    chain = lineage(made.e / "recordings" / "one" / file)
+    assert [one.path.name for one in chain] == [file, "recording.h5", "one.nwb"]
+
+
+def test_what_was_replaced_since_is_told_of_documents_too(made, tmp_path):
+    copy = Results.copied(made.folder, tmp_path / "copy")
+    (copy.e / "connectome" / "section.json").write_text("another")
+    changed = [one.path.name for one in lineage(copy.e / "report.html") if one.changed]
+    assert changed == ["section.json"]
+
+
+@pytest.mark.parametrize("file", ["notes.txt", "e/notes.json"])
+def test_a_file_that_nothing_tells_of_is_refused(made, file):
+    (made.out / file).write_text("mine")
+    with pytest.raises(DataError, match="nothing tells how it was made") as caught:
+        lineage(made.out / file)
+    assert caught.value.code == "RN-R11"
+
+
+def told_command(capsys, *words):
+    main(["explain", *map(str, words)])
+    return capsys.readouterr().out.strip().splitlines()[-1].strip()
+
+
+def test_the_command_is_that_of_the_run(made, monkeypatch, capsys):
+    monkeypatch.chdir(made.folder)
+    setting = 'methods={"connectome": {"rank": 2}}'
+    config = f"--config '{setting}' seed=0"
+    again = f"{config} --force results/e/report.html"
+    told = told_command(capsys, "results/e/report.html")
+    assert told == f"./run.sh --configfile settings.yaml {again}"
+    monkeypatch.chdir(made.folder.parent)
+    name = made.folder.name
+    told = told_command(capsys, Path(name) / "results/e/report.html")
+    assert told == f"./run.sh --directory {name} --configfile {name}/settings.yaml {again}"
+
+
+def test_another_settings_file_can_be_named(made, monkeypatch, capsys):
+    monkeypatch.chdir(made.folder)
+    told = told_command(capsys, "results/e/units.csv", "--configfile", "my.yaml")
+    assert "--configfile my.yaml" in told
+
+
+def test_results_without_that_knowledge_are_explained_as_they_lie(made, tmp_path, capsys):
+    copy = Results.copied(made.folder, tmp_path / "copy")
+    for path in copy.out.rglob("*.run.json"):
+        facts = json.loads(path.read_text())
+        path.write_text(json.dumps({key: facts[key] for key in facts if key != "started"}))
+    file = copy.e / "report.html"
+    assert told_command(capsys, file) == f"./run.sh --force {file}"

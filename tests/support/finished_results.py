@@ -1,0 +1,148 @@
+"""Finished results in a few small files, as fast as they can be written."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+from pipeline.config import method_settings, report_settings, view_name, view_settings
+from pipeline.core.recording import RECORDING_VERSION
+from pipeline.core.views import VIEW_VERSION
+from pipeline.io.hashing import sha256_of
+from pipeline.io.records import read_digest, write_record
+from pipeline.stages.check import load_project
+from pipeline.stages.ingest import reading_settings
+from pipeline.stages.run_context import StageRun, stage_run
+from tests.support import records
+
+SETTINGS = "recordings: sheet.tsv\nmethods: {connectome: {rank: 2}}\n"
+
+
+class Results:
+    """Finished results of two recordings: any record stands in for views and fits."""
+
+    def __init__(self, folder):
+        self.folder, self.out, self.e = folder, folder / "results", folder / "results" / "e"
+        self.fit = self.e / "connectome" / "fit.h5"
+
+    @classmethod
+    def copied(cls, source, target):
+        """The same in another folder, which must not be there yet."""
+        shutil.copytree(source, target)
+        return cls(target)._known()
+
+    def _known(self):
+        self.settings = load_project(self.folder / "settings.yaml").settings
+        self.view = self.e / "views" / view_name(self.settings, "ensemble")
+        return self
+
+    def make(self):
+        """Write everything, each file from those before it."""
+        folder = self.folder
+        (folder / "sheet.tsv").write_text(
+            "experiment\trecording\tnwb\ne\tone\tone.nwb\ne\ttwo\ttwo.nwb\n"
+        )
+        (folder / "settings.yaml").write_text(SETTINGS)
+        for name in ("one", "two"):
+            (folder / f"{name}.nwb").write_text(name)
+        project = load_project(folder / "settings.yaml")
+        self._known()
+        for row in project.experiments["e"]:
+            self.ingest(row)
+        self.make_views()
+        wanted = method_settings(self.settings, "connectome")
+        seed, version = self.settings.seed, wanted.pop("results_version")
+        views = {f"{self.view.name}/{p.name}": read_digest(p) for p in self.view.glob("*.h5")}
+        self.record(
+            StageRun(stage="gather", experiment="e", method="connectome"),
+            self.fit,
+            settings=wanted,
+            inputs=views,
+            seed=seed,
+            results_version=version,
+        )
+        self.documents(
+            StageRun(
+                stage="assess",
+                experiment="e",
+                method="connectome",
+                inputs=(self.fit,),
+                settings={**method_settings(self.settings, "connectome"), "seed": seed},
+            ),
+            "connectome/checks.json",
+            "connectome/section.json",
+        )
+        self.documents(
+            StageRun(
+                stage="agreement",
+                experiment="e",
+                inputs=(self.fit, *self.e.glob("recordings/*/recording.h5")),
+                settings={**self.settings.agreement.model_dump(), "seed": seed},
+            ),
+            "agreement/section.json",
+            "units.csv",
+        )
+        self.documents(
+            StageRun(
+                stage="report",
+                experiment="e",
+                inputs=tuple(
+                    self.e / name / "section.json" for name in ("connectome", "agreement")
+                ),
+                settings=report_settings(self.settings),
+            ),
+            "report.html",
+            "report.json",
+            "tables",
+        )
+        self.documents(
+            StageRun(stage="index", experiment="all", inputs=(self.e / "report.json",)),
+            "../index.html",
+        )
+        (self.e / "tables").mkdir()
+        (self.e / "tables" / "units.csv").write_text("unit")
+        (self.out / "summary.tsv").write_text("e")
+        return self
+
+    def record(self, run, path, **facts):
+        provenance = run.provenance(**facts)
+        write_record(path, dataclasses.replace(records.calcium(), provenance=provenance))
+
+    def ingest(self, row):
+        output = self.e / "recordings" / row.recording / "recording.h5"
+        prepare = self.settings.prepare
+        run = StageRun(stage="ingest", experiment="e", recording=row.recording)
+        settings = reading_settings(
+            row.options, subject=row.subject, strict=prepare.strict, limits=prepare.quality
+        )
+        quality = output.with_name("quality.json")
+        with stage_run(run, log=None, outputs=[output, quality]):
+            self.record(
+                run,
+                output,
+                settings=settings,
+                inputs={row.nwb.name: sha256_of(row.nwb)},
+                results_version=RECORDING_VERSION,
+            )
+            quality.write_text("{}")
+            quality.with_name("units.tsv").write_text("unit")
+
+    def make_views(self):
+        for recording in sorted(self.e.glob("recordings/*/recording.h5")):
+            name = recording.parent.name
+            self.record(
+                StageRun(stage="prepare", experiment="e", recording=name),
+                self.view / f"{name}.h5",
+                settings=view_settings(self.settings, "ensemble"),
+                inputs={"recording.h5": read_digest(recording)},
+                results_version=VIEW_VERSION,
+            )
+
+    def documents(self, run, *names):
+        paths = [self.e / name for name in names]
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
+            if path.suffix:
+                path.write_text(run.stage)
+        with stage_run(run, log=None, outputs=paths):
+            pass
