@@ -25,6 +25,18 @@ def add_settings_arguments(parser: argparse.ArgumentParser, *, default: Path | N
     )
 
 
+def add_directory_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--directory``, for commands on the results of a run that had one."""
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where the workflow ran, from which a relative folder of results starts (default: "
+        "here)",
+    )
+
+
 def overrides(entries: list[str]) -> dict[str, object]:
     """What ``--config`` says, by dotted key.
 

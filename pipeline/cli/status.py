@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.cli.settings_arguments import add_settings_arguments, overrides
+from pipeline.cli.settings_arguments import (
+    add_directory_argument,
+    add_settings_arguments,
+    overrides,
+)
 from pipeline.stages.check import load_project
 
 NAME = "status"
@@ -15,6 +19,7 @@ HELP = "list results of other code, settings or inputs than today's, and what wa
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_settings_arguments(parser, default=Path("config.yaml"))
+    add_directory_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipeline.stages.status import outdated
 
     project = load_project(arguments.configfile, overrides(arguments.config))
-    out = Path(project.settings.out)
+    out = arguments.directory / project.settings.out
     found = outdated(project, out)
     if found is None:
         print(f"No results at {out}.")

@@ -36,7 +36,7 @@ def forget_failed(out: Path, *, experiments: Iterable[str]) -> tuple[Path, ...]:
     for experiment in experiments:
         for pattern in RECORDS:
             for path in sorted((out / experiment).glob(pattern)):
-                if not _is_no_result(path):
+                if not is_no_result(path):
                     continue
                 try:
                     path.unlink()
@@ -47,7 +47,8 @@ def forget_failed(out: Path, *, experiments: Iterable[str]) -> tuple[Path, ...]:
     return tuple(forgotten)
 
 
-def _is_no_result(path: Path) -> bool:
+def is_no_result(path: Path) -> bool:
+    """Whether a record holds a failure, or is damaged."""
     try:
         return (
             record_type(path) == Outcome.__name__ and read_record(path, Outcome).status == "failed"
@@ -56,33 +57,3 @@ def _is_no_result(path: Path) -> bool:
         return True  # damaged
     except DataError:
         return False  # of another version, which may be a newer one: its reader says what to do
-
-
-def prune_parts(out: Path, *, experiments: Iterable[str]) -> dict[Path, int]:
-    """Delete the parts of fits whose result is there, with the facts beside them.
-
-    Nothing is made anew for want of them; a later change of what they were made of makes them all
-    anew, as it does anyway.
-
-    Returns
-    -------
-    File to the bytes it took.
-
-    Raises
-    ------
-    EnvironmentFault
-        If one cannot be deleted (RN-R26).
-    """
-    freed = {}
-    for experiment in experiments:
-        for fit in sorted((out / experiment).glob("*/**/fit.h5")):
-            if _is_no_result(fit):
-                continue
-            for path in sorted(fit.parent.glob("parts/*")):
-                size = path.stat().st_size
-                try:
-                    path.unlink()
-                except OSError as error:
-                    raise write_fault(path, error) from error
-                freed[path] = size
-    return freed
