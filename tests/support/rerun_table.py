@@ -17,17 +17,25 @@ BEGIN = "<!-- by `python -m tests.support.rerun_table` -->\n"
 END = "<!-- end -->\n"
 
 PAGES = frozenset({"report", "index", "provenance", "summary", "all"})
+AGREEMENT = frozenset({"agreement"}) | PAGES
 METHOD = frozenset({"connectome_fit", "connectome_gather", "connectome_assess"})
-CONNECTOME = METHOD | {"agreement"} | PAGES
-VIEWS = frozenset({"prepare_view"}) | CONNECTOME
+CONNECTOME = METHOD | AGREEMENT
+ON_VIEW = frozenset({"prepare_view"}) | CONNECTOME
+METHODS = frozenset({"trsa_fit", "trsa_gather", "trsa_assess"}) | CONNECTOME
+VIEWS = frozenset({"prepare_view"}) | METHODS
 EVERYTHING = frozenset({"ingest"}) | VIEWS
 WORDS = {
     frozenset(): "nothing",
     PAGES: "reports, index",
+    AGREEMENT: "agreement, reports, index",
     CONNECTOME: (
-        "fits, joining and assessment of the methods concerned; fits to halves, agreement, "
+        "fits, joining and assessment of this method and no other; fits to halves, agreement, "
         "reports, index"
     ),
+    METHODS: (
+        "fits, joining and assessment of all methods; fits to halves, agreement, reports, index"
+    ),
+    ON_VIEW: "these views, the methods on them and no others, agreement, reports, index",
     VIEWS: "views, all methods on them, agreement, reports, index",
     EVERYTHING: "everything",
 }
@@ -76,13 +84,23 @@ def list_another(folder: Path) -> None:
         sheet.write("e\tfour\ttwo.nwb\tcalcium\tidentity\t\n")
 
 
+def name_a_subject(folder: Path) -> None:
+    """Say in the sheet whose recordings these are."""
+    sheet = folder / "sheet.tsv"
+    header, *lines = sheet.read_text(encoding="utf-8").splitlines()
+    rows = [f"{header}\tsubject", *(f"{line}\tworm" for line in lines)]
+    sheet.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
 OF_ITS_EXPERIMENT = (
     "the recording and its views; methods, agreement and report of its experiment; index"
 )
 CHANGES = (
     Change("nothing, or where the checkout lies", frozenset()),
     Change(
-        "`run.parts_per_job`, `run.on_method_error`", frozenset(), {"parts": 1, "on_error": "raise"}
+        "`run.parts_per_job`, `run.on_method_error`, `run.stalled_after_s`, `run.container`",
+        frozenset(),
+        {"parts": 1, "on_error": "raise", "stalled": 77, "container": "another.sif"},
     ),
     Change("times of recordings, and not their content", frozenset(), project=touch_recordings),
     Change(
@@ -100,16 +118,30 @@ CHANGES = (
     Change(
         "a recording more in the sheet", EVERYTHING, project=list_another, words=OF_ITS_EXPERIMENT
     ),
+    Change(
+        "what the sheet says of a recording: `subject`",
+        EVERYTHING,
+        project=name_a_subject,
+        words=OF_ITS_EXPERIMENT,
+    ),
     Change("a setting of the report: `run.redact`", PAGES, {"redact": "true"}),
-    Change("a setting of a method", CONNECTOME, {"rank": 3}),
-    Change("`seed`", CONNECTOME, {"seed": 2}),
+    Change("`agreement.min_units`", AGREEMENT, {"min_units": 9}),
+    Change("a setting of one method", CONNECTOME, {"rank": 3}),
+    Change("`seed`", METHODS, {"seed": 2}),
     Change(
         "a method's `results_version`",
         CONNECTOME,
         raised=("methods/connectome/__init__.py", "results_version"),
     ),
+    Change("settings of views: `prepare.ensemble.rate_hz`", ON_VIEW, {"rate": 1}),
+    Change(
+        "settings of views that no method sees: `prepare.counts.bin_width_s` without spikes",
+        PAGES,
+        {"bin_width": 0.25},
+    ),
     Change("`VIEW_VERSION`", VIEWS, raised=("core/views.py", "VIEW_VERSION")),
     Change("how recordings are read: `prepare.strict`", EVERYTHING, {"strict": "true"}),
+    Change("limits of units: `prepare.quality.min_snr`", EVERYTHING, {"snr": 0.01}),
     Change("`RECORDING_VERSION`", EVERYTHING, raised=("core/recording.py", "RECORDING_VERSION")),
 )
 
