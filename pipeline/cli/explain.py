@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.words import counted
+
 if TYPE_CHECKING:
     from pipeline.stages.lineage import Ancestor
 
@@ -36,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     for ancestor in chain:
         print("\n".join(_lines(ancestor)))
     print("\nMade again by (the settings file must say what is shown above):")
-    print(f"  {command_again(arguments.file, chain[0].facts, arguments.configfile)}")
+    # Nothing is told of some files; what they were made of was made by the same command.
+    facts = next((one.facts for one in chain if one.facts.get("started")), {})
+    print(f"  {command_again(chain[0].path, facts, arguments.configfile)}")
     return int(any(ancestor.changed for ancestor in chain))
 
 
@@ -115,7 +119,7 @@ def _lines(ancestor: Ancestor) -> list[str]:
 
 def _shared(ancestor: Ancestor) -> str:
     others = len(ancestor.facts.get("outputs", ())) - 1
-    return f", for this and {others} more files" if others > 0 else ""
+    return f", for this and {counted(others, 'more file')}" if others > 0 else ""
 
 
 def _circumstances(facts: Mapping[str, Any]) -> list[str]:

@@ -83,6 +83,8 @@ def test_the_command_is_that_of_the_run(made, monkeypatch, capsys):
     again = f"{config} --force results/e/report.html"
     told = told_command(capsys, "results/e/report.html")
     assert told == f"./run.sh --configfile settings.yaml {again}"
+    told = told_command(capsys, "results/e/../summary.tsv")
+    assert told == f"./run.sh --configfile settings.yaml {config} --force results/summary.tsv"
     monkeypatch.chdir(made.folder.parent)
     name = made.folder.name
     told = told_command(capsys, Path(name) / "results/e/report.html")

@@ -151,7 +151,12 @@ def test_a_result_is_explained_back_to_the_recordings(finished, monkeypatch, cap
     assert "CHANGED" not in told
     chain = lineage(fit)
     assert [each.path.name for each in chain if each.depth == 3] == ["one.nwb", "two.nwb"]
-    assert all(each.facts for each in chain if each.provenance is not None and each.depth != 1)
+    assert all(each.facts for each in chain if each.provenance is not None)
+    for name in ("report.html", "units.csv", "connectome/checks.json", "../index.html"):
+        assert main(["explain", str(fit.parents[1] / name)]) == 0
+        told = capsys.readouterr().out
+        assert f"SHA-256 {sha256_of(folder / 'one.nwb')}" in told
+        assert "./run.sh --configfile settings.yaml --force results/" in told
 
 
 def test_a_result_whose_input_is_another_now_says_so(finished, tmp_path, monkeypatch, capsys):
