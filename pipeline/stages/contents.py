@@ -59,7 +59,7 @@ def content_mark(nwb: Path, *, record: Path, memory: Path, look: bool = True) ->
         kept = _Marks(**json.loads(note.read_text(encoding="utf-8")))
     # Of what cannot be read here, those who need it will say more.
     with suppress(OSError, EnvironmentFault, DataError):
-        if look and nwb.exists() and record.exists():
+        if look and nwb.exists() and _made(record).exists():
             marks, mark = _looked_up(nwb, record, memory, kept)
             if marks != kept:
                 with suppress(EnvironmentFault), replacing(note) as temporary:
@@ -70,10 +70,11 @@ def content_mark(nwb: Path, *, record: Path, memory: Path, look: bool = True) ->
 
 def _looked_up(nwb: Path, record: Path, memory: Path, kept: _Marks) -> tuple[_Marks, str]:
     """What is to be kept, and the mark that holds."""
-    digest, provenance = read_digest(record), read_provenance(record, sealed=False)
-    if provenance is None:  # no recording, but why there is none: nothing is known of its files
+    digest = read_digest(record) if record.exists() else ""
+    provenance = read_provenance(record, sealed=False) if record.exists() else None
+    if provenance is None:  # no recording, or why there is none: nothing is known of its files
         found = nwb.stat()
-        if found.st_mtime_ns <= record.stat().st_mtime_ns:
+        if found.st_mtime_ns <= _made(record).stat().st_mtime_ns:
             return kept, kept.now
         new = f"{found.st_size} {found.st_mtime_ns}"
     else:
@@ -84,6 +85,11 @@ def _looked_up(nwb: Path, record: Path, memory: Path, kept: _Marks) -> tuple[_Ma
         new = hashlib.sha256(repr(sorted(now.items())).encode()).hexdigest()
     before = kept.before if kept.record == digest else kept.now
     return _Marks(record=digest, before=before, now=new), new
+
+
+def _made(record: Path) -> Path:
+    """What tells when a recording was read, also once a record of its failure is deleted."""
+    return record if record.exists() else record.with_name("quality.json")
 
 
 def checksums_now(nwb: Path, provenance: Provenance, *, memory: Path) -> dict[str, str]:

@@ -102,6 +102,16 @@ def test_a_recording_that_failed_is_read_again_once_its_file_is_newer(place):
     assert place.mark() == changed
 
 
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_recording_whose_failure_is_forgotten_is_read_again_once_its_file_is_newer(place, days):
+    place.fail()
+    place.record.with_name("quality.json").write_text("{}")
+    place.record.unlink()
+    assert place.mark() == ""
+    place.write(place.nwb, b"repaired", days=days)
+    assert (place.mark() != "") == (days < 0)
+
+
 def test_files_as_they_were_are_not_read_again(place, monkeypatch):
     place.ingest()
     place.mark()
