@@ -201,7 +201,7 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
         "-D",
         folder,
         "--wrap",
-        ":",
+        "true",
     ]
     waiting = subprocess.run(held, capture_output=True, text=True, check=True).stdout.strip()
     refused = unlock(folder)
