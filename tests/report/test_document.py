@@ -60,6 +60,7 @@ def test_every_check_of_the_page_stands_in_the_document_with_its_value_and_statu
         "threshold": "at least 0.7",
         "meaning": "Components recur in most animals, but not in all.",
         "advice": "Look at animal 3 before pooling.",
+        "confound": False,
     }
 
 

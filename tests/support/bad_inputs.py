@@ -28,6 +28,7 @@ from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording, SampledActivity
 from pipeline.io.documents import read_document
 from pipeline.io.records import read_record
+from pipeline.stages.machine import COMMIT_VARIABLE, commit_told
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = Path(__file__).with_name("watched_child.py")
@@ -157,6 +158,7 @@ def _run(
             cwd=cwd,
             env={
                 **os.environ,
+                COMMIT_VARIABLE: commit_told(),  # as the driver of a run tells its jobs
                 "PYTHONPATH": str(ROOT),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "OMP_NUM_THREADS": "1",

@@ -35,6 +35,7 @@ def result_of(views, *, strongest=(2, 6), frame=100):
         unit=names,
         recording=np.array([view.recording for view in views]),
         component_gain=np.array([0.1, 0.4]),
+        pair_units=np.stack(np.triu_indices(names.size, 1), axis=1),
         component_time=course,
         source_time_s=np.stack([view.time[:n_frames] for view in views], axis=1),
         presence=np.array([np.isin(names, view.identity) for view in views]),
