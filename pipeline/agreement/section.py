@@ -389,7 +389,7 @@ def units_table(table: pd.DataFrame) -> Table:
         caption=(
             "Region as in the file; labels of methods with their probability where a method has "
             "one; used, reason and remarks as in the data section. The file units.csv beside this "
-            "report has all rows and digits."
+            "report is the same table."
         ),
         columns=columns,
     )
