@@ -36,7 +36,7 @@ SETTINGS = {
         "connectome": QUICK_METHODS["connectome"] | {"min_animals": 1},
         "celltypes": {"enabled": False},
     },
-    "run": {"parts_per_job": 3},
+    "run": {"parts_per_job": 20},
 }
 NAMESPACES = ("unshare", "--map-root-user", "--mount", "--net")
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
