@@ -18,7 +18,8 @@ from pipeline.report.legend import legend, shared_legend
 from pipeline.report.packing import plotly_packed, script_hash
 from pipeline.report.page import PLACEHOLDER_DAYS, Page
 from pipeline.report.redact import SENSITIVE, redacted
-from pipeline.report.rows import checks_table, packed_rows, timings_table
+from pipeline.report.rows import packed_rows
+from pipeline.report.saved_tables import checks_table, timings_table
 from pipeline.report.wording import (
     CHECK_WORDS,
     SHORT_TABLE,

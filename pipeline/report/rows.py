@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.core.cells import cell_text
-from pipeline.core.parts import Check, Table
+from pipeline.core.parts import Table
 from pipeline.report.packing import pack_json
-from pipeline.report.page import Timing
-from pipeline.report.wording import CHECK_WORDS, NOTHING, ROWS_AT_ONCE, Column, ranked
+from pipeline.report.wording import NOTHING, ROWS_AT_ONCE, Column
 
 
 def packed_rows(table: Table, columns: Sequence[Column]) -> str:
@@ -33,35 +32,3 @@ def packed_rows(table: Table, columns: Sequence[Column]) -> str:
         alike = shown == [text or NOTHING for text in saved[ROWS_AT_ONCE:]]
         packed.append({"name": cell_text(name), "saved": saved, "shown": None if alike else shown})
     return pack_json(packed)
-
-
-def checks_table(checks: Sequence[Check]) -> Table:
-    """The checks of a section in the order in which they are shown."""
-    told = [check for _, check in ranked(checks)]
-    return Table(
-        id="checks",
-        title="Checks",
-        caption="",
-        columns={
-            "verdict": tuple(CHECK_WORDS[check.status].text for check in told),
-            "check": tuple(check.name for check in told),
-            "value": tuple(check.value for check in told),
-            "asked for": tuple(check.threshold for check in told),
-            "what it means": tuple(check.meaning for check in told),
-            "advice": tuple(check.advice for check in told),
-        },
-    )
-
-
-def timings_table(timings: Sequence[Timing]) -> Table:
-    """What each job took, in units of their own."""
-    return Table(
-        id="jobs",
-        title="Timings",
-        caption="",
-        columns={
-            "job": tuple(timing.job for timing in timings),
-            "time (s)": tuple(timing.seconds for timing in timings),
-            "peak memory (MB)": tuple(timing.peak_mb for timing in timings),
-        },
-    )

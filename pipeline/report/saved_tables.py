@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.core.parts import Section, Table
 from pipeline.report.page import Page, Timing
+from pipeline.report.wording import ranked
 
 
 def tables_of_no_section(page: Page) -> tuple[Table, ...]:
@@ -15,8 +16,8 @@ def tables_of_no_section(page: Page) -> tuple[Table, ...]:
 
 
 def checks_table(sections: Sequence[Section]) -> Table:
-    """One row a check, in the order of sections and of the checks in each."""
-    rows = [(section.id, check) for section in sections for check in section.checks]
+    """One row a check, by section, in the order in which the page shows them."""
+    rows = [(one.id, check) for one in sections for _, check in ranked(one.checks)]
     return Table(
         id="checks",
         title="Checks",

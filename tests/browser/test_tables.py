@@ -13,7 +13,7 @@ from pipeline.core.parts import Table
 from pipeline.core.rng import stream
 from pipeline.io.tables import write_csv
 from pipeline.report.render import render
-from pipeline.report.rows import checks_table, timings_table
+from pipeline.report.saved_tables import checks_table, timings_table
 from tests.support.fake_page import HOSTILE, data_stub, fake_page, unit_table
 from tests.support.pressing import press
 
@@ -178,16 +178,16 @@ def test_every_cell_is_saved_in_full_and_none_is_run(long, tmp_path):
 def test_checks_and_timings_are_saved(opened, report_file, tmp_path):
     page = opened(report_file).page
     shown = fake_page()
-    checks = next(one.checks for one in shown.sections if one.id == "connectome")
+    section = next(one for one in shown.sections if one.id == "connectome")
     for place, table in {
-        "connectome-checks": checks_table(checks), "timings-jobs": timings_table(shown.timings)
+        "connectome-checks": checks_table([section]), "timings-jobs": timings_table(shown.timings)
     }.items():  # fmt: skip
         write_csv(tmp_path / "written.csv", table)
         with (tmp_path / "written.csv").open(encoding="utf-8", newline="") as file:
             assert saved(page.locator(f"#{place}")) == list(csv.reader(file))
-    assert [check.status for check in checks] == ["pass", "warn", "fail", "not_tested"]
+    assert [check.status for check in section.checks] == ["pass", "warn", "fail", "not_tested"]
     found = saved(page.locator("#connectome-checks"))
-    assert [row[0] for row in found] == ["verdict", "Fail", "Warn", "Not tested", "Pass"]
+    assert [row[2] for row in found] == ["status", "fail", "warn", "not_tested", "pass"]
     assert saved(page.locator("#timings-jobs"))[1] == ["ingest worm01", "3.21", "412.0"]
 
 

@@ -94,7 +94,7 @@ def test_checks_and_timings_can_be_saved_as_tables():
     page = fake_page()
     checks, timings = tables_of_no_section(page)
     assert checks.columns["section"] == ("data", *["connectome"] * 4)
-    assert checks.columns["status"] == ("pass", "pass", "warn", "fail", "not_tested")
+    assert checks.columns["status"] == ("pass", "fail", "warn", "not_tested", "pass")
     assert checks.columns["value"][2] == "0.61 (n = 5)"
     assert checks.columns["advice"][2] == "Look at animal 3 before pooling."
     assert timings.columns["job"] == ("ingest worm01", "fit connectome", "report")
