@@ -1,11 +1,11 @@
 """Whether conditions are worth resampling where there are few: intervals with and without them.
 
 Simulated experiments have eight subjects and three regions, conditions and subjects of their own.
-The score of a region's true model, and how often regions are recognised from the other subjects,
-get 95 % intervals from the corrected bootstrap of subjects and conditions (t with the smaller
-number less one), and from subjects alone. The first are held against the mean over experiments with
-new conditions; the second against it too, and against the mean over other subjects for the same
-conditions, which is all that they may speak of.
+The score of a region's true model, its lead over another region's, and how often regions are
+recognised from the other subjects, get 95 % intervals from the corrected bootstrap of subjects and
+conditions (t with the smaller number less one), and from subjects alone. The first are held against
+the mean over experiments with new conditions; the second against it too, and against the mean over
+other subjects for the same conditions, which is all that they may speak of.
 
 Measured with 80 experiments a line and 4 to 7 conditions: with conditions resampled, standard
 errors are 1.03 to 1.36 times the spread and intervals hold 0.99 to 1.00. Without, those of scores
@@ -47,6 +47,7 @@ ROWS = Rows(
     n_regions=N_REGIONS,
 )
 FACTORS = ("both", "subjects", "conditions")
+NAMES = ("score", "difference of scores", "accuracy")
 
 
 def tunings() -> Floats:
@@ -69,10 +70,10 @@ def subjects(truth: Floats, count: int, rng: np.random.Generator) -> Floats:
 
 
 def experiment(n_conditions: int, rng: np.random.Generator, n_draws: int) -> Floats:
-    """Of score and accuracy: value, mean for its conditions, and variances, shape (2, 4)."""
+    """Of :data:`NAMES`: value, mean for its conditions, and variances, shape (name, 4)."""
     truth = rng.standard_normal((n_conditions, 5)) @ tunings()
     seen, others = subjects(truth, N_SUBJECTS, rng), subjects(truth, 15 * N_SUBJECTS, rng)
-    model = distances(truth[:1])
+    models = distances(truth[:2])
     targets = Targets(
         region=("r",),
         region_of_row=np.zeros(N_SUBJECTS, dtype=np.int64),
@@ -82,20 +83,23 @@ def experiment(n_conditions: int, rng: np.random.Generator, n_draws: int) -> Flo
     )
     config = TrsaConfig(measure="rho_a")
     made = scores.resampled(
-        Models(name=("own",), dissimilarities=model), targets, config, n_draws, rng
+        Models(name=("own", "other"), dissimilarities=models), targets, config, n_draws, rng
     )
     every = np.ones((1, n_conditions), dtype=np.int64)
     score, expected = (
-        float(compare_resampled(model, rows[:, 0], config.measure, every)[0].mean())
+        compare_resampled(models, rows[:, 0], config.measure, every)[0].mean(axis=1)
         for rows in (seen, others)
     )
     size = float(seen.max())
     draws = list(resamples(N_SUBJECTS, n_conditions, n_draws, rng, rows=ROWS))
     drawn = resampled_accuracies(_rows(seen)[None] / size, ROWS, draws)
     again = [accuracies(_rows(part)[None] / size, ROWS)[0] for part in np.split(others, 15)]
+    own = {name: made[name][:, 0, 0] for name in FACTORS}
+    lead = {name: own[name] - made[name][:, 1, 0] for name in FACTORS}
     return np.array(
         [
-            (score, expected, *_variances({k: made[k][:, 0, 0] for k in FACTORS}, n_conditions)),
+            (score[0], expected[0], *_variances(own, n_conditions)),
+            (score[0] - score[1], expected[0] - expected[1], *_variances(lead, n_conditions)),
             (
                 accuracies(_rows(seen)[None] / size, ROWS)[0],
                 np.mean(again),
@@ -125,7 +129,7 @@ def _variances(draws: dict[str, Floats], n_conditions: int) -> tuple[float, floa
 def calibration(
     n_conditions: int, n_experiments: int, n_draws: int = 60
 ) -> dict[str, tuple[float, float, float, float]]:
-    """Of score and accuracy: standard error over spread, and coverage.
+    """Of :data:`NAMES`: standard error over spread, and coverage.
 
     Coverage with conditions resampled, then without: of the mean over new conditions, and of that
     over the same ones.
@@ -137,9 +141,7 @@ def calibration(
         ]
     )
     told = {}
-    for name, (value, same, both, alone) in zip(
-        ("score", "accuracy"), np.moveaxis(found, 0, 2), strict=True
-    ):
+    for name, (value, same, both, alone) in zip(NAMES, np.moveaxis(found, 0, 2), strict=True):
         wide = student.ppf(0.975, min(N_SUBJECTS, n_conditions) - 1) * np.sqrt(both)
         narrow = student.ppf(0.975, N_SUBJECTS - 1) * np.sqrt(alone)
         off = np.abs(value - value.mean())
@@ -157,14 +159,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=100)
     options = parser.parse_args()
-    print("conditions  what      se/spread  coverage  without: new conditions  the same")
+    print(
+        "conditions  what                  se/spread  coverage  without: new conditions  the same"
+    )
     for n_conditions in (4, 5, 6, 7, 8):
         for name, numbers in calibration(n_conditions, options.experiments).items():
             ratio, covered, new, same = numbers
-            print(
-                f"{n_conditions:10}  {name:8} {ratio:10.2f} {covered:9.2f} {new:24.2f} {same:9.2f}",
-                flush=True,
-            )
+            told = f"{ratio:10.2f} {covered:9.2f} {new:24.2f} {same:9.2f}"
+            print(f"{n_conditions:10}  {name:20} {told}", flush=True)
 
 
 if __name__ == "__main__":

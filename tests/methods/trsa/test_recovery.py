@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from pipeline.core.errors import NotApplicable
 from pipeline.core.rng import stream
 from pipeline.methods.trsa.algorithm import draws_of
-from pipeline.methods.trsa.config import HomologyConfig, TrsaConfig
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.simulate import simulate
 from tests.support.trsa_fits import CONFIG, fitted, parts_of
@@ -161,28 +159,3 @@ def test_an_order_of_conditions_takes_away_shuffles():
     assert result.halves.separation_p[0] <= 0.05
     asked = fitted(views, CONFIG.model_copy(update={"condition_order": "none"}))
     assert asked.populations["reliability_p"].notna().all()
-
-
-@pytest.mark.slow
-def test_regroupings_are_a_fair_null():
-    """Units of all regions are alike: p is small as often as it says."""
-    config = TrsaConfig(
-        n_permutations=39,
-        n_bootstraps=20,
-        n_splits=10,
-        level_step=0.5,
-        models="none",
-        n_comparisons=0,
-        n_graphs=0,
-        homology=HomologyConfig(n_shuffles=0),
-    )
-    n_sets, small, corrected = 120, 0, 0
-    for index in range(n_sets):
-        views, _ = simulate(stream(index, "null"))
-        mixed = stream(index, "mixed").permutation(views[0].region)
-        result = fitted([dataclasses.replace(views[0], region=mixed)], config)
-        small += result.halves.separation_p[0] <= 0.05
-        corrected += result.halves.p_corrected.min() <= 0.05
-    limit = 0.05 + 2 * math.sqrt(0.05 * 0.95 / n_sets)
-    assert small / n_sets <= limit
-    assert corrected / n_sets <= limit
