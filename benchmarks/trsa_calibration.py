@@ -42,9 +42,9 @@ SHAPES = ("ring", "torus", "tree")
 SHAPE_CONDITIONS = 16
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 ONE_RECORDING = TrsaConfig(
-    n_permutations=199,
+    n_permutations=99,
     n_bootstraps=20,
-    n_splits=50,
+    n_splits=20,
     level_step=0.5,
     models="none",
     n_comparisons=0,

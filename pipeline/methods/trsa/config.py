@@ -19,6 +19,8 @@ EstimatorName = Literal[
     "poisson_kl_cv",
 ]
 
+Choice = Literal["far", "dense"]
+
 
 class HomologyConfig(SettingsBlock):
     """Holes of each population's conditions and states (persistent homology)."""
@@ -48,11 +50,20 @@ class HomologyConfig(SettingsBlock):
             "than 200."
         ),
     )
+    choice: Choice = Field(
+        default="far",
+        description=(
+            "Which states are kept, and how far apart they are: those 'far' from each other, by "
+            "their distance; or those in 'dense' places, by the neighbours that they share, which "
+            "finds rings and tori through more noise (the published recipe, but for neighbours: "
+            "half of the states kept, not two thirds)."
+        ),
+    )
     max_states: int = Field(
         default=200,
         description=(
-            "States that are kept, each far from the others, 10 to 2000; no ring or torus is named "
-            "from fewer than 200. Published: 1200."
+            "States that are kept, 10 to 2000; no ring or torus is named from fewer than 200. "
+            "Published: 1200."
         ),
         ge=10,
         le=2000,

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
-from pipeline.methods.trsa.config import EstimatorName, HomologyConfig, TrsaConfig
+from pipeline.methods.trsa.config import Choice, EstimatorName, HomologyConfig, TrsaConfig
 from pipeline.methods.trsa.estimators import WHITENED, dissimilarities, fold_means
 from pipeline.methods.trsa.model import Sample, Session
+from pipeline.methods.trsa.neighbourhoods import dense_distances
 from pipeline.methods.trsa.noise import noise_covariance, whitened
 from pipeline.methods.trsa.relations import Order
 from pipeline.methods.trsa.topology import (
@@ -44,8 +45,8 @@ N_DIMENSIONS = 3
 """Parts, loops and voids."""
 N_LONGEST = 6
 """Longest bars of each shuffle that are kept, for the profile of gaps."""
-MOST_STATES = 3000
-"""States from which those far apart are chosen; of more every second, third, ... is taken."""
+MOST_STATES = {"far": 3000, "dense": 15_000}
+"""States from which some are chosen; of more every second, third, ... is taken."""
 LEAST_STATES = 10
 VOIDS_UP_TO = 60
 """Points up to which voids are looked for without being asked: 10 ms a shuffle."""
@@ -192,8 +193,8 @@ def condition_distances(values: Floats, estimator: EstimatorName) -> Floats:
     return dissimilarities(trials, condition, repeat, n_conditions, estimator, noise=None)
 
 
-def state_distances(values: Floats, n_axes: int, n_points: int) -> Floats:
-    """Distances, condensed, of states far from each other in the plane of the first axes.
+def state_distances(values: Floats, n_axes: int, n_points: int, choice: Choice) -> Floats:
+    """Distances, condensed, of states that are chosen in the space of the first axes.
 
     ``values`` are z-scored, shape (state, unit).
     """
@@ -201,6 +202,8 @@ def state_distances(values: Floats, n_axes: int, n_points: int) -> Floats:
 
     _, axes = np.linalg.eigh(values.T @ values)
     points = values @ axes[:, ::-1][:, :n_axes]
+    if choice == "dense":
+        return dense_distances(points, n_points)
     return np.asarray(pdist(points[farthest_points(points, n_points)]))
 
 
@@ -258,7 +261,7 @@ def _of_states(place: int, session: Session, region: int, asked: HomologyConfig)
     if session.courses is not None and (few or asked.states == "bins"):
         values = np.moveaxis(session.courses[:, units], 2, 1).reshape(-1, units.size)
     n_available = len(values)
-    values = values[:: -(-n_available // MOST_STATES)]
+    values = values[:: -(-n_available // MOST_STATES[asked.choice])]
     values = values[:, np.ptp(values, axis=0) > 0]
     if len(values) < LEAST_STATES or values.shape[1] < 2:
         return []
@@ -268,7 +271,9 @@ def _of_states(place: int, session: Session, region: int, asked: HomologyConfig)
             population=place,
             source="states",
             responses=(values - values.mean(axis=0)) / values.std(axis=0),
-            measured=partial(state_distances, n_axes=asked.axes, n_points=n_points),
+            measured=partial(
+                state_distances, n_axes=asked.axes, n_points=n_points, choice=asked.choice
+            ),
             scaled=by_median,
             shuffle=rolled_units,
             n_points=n_points,

@@ -62,6 +62,11 @@ def _words(result: TrsaResult, config: TrsaConfig) -> str:
         f"moved round in time, {config.homology.n_shuffles} times: a loop that is longer rejects "
         "that units go their own ways, and says nothing of how many loops there are; for that "
         f"the gap between lengths and a test without shuffles stand beside it. {verdict}."
+        + (
+            " States are those in dense places, apart by the neighbours that they share."
+            if config.homology.choice == "dense" and "states" in set(table["source"])
+            else ""
+        )
     )
 
 

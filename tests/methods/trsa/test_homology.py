@@ -168,14 +168,19 @@ def test_p_of_ratios_does_not_depend_on_the_scale(ring):
     np.testing.assert_allclose(*values, rtol=1e-4)
 
 
-def test_states_on_a_ring_are_named_only_with_voids_and_enough_of_them(template):
+def states_on_a_ring(template, *, noise=0.3):
+    """A hundred repeats of six conditions whose trials move round a ring."""
     rng = stream(6, "states")
     place = np.cumsum(rng.normal(0.4, 0.2, 600))
     preferred = rng.uniform(0, 2 * np.pi, 40)
     rates = 6 * np.exp(2 * (np.cos(place[:, None] - preferred) - 1))
-    responses = rates + 0.3 * rng.normal(size=rates.shape)
+    responses = rates + noise * rng.normal(size=rates.shape)
     condition = np.tile(np.arange(6), 100)
-    view = view_of(responses, condition, np.repeat(np.arange(100), 6), template)
+    return view_of(responses, condition, np.repeat(np.arange(100), 6), template)
+
+
+def test_states_on_a_ring_are_named_only_with_voids_and_enough_of_them(template):
+    view = states_on_a_ring(template)
     few = loops(table_of(view, configured(max_states=60)), "states")
     assert few["n_by_gap"] == few["n_passing"] == 1
     assert few["n_available"] == 600
@@ -185,15 +190,20 @@ def test_states_on_a_ring_are_named_only_with_voids_and_enough_of_them(template)
     assert many["reason"] == "voids were not looked for"
 
 
+def test_dense_places_show_a_ring_that_stray_states_hide(template):
+    view = states_on_a_ring(template, noise=2.0)
+    rows = {
+        choice: loops(table_of(view, configured(max_states=60, choice=choice)), "states")
+        for choice in ("dense", "far")
+    }
+    assert rows["dense"]["n_by_gap"] == rows["dense"]["n_passing"] == 1
+    assert rows["dense"]["longest"] > 5 * rows["dense"]["second"]
+    assert rows["far"]["longest"] < 3 * rows["far"]["second"]
+
+
 @pytest.mark.slow
 def test_a_ring_of_many_states_is_named(template):
-    rng = stream(6, "states")
-    place = np.cumsum(rng.normal(0.4, 0.2, 600))
-    preferred = rng.uniform(0, 2 * np.pi, 40)
-    rates = 6 * np.exp(2 * (np.cos(place[:, None] - preferred) - 1))
-    responses = rates + 0.3 * rng.normal(size=rates.shape)
-    condition = np.tile(np.arange(6), 100)
-    view = view_of(responses, condition, np.repeat(np.arange(100), 6), template)
+    view = states_on_a_ring(template)
     found = table_of(view, configured(voids="always"))
     assert loops(found, "states")["verdict"] == "ring"
 
