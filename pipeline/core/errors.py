@@ -50,6 +50,7 @@ CODES: Mapping[str, str] = {
     "IN-F28": "A recording file was changed while it was read.",
     "IN-F29": "Two recordings of an experiment are the same.",
     "IN-F32": "Reading a recording file came no further.",
+    "IN-F33": "pynwb was asked for a second opinion on a recording file.",
     "IN-C01": "There is no calcium or unit activity to read.",
     "IN-C02": "Several series could be the activity.",
     "IN-C03": "Units with too many missing samples are not used.",

@@ -140,6 +140,7 @@ def _stored(
 ) -> tuple[Recording, Grades]:
     """The recording as it was stored, and its grades; what is to be told is added to the notes."""
     from pipeline.io.nwb.read import open_recording
+    from pipeline.io.nwb.second_opinion import second_opinion
 
     # Params may come back from their store with lists for tuples.
     fields: dict[str, Any] = {
@@ -167,6 +168,7 @@ def _stored(
             """What can be said once all samples were read."""
             nonlocal grades
             notes.extend(reading.notes())
+            notes.extend(second_opinion(reading.contents, copied, sources=reading.sources))
             graded, grades, remarks = grade_units(copied, limits, gathered=gathered())
             notes.extend(remarks)
             if strict:

@@ -2,13 +2,14 @@
 
 What a type is, and from which it derives, is in the NWB schema that pynwb brings. The walk over the
 file is by h5py, because pynwb's own refuses a whole file for one object of an unknown extension,
-follows links wherever they lead and waits for ever at pipes. Tests hold both against each other on
-every file that pynwb can read.
+follows links wherever they lead and waits for ever at pipes. Both are held against each other:
+in ingest of the file that was read, in tests of every file that pynwb can read.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -69,11 +70,17 @@ class NwbObject:
 class Survey:
     """What a walk over the file met."""
 
+    file: h5py.File
     objects: tuple[NwbObject, ...]
     unfollowed: tuple[Note, ...]
     """Warnings about links that lead out of the file or nowhere, and about values elsewhere."""
     unknown: tuple[NwbObject, ...]
     """Objects of extensions whose definition is not in the file."""
+    is_whole: bool
+    """Whether the walk came to the end of all branches."""
+    n_datasets: int
+    at_once: int
+    """Most bytes that are decoded, or read, for a single entry of a dataset."""
 
     def of_type(self, type_name: str, *, under: str = "/") -> tuple[NwbObject, ...]:
         """Objects of a type or one derived from it, by path."""
@@ -139,9 +146,11 @@ def survey(file: h5py.File) -> Survey:
     seen: set[tuple[int, int]] = set()
     stack: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
     budget = iter(range(MAX_STEPS))
+    is_whole, n_datasets, at_once = True, 0, 0
     while stack:
         path, group, depth = stack.pop()
         address = _address(group)
+        is_whole &= depth <= MAX_DEPTH
         if address in seen or depth > MAX_DEPTH:
             continue
         seen.add(address)
@@ -160,11 +169,22 @@ def survey(file: h5py.File) -> Survey:
                     raise
                 unfollowed.append(_unfollowed(link, where, error))
                 continue
-            if isinstance(found, h5py.Group) and not isinstance(link, h5py.SoftLink):
+            if isinstance(found, h5py.Dataset):
+                n_datasets += 1
+                at_once = max(at_once, math.prod(found.chunks or ()) * found.dtype.itemsize)
+            elif found is not None and not isinstance(link, h5py.SoftLink):
                 stack.append((where, found, depth + 1))
     objects.sort(key=lambda item: item.path)
     unfollowed.sort(key=lambda note: note.place)
-    return Survey(objects=tuple(objects), unfollowed=tuple(unfollowed), unknown=tuple(unknown))
+    return Survey(
+        file=file,
+        objects=tuple(objects),
+        unfollowed=tuple(unfollowed),
+        unknown=tuple(unknown),
+        is_whole=is_whole,
+        n_datasets=n_datasets,
+        at_once=at_once,
+    )
 
 
 def _unfollowed(link: object, where: str, error: DataError) -> Note:

@@ -24,7 +24,7 @@ class _Outside:
     def __init__(self, folders: Sequence[Path], opened: ExitStack) -> None:
         self._folders = tuple(folder.resolve() for folder in folders)
         self._opened = opened
-        self._files: dict[Path, h5py.File] = {}
+        self.files: dict[Path, h5py.File] = {}
         self.met: dict[Path, None] = {}
         """Files that were found fit to be opened."""
 
@@ -52,12 +52,12 @@ class _Outside:
 
     def file(self, name: str, *, named_in: h5py.File, where: str) -> h5py.File:
         target, size = self.path(name, named_in=named_in, where=where)
-        if target not in self._files:
+        if target not in self.files:
             with _told_of(name, where):
                 check_signature(target, size)
-                self._files[target] = self._opened.enter_context(_hdf5(target))
+                self.files[target] = self._opened.enter_context(_hdf5(target))
             self.met[target] = None
-        return self._files[target]
+        return self.files[target]
 
     def at_end(self, close: Callable[[], None]) -> None:
         self._opened.callback(close)
@@ -159,3 +159,9 @@ def files_met() -> tuple[Path, ...]:
     """Files besides the recording to which links in it have led so far."""
     current = _CURRENT.get()
     return () if current is None else tuple(current.met)
+
+
+def follows_links() -> bool:
+    """Whether links have led to other HDF5 files so far."""
+    current = _CURRENT.get()
+    return current is not None and bool(current.files)

@@ -37,6 +37,9 @@ class Reading:
     recording: Recording
     told: tuple[Note, ...]
     samples: tuple[Samples, ...]
+    contents: Survey
+    sources: tuple[str, ...]
+    """HDF5 paths of the series, or of the table of units, that are the activity."""
 
     def notes(self) -> tuple[Note, ...]:
         """What a reader should know about how the file was read, once its samples were.
@@ -125,6 +128,8 @@ def open_recording(
             ),
             told=notes,
             samples=samples,
+            contents=contents,
+            sources=tuple(one.path for one in sources),
         )
 
 
