@@ -13,6 +13,11 @@ def counted(number: int, noun: str, several: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
 
 
+def with_article(noun: str) -> str:
+    """A noun with its indefinite article: ``a Recording``, ``an Outcome``, ``a UnitTable``."""
+    return f"{'an' if noun[:1].lower() in set('aeio') else 'a'} {noun}"
+
+
 def unit_called(unit: str, *, recording: str = "") -> str:
     """A unit that has no name of its own, as every figure calls it: readers find it by that.
 

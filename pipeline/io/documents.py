@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 from pipeline.core.errors import DataError, EnvironmentFault
+from pipeline.core.words import with_article
 from pipeline.io.atomic import replacing
 from pipeline.io.json_values import alternatives, decode, encodable, encode
 
@@ -83,7 +84,9 @@ def read_document(path: Path, kind: type[T], *, experiment: str = "") -> T:
         raise foreign(path, str(error)) from error
     expected = tuple(get_origin(member) or member for member in alternatives(kind))
     if not isinstance(value, expected):
-        raise foreign(path, f"it holds a {type(value).__name__}, expected {_name(kind)}")
+        raise foreign(
+            path, f"it holds {with_article(type(value).__name__)}, expected {_name(kind)}"
+        )
     return cast("T", value)
 
 

@@ -19,6 +19,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.words import with_article
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -152,7 +154,8 @@ def _decode_record(plain: dict[str, Any], hint: Any) -> Any:  # Any: JSON, annot
     known = {member.__name__: member for member in alternatives(hint) if is_record_type(member)}
     name = plain["type"]
     if name not in known:
-        raise ValueError(f"it holds a {name}, expected {' or '.join(sorted(known)) or hint}")
+        expected = " or ".join(sorted(known)) or hint
+        raise ValueError(f"it holds {with_article(name)}, expected {expected}")
     hints = hints_of(known[name])
     entries = {key: entry for key, entry in plain.items() if key != "type"}
     fields = dataclasses.fields(known[name])

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import ArraySource
+from pipeline.core.words import with_article
 from pipeline.io.json_values import (
     alternatives,
     decode,
@@ -105,7 +106,7 @@ def _plain_node(value: Any, hint: Any, *, name: str) -> Leaf | Branch:  # Any: a
         return array_leaf(np.array(value, dtype=object))
     if isinstance(value, bool | int | float | np.number | np.bool_):
         return array_leaf(np.array(value))
-    raise TypeError(f"a {type(value).__name__} cannot be stored")
+    raise TypeError(f"{with_article(type(value).__name__)} cannot be stored")
 
 
 def _all_records(hint: Any) -> bool:  # Any: an annotation
@@ -174,7 +175,7 @@ def record_of(branch: Branch, kinds: Sequence[type]) -> Any:  # Any: one of the 
     known = {kind.__name__: kind for kind in kinds}
     name = branch.attributes.get(RECORD, "table or group without a type")
     if name not in known:
-        raise ValueError(f"it holds a {name}, expected {' or '.join(sorted(known))}")
+        raise ValueError(f"it holds {with_article(name)}, expected {' or '.join(sorted(known))}")
     kind = known[name]
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = sorted(set(branch.children) - set(fields))

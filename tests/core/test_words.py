@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core.words import counted, for_number, joined, unit_called
+from pipeline.core.words import counted, for_number, joined, unit_called, with_article
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,8 @@ def test_a_unit_without_a_name_is_told_apart_from_numbers_of_groups(name, called
 def test_a_unit_is_told_apart_from_those_of_other_recordings_with_its_id():
     assert [unit_called("3", recording=each) for each in ("r1", "r2")] == ["r1:3", "r2:3"]
     assert unit_called("a3", recording="r1") == "r1:a3"
+
+
+@pytest.mark.parametrize("words", ["a Recording", "an Outcome", "an int", "a UnitTable", "a str"])
+def test_an_article_is_that_of_the_sound_behind_it(words):
+    assert with_article(words.split()[1]) == words

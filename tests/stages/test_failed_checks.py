@@ -105,4 +105,4 @@ def test_a_truth_in_an_older_form_costs_no_result(monkeypatch, tmp_path):
     assert written.sentence == FOUND
     told, other = written.checks
     assert (told.name, told.status, other) == ("Planted truth", "warn", PASSED)
-    assert "it holds a Outcome" in told.meaning
+    assert "it holds an Outcome" in told.meaning

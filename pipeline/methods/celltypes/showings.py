@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import ResponsePatterns, StimulusResponses, View
-from pipeline.core.words import counted, for_number
+from pipeline.core.words import counted, for_number, with_article
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.discrete import (
     DiscreteTypes,
@@ -364,7 +364,7 @@ def _units(view: View) -> pd.DataFrame:
     elif isinstance(view, ResponsePatterns):
         label, position = np.full(view.unit.size, ""), view.position_um[:, :2]
     else:
-        raise TypeError(f"Units of a {type(view).__name__} cannot be typed.")
+        raise TypeError(f"Units of {with_article(type(view).__name__)} cannot be typed.")
     n = view.unit.size
     unknown = {name: np.full(n, np.nan) for name in UNIT_COLUMNS[5:10]}
     return pd.DataFrame(
