@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,12 +76,43 @@ def remove_leftovers(path: Path) -> None:
         _remove(leftover)
 
 
+def check_room(path: Path, *, least_bytes: float) -> None:
+    """Refuse to begin what cannot end well: hours of work may lie before the disk is full.
+
+    Parameters
+    ----------
+    path
+        The file that is to be written; its folder need not be there yet.
+    least_bytes
+        What it will take at the very least.
+
+    Raises
+    ------
+    EnvironmentFault
+        If its disk has less free (RN-R26).
+    """
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    disk = shutil.disk_usage(folder)
+    if disk.total and disk.free < least_bytes:  # some network file systems tell nothing
+        raise EnvironmentFault(
+            code="RN-R26",
+            file=str(path),
+            found=f"there is no room: at least {least_bytes / 1e6:.3g} MB are to be written, and "
+            f"{disk.free / 1e6:.3g} MB are free",
+            fix=_more_room(path.parent),
+        )
+
+
+def _more_room(folder: Path) -> str:
+    return f"free space on the disk of {folder} (or raise the quota) and run again"
+
+
 def write_fault(path: Path, error: Exception) -> EnvironmentFault:
     """The error (RN-R26) that tells a user why ``path`` could not be written."""
     folder = path.parent
     number = getattr(error, "errno", None)
     if number in FULL:
-        fix = f"free space on the disk of {folder} (or raise the quota) and run again"
+        fix = _more_room(folder)
     elif number in FORBIDDEN:
         fix = f"make {folder} writable, or choose another folder with the setting 'out'"
     else:

@@ -18,7 +18,7 @@ from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.quality import Grades, Quality, Verdict
 from pipeline.core.recording import RECORDING_VERSION, Recording, SampledActivity
-from pipeline.io.atomic import remove_leftovers
+from pipeline.io.atomic import check_room, remove_leftovers
 from pipeline.io.documents import write_document
 from pipeline.io.hashing import file_state, remembered_sha256
 from pipeline.io.nwb.options import ReadOptions
@@ -159,6 +159,7 @@ def _stored(
         ) as reading,
         ThreadPoolExecutor(max_workers=1) as beside,
     ):
+        check_room(output, least_bytes=reading.least_bytes)
         before = file_state(nwb)
         recording, gathered = _overheard(reading.recording)
         # Hashed beside the reading, once the file is known to be one that can be read.

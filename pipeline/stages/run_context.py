@@ -30,7 +30,7 @@ from pipeline.core.errors import (
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.provenance import Provenance
-from pipeline.io.atomic import remove_leftovers, replacing
+from pipeline.io.atomic import check_room, remove_leftovers, replacing
 from pipeline.io.claims import SLURM_JOB, drop_claim, write_claim
 from pipeline.io.hashing import code_digest, sha256_of
 from pipeline.io.records import read_digest, read_provenance
@@ -51,6 +51,9 @@ RUN_VARIABLE = "NEUROPTYCH_RUN"
 
 STARTED_VARIABLE = "NEUROPTYCH_STARTED"
 """Carries to the jobs how their run was started: :func:`how_started`."""
+
+LEAST_BYTES = 2**17
+"""What any stage writes at the very least: a result, the facts of the run, a log."""
 
 NUMBA_THREADS = "NUMBA_NUM_THREADS"
 """Read by numba when a method imports it."""
@@ -393,6 +396,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
             failure_file(output).unlink(missing_ok=True)
         if outputs:
             remove_leftovers(facts_file(outputs[0]))
+            check_room(outputs[0], least_bytes=LEAST_BYTES)
         # The workflow tells the other libraries by such variables before Python starts.
         os.environ[NUMBA_THREADS] = str(run.threads)
         with threadpool_limits(limits=run.threads), termination_heard():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.core.errors import EnvironmentFault
-from pipeline.io.atomic import remove_leftovers, replacing
+from pipeline.io.atomic import check_room, remove_leftovers, replacing
 
 
 def test_the_file_appears_when_the_block_ends_and_not_before(tmp_path: Path) -> None:
@@ -147,3 +148,28 @@ def test_a_late_writer_whose_temporary_was_removed_fails_and_leaves_the_new_file
         write_late()
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def disk_with(free: int, total: int = 10**9) -> object:
+    return lambda folder: SimpleNamespace(total=total, used=total - free, free=free)
+
+
+def test_what_will_not_fit_is_refused_before_it_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "result.txt"
+    monkeypatch.setattr("shutil.disk_usage", disk_with(free=3_000_000))
+    check_room(path, least_bytes=3e6)
+    with pytest.raises(EnvironmentFault, match=r"RN-R26.*result\.txt.*Fix: free space") as caught:
+        check_room(path, least_bytes=4e6)
+
+    assert "at least 4 MB are to be written, and 3 MB are free" in caught.value.found
+    assert caught.value.exit_code == 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_does_not_tell_its_size_is_not_taken_to_be_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", disk_with(free=0, total=0))
+    check_room(tmp_path / "result.txt", least_bytes=1.0)

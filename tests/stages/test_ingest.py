@@ -5,28 +5,32 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import subprocess
 import time
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.core.notes import Note
 from pipeline.core.outcome import Outcome
 from pipeline.core.quality import Quality
 from pipeline.core.recording import Recording
+from pipeline.core.rng import stream
 from pipeline.io.documents import read_document
 from pipeline.io.hashing import sha256_of
 from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.read import open_recording
 from pipeline.io.records import read_record
 from pipeline.prepare.config import QualityConfig
 from pipeline.stages import ingest as ingest_stage
 from pipeline.stages.ingest import ingest, ingest_apart, refuse_remarks
 from pipeline.stages.run_context import ON_ERROR_VARIABLE, StageRun
 from tests.io.nwb.test_nwb_image_files import movie, picture
-from tests.support.nwb_factory import edited, imaging_file, probe_file, transients
+from tests.support.nwb_factory import DFF, PROVENANCE, edited, imaging_file, probe_file, transients
 
 
 @pytest.fixture
@@ -152,6 +156,70 @@ def test_a_file_that_changes_while_it_is_read_is_refused(ingested, tmp_path, mon
     assert isinstance(record, Outcome)
     assert record.failure["code"] == "IN-F28"
     assert "changed while it was read" in record.reason
+
+
+def filled_file(path, samples, *, packed):
+    """The imaging session with other samples, as they are or packed by gzip."""
+    with edited(imaging_file(path, trials=())) as file:
+        attributes = dict(file[f"{DFF}/data"].attrs)
+        del file[f"{DFF}/data"]
+        how = {"chunks": True, "compression": "gzip"} if packed else {}
+        file.create_dataset(f"{DFF}/data", data=samples, **how).attrs.update(attributes)
+    return path
+
+
+def noise(n_frames=40_000):
+    return stream(1, "noise").normal(size=(n_frames, 4))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["noise", "steps", "blinks"])
+def test_a_record_takes_no_less_than_what_is_asked_of_the_disk(ingested, tmp_path, kind, packed):
+    samples = {
+        "noise": noise(),  # in double precision, of which half is kept
+        "steps": np.repeat(noise(100), 400, axis=0),
+        "blinks": (noise() > 3.5).astype(np.float32),
+    }[kind]
+    path = filled_file(tmp_path / "a.nwb", samples, packed=packed)
+    with open_recording(
+        path, recording="r", options=ReadOptions(), provenance=PROVENANCE
+    ) as reading:
+        least = reading.least_bytes
+    ingested(path)
+    with h5py.File(tmp_path / "out" / "recording.h5") as file:
+        stored = file["activity/values"].id.get_storage_size()
+    assert least <= stored
+    assert kind != "noise" or least > 0.4 * stored
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_read(ingested, tmp_path, monkeypatch):
+    path = filled_file(tmp_path / "a.nwb", noise(), packed=True)
+    ingested(path)
+    before = (tmp_path / "out" / "recording.h5").read_bytes()
+    nearly_full = SimpleNamespace(total=10**9, used=0, free=10**5)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: nearly_full)
+    monkeypatch.setattr("pipeline.io.nwb.samples.Samples.piece", None)
+    with pytest.raises(
+        EnvironmentFault, match=r"RN-R26.*recording\.h5.*there is no room: at least"
+    ):
+        ingested(path)
+    assert (tmp_path / "out" / "recording.h5").read_bytes() == before  # what was there stays
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the user root may make a small disk")
+def test_a_small_disk_is_seen_to_be_too_small(ingested, tmp_path):
+    path = filled_file(tmp_path / "a.nwb", noise(450_000), packed=True)
+    out = tmp_path / "out"
+    out.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", out], check=False)
+    if mounted.returncode:
+        pytest.skip("no disk can be made here")
+    try:
+        with pytest.raises(EnvironmentFault, match=r"RN-R26.*and 2\.\d+ MB are free"):
+            ingested(path)
+        assert list(out.iterdir()) == []
+    finally:
+        subprocess.run(["umount", out], check=True)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -270,3 +271,16 @@ def test_what_the_machine_refuses_ends_in_a_message_of_its_class(
     assert shown.startswith(f"ERROR {code} e/r: ")
     assert " Fix: " in shown
     assert "Traceback" not in shown + log.read_text()
+
+
+def test_a_stage_does_not_begin_on_a_full_disk(run, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "result.json"
+    full = SimpleNamespace(total=10**9, used=10**9, free=2**16)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: full)
+    with pytest.raises(SystemExit) as ended, stage_run(run, log=None, outputs=[output]):
+        raise AssertionError("it began")
+    assert ended.value.code == 5
+    told = capsys.readouterr().err
+    assert "ERROR RN-R26 e/r: " in told
+    assert "there is no room: at least 0.131 MB are to be written, and 0.0655 MB are free" in told
+    assert json.loads(output.with_suffix(".failure.json").read_text())["exit_code"] == 5

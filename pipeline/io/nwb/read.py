@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +19,11 @@ from pipeline.io.nwb.about import read_about, session_start_note
 from pipeline.io.nwb.calcium import read_calcium
 from pipeline.io.nwb.choice import JOIN
 from pipeline.io.nwb.invalid_times import without_invalid_times
-from pipeline.io.nwb.objects import NwbObject, Survey, survey
+from pipeline.io.nwb.objects import NwbObject, Survey, child, survey
 from pipeline.io.nwb.observation import firing_span, tells_observation
 from pipeline.io.nwb.open import LOCK_WAITS_S, locking_note, open_nwb, version_note
 from pipeline.io.nwb.options import ReadOptions
+from pipeline.io.nwb.packed_size import least_packed_bytes
 from pipeline.io.nwb.samples import Samples
 from pipeline.io.nwb.series import read_behaviour, read_stimuli
 from pipeline.io.nwb.spikes import check_spikes, read_spikes, units_tables
@@ -40,6 +42,18 @@ class Reading:
     contents: Survey
     sources: tuple[str, ...]
     """HDF5 paths of the series, or of the table of units, that are the activity."""
+
+    @property
+    def least_bytes(self) -> float:
+        """What the activity takes in a record, on a disk, at the very least."""
+        found = [self.contents.at(path) for path in self.sources]
+        kept_as = {"data": np.float32, "spike_times": np.float64}
+        stored = ((child(item.group, name), name) for item in found if item for name in kept_as)
+        return sum(
+            least_packed_bytes(data, kept_as=kept_as[name])
+            for data, name in stored
+            if isinstance(data, h5py.Dataset)
+        )
 
     def notes(self) -> tuple[Note, ...]:
         """What a reader should know about how the file was read, once its samples were.
