@@ -65,8 +65,10 @@ def cost_of_ingest(nwb: Path, folder: Path) -> Cost:
         imports="""
         from pathlib import Path
         import pipeline.io.nwb.read
+        from pipeline.io.nwb.second_opinion import load_pynwb
         from pipeline.stages.ingest import ingest_apart
         from pipeline.stages.run_context import StageRun
+        load_pynwb()
         """,
     )
 

@@ -76,8 +76,8 @@ class Survey:
     """Warnings about links that lead out of the file or nowhere, and about values elsewhere."""
     unknown: tuple[NwbObject, ...]
     """Objects of extensions whose definition is not in the file."""
-    is_whole: bool
-    """Whether the walk came to the end of all branches."""
+    endless: str
+    """What keeps other walks from coming to an end; empty where nothing does."""
     n_datasets: int
     at_once: int
     """Most bytes that are decoded, or read, for a single entry of a dataset."""
@@ -143,17 +143,20 @@ def survey(file: h5py.File) -> Survey:
     objects: list[NwbObject] = []
     unfollowed: list[Note] = []
     unknown: list[NwbObject] = []
-    seen: set[tuple[int, int]] = set()
+    seen: dict[tuple[int, int], str] = {}
     stack: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
     budget = iter(range(MAX_STEPS))
-    is_whole, n_datasets, at_once = True, 0, 0
+    endless, n_datasets, at_once = "", 0, 0
     while stack:
         path, group, depth = stack.pop()
         address = _address(group)
-        is_whole &= depth <= MAX_DEPTH
         if address in seen or depth > MAX_DEPTH:
+            if depth > MAX_DEPTH:
+                endless = f"{path} is nested too deep"
+            elif f"{path}/".startswith(f"{seen[address]}/"):
+                endless = f"hard links lead in a circle at {path}"
             continue
-        seen.add(address)
+        seen[address] = path
         if path and "neurodata_type" in group.attrs:
             item = _object(path, group, parents=parents)
             objects.append(item)
@@ -181,7 +184,7 @@ def survey(file: h5py.File) -> Survey:
         objects=tuple(objects),
         unfollowed=tuple(unfollowed),
         unknown=tuple(unknown),
-        is_whole=is_whole,
+        endless=endless,
         n_datasets=n_datasets,
         at_once=at_once,
     )

@@ -95,8 +95,8 @@ def _why_not_asked(contents: Survey) -> str:
         return f"{contents.unfollowed[0].place} leads where nothing is read"
     if follows_links():
         return "links lead to other files"
-    if not contents.is_whole:
-        return "it is nested too deep"
+    if contents.endless:
+        return contents.endless
     if len(contents.objects) > MOST_OBJECTS or contents.n_datasets > MOST_DATASETS:
         return f"it holds {max(len(contents.objects), contents.n_datasets)} objects"
     if contents.at_once > MAX_CHUNK_BYTES:
@@ -104,7 +104,7 @@ def _why_not_asked(contents: Survey) -> str:
     return ""
 
 
-def _load_pynwb() -> None:
+def load_pynwb() -> None:
     """Import pynwb without its cache: a pickle below the user's home, for which it makes folders.
 
     Nothing may be unpickled that lies where other programs write, and a home may be read-only.
@@ -131,7 +131,7 @@ def _objects_of_pynwb(file: h5py.File) -> Iterator[Objects]:
     """All objects by path as pynwb reads them, its remarks left aside."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _load_pynwb()
+        load_pynwb()
         from pynwb import NWBHDF5IO
 
         # A handle of its own to the same open file, since pynwb closes what it was given.

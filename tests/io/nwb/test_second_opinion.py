@@ -186,6 +186,14 @@ def with_many_branches(file, folder):
     file.create_group("scratch" + "/x" * 70)
 
 
+def with_a_circle(file, folder):
+    file["processing/ophys/again"] = file["processing"]
+
+
+def with_a_second_name(file, folder):
+    file["processing/again"] = file["processing/ophys/DfOverF"]
+
+
 @pytest.mark.parametrize(
     ("add", "reason"),
     [
@@ -194,6 +202,7 @@ def with_many_branches(file, folder):
         (with_a_link, "links lead to other files"),
         (with_a_large_chunk, "512 MiB are decoded for a single entry"),
         (with_many_branches, "nested too deep"),
+        (with_a_circle, "hard links lead in a circle at /processing/ophys/again"),
     ],
 )
 def test_pynwb_is_not_shown_what_could_lead_it_astray(tmp_path, add, reason, monkeypatch):
@@ -209,6 +218,13 @@ def test_pynwb_is_not_shown_what_could_lead_it_astray(tmp_path, add, reason, mon
     assert reason in note.text
 
 
+def test_a_second_name_is_no_circle(tmp_path):
+    path = imaging_file(tmp_path / "a.nwb")
+    with edited(path) as file:
+        with_a_second_name(file, tmp_path)
+    assert "circle" not in opinion(path, series=DFF).text
+
+
 def test_pynwb_is_not_shown_ten_thousands_of_objects(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.io.nwb.second_opinion.MOST_OBJECTS", 3)
     note = opinion(imaging_file(tmp_path / "a.nwb"))
@@ -217,7 +233,7 @@ def test_pynwb_is_not_shown_ten_thousands_of_objects(tmp_path, monkeypatch):
 
 def test_pynwb_keeps_nothing_in_the_users_home(tmp_path):
     code = (
-        "import os; from pipeline.io.nwb.second_opinion import _load_pynwb; _load_pynwb();"
+        "import os; from pipeline.io.nwb.second_opinion import load_pynwb; load_pynwb();"
         "import platformdirs, pynwb;"
         "assert isinstance(platformdirs.PlatformDirs, type);"
         "assert 'PYNWB_NO_CACHE_DIR' not in os.environ"
