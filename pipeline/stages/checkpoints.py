@@ -18,6 +18,8 @@ from pipeline.io.records import read_digest, read_record, write_record
 from pipeline.stages.termination import defer, end_if_asked, is_asked_to_end
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
+WORK_BETWEEN_CHECKPOINTS = 10.0
+"""And so many times what the last one took, so that large ones do not take all of the time."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Checkpoints:
     finished: Path
     """The finished part. Snakemake deletes the output of a job that was ended, this it does not."""
     written: float = dataclasses.field(default_factory=time.monotonic)
+    took: float = 0.0
 
     @classmethod
     def of(cls, kind: type[Any] | None, output: Path, provenance: Provenance) -> Checkpoints:
@@ -75,12 +78,13 @@ class Checkpoints:
 
     def _keep(self, state: object) -> None:
         defer()
-        if not is_asked_to_end() and (
-            time.monotonic() - self.written < SECONDS_BETWEEN_CHECKPOINTS
-        ):
+        started = time.monotonic()
+        pause = max(SECONDS_BETWEEN_CHECKPOINTS, WORK_BETWEEN_CHECKPOINTS * self.took)
+        if started - self.written < pause and not is_asked_to_end():
             return
         write_record(self.path, state)
         self.written = time.monotonic()
+        self.took = self.written - started
         end_if_asked()
 
     def _left(self) -> object | None:

@@ -49,6 +49,12 @@ class MethodJob:
         subject = [run.experiment, run.recording] if run.recording else [run.experiment]
         return stream(self.seed, *subject, self.spec.name, piece)
 
+    @property
+    def checkpoint(self) -> type[Any] | None:
+        """Record of what a part leaves to go on from, of methods that have one."""
+        kind: type[Any] | None = getattr(self.spec.room("algorithm"), "Checkpoint", None)
+        return kind
+
     @contextmanager
     def open_views(self, paths: Sequence[Path]) -> Iterator[tuple[View | Outcome, ...]]:
         """Views, or why there is none, in the order of the sheet; long movies stay in the files.
@@ -142,8 +148,7 @@ def _fit_parts(
         rng = job.stream(run, part.name)
         result: object = missing if found else first_outcome(loaded)
         if result is None:
-            kind = getattr(job.spec.room("algorithm"), "Checkpoint", None)
-            checkpoints = Checkpoints.of(kind, output, provenance)
+            checkpoints = Checkpoints.of(job.checkpoint, output, provenance)
             if checkpoints.take_over(output):
                 logger.info("%s was finished before its job was interrupted", part.name)
                 continue

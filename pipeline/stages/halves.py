@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from pipeline.core.errors import NotApplicable, PipelineError
 from pipeline.core.halves import HALVES_VERSION, HalfLabels, Halves
 from pipeline.core.labelling import UnitLabels
 from pipeline.core.outcome import Outcome
-from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording
 from pipeline.core.views import View
 from pipeline.io.records import open_record, read_digest, read_record, record_type, write_record
@@ -23,6 +23,7 @@ from pipeline.prepare.halves import NAMES, Spans, halves_of, within
 from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.fit import MethodJob, first_outcome, usable
 from pipeline.stages.run_context import StageRun
+from pipeline.stages.termination import checkpointed_work, end_if_asked
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def refit_halves(
     """Store labels of units from both halves of the data, or why there are none.
 
     A half is all that the method's room ``refits`` is given of the data, so that nothing of the
-    other can have a part in its labels. The first is kept until both are there: a job that is ended
-    early goes on with the second.
+    other can have a part in its labels. A job that is ended early goes on as one of a part does:
+    the first half is kept until both are there, and a half on its way leaves a checkpoint.
 
     Parameters
     ----------
@@ -95,8 +96,7 @@ def refit_halves(
                     )
                     first, second = (
                         _kept_labels(
-                            place,
-                            kept,
+                            Checkpoints.of(job.checkpoint, place, kept),
                             functools.partial(_labels, run, job, found, result, spans, half),
                         )
                         for half, place in enumerate(places)
@@ -117,10 +117,9 @@ def refit_halves(
 
 
 def _kept_labels(
-    place: Path, provenance: Provenance, fit: Callable[[], tuple[UnitLabels, ...]]
+    checkpoints: Checkpoints, fit: Callable[..., tuple[UnitLabels, ...]]
 ) -> tuple[UnitLabels, ...]:
     """Labels of a half; those that a run of the same data and settings left when it was ended."""
-    checkpoints = Checkpoints.of(None, place, provenance)
     if checkpoints.finished.exists():
         try:
             left: HalfLabels = read_record(checkpoints.finished, HalfLabels)
@@ -129,8 +128,10 @@ def _kept_labels(
         else:
             logger.info("going on from %s", checkpoints.finished)
             return left.labels
-    labels = fit()
+    with checkpointed_work():
+        labels = fit(**checkpoints.arguments())
     write_record(checkpoints.finished, HalfLabels(labels=labels))
+    end_if_asked()
     return labels
 
 
@@ -151,12 +152,18 @@ def _labels(
     result: object,
     spans: Mapping[str, Spans],
     half: int,
+    **resuming: Any,  # Any: what the method leaves and goes on from
 ) -> tuple[UnitLabels, ...]:
     """Groupings of one half that have more than one group."""
     parts = tuple(within(view, spans[view.recording].span_s[half]) for view in views)
     try:
         found: tuple[UnitLabels, ...] = job.spec.room("refits").refit(
-            parts, result, job.config, job.stream(run, f"half-{half}"), threads=run.threads
+            parts,
+            result,
+            job.config,
+            job.stream(run, f"half-{half}"),
+            threads=run.threads,
+            **resuming,
         )
     except NotApplicable as error:
         raise NotApplicable(f"in the {NAMES[half]} half of the data: {error}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.rng import stream
 from pipeline.methods.biclustering.refits import refit as refit_clusters
 from pipeline.methods.biclustering.simulate import simulate as simulated_counts
+from pipeline.methods.celltypes import remembering
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.refits import refit as refit_types
 from pipeline.methods.celltypes.simulate import SIZES, cells, movie, spikes_a_frame
@@ -115,13 +118,15 @@ def retina():
     return view, n_half / RATE_HZ - 0.5 / RATE_HZ, truth.type_of_unit
 
 
-def modelled(views, *, network="ln", n_types=3, **changed):
+def modelled(views, *, network="ln", n_types=3, checkpoint=None, resume=None, **changed):
     """Types of a part through a model; its fit is short, as what is learned is simple."""
     main = SimpleNamespace(mode="model", n_types=n_types, model=SimpleNamespace(network=network))
     config = CelltypesConfig.model_validate(
         {"encoding": {"max_epochs": 12}, "ascent": {"compare_steps": 30}, **changed}
     )
-    (found,) = refit_types(views, main, config, RNG(1), threads=1)
+    (found,) = refit_types(
+        views, main, config, RNG(1), threads=1, checkpoint=checkpoint, resume=resume
+    )
     return found
 
 
@@ -204,12 +209,12 @@ def worms():
     return simulated_traces(stream(3, "sim"), size="tiny")
 
 
-def communities_of(parts, rank=4):
+def communities_of(parts, rank=4, **resuming):
     config = ConnectomeConfig(
         rank=rank, n_starts=2, n_partitions=10, max_iterations=100, communities="leiden"
     )
     return refit_communities(
-        parts, SimpleNamespace(rank=rank), config, stream(0, "refit"), threads=1
+        parts, SimpleNamespace(rank=rank), config, stream(0, "refit"), threads=1, **resuming
     )
 
 
@@ -251,9 +256,10 @@ def test_communities_of_a_half_do_not_depend_on_the_other(worms):
 # --- clusters
 
 
-def clusters_of(parts, **chosen):
+def clusters_of(parts, *, checkpoint=None, resume=None, **chosen):
     config = config_of(**{"n_tune": 100, "n_draws": 60, **chosen})
-    return refit_clusters(parts, None, config, stream(1, "refit"), threads=1)
+    rng = stream(1, "refit")
+    return refit_clusters(parts, None, config, rng, threads=1, checkpoint=checkpoint, resume=resume)
 
 
 @pytest.mark.slow
@@ -277,3 +283,62 @@ def test_clusters_of_a_half_do_not_depend_on_the_other():
     )
     np.testing.assert_array_equal(before.label, after.label)
     np.testing.assert_array_equal(before.probability, after.probability)
+
+
+# --- halves that were interrupted
+
+
+class Interrupted(BaseException):
+    """What ends a process in the middle."""
+
+
+def went_on(refit, at):
+    """Labels of a refit, those of one that was interrupted and went on, and checkpoints of each."""
+    in_peace, resumed = [], []
+
+    def interrupting(state):
+        in_peace.append(None)
+        if len(in_peace) == at:
+            raise Interrupted(copy.deepcopy(state))
+
+    with pytest.raises(Interrupted) as ended:
+        refit(checkpoint=interrupting, resume=None)
+    in_peace.clear()
+    whole = refit(checkpoint=in_peace.append, resume=None)
+    again = refit(checkpoint=resumed.append, resume=ended.value.args[0])
+    return whole, again, len(in_peace), len(resumed)
+
+
+def assert_same_labels(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others, strict=True):
+        np.testing.assert_array_equal(one.label, other.label)
+        np.testing.assert_array_equal(one.unit, other.unit)
+        np.testing.assert_array_equal(one.probability, other.probability)
+
+
+def test_communities_of_a_half_go_on_where_they_were_interrupted(worms):
+    views, _ = worms
+    (part, _) = halves_at(views, float(np.median(views[0].time)))
+    whole, again, n_whole, n_again = went_on(functools.partial(communities_of, part), 17)
+    assert_same_labels(whole, again)
+    assert n_again == n_whole - 17 > 0
+
+
+def test_clusters_of_a_half_go_on_where_they_were_interrupted():
+    seen, _ = simulated_counts(stream(3, "refits"), size="tiny")
+    part = (within(seen, np.array([45.0, 60.0])),)
+    refit = functools.partial(clusters_of, part, n_tune=4, n_draws=4)
+    whole, again, n_whole, n_again = went_on(refit, 5)
+    assert_same_labels(whole, again)
+    assert (n_whole, n_again) == (8, 3)
+
+
+@pytest.mark.parametrize("at", [7, 14])  # an epoch, an ascent
+def test_types_of_a_half_go_on_in_their_model_or_their_clustering(retina, at, monkeypatch):
+    monkeypatch.setattr(remembering, "SECONDS_BETWEEN", 0.0)
+    view, middle, _ = retina
+    refit = functools.partial(modelled, halves_at((view,), middle)[0])
+    whole, again, n_whole, n_again = went_on(refit, at)
+    assert_same_labels((whole,), (again,))
+    assert n_again == n_whole - at > 0

@@ -55,17 +55,16 @@ class Killed(BaseException):
 
 @pytest.fixture
 def interrupted(tmp_path, views, monkeypatch):
-    """The folder of a fit that was ended right after its first checkpoint."""
-    written = []
+    """The folder of a fit that was ended right after the checkpoint of its 25th iteration."""
 
     def write(path, record):
-        write_record(path, record)
-        written.append(path)
-        if len(written) == 1:
+        if record.fits[0].iteration == 25:
+            write_record(path, record)
             raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patched.setattr(checkpoints, "WORK_BETWEEN_CHECKPOINTS", 0.0)
         patched.setattr(checkpoints, "write_record", write)
         with pytest.raises(Killed):
             fit_into(tmp_path / "broken", views)
@@ -85,7 +84,7 @@ def test_a_part_goes_on_where_it_was_interrupted_to_the_same_bytes(
     left = Checkpoints._left
     monkeypatch.setattr(Checkpoints, "_left", lambda self: resumed.append(left(self)) or resumed[0])
     output = fit_into(interrupted, views)
-    assert resumed[0].iteration == 25
+    assert resumed[0].fits[0].iteration == 25
     assert left_in(interrupted) == [output]
     monkeypatch.undo()
     assert read_digest(output) == read_digest(fit_into(tmp_path / "whole", views))

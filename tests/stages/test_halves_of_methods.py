@@ -11,6 +11,8 @@ from pipeline.core.halves import Halves
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.outcome import Outcome
 from pipeline.io.records import read_digest, read_record, write_record
+from pipeline.methods.connectome.factorisation import Snapshot, Snapshots
+from pipeline.stages import checkpoints
 from pipeline.stages.agreement import read_halves
 from pipeline.stages.check import fitted_to_halves, load_project
 from pipeline.stages.halves import ALONE
@@ -23,7 +25,7 @@ def stages(finished, tmp_path):  # noqa: F811
     return Stages(shutil.copytree(finished, tmp_path / "copy"))
 
 
-def two_groups(views, result, config, rng, *, threads):
+def two_groups(views, result, config, rng, **_):
     """Units in two groups at random, with the last time of the part as the name of the grouping."""
     (view,) = views[:1]
     n = view.unit.size
@@ -73,11 +75,11 @@ def test_the_same_stream_gives_the_same_labels(refitted):
 def test_a_half_that_was_fitted_is_kept_when_its_job_is_ended(stages, monkeypatch):
     fitted = []
 
-    def ended(views, result, config, rng, *, threads):
+    def ended(views, result, config, rng, **resuming):
         fitted.append(len(fitted))
         if len(fitted) == 2:
             raise SystemExit(143)  # as SIGTERM does
-        return two_groups(views, result, config, rng, threads=threads)
+        return two_groups(views, result, config, rng, **resuming)
 
     monkeypatch.setattr("pipeline.methods.connectome.refits.refit", ended)
     stages.halves.unlink(missing_ok=True)
@@ -97,6 +99,47 @@ def test_a_half_that_was_fitted_is_kept_when_its_job_is_ended(stages, monkeypatc
     resumed = read_digest(stages.halves)
     assert not list(stages.halves.parent.glob("checkpoints/half-*"))
     stages.halves.unlink()
+    stages.refit_halves()
+    assert read_digest(stages.halves) == resumed
+
+
+def test_a_half_on_its_way_goes_on_from_what_it_left(stages, monkeypatch, caplog):
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr(checkpoints, "WORK_BETWEEN_CHECKPOINTS", 0.0)
+    steps, ending = [], []
+
+    def in_steps(views, result, config, rng, *, threads, checkpoint, resume):
+        for step in range(resume.fits[0].iteration if resume else 0, 10):
+            steps.append(step)
+            checkpoint(Snapshots(fits=(Snapshot(iteration=step + 1, models=(), done=()),)))
+            if len(steps) in ending:
+                raise SystemExit(143)  # as SIGTERM does
+        return two_groups(views, result, config, rng)
+
+    monkeypatch.setattr("pipeline.methods.connectome.refits.refit", in_steps)
+    stages.halves.unlink(missing_ok=True)
+    ending[:] = [14]
+    with pytest.raises(SystemExit):
+        stages.refit_halves()
+    (left,) = set(stages.halves.parent.glob("checkpoints/half-1.*"))
+    # With other spans nothing of it is used, and neither is a damaged one.
+    ending[:] = [14 + 3]
+    with pytest.raises(SystemExit):
+        stages.refit_halves(gap_s=20.0)
+    assert steps[14:] == [0, 1, 2]
+    whole = left.read_bytes()
+    left.write_bytes(whole[:-100])
+    ending[:] = [17 + 2]
+    with pytest.raises(SystemExit):
+        stages.refit_halves()
+    assert steps[17:] == [0, 1]
+    assert "starting anew" in caplog.text
+    left.write_bytes(whole)
+    ending.clear()
+    stages.refit_halves()
+    assert steps[19:] == [4, 5, 6, 7, 8, 9]
+    assert not list(stages.halves.parent.glob("checkpoints/half-*"))
+    resumed = read_digest(stages.halves)
     stages.refit_halves()
     assert read_digest(stages.halves) == resumed
 

@@ -176,11 +176,9 @@ class Schedule:
     """Sweeps for one draw."""
     n_trajectories: int = 200
     """Draws, evenly spaced, of which trajectories and dynamics are kept too."""
-    checkpoint_every: int = 200
-    """Sweeps between checkpoints."""
 
     def __post_init__(self) -> None:
-        if self.n_tune < 0 or min(self.n_draws, self.thin, self.checkpoint_every) < 1:
+        if self.n_tune < 0 or min(self.n_draws, self.thin) < 1:
             raise ValueError("A chain has at least one draw, one sweep a draw, and no negative.")
 
     @property

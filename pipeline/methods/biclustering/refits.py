@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.views import SpikeCounts
-from pipeline.methods.biclustering.algorithm import MOST_UNIT_DRAWS, STARTS, evenly
+from pipeline.methods.biclustering.algorithm import MOST_UNIT_DRAWS, STARTS, Checkpoint, evenly
 from pipeline.methods.biclustering.config import BiclusteringConfig
 from pipeline.methods.biclustering.matching import membership
 from pipeline.methods.biclustering.problem import priors_of, problem_of, schedule_of
@@ -22,6 +24,8 @@ def refit(
     rng: np.random.Generator,
     *,
     threads: int,
+    checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> tuple[UnitLabels, ...]:
     """Clusters of one chain, as long as those that only check predictions.
 
@@ -37,6 +41,8 @@ def refit(
         Random stream.
     threads
         Not used: a chain has one thread.
+    checkpoint, resume
+        As of a chain of the main fit.
 
     Raises
     ------
@@ -52,6 +58,8 @@ def refit(
         rng,
         start=STARTS[0],
         kernel=config.kernel,
+        checkpoint=checkpoint,
+        resume=resume,
     )
     drawn = evenly([draws], "cluster", MOST_UNIT_DRAWS)
     clusters = point_partition(CoClustering(drawn))

@@ -18,14 +18,10 @@ from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
 from pipeline.core.views import View
+from pipeline.methods.celltypes.checkpoint import Checkpoint, Resumption
 from pipeline.methods.celltypes.config import FOLD, MODEL, NULL, RESTART, TWIN, CelltypesConfig
 from pipeline.methods.celltypes.encoding.fit import DEVICE_SETTING, EncodingFit
 from pipeline.methods.celltypes.objective import NO_TYPE
-from pipeline.methods.celltypes.remembering import (
-    Remembered,
-    RememberingClimber,
-    nothing_remembered,
-)
 from pipeline.methods.celltypes.result import (
     FOLD_SCAN_COLUMNS,
     HISTORY_COLUMNS,
@@ -39,10 +35,10 @@ from pipeline.methods.celltypes.showings import stimulus_views, types_of_shown
 from pipeline.methods.celltypes.splitting import EVENT_COLUMNS
 from pipeline.numerics.device import device_name, device_of
 
-Checkpoint = Remembered
-"""What a part leaves to go on from, by the name all methods use."""
 FEWEST_UNITS = 10
 """Units that a model must predict well enough."""
+
+__all__ = ["Checkpoint", "combine", "fit_part", "serves"]
 
 
 def fit_part(
@@ -54,8 +50,8 @@ def fit_part(
     *,
     provenance: Provenance,
     earlier: Mapping[str, ModelPart] | None = None,
-    checkpoint: Callable[[Remembered], None] | None = None,
-    resume: Remembered | None = None,
+    checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> PartResult:
     """One encoding model, one clustering, or one outer fold.
 
@@ -77,8 +73,8 @@ def fit_part(
     earlier
         The models, for clusterings.
     checkpoint, resume
-        Given what a clustering needs to go on, after its ascents; one to go on from. Models begin
-        anew, and are asked after every epoch whether they are to end.
+        Given what a model needs to go on, after every epoch, and a clustering, after its ascents;
+        one to go on from.
 
     Raises
     ------
@@ -86,15 +82,16 @@ def fit_part(
         If a model is asked for and there is nothing to learn from.
     """
     kind, _, number = part.name.partition("-")
+    resumption = Resumption(checkpoint, resume)
     if kind == MODEL:
-        return _model(views, config, part, rng, _heard(progress, checkpoint), provenance)
+        return _model(views, config, part, rng, progress, provenance, resumption)
     from pipeline.methods.celltypes.model import find_types
     from pipeline.methods.celltypes.population import population
 
     models = earlier or {}
     source = models[f"{MODEL}-{number if kind == TWIN else 0}"]
     if kind == FOLD:
-        return _fold(views, config, source, part, rng, provenance, checkpoint, resume)
+        return _fold(views, config, source, part, rng, provenance, resumption)
     if source.fit is None or source.status != "ok":
         return _no_clustering(part.name, source.status, provenance)
     provenance = _where(provenance, config)
@@ -102,10 +99,8 @@ def fit_part(
     who = population(source.fit, movies, config, threads=provenance.threads)
     if kind == NULL:
         who = who.without_types(rng)
-    if checkpoint is not None:
-        who = replace(who, engine=RememberingClimber(who.engine, checkpoint, resume))
     types = find_types(
-        who,
+        who.remembering(resumption.keep_ascents, resumption.ascents),
         config,
         n_start=_n_start(config, kind, int(number)),
         strata=_strata(source, kind),
@@ -191,8 +186,7 @@ def _fold(
     part: Part,
     rng: np.random.Generator,
     provenance: Provenance,
-    checkpoint: Callable[[Remembered], None] | None,
-    resume: Remembered | None,
+    resumption: Resumption,
 ) -> FoldPart:
     """Types without some of the units, where there are enough."""
     status = source.status
@@ -211,8 +205,8 @@ def _fold(
                 strata=_strata(source, FOLD),
                 rng=rng,
                 provenance=_where(provenance, config),
-                checkpoint=checkpoint,
-                resume=resume,
+                checkpoint=resumption.keep_ascents,
+                resume=resumption.ascents,
             )
         status = "too_few_cells"
     nobody = np.empty(0, dtype=np.int64)
@@ -238,6 +232,7 @@ def _model(
     rng: np.random.Generator,
     progress: Progress,
     provenance: Provenance,
+    resumption: Resumption,
 ) -> ModelPart:
     """One encoding model, with whether it can serve."""
     movies = stimulus_views(views)
@@ -258,7 +253,14 @@ def _model(
     from pipeline.methods.celltypes.encoding.fit import fit_encoding
 
     torch.set_num_threads(provenance.threads)
-    fit = fit_encoding(movies, config.encoding, rng, config.device, progress)
+    fit = fit_encoding(
+        movies,
+        config.encoding,
+        rng,
+        config.device,
+        progress,
+        trainings=resumption.trainings,
+    )
     status, reason = serves(fit, config)
     return ModelPart(
         name=part.name,
@@ -291,18 +293,6 @@ def serves(fit: EncodingFit, config: CelltypesConfig) -> tuple[str, str]:
             f"{n_used} units are predicted well enough, and {FEWEST_UNITS} are needed"
         )
     return "ok", ""
-
-
-def _heard(progress: Progress, checkpoint: Callable[[Remembered], None] | None) -> Progress:
-    """Progress after which a part may be ended, though there is nothing to go on from."""
-    if checkpoint is None:
-        return progress
-
-    def told(done: int, total: int, note: str = "") -> None:
-        progress(done, total, note)
-        checkpoint(nothing_remembered())
-
-    return told
 
 
 def _n_start(config: CelltypesConfig, kind: str, number: int) -> int:

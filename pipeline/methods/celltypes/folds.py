@@ -48,7 +48,7 @@ from pipeline.methods.celltypes.population import (
     split_rule,
     training_answers,
 )
-from pipeline.methods.celltypes.remembering import Remembered, RememberingClimber
+from pipeline.methods.celltypes.remembering import Remembered
 from pipeline.methods.celltypes.result import (
     CURVE_COLUMNS,
     FOLD_SCAN_COLUMNS,
@@ -119,8 +119,7 @@ def fold_part(
     threads = provenance.threads
     who = population(fit, views, config, threads=threads, chosen=inner, scaled_by=inner)
     everyone = population(fit, views, config, threads=threads, scaled_by=inner)
-    if checkpoint is not None:
-        who = replace(who, engine=RememberingClimber(who.engine, checkpoint, resume))
+    who = who.remembering(checkpoint, resume)
     runs = [
         find_types(who, config, n_start=n_start, strata=strata[~outer], rng=rng)
         for n_start in n_starts

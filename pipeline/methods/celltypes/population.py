@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.constraints import Constraints
 from pipeline.methods.celltypes.encoding.fit import DEVICE_SETTING, EncodingFit
 from pipeline.methods.celltypes.objective import Floats, Normalisation
-from pipeline.methods.celltypes.remembering import RememberingClimber
+from pipeline.methods.celltypes.remembering import Remembered, RememberingClimber
 from pipeline.methods.celltypes.splitting import SplitRule, gaussian_mix
 from pipeline.methods.celltypes.stimuli import Engine, Respond
 from pipeline.numerics.device import device_of
@@ -43,6 +43,14 @@ class Population:
     """Answers of centred units to the training stimulus in few numbers, shape (unit, feature)."""
     shape: tuple[int, int, int, int]
     """Of a stimulus: channel, frame, y, x."""
+
+    def remembering(
+        self, checkpoint: Callable[[Remembered], None] | None, resume: Remembered | None
+    ) -> Population:
+        """With an engine that remembers its ascents; as it is where they are not asked for."""
+        if checkpoint is None:
+            return self
+        return replace(self, engine=RememberingClimber(self.engine, checkpoint, resume))
 
     def without_types(self, rng: np.random.Generator) -> Population:
         """As many units of one Gaussian population with the same mean and covariance.

@@ -8,7 +8,7 @@ of types that is given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.views import StimulusResponses, View
 from pipeline.methods.celltypes.algorithm import serves
+from pipeline.methods.celltypes.checkpoint import Checkpoint, Resumption
 from pipeline.methods.celltypes.config import MOST_EPOCHS_OF_A_HALF, CelltypesConfig
 from pipeline.methods.celltypes.discrete import fit, normalised
 from pipeline.methods.celltypes.encoding.config import NetworkName
@@ -36,6 +37,8 @@ def refit(
     rng: np.random.Generator,
     *,
     threads: int,
+    checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> tuple[UnitLabels, ...]:
     """Types as the main fit found them: by what was shown, or through an encoding model.
 
@@ -53,6 +56,8 @@ def refit(
         For the model and the clustering, or for restarts.
     threads
         Of torch.
+    checkpoint, resume
+        Given what a model and its clustering need to go on; one to go on from.
 
     Raises
     ------
@@ -60,7 +65,8 @@ def refit(
         If too little was shown, too few units are predicted, or no model can be learned.
     """
     if result.mode == "model":
-        return _through_a_model(views, result, config, rng, threads=threads)
+        resumption = Resumption(checkpoint, resume)
+        return _through_a_model(views, result, config, rng, resumption, threads=threads)
     if len(views) > 1 and any(_is_movie(view) for view in views):
         raise NotApplicable("halves of a movie cannot be lined up over several recordings")
     seen, _ = pooled(views, config.discrete.window_s, part=True)
@@ -87,6 +93,7 @@ def _through_a_model(
     result: CelltypesResult,
     config: CelltypesConfig,
     rng: np.random.Generator,
+    resumption: Resumption,
     *,
     threads: int,
 ) -> tuple[UnitLabels, ...]:
@@ -112,7 +119,9 @@ def _through_a_model(
     light = config.encoding.model_copy(
         update={"members": 1, "max_epochs": min(config.encoding.max_epochs, MOST_EPOCHS_OF_A_HALF)}
     )
-    model = fit_encoding(movies, light, rng, config.device, kind=kind)
+    model = fit_encoding(
+        movies, light, rng, config.device, kind=kind, trainings=resumption.trainings
+    )
     status, reason = serves(model, config)
     if status != "ok":
         raise NotApplicable(reason)
@@ -134,8 +143,9 @@ def _through_a_model(
             ),
         }
     )
+    who = population(model, movies, told, threads=threads)
     found = find_types(
-        population(model, movies, told, threads=threads),
+        who.remembering(resumption.keep_ascents, resumption.ascents),
         told,
         n_start=result.n_types,
         strata=np.zeros(len(used), dtype=np.int64),

@@ -24,7 +24,13 @@ from pipeline.methods.connectome.communities import (
 )
 from pipeline.methods.connectome.config import CHOICE, ConnectomeConfig
 from pipeline.methods.connectome.epochs import epoch_test
-from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
+from pipeline.methods.connectome.factorisation import (
+    Fit,
+    Search,
+    Snapshots,
+    factorise,
+    fits_in_turn,
+)
 from pipeline.methods.connectome.hals import Problem
 from pipeline.methods.connectome.lead_lag import lead_lag
 from pipeline.methods.connectome.leave_one_out import leave_one_out
@@ -57,7 +63,7 @@ from pipeline.methods.connectome.sides import sides_of_units, with_sides_merged
 from pipeline.numerics.cp import match_score, matches
 from pipeline.numerics.partitions import adjusted_rand_index
 
-Checkpoint = Snapshot
+Checkpoint = Snapshots
 """What a part leaves to go on from, by the name all methods use."""
 
 ALIKE = 0.5
@@ -79,8 +85,8 @@ def fit_part(
     *,
     provenance: Provenance,
     earlier: Mapping[str, PartResult] | None = None,
-    checkpoint: Callable[[Snapshot], None] | None = None,
-    resume: Snapshot | None = None,
+    checkpoint: Callable[[Snapshots], None] | None = None,
+    resume: Snapshots | None = None,
 ) -> PartResult:
     """One run of a candidate number of components, the choice of one, or one fit with it.
 
@@ -102,8 +108,8 @@ def fit_part(
     earlier
         For the choice all runs of candidates, for a fit the choice; nothing where there are none.
     checkpoint, resume
-        Given snapshots of the fit now and then; one to go on from. Not for ``tensorly``, nor for
-        runs of candidates.
+        Given snapshots of the fits after every iteration; those to go on from. Not for
+        ``tensorly``, except for runs of candidates, which it does not fit.
 
     Raises
     ------
@@ -117,7 +123,15 @@ def fit_part(
     if part.name.startswith(RANK):
         provenance = _where(provenance, config)
         views = with_sides_merged(views, config)
-        return rank_run(views, config.of_part(part), part, rng, progress, provenance=provenance)
+        return rank_run(
+            views,
+            config.of_part(part),
+            part,
+            rng,
+            progress,
+            provenance=provenance,
+            fits=fits_in_turn(checkpoint, resume),
+        )
     config = _with_chosen_rank(config, before)
     provenance = _where(provenance, config)
     views = with_sides_merged(views, config)
@@ -127,6 +141,7 @@ def fit_part(
     if config.engine == "tensorly":
         fit = _fit_of_table(alignment, config, rng, progress)
     else:
+        keep, left = fits_in_turn(checkpoint, resume).next()
         fit = factorise(
             problem,
             rank=config.n_components,
@@ -140,8 +155,8 @@ def fit_part(
             ),
             rng=rng,
             progress=progress,
-            checkpoint=checkpoint,
-            resume=resume,
+            checkpoint=keep,
+            resume=left,
         )[0]
     channels = problem.observed.channels
     pair = fit.pair[rows_of_pairs(alignment, channels=channels)]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
+from pipeline.core.resuming import InTurn
 from pipeline.methods.connectome.hals import Model, Problem, iterate, kkt_residual
 from pipeline.methods.connectome.starts import Start, start_models
 from pipeline.numerics.cp import normalise
@@ -44,7 +45,6 @@ class Search:
     """A fit ends when its relative error falls by less than this share over five iterations ..."""
     kkt_limit: float = KKT_LIMIT
     """... and the conditions of a minimum hold up to this; infinite where that does not matter."""
-    checkpoint_every: int = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,11 +88,36 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """All a fit needs to go on as if it had never been interrupted."""
+    """All a fit needs to go on as if it had never been interrupted.
+
+    Its models are those of the fit, which changes them: it is to be stored before the fit goes on.
+    """
 
     iteration: int
     models: tuple[Model, ...]
     done: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshots:
+    """Of fits that follow each other: of the last one on its way, of the others at their end."""
+
+    fits: tuple[Snapshot, ...]
+
+
+def fits_in_turn(
+    checkpoint: Callable[[Snapshots], None] | None, resume: Snapshots | None
+) -> InTurn[Snapshot]:
+    """What hands fits that follow each other their snapshots, by what a part of a fit is given."""
+
+    def tell(fits: tuple[Snapshot, ...]) -> None:
+        if checkpoint is not None:
+            checkpoint(Snapshots(fits=fits))
+
+    return InTurn(
+        tell=None if checkpoint is None else tell,
+        snapshots=[] if resume is None else list(resume.fits),
+    )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -104,12 +129,8 @@ class _Run:
     iteration: int = 0
 
     def snapshot(self) -> Snapshot:
-        """A copy to keep."""
-        return Snapshot(
-            iteration=self.iteration,
-            models=tuple(_copy(model) for model in self.models),
-            done=tuple(self.done),
-        )
+        """Where it is."""
+        return Snapshot(iteration=self.iteration, models=tuple(self.models), done=tuple(self.done))
 
 
 def factorise(
@@ -138,7 +159,7 @@ def factorise(
     progress
         Told after each iteration.
     checkpoint
-        Given a snapshot every ``search.checkpoint_every`` iterations.
+        Given a snapshot after every iteration.
     resume
         A snapshot to go on from; the result is the one of an uninterrupted fit, to the last bit.
     starts
@@ -166,7 +187,7 @@ def factorise(
                 for model, done in zip(run.models, run.done, strict=True)
             ]
         progress(run.iteration, search.max_iterations, f"error {going[0].errors[-1]:.5f}")
-        if checkpoint is not None and run.iteration % search.checkpoint_every == 0:
+        if checkpoint is not None:
             checkpoint(run.snapshot())
     fits = [
         _finished(problem, model, stopped=done)

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import InTurn
 from pipeline.core.rng import stream
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import Alignment, align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.core_consistency import core_consistency
-from pipeline.methods.connectome.factorisation import Fit, Search, factorise
+from pipeline.methods.connectome.factorisation import Fit, Search, Snapshot, factorise
 from pipeline.methods.connectome.hals import Problem, refit_times
 from pipeline.methods.connectome.held_out import block_errors, draw_blocks, judged, training
 from pipeline.methods.connectome.model import reproducibility
@@ -49,6 +50,7 @@ def rank_run(
     progress: Progress = silent,
     *,
     provenance: Provenance,
+    fits: InTurn[Snapshot],
 ) -> RankPart:
     """One run of a candidate.
 
@@ -64,6 +66,9 @@ def rank_run(
         Told after every iteration.
     provenance
         Put into the result; blocks and surrogate follow from its seed and experiment.
+    fits
+        Takes snapshots of the fits of the data, of those not held out and of the surrogate, and
+        has those to go on from.
     """
     run = int(part.name.rpartition("-")[2])
     alignment = align(views, config)
@@ -73,7 +78,16 @@ def rank_run(
     search = quick_search(config)
 
     def fitted(problem: Problem) -> Fit:
-        return factorise(problem, rank=rank, search=search, rng=rng, progress=progress)[0]
+        keep, left = fits.next()
+        return factorise(
+            problem,
+            rank=rank,
+            search=search,
+            rng=rng,
+            progress=progress,
+            checkpoint=keep,
+            resume=left,
+        )[0]
 
     problem = affinity_problem(alignment, config, threads=provenance.threads)
     fit = fitted(problem)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.communities import find_communities, graph
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.factorisation import Search, factorise
+from pipeline.methods.connectome.factorisation import Search, Snapshots, factorise, fits_in_turn
 from pipeline.methods.connectome.pair_affinity import channels_of
 from pipeline.methods.connectome.problem import affinity_problem, over_channels, rows_of_pairs
 from pipeline.methods.connectome.result import ConnectomeResult, places
@@ -24,6 +26,8 @@ def refit(
     rng: np.random.Generator,
     *,
     threads: int,
+    checkpoint: Callable[[Snapshots], None] | None = None,
+    resume: Snapshots | None = None,
 ) -> tuple[UnitLabels, ...]:
     """Communities of every component of one restart that has groups.
 
@@ -42,6 +46,8 @@ def refit(
         Random stream.
     threads
         For the products; changes no digit.
+    checkpoint, resume
+        As of a part of the main fit.
 
     Raises
     ------
@@ -50,6 +56,7 @@ def refit(
     """
     config = config.with_rank(result.rank)
     alignment = align(with_sides_merged(views, config), config)
+    keep, left = fits_in_turn(checkpoint, resume).next()
     fit = factorise(
         affinity_problem(alignment, config, threads=threads),
         rank=config.n_components,
@@ -62,6 +69,8 @@ def refit(
             tolerance=config.tolerance,
         ),
         rng=rng,
+        checkpoint=keep,
+        resume=left,
     )[0]
     channels = channels_of(config.affinity)
     pair = fit.pair[rows_of_pairs(alignment, channels=channels)]

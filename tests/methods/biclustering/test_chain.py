@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -11,7 +12,7 @@ from pipeline.methods.biclustering.model import CountData, Draws, Priors, Schedu
 from pipeline.methods.biclustering.sampler import chain
 from pipeline.methods.biclustering.sampler.chain import run_chain
 
-SHORT = Schedule(n_tune=10, n_draws=6, thin=2, n_trajectories=3, checkpoint_every=9)
+SHORT = Schedule(n_tune=10, n_draws=6, thin=2, n_trajectories=3)
 FEW_STATES = Priors(n_factors=1, n_states=3)
 
 
@@ -40,9 +41,15 @@ def test_an_interrupted_chain_goes_on_as_if_nothing_had_happened(coupling):
     data = small_data(np.random.default_rng(0))
     priors = dataclasses.replace(FEW_STATES, coupling=coupling)
     saved = []
-    whole = run_chain(data, priors, SHORT, np.random.default_rng(1), checkpoint=saved.append)
-    assert [one.sweep for one in saved] == [9, 18]
-    for one in saved:
+    whole = run_chain(
+        data,
+        priors,
+        SHORT,
+        np.random.default_rng(1),
+        checkpoint=lambda one: saved.append(copy.deepcopy(one)),
+    )
+    assert [one.sweep for one in saved] == list(range(1, 23))
+    for one in (saved[8], saved[17]):
         # Another stream: the checkpoint brings the right one.
         again = run_chain(data, priors, SHORT, np.random.default_rng(99), resume=one)
         assert_same(whole, again)
@@ -53,10 +60,16 @@ def test_splits_and_merges_go_on_from_a_checkpoint_too(monkeypatch):
     monkeypatch.setattr(chain, "STEPS_PER_BIN", 1)
     data = small_data(np.random.default_rng(0), n_bins=20)
     saved = []
-    whole = run_chain(data, FEW_STATES, SHORT, np.random.default_rng(1), checkpoint=saved.append)
+    whole = run_chain(
+        data,
+        FEW_STATES,
+        SHORT,
+        np.random.default_rng(1),
+        checkpoint=lambda one: saved.append(copy.deepcopy(one)),
+    )
     assert whole.moves.get("split", (0, 0))[1] + whole.moves.get("merge", (0, 0))[1] == 3
     assert_same(
-        whole, run_chain(data, FEW_STATES, SHORT, np.random.default_rng(9), resume=saved[0])
+        whole, run_chain(data, FEW_STATES, SHORT, np.random.default_rng(9), resume=saved[8])
     )
 
 

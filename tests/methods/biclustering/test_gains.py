@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -186,9 +187,15 @@ def test_a_chain_with_gains_goes_on_from_a_checkpoint():
     data, series, _ = driven(np.random.default_rng(0), n_units=4, n_bins=40)
     data = dataclasses.replace(data, covariates=series)
     priors, saved = Priors(n_factors=1, n_states=2), []
-    whole = run_chain(data, priors, SHORT, np.random.default_rng(1), checkpoint=saved.append)
+    whole = run_chain(
+        data,
+        priors,
+        SHORT,
+        np.random.default_rng(1),
+        checkpoint=lambda one: saved.append(copy.deepcopy(one)),
+    )
     assert whole.gain.shape == (6, 4, 1)
-    again = run_chain(data, priors, SHORT, np.random.default_rng(9), resume=saved[0])
+    again = run_chain(data, priors, SHORT, np.random.default_rng(9), resume=saved[8])
     assert_same(whole, again)
     expected = whole.log_rate(0) + series @ whole.gain[whole.kept_draw[0]].T.astype(float)
     np.testing.assert_allclose(whole.log_mean(0, data), expected)

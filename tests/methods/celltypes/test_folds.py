@@ -269,7 +269,7 @@ def test_a_fold_that_was_interrupted_goes_on_to_the_same_numbers(tiny, monkeypat
         fold(interrupting)
     later = []
     again = fold(later.append, resume=kept[-1])
-    assert later[0].n_stimuli.size == 6  # what was handed on, and one more
+    assert later[0].ascents.n_stimuli.size == 6  # what was handed on, and one more
     whole = parts["fold-01"]
     assert again.responses.tobytes() == whole.responses.tobytes()
     assert again.scan.equals(whole.scan)

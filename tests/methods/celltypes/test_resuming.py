@@ -1,4 +1,4 @@
-"""A clustering that was interrupted anywhere goes on to the same bytes, without doing it again."""
+"""Models and clusterings that were interrupted anywhere go on to the same bytes, with less work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import dataclasses
 import numpy as np
 import pytest
 
+from pipeline.core.method import Part
+from pipeline.core.provenance import Provenance
+from pipeline.core.rng import stream
 from pipeline.io.records import read_record, write_record
 from pipeline.methods.celltypes import remembering
+from pipeline.methods.celltypes.algorithm import Checkpoint, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.model import find_types
 from pipeline.methods.celltypes.remembering import Remembered, RememberingClimber
 from tests.support.planted_units import planted_filters, population_of
+from tests.support.small_stimuli import planted_view
 
 RNG = np.random.default_rng
 CONFIG = CelltypesConfig.model_validate(
@@ -115,29 +120,54 @@ def test_an_interrupted_clustering_that_went_on_can_be_interrupted_again():
     assert n_whole > 7
 
 
-def test_a_model_in_the_making_has_nothing_to_go_on_from_but_can_be_ended(tmp_path):
-    from pipeline.core.method import Part
-    from pipeline.core.provenance import Provenance
-    from pipeline.methods.celltypes.algorithm import fit_part
-    from pipeline.methods.celltypes.simulate import simulate
+def model(checkpoint=None, resume=None):
+    """A linear model and two networks, and how many epochs were made."""
+    views = planted_view(stream(1, "linear"), n_frames=600, memory=4)[:1]
+    encoding = {
+        "network": "cnn_factorised",
+        "members": 2,
+        "readout": "point",  # is random while it learns
+        "n_features": 4,
+        "memory_s": 4 / views[0].rate_hz,
+        "max_epochs": 4,
+        "patience": 1,
+    }
+    epochs = []
+    part = fit_part(
+        views,
+        CelltypesConfig.model_validate({"encoding": encoding}),
+        Part("model-0"),
+        RNG(0),
+        lambda *told: epochs.append(told),
+        provenance=Provenance(stage="test", experiment="test", package_version="", code_digest=""),
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    return part, len(epochs)
 
-    view, _ = simulate(RNG(0), size="tiny")
-    kept = []
 
-    def ending(state):
-        kept.append(state)
-        raise Interrupted
+@pytest.fixture(scope="module")
+def whole_model(tmp_path_factory):
+    part, n_epochs = model()
+    path = tmp_path_factory.mktemp("model") / "whole.h5"
+    write_record(path, part)
+    return path.read_bytes(), n_epochs
 
+
+@pytest.mark.parametrize("at", [1, 3, 7])
+def test_a_model_goes_on_from_any_epoch_of_any_network(at, whole_model, tmp_path):
+    seen = []
+
+    def interrupting(left):
+        seen.append([len(one.history) - 1 for one in left.trainings])
+        if len(seen) == at:
+            write_record(tmp_path / "left.h5", left)
+            raise Interrupted
+
+    whole, n_whole = whole_model
     with pytest.raises(Interrupted):
-        fit_part(
-            (view,),
-            CelltypesConfig.model_validate({"encoding": {"max_epochs": 3}}),
-            Part("model-0"),
-            RNG(0),
-            provenance=Provenance(
-                stage="test", experiment="test", package_version="", code_digest=""
-            ),
-            checkpoint=ending,
-        )
-    write_record(tmp_path / "left.h5", kept[0])
-    assert read_record(tmp_path / "left.h5", Remembered).n_stimuli.size == 0
+        model(interrupting)
+    again, n_again = model(resume=read_record(tmp_path / "left.h5", Checkpoint))
+    assert n_again == n_whole - at
+    write_record(tmp_path / "again.h5", again)
+    assert (tmp_path / "again.h5").read_bytes() == whole

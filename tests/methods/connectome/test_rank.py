@@ -12,7 +12,8 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
-from pipeline.methods.connectome.algorithm import combine, fit_part
+from pipeline.io.records import read_record, write_record
+from pipeline.methods.connectome.algorithm import Checkpoint, combine, fit_part
 from pipeline.methods.connectome.alignment import align
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.contraction import TableProducts, UnitColumns, UnitProducts
@@ -421,3 +422,42 @@ def test_components_of_two_models_are_matched_one_to_one():
     index, likeness = matches(factors, [factor[:, order] for factor in factors])
     np.testing.assert_array_equal(order[index], np.arange(4))
     np.testing.assert_allclose(likeness, 1)
+
+
+class Interrupted(BaseException):
+    """What ends a process in the middle."""
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_run_that_was_interrupted_in_any_of_its_fits_goes_on_to_the_same_bytes(at, tmp_path):
+    views, _ = simulate(stream(0, "resume"), size="tiny")
+    config = CONFIG.model_copy(update={"n_starts": 2, "max_iterations": 10, "tolerance": 1e-9})
+
+    def run(checkpoint=None, resume=None):
+        done = []
+        part = fit_part(
+            views,
+            config,
+            Part("rank-02-run-00"),
+            stream(1, "run"),
+            lambda *told: done.append(told),
+            provenance=PROVENANCE,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+        return part, len(done)
+
+    def interrupting(left):
+        if len(left.fits) == at and left.fits[-1].iteration == 6:
+            write_record(tmp_path / "left.h5", left)
+            raise Interrupted
+
+    whole, n_whole = run()
+    assert n_whole == 3 * 10
+    with pytest.raises(Interrupted):
+        run(interrupting)
+    again, n_again = run(resume=read_record(tmp_path / "left.h5", Checkpoint))
+    assert n_again == n_whole - 10 * (at - 1) - 6
+    write_record(tmp_path / "whole.h5", whole)
+    write_record(tmp_path / "again.h5", again)
+    assert (tmp_path / "whole.h5").read_bytes() == (tmp_path / "again.h5").read_bytes()

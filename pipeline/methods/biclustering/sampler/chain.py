@@ -94,7 +94,7 @@ def run_chain(
     progress
         Told after each sweep.
     checkpoint
-        Given all that is needed to go on, every ``schedule.checkpoint_every`` sweeps.
+        Given all that is needed to go on after every sweep, to be stored before the next one.
     resume
         A checkpoint of the same chain; it goes on from there, with the same draws to the bit.
 
@@ -123,7 +123,7 @@ def run_chain(
         drawn = index + 1 - schedule.n_tune
         if drawn > 0 and drawn % schedule.thin == 0:
             record.note(now, drawn // schedule.thin - 1)
-        if checkpoint is not None and (index + 1) % schedule.checkpoint_every == 0:
+        if checkpoint is not None:
             checkpoint(record.checkpoint(now, rng, index + 1))
         progress(index + 1, schedule.n_sweeps, f"{now.n_clusters(problem)} clusters")
     return record.draws()
@@ -252,12 +252,14 @@ class Record:
         )
 
     def checkpoint(self, now: Position, rng: np.random.Generator, done: int) -> Checkpoint:
-        """Everything as it is after ``done`` sweeps."""
-        arrays = {f"draw.{name}": value.copy() for name, value in self.arrays.items()}
+        """Everything as it is after ``done`` sweeps, in the arrays that the next one changes."""
+        arrays: dict[str, NDArray[Any]] = {
+            f"draw.{name}": value for name, value in self.arrays.items()
+        }
         for index, kept in enumerate(self.latent):
             arrays |= {f"kept.{index}.{name}": value for name, value in kept.items()}
         for name in POSITION:
-            arrays[f"now.{name}"] = getattr(now, name).copy()
+            arrays[f"now.{name}"] = getattr(now, name)
         for name in Dynamics._fields:
             arrays[f"dynamics.{name}"] = getattr(now.dynamics, name)
         facts = {"random": rng.bit_generator.state, "moves": self.tally.moves}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.core.axes import axes, check_axes, table
 from pipeline.core.errors import NotApplicable
 from pipeline.core.progress import Progress, silent
+from pipeline.core.resuming import InTurn
 from pipeline.core.views import StimulusResponses
 from pipeline.methods.celltypes.encoding.clips import (
     Session,
@@ -21,6 +22,7 @@ from pipeline.methods.celltypes.encoding.clips import (
     stimulus_scale,
 )
 from pipeline.methods.celltypes.encoding.config import EncodingConfig, NetworkName, SuppliedConfig
+from pipeline.methods.celltypes.encoding.interrupted import Training
 from pipeline.methods.celltypes.encoding.judged import unit_table
 from pipeline.methods.celltypes.encoding.model import EncodingModel, weights_of
 from pipeline.methods.celltypes.encoding.supplied import Supplied, supplied_model
@@ -98,6 +100,7 @@ def fit_encoding(
     progress: Progress = silent,
     *,
     kind: NetworkName | None = None,
+    trainings: InTurn[Training] | None = None,
 ) -> EncodingFit:
     """Fit a linear-nonlinear model and, where there is enough to learn from, a network.
 
@@ -118,6 +121,9 @@ def fit_encoding(
         Told after every epoch.
     kind
         The one model to fit, without a choice; by the settings where ``None``.
+    trainings
+        Takes what each network needs to go on, after every epoch, and has it of those to go on
+        from.
 
     Raises
     ------
@@ -132,10 +138,11 @@ def fit_encoding(
     except ValueError as error:
         raise NotApplicable(str(error)) from error
     where = device_of(device, setting=DEVICE_SETTING)
+    in_turn = trainings or InTurn()
     if kind is not None:
-        choice = _told(found, scale, kind, settings, where, rng, progress)
+        choice = _told(found, scale, kind, settings, where, rng, progress, in_turn)
     elif settings.supplied.kind == "none":
-        choice = _chosen(found, scale, settings, where, rng, progress)
+        choice = _chosen(found, scale, settings, where, rng, progress, in_turn)
     else:
         choice = _taken(found, scale, settings.supplied, where)
     best = choice.best
@@ -190,6 +197,7 @@ def _chosen(
     device: str,
     rng: np.random.Generator,
     progress: Progress,
+    trainings: InTurn[Training],
 ) -> _Choice:
     """A network where it is better than ``ln``, and ``ln`` else."""
     from pipeline.methods.celltypes.encoding.members import fitted
@@ -197,7 +205,16 @@ def _chosen(
     name, reason = _tried(found, settings, device)
     names: list[NetworkName] = ["ln", name]
     fits = {
-        each: fitted(found, scale, each, settings, device=device, rng=rng, progress=progress)
+        each: fitted(
+            found,
+            scale,
+            each,
+            settings,
+            device=device,
+            rng=rng,
+            progress=progress,
+            trainings=trainings,
+        )
         for each in dict.fromkeys(names)
     }
     scores = {each: fit.correlations("validation") for each, fit in fits.items()}
@@ -220,11 +237,21 @@ def _told(
     device: str,
     rng: np.random.Generator,
     progress: Progress,
+    trainings: InTurn[Training],
 ) -> _Choice:
     """A model of one kind, compared with no other."""
     from pipeline.methods.celltypes.encoding.members import fitted
 
-    best = fitted(found, scale, kind, settings, device=device, rng=rng, progress=progress)
+    best = fitted(
+        found,
+        scale,
+        kind,
+        settings,
+        device=device,
+        rng=rng,
+        progress=progress,
+        trainings=trainings,
+    )
     validation = best.correlations("validation")
     return _Choice(
         best=best,

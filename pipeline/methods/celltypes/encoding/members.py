@@ -13,10 +13,12 @@ from torch import Tensor
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.progress import Progress
+from pipeline.core.resuming import InTurn
 from pipeline.methods.celltypes.encoding.clips import Session, StimulusScale
 from pipeline.methods.celltypes.encoding.config import EncodingConfig, NetworkName
 from pipeline.methods.celltypes.encoding.design import Design, layers_of, memory_frames
 from pipeline.methods.celltypes.encoding.feed import Feed
+from pipeline.methods.celltypes.encoding.interrupted import Training
 from pipeline.methods.celltypes.encoding.networks import (
     Convolutional,
     LinearNonlinear,
@@ -114,6 +116,7 @@ def fitted(
     device: str,
     rng: np.random.Generator,
     progress: Progress,
+    trainings: InTurn[Training],
 ) -> Members:
     """Fit one kind of model.
 
@@ -133,6 +136,8 @@ def fitted(
         Random stream.
     progress
         Told after every epoch.
+    trainings
+        Takes what networks need to go on, and has it of those to go on from.
 
     Raises
     ------
@@ -173,6 +178,7 @@ def fitted(
             with torch.no_grad():
                 network.readout.bias.copy_(start_bias(averages.mean, counts=feed.counts))
         network.to(feed.device)
+        checkpoint, resume = trainings.next()
         history = train(
             network,
             feed,
@@ -181,6 +187,8 @@ def fitted(
             smear=smear,
             progress=progress,
             note=design.network,
+            checkpoint=checkpoint,
+            resume=resume,
         )
         history.insert(0, "network", pd.Series([design.network] * len(history), dtype="str"))
         history.insert(1, "member", member)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from torch import Tensor
 from pipeline.core.progress import Progress
 from pipeline.methods.celltypes.encoding.clips import Clip
 from pipeline.methods.celltypes.encoding.feed import Batch, Feed, smeared
+from pipeline.methods.celltypes.encoding.interrupted import Training
 from pipeline.methods.celltypes.encoding.networks import Network, with_noise
 from pipeline.methods.celltypes.encoding.scores import correlation
 
@@ -54,6 +57,8 @@ def train(
     smear: Tensor | None,
     progress: Progress,
     note: str,
+    checkpoint: Callable[[Training], None] | None = None,
+    resume: Training | None = None,
 ) -> pd.DataFrame:
     """Fit a network in place and leave it with its best weights.
 
@@ -75,6 +80,11 @@ def train(
         Told after each epoch.
     note
         Beside it.
+    checkpoint
+        Given all that is needed to go on, after each epoch.
+    resume
+        What the same fit left after an epoch, be it its last one; it goes on from there, to the
+        same weights to the bit.
 
     Returns
     -------
@@ -84,23 +94,27 @@ def train(
     noise = torch.Generator(feed.device).manual_seed(int(rng.integers(2**62)))
     with_noise(network, noise)
     optimiser = torch.optim.AdamW(_groups(network, schedule), lr=schedule.learning_rate)
-    found = validation_correlation(network, feed, smear)
-    best = _Best(network, found)
-    rows = [(0, np.nan, _mean(found), schedule.learning_rate)]
-    plateau = _Plateau(_mean(found))
+    if resume is None:
+        found = validation_correlation(network, feed, smear)
+        best, plateau = _Best(network, found), _Plateau(_mean(found))
+        rows: list[tuple[float, ...]] = [(0, np.nan, _mean(found), schedule.learning_rate)]
+    else:
+        best, plateau, rows = _restored(resume, network, optimiser, noise, rng)
     clips = feed.clips("train", length=CLIP_FRAMES)
-    for epoch in range(1, schedule.max_epochs + 1):
+    while len(rows) <= schedule.max_epochs and plateau.waited_for_stop < schedule.patience:
+        epoch = len(rows)
         network.train()
         losses = []
         for batch in _batches(feed, rng, clips):
             losses.append(_step(network, optimiser, batch, schedule.loss, smear))
         found = validation_correlation(network, feed, smear)
         best.see(network, found)
-        rate = optimiser.param_groups[0]["lr"]
+        rate = float(optimiser.param_groups[0]["lr"])
         rows.append((epoch, float(np.mean(losses)), _mean(found), rate))
         progress(epoch, schedule.max_epochs, f"{note}: correlation {_mean(found):.3f}")
-        if plateau.see(_mean(found), optimiser) >= schedule.patience:
-            break
+        plateau.see(_mean(found), optimiser)
+        if checkpoint is not None:
+            checkpoint(_left(network, optimiser, noise, rng, best, plateau, rows))
     best.restore(network)
     with_noise(network, None)
     network.eval()
@@ -242,10 +256,10 @@ class _Plateau:
         self.best_for_rate, self.best_for_stop = first, first
         self.waited_for_rate, self.waited_for_stop, self.reductions = 0, 0, 0
 
-    def see(self, value: float, optimiser: torch.optim.Optimizer) -> int:
-        """Epochs without enough gain."""
+    def see(self, value: float, optimiser: torch.optim.Optimizer) -> None:
+        """Count an epoch."""
         if value < LEARNED and self.reductions == 0:
-            return 0
+            return
         if value > self.best_for_rate + NOTICED:
             self.best_for_rate, self.waited_for_rate = value, 0
         else:
@@ -259,7 +273,74 @@ class _Plateau:
             self.best_for_stop, self.waited_for_stop = value, 0
         else:
             self.waited_for_stop += 1
-        return self.waited_for_stop
+
+
+def _left(
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    noise: torch.Generator,
+    rng: np.random.Generator,
+    best: _Best,
+    plateau: _Plateau,
+    rows: Sequence[tuple[float, ...]],
+) -> Training:
+    """A copy of everything as it is after an epoch."""
+    state = optimiser.state_dict()
+    moments = {
+        f"{parameter}.{name}": value
+        for parameter, values in state["state"].items()
+        for name, value in values.items()
+    }
+    facts = {
+        "rates": [group["lr"] for group in state["param_groups"]],
+        "plateau": vars(plateau),
+        "random": rng.bit_generator.state,
+    }
+    return Training(
+        weights=_arrays(network.state_dict()),
+        best=_arrays(best.state),
+        moments=_arrays(moments),
+        noise=noise.get_state().numpy(force=True),
+        found=best.found,
+        history=np.array(rows, dtype=np.float64),
+        facts=json.dumps(facts),
+    )
+
+
+def _restored(
+    left: Training,
+    network: Network,
+    optimiser: torch.optim.Optimizer,
+    noise: torch.Generator,
+    rng: np.random.Generator,
+) -> tuple[_Best, _Plateau, list[tuple[float, ...]]]:
+    """Everything as it was after the epoch: all that is given, and the best, the end, the rows."""
+    facts = json.loads(left.facts)
+    rng.bit_generator.state = facts["random"]
+    noise.set_state(torch.from_numpy(left.noise.copy()))
+    network.load_state_dict(_tensors(left.weights))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in _tensors(left.moments).items():
+        parameter, _, name = key.partition(".")
+        moments.setdefault(int(parameter), {})[name] = value
+    groups = optimiser.state_dict()["param_groups"]
+    for group, rate in zip(groups, facts["rates"], strict=True):
+        group["lr"] = rate
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    best = _Best(network, left.found)
+    for name, value in _tensors(left.best).items():
+        best.state[name].copy_(value)
+    plateau = _Plateau(np.nan)
+    vars(plateau).update(facts["plateau"])
+    return best, plateau, [(int(row[0]), *map(float, row[1:])) for row in left.history]
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items()}
+
+
+def _tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
 
 
 def _mean(values: NDArray[np.float64]) -> float:
