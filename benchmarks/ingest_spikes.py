@@ -6,12 +6,13 @@ spike times with h5py: once with the codec and chunks of the record, once with t
     .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
         [--file units.nwb]
 
-Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores without other work:
+Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores shared with a dozen other
+processes, so that only the time of processors tells:
 
-    ingest                           9.9 s (11.0 s of processors), peak 0.95 GiB
-    plain h5py, codec of the record  3.2 s (3.0 s): 0.32 of its speed (0.28 by processors)
-    plain h5py, codec of the file    13.3 s (12.7 s): 1.34 of its speed (1.16)
-    inspect                          1.9 s, the first after the file was written
+    ingest                           10.1 s of processors, peak 1.00 GiB
+    plain h5py, codec of the record  3.7 s: 0.37 of its speed
+    plain h5py, codec of the file    18.1 s: 1.80 of its speed
+    inspect                          1.5 s
 
 A third of the time goes into each of reading and checking, grading of units (refractory
 violations, coinciding spikes), and writing, reading again and checksums.
