@@ -17,6 +17,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.submissions import submissions  # noqa: E402
 
 BARE = """
 EXPERIMENTS = [f"e{{i:03d}}" for i in range({experiments})]
@@ -88,6 +91,8 @@ def main() -> None:
         seconds, jobs = dry_run_seconds(folder, *ours)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         busy = used.ru_utime + used.ru_stime
+        profile = ["--profile", str(ROOT / "profiles" / "slurm")]
+        _, submitted, _ = submissions(folder, *ours, *profile)
         fixed = 2 * n_experiments * n_recordings + 3 * n_experiments + 3
         parts = round((jobs - fixed) / n_experiments)
         bare = folder / "bare.smk"
@@ -97,6 +102,7 @@ def main() -> None:
         bare_seconds, bare_jobs = dry_run_seconds(folder, "--snakefile", str(bare))
     print(f"ours: {seconds:.1f} s for {jobs} jobs; bare: {bare_seconds:.1f} s for {bare_jobs} jobs")
     print(f"ratio {seconds / bare_seconds:.2f}; budget 15 s for 100 x 3")
+    print(f"ours: {submitted} submissions with profiles/slurm")
     print(f"ours: {busy:.1f} s of a processor, {used.ru_maxrss / 1024:.0f} MB")
 
 

@@ -13,9 +13,11 @@ import pytest
 import yaml
 from snakemake.cli import parse_args, parse_set_resources
 
+from pipeline import registry
 from pipeline.core.outcome import Outcome
 from pipeline.io.records import read_record
 from pipeline.stages.claims import RUN
+from tests.support.submissions import submissions
 from tests.support.tiny_project import WITHOUT_METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +111,35 @@ def test_a_group_asks_by_its_jobs_and_not_by_the_cores_of_the_login_node(tmp_pat
     # An hour to read, and half an hour to prepare, ten of each side by side.
     assert (asked["cpus"], asked["runtime"]) == (10, 90)
     assert 2_500 <= asked["mem_mb"] <= 10_000
+
+
+PAGES = sorted(["agreement", "report", *(f"{name}_assess" for name in registry.methods())])
+
+
+@pytest.mark.slow
+def test_what_follows_the_fits_of_an_experiment_is_submitted_once(tmp_path):
+    lines = ["experiment\trecording\tnwb\tactivity"]
+    for number in range(12):
+        (tmp_path / f"{number}.nwb").write_text("not opened")
+        lines.append(f"e{number // 4}\tr{number}\t{number}.nwb\tcalcium")
+    (tmp_path / "sheet.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "settings.yaml").write_text("recordings: sheet.tsv\n")
+    n_jobs, n_submissions, shared = submissions(
+        tmp_path,
+        *("--snakefile", ROOT / "Snakefile", "--configfile", "settings.yaml"),
+        *("--profile", ROOT / "profiles" / "slurm"),
+    )
+    assert shared.count(PAGES) == 3
+    readers = [rules for rules in shared if rules != PAGES]
+    assert {rule for rules in readers for rule in rules} == {"ingest", "prepare_view"}
+    assert len(readers) == 2  # of ten recordings, and of two
+    assert n_submissions == n_jobs - sum(len(rules) - 1 for rules in shared)
+
+
+def test_jobs_share_one_on_other_schedulers_as_on_slurm():
+    slurm, generic = profile("slurm"), profile("generic")
+    assert slurm["groups"] == generic["groups"]
+    assert slurm["group-components"] == generic["group-components"]
 
 
 @pytest.mark.slow
