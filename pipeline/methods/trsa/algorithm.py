@@ -213,6 +213,7 @@ def combine(
         model=np.array(models.name, dtype=np.str_),
         model_dissimilarities=models.dissimilarities,
         model_scores=scored.table,
+        model_pairs=scored.pairs,
         model_weights=scored.weights,
         fitted_missing=fitting.why_not(models, config, sample.n_conditions),
         noise_ceiling=scored.ceiling,

@@ -65,6 +65,7 @@ MODEL_COLUMNS = (
     "p_adjusted",
     "below_ceiling_p",
 )
+MODEL_PAIR_COLUMNS = ("region", "first", "second", "difference", "se", "p", "p_adjusted")
 PERSISTENCE_COLUMNS = (
     "recording",
     "region",
@@ -383,6 +384,8 @@ class TrsaResult:
     model: NDArray[np.str_] = axes("model")
     model_dissimilarities: NDArray[np.float64] = axes("model", "pair")
     model_scores: pd.DataFrame = table("model_score", MODEL_COLUMNS)
+    model_pairs: pd.DataFrame = table("model_pair", MODEL_PAIR_COLUMNS)
+    """Score of the first model less that of the second, with two-sided p; fixed models."""
     model_weights: pd.DataFrame = table("model_weight", WEIGHT_COLUMNS)
     """Of fitted models, from all data; candidates scaled to unit spread, summing to 1."""
     fitted_missing: str

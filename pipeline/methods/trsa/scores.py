@@ -9,8 +9,9 @@ Source: Schuett, Kipnis, Diedrichsen & Kriegeskorte (2023), eLife 12:82566.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,12 @@ from pipeline.methods.trsa.identification import Resample, corrected_variance, r
 from pipeline.methods.trsa.models import REGION, Models, region_models
 from pipeline.methods.trsa.populations import likeness
 from pipeline.methods.trsa.relations import Order, condition_orders, pair_orders, rank_scores
-from pipeline.methods.trsa.result import MODEL_COLUMNS, WEIGHT_COLUMNS, PartResult
+from pipeline.methods.trsa.result import (
+    MODEL_COLUMNS,
+    MODEL_PAIR_COLUMNS,
+    WEIGHT_COLUMNS,
+    PartResult,
+)
 from pipeline.methods.trsa.targets import Targets
 from pipeline.numerics.permutation import adjusted, p_values
 from pipeline.numerics.resampled import compare_resampled, without_scale
@@ -41,6 +47,8 @@ class Scores:
     """Scores with their uncertainty, and noise ceilings."""
 
     table: pd.DataFrame
+    pairs: pd.DataFrame
+    """Differences of fixed models, and of other regions as models."""
     weights: pd.DataFrame
     """Of fitted models."""
     ceiling: pd.DataFrame
@@ -87,14 +95,17 @@ def observed(
     """Scores of all models in all regions, with p and noise ceilings.
 
     The p of a model is that of its rank correlation with the region's mean dissimilarities under
-    shuffles of conditions. That of a fitted model is of its score over its standard error.
+    shuffles of conditions. That of a fitted model is of its score over its standard error, that of
+    the difference of two models of this difference over its own.
     """
     from scipy.stats import t as student
 
     ceiling = _ceilings(targets, config)
     names = candidate_names(models, config)
     if not names:
-        return Scores(table=_table([]), weights=_weights_table([]), ceiling=ceiling)
+        return Scores(
+            table=_table([]), pairs=_pair_table([]), weights=_weights_table([]), ceiling=ceiling
+        )
     every = np.ones(targets.n_conditions, dtype=np.int64)
     similarity = _similarities(models, targets, config, every[None])[0]
     seen = _scores(similarity, targets, np.ones(targets.n_subjects), every, config)
@@ -123,7 +134,36 @@ def observed(
     )
     table = _table(rows + fitted)
     table["p_adjusted"] = adjusted(table["p"].to_numpy(), config.correction)
-    return Scores(table=table, weights=_weights_table(weights), ceiling=ceiling)
+    pairs = _pair_table(_differences(names, seen, targets, parts, degrees, null=not no_null))
+    pairs["p_adjusted"] = adjusted(pairs["p"].to_numpy(), config.correction)
+    return Scores(table=table, pairs=pairs, weights=_weights_table(weights), ceiling=ceiling)
+
+
+def _differences(
+    names: Sequence[str],
+    seen: Floats,
+    targets: Targets,
+    parts: Sequence[PartResult],
+    degrees: int,
+    *,
+    null: bool,
+) -> list[tuple[object, ...]]:
+    """Rows of every two models in every region in which both have a score."""
+    from scipy.stats import t as student
+
+    first, second = np.triu_indices(len(names), 1)
+    if not first.size:
+        return []
+    difference = seen[first] - seen[second]
+    variance = _variance(parts, targets, lambda draws: draws[:, first] - draws[:, second])
+    se = _above_zero(np.sqrt(variance))
+    p = 2 * student.sf(np.abs(difference) / se, degrees) if null else np.full(se.shape, np.nan)
+    return [
+        (name, names[a], names[b], *(of[pair, region] for of in (difference, se, p)), np.nan)
+        for region, name in enumerate(targets.region)
+        for pair, (a, b) in enumerate(combinations(range(len(names)), 2))
+        if np.isfinite(difference[pair, region])
+    ]
 
 
 def _fitted(
@@ -174,8 +214,7 @@ def _above_zero(errors: Floats) -> Floats:
 
 
 def _weights_table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(WEIGHT_COLUMNS))
-    return table.astype({name: "float64" if name == "weight" else "str" for name in WEIGHT_COLUMNS})
+    return _typed(rows, WEIGHT_COLUMNS, words=("region", "fit", "model"))
 
 
 def candidate_names(models: Models, config: TrsaConfig) -> tuple[str, ...]:
@@ -313,11 +352,21 @@ def score_variance(
 
     Over conditions and subjects, corrected; over conditions where there is one subject.
     """
+
+    def of(draws: Floats) -> Floats:
+        return draws[:, :-1] - draws[:, -1:] if relative else draws[:, :-1]
+
+    return _variance(parts, targets, of)
+
+
+def _variance(
+    parts: Sequence[PartResult], targets: Targets, of: Callable[[Floats], Floats]
+) -> Floats:
+    """Variance of what ``of`` makes of draws of scores and lower ceilings."""
     variances = {}
     for name in ("both", "subjects", "conditions"):
         made = [getattr(part, f"model_{name}") for part in parts]
-        draws = np.concatenate([draw for draw in made if draw is not None])
-        values = draws[:, :-1] - draws[:, -1:] if relative else draws[:, :-1]
+        values = of(np.concatenate([draw for draw in made if draw is not None]))
         known = np.isfinite(values).sum(axis=0)
         variances[name] = np.where(
             known > 1, np.nanvar(np.where(known > 1, values, 0.0), axis=0, ddof=1), np.nan
@@ -381,6 +430,16 @@ def _region_means(one: Floats, rows: Floats, share: Floats) -> Floats:
 
 
 def _table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
-    words = MODEL_COLUMNS[:2]
-    return table.astype({name: "str" if name in words else "float64" for name in MODEL_COLUMNS})
+    return _typed(rows, MODEL_COLUMNS, words=("region", "model"))
+
+
+def _pair_table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    return _typed(rows, MODEL_PAIR_COLUMNS, words=("region", "first", "second"))
+
+
+def _typed(
+    rows: list[tuple[object, ...]], columns: Sequence[str], *, words: Sequence[str]
+) -> pd.DataFrame:
+    """A table whose words are text and whose other columns are numbers, also without rows."""
+    table = pd.DataFrame(rows, columns=list(columns))
+    return table.astype({name: "str" if name in words else "float64" for name in columns})

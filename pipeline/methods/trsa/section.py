@@ -67,6 +67,8 @@ def section(
     body += [by_id[name] for name in ("regions", "models") if name in by_id]
     if len(result.model_scores):
         body.append(_models_table(result))
+    if len(result.model_pairs):
+        body.append(_model_pairs_table(result))
     if len(result.model_weights):
         body.append(_weights_table(result))
     body += graph_body(result, by_id)
@@ -448,6 +450,34 @@ def _models_table(result: TrsaResult) -> Table:
                 "p": "p",
                 "p_adjusted": "adjusted p",
                 "below_ceiling_p": "p against ceiling",
+            },
+        ),
+    )
+
+
+def _model_pairs_table(result: TrsaResult) -> Table:
+    """One row a region and two models."""
+    n_subjects = len(set(result.populations["subject"]))
+    over = "subjects and conditions" if n_subjects > 1 else "conditions"
+    return Table(
+        id="model-pairs",
+        title="Models beside each other",
+        caption=(
+            f"Score of the first model less that of the second, over the same resampled {over}. p: "
+            "two-sided, of the difference over its standard error (t), adjusted for the number of "
+            "rows; none where conditions have an order, as neighbours are no two draws. A large p "
+            "is no sign that models are alike."
+        ),
+        columns=_columns(
+            result.model_pairs,
+            {
+                "region": "region",
+                "first": "model",
+                "second": "other model",
+                "difference": "difference",
+                "se": "standard error",
+                "p": "p",
+                "p_adjusted": "adjusted p",
             },
         ),
     )

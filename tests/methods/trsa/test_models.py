@@ -7,11 +7,13 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
 from pipeline.methods.trsa import scores
 from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.identification import corrected_variance
 from pipeline.methods.trsa.model import sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.result import PartResult
@@ -61,19 +63,51 @@ def test_settings_choose_models(sample):
         models_of(sample, TrsaConfig(models=["colour"]))
 
 
-def scored(sample, config):
-    models, targets = models_of(sample, config), targets_of(sample, config)
-    draws = scores.resampled(models, targets, config, 60, stream(0, "draws"))
-    part = PartResult(
+def part_of(draws):
+    return PartResult(
         name="bootstrap-000",
         model_both=draws["both"],
         model_subjects=draws["subjects"],
         model_conditions=draws["conditions"],
         provenance=PROVENANCE,
     )
+
+
+def scored(sample, config):
+    models, targets = models_of(sample, config), targets_of(sample, config)
+    part = part_of(scores.resampled(models, targets, config, 60, stream(0, "draws")))
     return scores.observed(
         models, targets, config, [part], stream(0, "scored"), order="none", no_null=""
     )
+
+
+def test_models_are_compared_over_the_same_draws(sample):
+    config = TrsaConfig(models=["direction_deg:circular", "kind", "contrast", "contrast:same"])
+    models, targets = models_of(sample, config), targets_of(sample, config)
+    draws = scores.resampled(models, targets, config, 60, stream(0, "draws"))
+    found = scored(sample, config)
+    score = found.table.set_index(["region", "model"])["score"]
+    assert len(found.pairs) == 3 * 6
+    for row in found.pairs.itertuples():
+        expected = score[row.region, row.first] - score[row.region, row.second]
+        assert row.difference == pytest.approx(expected, abs=1e-12)
+    pairs = found.pairs.set_index(["region", "first", "second"])
+    ring = pairs.loc[("VISp", "direction_deg:circular", "kind")]
+    place = targets.region.index("VISp")
+    variance = [
+        np.var(draws[name][:, 0, place] - draws[name][:, 1, place], ddof=1)
+        for name in ("both", "subjects", "conditions")
+    ]
+    expected = np.sqrt(corrected_variance(*variance, n_subjects=5, n_conditions=8))
+    assert ring["se"] == pytest.approx(float(expected))
+    assert ring["p"] == pytest.approx(2 * student.sf(ring["difference"] / ring["se"], 4))
+    assert ring["difference"] > 0
+    assert ring["p"] <= ring["p_adjusted"] <= 0.05
+    assert pairs.loc[("CA1", "direction_deg:circular", "kind"), "p"] > 0.05
+    # Models that order pairs of conditions alike cannot be told from each other.
+    same = pairs.xs(("contrast", "contrast:same"), level=("first", "second"))
+    assert (same["difference"].abs() < 1e-12).all()
+    assert same["p"].isna().all()
 
 
 def test_the_planted_ring_is_explained_by_directions(sample):
@@ -122,21 +156,16 @@ def test_the_lower_ceiling_leaves_each_subject_out(sample, measure):
 
 
 def test_without_a_fair_null_there_is_no_p(sample):
-    config = TrsaConfig(models=["kind"], n_bootstraps=20)
+    config = TrsaConfig(models=["kind", "contrast"], n_bootstraps=20)
     models, targets = models_of(sample, config), targets_of(sample, config)
-    draws = scores.resampled(models, targets, config, 20, stream(0, "none"))
-    part = PartResult(
-        name="b",
-        model_both=draws["both"],
-        model_subjects=draws["subjects"],
-        model_conditions=draws["conditions"],
-        provenance=PROVENANCE,
-    )
+    part = part_of(scores.resampled(models, targets, config, 20, stream(0, "none")))
     found = scores.observed(
         models, targets, config, [part], stream(0, "p"), order="linear", no_null="too few"
     )
     assert found.table["p"].isna().all()
     assert found.table["score"].notna().all()
+    assert found.pairs["p"].isna().all()
+    assert (found.pairs["se"] > 0).all()
 
 
 def test_one_subject_has_no_ceiling_and_varies_over_conditions_only(sample):

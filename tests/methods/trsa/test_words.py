@@ -46,7 +46,8 @@ def one():
 @pytest.fixture(scope="module")
 def several():
     views, truth = simulate(stream(7, "several"), size="subjects")
-    return told(views, truth)
+    models = ["direction_deg:circular", "direction_deg"]
+    return told(views, truth, CONFIG.model_copy(update={"models": models}))
 
 
 def test_one_recording_makes_no_claim_about_animals(one):
@@ -135,6 +136,7 @@ def test_every_figure_and_table_of_the_body_is_of_this_result(several):
     _, _, drawn, made = several
     shown = [part.id for part in made.body if isinstance(part, Figure)]
     assert sorted(shown) == sorted(figure.id for figure in drawn)
+    assert "model-pairs" in {part.id for part in made.body if isinstance(part, Table)}
     for part in made.body:
         if isinstance(part, Table):
             assert len({len(column) for column in part.columns.values()}) == 1
