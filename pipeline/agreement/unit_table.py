@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.labelling import UnitLabels, item_names
 from pipeline.core.quality import Grades
 from pipeline.core.recording import identities
+from pipeline.core.unit_names import names_of_units
 
 REGION = "region"
 COORDINATES = ("x_um", "y_um", "z_um")
@@ -75,9 +76,10 @@ def unit_table(
 
     Returns
     -------
-    Columns ``recording``, ``unit``, ``identity`` where a file names units (with a question mark
-    where it doubts), one a grouping (text, empty where there is no label), one
-    ``NAME probability`` where it has probabilities, then ``used``, ``reason`` and ``remarks``.
+    Columns ``recording``, ``unit``, ``name`` (what figures call it), ``identity`` where a file
+    names units (with a question mark where it doubts), one a grouping (text, empty where there is
+    no label), one ``NAME probability`` where it has probabilities, then ``used``, ``reason`` and
+    ``remarks``.
     """
     rows = pd.concat(
         [
@@ -85,12 +87,15 @@ def unit_table(
                 {
                     "recording": pd.Series([name] * len(table), dtype="str"),
                     "unit": table["unit_id"].astype("str").to_numpy(),
+                    "name": pd.Series(
+                        names_of_units(name, table, n_recordings=len(units)), dtype="str"
+                    ),
                     "identity": pd.Series(identities(table), dtype="str"),
                 }
             )
             for name, table in units.items()
         ]
-        or [pd.DataFrame({"recording": [], "unit": [], "identity": []}, dtype="str")],
+        or [pd.DataFrame({"recording": [], "unit": [], "name": [], "identity": []}, dtype="str")],
         ignore_index=True,
     )
     if not rows["identity"].astype(bool).any():

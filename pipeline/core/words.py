@@ -18,22 +18,6 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in set('aeio') else 'a'} {noun}"
 
 
-def unit_called(unit: str, *, recording: str = "") -> str:
-    """A unit that has no name of its own, as every figure calls it: readers find it by that.
-
-    Parameters
-    ----------
-    unit
-        Its id in the file. A bare number would be taken for that of a group.
-    recording
-        The unit's recording where there are several, in which other units have the same id; empty
-        where there is one.
-    """
-    if recording:
-        return f"{recording}:{unit}"
-    return f"unit {unit}" if unit.isdecimal() else unit
-
-
 def joined(names: Iterable[str], *, most: int = 8) -> str:
     """Names in a row; of many the first and the last."""
     listed = list(names)

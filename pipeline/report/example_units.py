@@ -42,7 +42,7 @@ def example_units(recording: Recording, grades: Grades, *, n_recordings: int = 1
     if not chosen:
         return []
     activity = recording.activity
-    names = unit_labels(recording.units, recording=recording.id if n_recordings > 1 else "")
+    names = unit_labels(recording, n_recordings=n_recordings)
     units = np.array([example.unit for example in chosen])
     panels = (
         _trace_panels(activity, units)

@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.parts import REMARK, Figure, Heatmap, Span
-from pipeline.core.recording import Recording, SampledActivity, SpikeTrains, identities
-from pipeline.core.words import counted, unit_called
+from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
+from pipeline.core.unit_names import names_of_units
+from pipeline.core.words import counted
 from pipeline.prepare.binned import Binned, bin_activity
 from pipeline.report.behaviour import behaviour_panels, behaviour_words
 
@@ -34,6 +35,7 @@ def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
     order = unit_order(scaled, recording.units["region"].astype(str).to_numpy()[used])
     every = max(1, -(-len(used) // rows))
     shown = order[::every]
+    names = unit_labels(recording, n_recordings=n_recordings)
     calcium = isinstance(recording.activity, SampledActivity)
     heat = Heatmap(
         title="Activity",
@@ -42,12 +44,7 @@ def overview(recording: Recording, *, n_recordings: int = 1) -> Figure:
         x_title="Time (s)",
         y_title="Unit",
         value_title="Activity (share of own range)" if calcium else "Rate (z-score)",
-        y_labels=tuple(
-            unit_labels(
-                recording.units.iloc[used[shown]],
-                recording=recording.id if n_recordings > 1 else "",
-            )
-        ),
+        y_labels=tuple(names[unit] for unit in used[shown]),
         scale="sequential" if calcium else "diverging",
         limits=(0.0, 1.0) if calcium else SPIKE_LIMITS,
         spans=stretches(recording),
@@ -118,24 +115,18 @@ def unit_order(scaled: NDArray[np.float32], regions: NDArray[np.object_]) -> NDA
     return np.lexsort((-np.round(loading, 6), regions))
 
 
-def unit_labels(units: pd.DataFrame, *, recording: str = "") -> list[str]:
-    """How units are called: by identity where known, with the region as a remark where several.
+def unit_labels(recording: Recording, *, n_recordings: int) -> list[str]:
+    """Names of all units of one of so many recordings, with the region as a remark where several.
 
-    Parameters
-    ----------
-    units
-        Rows of a recording's table of units.
-    recording
-        The recording, where there are several; as in :func:`~pipeline.core.words.unit_called`.
+    Names are those of :func:`~pipeline.core.unit_names.names_of_units`.
     """
-    called = []
-    several = len(set(units["region"].astype(str))) > 1
-    for unit_id, identity, region in zip(
-        units["unit_id"], identities(units), units["region"], strict=True
-    ):
-        name = identity or unit_called(str(unit_id), recording=recording)
-        called.append(f"{name}{REMARK}{_text(region)}" if several and _text(region) else name)
-    return called
+    names = names_of_units(recording.id, recording.units, n_recordings=n_recordings)
+    regions = [_text(region) for region in recording.units["region"]]
+    several = len(set(regions)) > 1
+    return [
+        f"{name}{REMARK}{region}" if several and region else name
+        for name, region in zip(names, regions, strict=True)
+    ]
 
 
 def stretches(recording: Recording) -> tuple[Span, ...]:

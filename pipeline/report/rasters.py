@@ -58,7 +58,7 @@ def raster_figures(recording: Recording, grades: Grades, *, n_recordings: int = 
     sweeps = trial_sweeps(recording) or even_sweeps(activity, typical)
     counts = [spikes_in(activity, example.unit, sweeps) for example in chosen]
     most = max(1.0, *(float(np.nanmax(each, initial=0.0)) for each in counts))
-    names = unit_labels(recording.units, recording=recording.id if n_recordings > 1 else "")
+    names = unit_labels(recording, n_recordings=n_recordings)
     panels = tuple(
         Heatmap(
             title=f"{names[example.unit]}: {example.words}",

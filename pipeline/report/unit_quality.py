@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Line, Lines, Number, Table
 from pipeline.core.quality import MEASURES, PER_CENT, Grades
-from pipeline.core.recording import Recording, identities
+from pipeline.core.recording import Recording
+from pipeline.core.unit_names import names_of_units
 from pipeline.core.words import counted
 
 SHOWN = (
@@ -35,8 +36,9 @@ CURVE_POINTS = 101
 MOST_ROWS = 5000
 """Units in the table; units that are neither unused nor doubtful are left out first."""
 
-ALWAYS_TOLD = ("Unit", "Grade")
-"""Columns that stay though all their cells are the same."""
+ALWAYS_TOLD = ("Recording", "Unit", "Name", "Grade")
+"""Columns that stay though all their cells are the same: which rows are shown is not to decide
+whether a unit can be told by its id alone."""
 
 Graded = Mapping[str, Grades]
 
@@ -71,7 +73,8 @@ def unit_table(recordings: Sequence[Recording], graded: Graded) -> list[Table]:
     rows: list[tuple[int, dict[str, Number]]] = []
     for recording in known:
         units = graded[recording.id].units
-        regions, names = recording.units["region"].fillna(""), identities(recording.units)
+        regions = recording.units["region"].fillna("")
+        names = names_of_units(recording.id, recording.units, n_recordings=len(recordings))
         for place, (unit, good, reason, remarks) in enumerate(
             zip(
                 *(units[name] for name in ("unit_id", "good", "reason", "remarks")),
@@ -97,12 +100,8 @@ def unit_table(recordings: Sequence[Recording], graded: Graded) -> list[Table]:
         title: cells
         for title, cells in columns.items()
         if any(cell not in (None, "") for cell in cells)
-        and (
-            title in ALWAYS_TOLD
-            or len(set(cells) - {None}) > 1
-            # An id alone is no unit where there are several recordings, whichever rows are shown.
-            or title == "Recording"
-        )
+        and (title in ALWAYS_TOLD or len(set(cells) - {None}) > 1)
+        and not (title == "Name" and cells == columns["Unit"])
     }
     alike = [
         title

@@ -26,11 +26,10 @@ from pipeline.core.labelling import Labels
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Section
 from pipeline.core.quality import Quality
-from pipeline.core.recording import Recording
 from pipeline.io.documents import read_document, write_document
-from pipeline.io.records import open_record, read_record
+from pipeline.io.records import read_record
 from pipeline.io.tables import write_csv
-from pipeline.stages.assess import section_without_result
+from pipeline.stages.assess import section_without_result, unit_tables
 from pipeline.stages.run_context import StageRun
 
 
@@ -120,16 +119,6 @@ def agreement(
     write_csv(table, rows)
     write_document(section, written, experiment=run.experiment)
     return written
-
-
-def unit_tables(recordings: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
-    """Tables of units of the recordings that could be read."""
-    found = {}
-    for name, path in recordings.items():
-        with open_record(path, Recording, Outcome) as record:
-            if isinstance(record, Recording):
-                found[name] = record.units
-    return found
 
 
 def read_halves(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from pipeline.core.errors import DataError
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section, qualified
+from pipeline.core.recording import Recording
+from pipeline.core.unit_names import UnitNames
 from pipeline.core.views import View
 from pipeline.io.documents import write_document
-from pipeline.io.records import read_record
+from pipeline.io.records import open_record, read_record
 from pipeline.stages.fit import MethodJob, first_outcome, usable
 from pipeline.stages.run_context import StageRun
 
@@ -20,6 +24,7 @@ def assess(
     run: StageRun,
     job: MethodJob,
     *,
+    recordings: Mapping[str, Path],
     fits: Sequence[Path],
     views: Sequence[Path],
     truth: Path | None,
@@ -30,6 +35,9 @@ def assess(
 
     Parameters
     ----------
+    recordings
+        Recording id to ``recording.h5``, of all that the experiment has: units are called alike
+        whichever of them the method took.
     fits
         The method's result, or the record of why there is none; one a recording, in folders named
         by the recordings' ids, of a method that does not pool them.
@@ -44,9 +52,16 @@ def assess(
     outcome = first_outcome(results) if lacking else None
     if outcome is None:
         try:
-            names = [path.parent.name for path in fits]
+            names = UnitNames.of(unit_tables(recordings))
             with job.open_views(views) as seen:
-                written = _section(job, names=names, results=results, seen=seen, truth=truth)
+                written = _section(
+                    job,
+                    fitted=[path.parent.name for path in fits],
+                    results=results,
+                    seen=seen,
+                    truth=truth,
+                    names=names,
+                )
         except Exception as error:
             outcome = run.outcome_of(error, file=fits[0].name)
     if outcome is not None:
@@ -60,30 +75,46 @@ def assess(
 def _section(
     job: MethodJob,
     *,
-    names: Sequence[str],
+    fitted: Sequence[str],
     results: Sequence[object],
     seen: Sequence[View | Outcome],
     truth: Path | None,
+    names: UnitNames,
 ) -> Section:
     planted, doubted = _planted(truth, job)
     if job.spec.pools_recordings:
         (result,) = results
         found, missing = usable(seen), missing_recordings(seen)
     else:
-        fitted = {
+        of_recording = {
             name: (one, view)
-            for name, one, view in zip(names, results, seen, strict=True)
+            for name, one, view in zip(fitted, results, seen, strict=True)
             if not isinstance(one, Outcome) and not isinstance(view, Outcome)
         }
-        result = {name: one for name, (one, _) in fitted.items()}
-        found, missing = tuple(view for _, view in fitted.values()), missing_recordings(results)
+        result = {name: one for name, (one, _) in of_recording.items()}
+        found = tuple(view for _, view in of_recording.values())
+        missing = missing_recordings(results)
     checks: tuple[Check, ...] = job.spec.room("diagnostics").assess(
         result, found, job.config, truth=planted
     )
     checks = (*missing, *doubted, *checks)
-    figures = job.spec.room("figures").figures(result, found, job.config, truth=planted)
-    section: Section = job.spec.room("section").section(result, checks, figures, job.config)
+    figures = job.spec.room("figures").figures(
+        result, found, job.config, truth=planted, names=names
+    )
+    section: Section = job.spec.room("section").section(
+        result, checks, figures, job.config, names=names
+    )
     return dataclasses.replace(section, sentence=qualified(section.sentence, section.checks))
+
+
+def unit_tables(recordings: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
+    """Tables of units of the recordings that could be read."""
+    found = {}
+    for name, path in recordings.items():
+        with open_record(path, Recording, Outcome) as record:
+            if isinstance(record, Recording):
+                found[name] = record.units
+    return found
 
 
 def _planted(truth: Path | None, job: MethodJob) -> tuple[object | None, tuple[Check, ...]]:

@@ -25,7 +25,8 @@ from pipeline.io.documents import missing, read_document, read_plain
 from pipeline.io.nwb.results import ResultModule, add_results
 from pipeline.io.nwb.write import write_recording
 from pipeline.io.records import open_record, read_record
-from pipeline.stages.agreement import method_labels, unit_tables
+from pipeline.stages.agreement import method_labels
+from pipeline.stages.assess import unit_tables
 
 AGREEMENT = "agreement"
 LEFT_IN_REPORT = ("units",)

@@ -133,7 +133,7 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
     groupings = [regions(units), clusters]
     table = unit_table(units, grades, groupings)
     assert table.columns.tolist() == [
-        *("recording", "unit", "region", "cluster", "cluster probability"),
+        *("recording", "unit", "name", "region", "cluster", "cluster probability"),
         *("used", "reason", "remarks"),
     ]
     assert len(table) == 63
@@ -152,7 +152,8 @@ def test_units_that_a_file_names_stand_with_their_names(areas):
     units = {"day1": units_of(3, region=["a", "b", "b"], identity=["AVAL", "", "RIML"])}
     units["day1"].loc[2, "identity_certain"] = False
     table = unit_table(units, {}, [regions(units)])
-    assert table.columns.tolist()[:3] == ["recording", "unit", "identity"]
+    assert table.columns.tolist()[:4] == ["recording", "unit", "name", "identity"]
+    assert table["name"].tolist() == ["AVAL", "u1", "RIML?"]
     assert table["identity"].tolist() == ["AVAL", "", "RIML?"]
 
 

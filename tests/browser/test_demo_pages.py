@@ -148,7 +148,7 @@ def test_a_unit_is_marked_where_it_is_shown_and_nowhere_else(
     opened, results, experiment, name, shown_in, not_in
 ):
     with (results / experiment / "units.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row.get("identity") or f"unit {row['unit']}" for row in csv.DictReader(file)]
+        rows = [row["name"] for row in csv.DictReader(file)]
     watched = opened(results / experiment / "report.html")
     page = watched.page
     page.wait_for_function(READY)

@@ -11,7 +11,7 @@ import pytest
 from pipeline.agreement.section import units_table
 from pipeline.agreement.unit_table import unit_table
 from pipeline.core.parts import PAIR, REMARK, Bars, Figure, Heatmap, Line, Lines, Section, Table
-from pipeline.core.words import unit_called
+from pipeline.core.unit_names import UnitNames
 from pipeline.prepare.config import QualityConfig
 from pipeline.prepare.quality.grade import grade_units
 from pipeline.report.data_section import data_section
@@ -37,15 +37,12 @@ MARKED = """() => {
 }"""
 
 
-def called(unit, recording):
-    return unit_called(unit, recording=recording)
-
-
-def method_section():
+def method_section(called):
     """Figures in which a sign stands before names, and in which names stand in pairs."""
     x = np.arange(4.0)
-    first, second = (called("3", each) for each in RECORDINGS)
-    pair = f"{first}{PAIR}{called('5', 'r1')}"
+    first, second = (called(each, "3") for each in RECORDINGS)
+    doubted = called("r1", "5")
+    pair = f"{first}{PAIR}{doubted}"
     curve = (Line(name="data", y=x),)
     return Section(
         id="connectome",
@@ -68,7 +65,7 @@ def method_section():
                         value_title="Trace (SD)",
                         y_labels=(
                             f"\N{MINUS SIGN}{first}",
-                            called("5", "r1"),
+                            doubted,
                             f"{second}{REMARK}V1",
                         ),
                     ),
@@ -83,7 +80,7 @@ def method_section():
                 panels=(
                     Bars(
                         title="Delay",
-                        labels=(f"{pair}{REMARK}7{REMARK}*", f"{second}{PAIR}{called('5', 'r2')}"),
+                        labels=(f"{pair}{REMARK}7{REMARK}*", f"{second}{PAIR}{called('r2', '5')}"),
                         values=np.array([1.0, 2.0]),
                         x_title="Pair",
                         y_title="Delay (s)",
@@ -108,17 +105,22 @@ def method_section():
 
 
 def page_of(names):
-    """A page of recordings with the same ids and no identities."""
+    """A page of recordings with the same ids, the second of which may be the same neuron."""
     records, grades = [], {}
     for name in names:
         record = spikes(name=name)
-        units = record.units.assign(unit_id=pd.Series(IDS, dtype="str"))
+        units = record.units.assign(
+            unit_id=pd.Series(IDS, dtype="str"),
+            identity=pd.Series(["", "AVAL", ""], dtype="str"),
+            identity_certain=False,
+        )
         record, grades[name], _ = grade_units(
             dataclasses.replace(record, units=units), QualityConfig()
         )
         records.append(record)
     data = data_section(records, {}, grades=grades)
-    rows = unit_table({record.id: record.units for record in records}, grades, [])
+    units = {record.id: record.units for record in records}
+    rows = unit_table(units, grades, [])
     agreement = Section(
         id="agreement",
         title="Agreement",
@@ -126,7 +128,7 @@ def page_of(names):
         sentence="One row a unit.",
         body=(units_table(rows),),
     )
-    methods = (method_section(),) if len(names) > 1 else ()
+    methods = (method_section(UnitNames.of(units).called),) if len(names) > 1 else ()
     return fake_page(sections=(data, *methods, agreement))
 
 
@@ -183,8 +185,15 @@ def test_a_unit_is_marked_upside_down_and_in_each_of_its_pairs(opened, page_file
     page.wait_for_function("() => document.querySelectorAll('#found button').length > 1")
     offered = page.locator("#found button").all_text_contents()
     assert sorted(each.partition(" in ")[0] for each in offered) == [
-        f"Mark r1:{unit}" for unit in IDS
+        f"Mark r1:{name}" for name in ("3", "7", "AVAL?")
     ]
+
+
+def test_a_unit_whose_identity_is_in_doubt_is_marked_in_its_own_recording_alone(opened, page_files):
+    figures, told, _ = marked(opened, page_files[2], "r1:AVAL?")
+    assert {"connectome-traces", "connectome-lead-lag", "data-overview-r1"} <= set(figures)
+    assert not [name for name in figures if name.endswith("r2")]
+    assert sorted(told["rows"]) == [["agreement-units", ["r1", "5"]], ["data-units", ["r1", "5"]]]
 
 
 def test_the_units_of_an_only_recording_are_called_and_found_without_it(opened, page_files):

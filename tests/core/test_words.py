@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core.words import counted, for_number, joined, unit_called, with_article
+from pipeline.core.words import counted, for_number, joined, with_article
 
 
 @pytest.mark.parametrize(
@@ -31,18 +31,6 @@ def test_an_odd_plural_is_named():
 def test_an_ending_may_be_empty_and_other_brackets_stay():
     assert for_number(1, "row[|s] [3]") == "row [3]"
     assert for_number(2, "row[|s] [3]") == "rows [3]"
-
-
-@pytest.mark.parametrize(
-    ("name", "called"), [("3", "unit 3"), ("AVAL", "AVAL"), ("day1:3", "day1:3"), ("3a", "3a")]
-)
-def test_a_unit_without_a_name_is_told_apart_from_numbers_of_groups(name, called):
-    assert unit_called(name) == called
-
-
-def test_a_unit_is_told_apart_from_those_of_other_recordings_with_its_id():
-    assert [unit_called("3", recording=each) for each in ("r1", "r2")] == ["r1:3", "r2:3"]
-    assert unit_called("a3", recording="r1") == "r1:a3"
 
 
 @pytest.mark.parametrize("words", ["a Recording", "an Outcome", "an int", "a UnitTable", "a str"])

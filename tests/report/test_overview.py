@@ -1,9 +1,13 @@
 # ruff: noqa: PD011 - the values here are arrays of our own records, not tables
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.core.parts import REMARK
 from pipeline.core.rng import stream
+from pipeline.core.unit_names import names_of_units
 from pipeline.prepare.binned import bin_activity, nice_width
 from pipeline.report.overview import (
     cells_allowed,
@@ -157,14 +161,11 @@ def test_a_recording_of_which_no_unit_is_used_can_be_shown():
     assert figure.panels[0].values.shape[0] == 0
 
 
-def test_names_in_doubt_are_marked_so_that_they_are_nobody_elses():
-    units = pd.DataFrame(
-        {
-            "unit_id": ["0", "1", "2"],
-            "identity": ["AVAL", "AVAL", ""],
-            "identity_certain": [True, False, False],
-            "region": ["head"] * 3,
-        }
-    )
-    assert unit_labels(units) == ["AVAL", "AVAL?", "unit 2"]
-    assert unit_labels(units, recording="r1") == ["AVAL", "AVAL?", "r1:2"]
+def test_names_of_units_are_those_of_the_whole_page_with_their_regions():
+    record = calcium(n_units=3)
+    record = dataclasses.replace(record, units=record.units.assign(region=["a", "", "b"]))
+    names = names_of_units(record.id, record.units, n_recordings=2)
+    shown = unit_labels(record, n_recordings=2)
+    assert shown == [f"{names[0]}{REMARK}a", names[1], f"{names[2]}{REMARK}b"]
+    figure = overview(record, n_recordings=2)
+    assert set(figure.panels[0].y_labels) == set(shown)

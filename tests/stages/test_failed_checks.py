@@ -51,13 +51,14 @@ def test_the_section_of_every_method_is_qualified(name, monkeypatch, tmp_path):
     monkeypatch.setattr(
         room("section"),
         "section",
-        lambda _, checks, *__: Section(
+        lambda _, checks, *__, **___: Section(
             id=name, title=name, status="warn", sentence=FOUND, checks=checks
         ),
     )
     assess.assess(
         RUN,
         job,
+        recordings={},
         fits=[Path("a/fit.h5")],
         views=[],
         truth=None,
@@ -84,17 +85,20 @@ def test_a_truth_in_an_older_form_costs_no_result(monkeypatch, tmp_path):
     monkeypatch.setattr(
         room("diagnostics"), "assess", lambda *_, truth: seen.append(truth) or (PASSED,)
     )
-    monkeypatch.setattr(room("figures"), "figures", lambda *_, truth: seen.append(truth) or ())
+    monkeypatch.setattr(
+        room("figures"), "figures", lambda *_, truth, names: seen.append(truth) or ()
+    )
     monkeypatch.setattr(
         room("section"),
         "section",
-        lambda _, checks, *__: Section(
+        lambda _, checks, *__, **___: Section(
             id="connectome", title="Connectome", status="warn", sentence=FOUND, checks=checks
         ),
     )
     written = assess.assess(
         RUN,
         job,
+        recordings={},
         fits=[fits],
         views=[],
         truth=older,

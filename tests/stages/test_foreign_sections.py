@@ -27,6 +27,7 @@ def stored(tmp_path):
     assess(
         StageRun(stage="assess", experiment="a", method="connectome"),
         MethodJob.of("connectome", settings={}, seed=1),
+        recordings={},
         fits=[fit],
         views=[],
         truth=None,

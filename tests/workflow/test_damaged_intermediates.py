@@ -93,6 +93,7 @@ class Stages:
         assess(
             self.run("assess", method="connectome"),
             self.job,
+            recordings=self.recordings,
             fits=[self.fit],
             views=list(self.views.values()),
             truth=self.truth,
@@ -189,6 +190,7 @@ HANDED_ON = [
     ("assess", lambda s: s.fit, lambda s: s.section),
     ("assess", lambda s: s.views[FIRST], lambda s: s.section),
     ("assess", lambda s: s.truth, lambda s: s.section),
+    ("assess", lambda s: s.recordings[FIRST], lambda s: s.section),
     ("refit_halves", lambda s: s.recordings[FIRST], lambda s: s.halves),
     ("refit_halves", lambda s: s.views[FIRST], lambda s: s.halves),
     ("refit_halves", lambda s: s.fit, lambda s: s.halves),

@@ -57,6 +57,9 @@ rule biclustering_gather:
 
 rule biclustering_assess:
     input:
+        recordings=per_recording(
+            f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"
+        ),
         fits=per_recording(f"{folder_of('biclustering')}/fit.h5"),
         views=views_of("biclustering"),
         truth=truth_of("biclustering"),
@@ -71,7 +74,9 @@ rule biclustering_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("biclustering", "assess"), 3_000, 50),
+        mem_mb=memory(
+            method_cost("biclustering", "assess"), 3_000, 50, aside="recordings"
+        ),
         runtime=minutes(method_cost("biclustering", "assess"), 60),
     params:
         method="biclustering",

@@ -66,6 +66,9 @@ rule celltypes_gather:
 
 rule celltypes_assess:
     input:
+        recordings=per_recording(
+            f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"
+        ),
         fits=[f"{OUT}/{{experiment}}/celltypes/fit.h5"],
         views=views_of("celltypes"),
         truth=truth_of("celltypes"),
@@ -80,7 +83,7 @@ rule celltypes_assess:
         "../../envs/neuroptych-gpu.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("celltypes", "assess"), 2_000, 20),
+        mem_mb=memory(method_cost("celltypes", "assess"), 2_000, 20, aside="recordings"),
         runtime=minutes(method_cost("celltypes", "assess"), 30),
     params:
         method="celltypes",

@@ -260,15 +260,23 @@ def prepare_cost(wildcards, input):
     return costs.prepare_job_of_file(row_of(wildcards).nwb).estimate
 
 
-def memory(cost, floor, per_input_mb):
+def memory(cost, floor, per_input_mb, aside=""):
     """Resource function: megabytes by what was measured, and at least by the size of the inputs.
 
     Larger recordings than were measured need more than prices tell. More with each attempt.
+    Inputs named by ``aside`` do not count: little is read of them.
     """
-    return lambda wildcards, input, attempt: max(
-        cost(input).memory_to_ask_mb(attempt),
-        attempt * max(floor, int(floor / 2 + per_input_mb * input.size_mb)),
-    )
+
+    def ask(wildcards, input, attempt):
+        files = map(Path, getattr(input, aside) if aside else [])
+        aside_mb = sum(file.stat().st_size for file in files if file.exists()) / 2**20
+        size_mb = input.size_mb - aside_mb
+        return max(
+            cost(input).memory_to_ask_mb(attempt),
+            attempt * max(floor, int(floor / 2 + per_input_mb * size_mb)),
+        )
+
+    return ask
 
 
 def minutes(cost, least):

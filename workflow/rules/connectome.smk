@@ -67,6 +67,9 @@ rule connectome_gather:
 
 rule connectome_assess:
     input:
+        recordings=per_recording(
+            f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"
+        ),
         fits=[f"{OUT}/{{experiment}}/connectome/fit.h5"],
         views=views_of("connectome"),
         truth=truth_of("connectome"),
@@ -81,7 +84,9 @@ rule connectome_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("connectome", "assess"), 2_000, 50),
+        mem_mb=memory(
+            method_cost("connectome", "assess"), 2_000, 50, aside="recordings"
+        ),
         runtime=minutes(method_cost("connectome", "assess"), 30),
     params:
         method="connectome",

@@ -59,6 +59,9 @@ rule trsa_gather:
 
 rule trsa_assess:
     input:
+        recordings=per_recording(
+            f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"
+        ),
         fits=[f"{OUT}/{{experiment}}/trsa/fit.h5"],
         views=views_of("trsa"),
         truth=truth_of("trsa"),
@@ -73,7 +76,7 @@ rule trsa_assess:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(method_cost("trsa", "assess"), 2_000, 50),
+        mem_mb=memory(method_cost("trsa", "assess"), 2_000, 50, aside="recordings"),
         runtime=minutes(method_cost("trsa", "assess"), 30),
     params:
         method="trsa",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import REMARK, Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import SpikeCounts
-from pipeline.core.words import unit_called
 from pipeline.methods.biclustering.associations import bin_labels, epoch_names
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.recovery import recovery
@@ -33,6 +33,7 @@ def figures(
     views: tuple[SpikeCounts, ...],
     config: BiclusteringConfig,
     truth: BiclusteringTruth | None = None,
+    names: UnitNames = NO_NAMES,
 ) -> tuple[Figure, ...]:
     """All figures of all recordings in reading order.
 
@@ -48,21 +49,23 @@ def figures(
         The method's settings.
     truth
         What was planted, for simulated recordings.
+    names
+        What units are called.
     """
     shown: list[Figure] = []
     for (name, result), view in zip(results.items(), views, strict=True):
         axis = timeline(view)
-        recording = name if len(results) > 1 else ""
+        called = [names.called(name, str(unit)) for unit in result.unit]
         end = f"-{name}" if len(results) > 1 else ""
-        shown.append(_overview(result, view, axis, end, recording))
+        shown.append(_overview(result, view, axis, end, called))
         if len(result.scores):
             shown.append(_scores(result, end))
-        shown.append(_together(result, end, recording))
+        shown.append(_together(result, end, called))
         shown.append(_states(result, view, axis, end))
         shown.append(_trajectories(result, axis, end))
         if contains_regions(result):
             shown.append(_regions(result, end))
-        shown += [_chains(result, end), _dynamics(result, end), _replicas(result, end, recording)]
+        shown += [_chains(result, end), _dynamics(result, end), _replicas(result, end, called)]
         if truth is not None:
             shown.append(_truth(result, truth, axis, end))
     return tuple(shown)
@@ -81,17 +84,14 @@ def order_of_units(result: BiclusteringResult) -> NDArray[np.int64]:
 
 
 def unit_labels(
-    result: BiclusteringResult, units: NDArray[np.int64], recording: str
+    result: BiclusteringResult, units: NDArray[np.int64], called: Sequence[str]
 ) -> tuple[str, ...]:
-    """Names of units, with regions and clusters as remarks.
-
-    ``recording``: the only one of the units, where there are several; else empty.
-    """
+    """What units are called, with regions and clusters as remarks."""
     return tuple(
         REMARK.join(
             word
             for word in (
-                unit_called(str(result.unit[unit]), recording=recording),
+                called[unit],
                 str(result.region[unit]),
                 f"cluster {result.cluster_of_unit[unit] + 1}",
             )
@@ -102,7 +102,7 @@ def unit_labels(
 
 
 def _overview(
-    result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: str, recording: str
+    result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: str, called: Sequence[str]
 ) -> Figure:
     """Counts sorted by cluster, above the states."""
     order = order_of_units(result)[:SHOWN_UNITS]
@@ -120,7 +120,7 @@ def _overview(
             x_title=axis.title,
             y_title="Unit",
             value_title="Count over the unit's mean (log2)",
-            y_labels=unit_labels(result, order, recording),
+            y_labels=unit_labels(result, order, called),
             scale="diverging",
             limits=(-3.0, 3.0),
             spans=axis.spans,
@@ -254,7 +254,7 @@ def unit_word(result: BiclusteringResult) -> str:
     return "a spike" if result.source == "spikes" else "an event"
 
 
-def _together(result: BiclusteringResult, end: str, recording: str) -> Figure:
+def _together(result: BiclusteringResult, end: str, called: Sequence[str]) -> Figure:
     """Probabilities that units are together."""
     order = order_of_units(result)[:SHOWN_UNITS]
     place = np.cumsum(result.used) - 1
@@ -284,8 +284,8 @@ def _together(result: BiclusteringResult, end: str, recording: str) -> Figure:
                 x_title="Unit",
                 y_title="Unit",
                 value_title="Probability",
-                x_labels=unit_labels(result, order, recording),
-                y_labels=unit_labels(result, order, recording),
+                x_labels=unit_labels(result, order, called),
+                y_labels=unit_labels(result, order, called),
                 limits=(0.0, 1.0),
                 square=True,
             ),
@@ -649,7 +649,7 @@ def _dynamics(result: BiclusteringResult, end: str) -> Figure:
     )
 
 
-def _replicas(result: BiclusteringResult, end: str, recording: str) -> Figure:
+def _replicas(result: BiclusteringResult, end: str, called: Sequence[str]) -> Figure:
     """Real beside replicated statistics, and the calibration of hidden counts."""
     replicas = result.replicas
     panels: list[Panel] = []
@@ -667,10 +667,7 @@ def _replicas(result: BiclusteringResult, end: str, recording: str) -> Figure:
                 y=np.round(values[1], 4),
                 x_title="Replicated",
                 y_title="Real",
-                labels=tuple(
-                    unit_called(str(unit), recording=recording)
-                    for unit in result.unit[result.used][known]
-                ),
+                labels=tuple(called[unit] for unit in np.flatnonzero(result.used)[known]),
                 group=result.cluster_of_unit[result.used][known],
                 group_names=tuple(f"Cluster {index + 1}" for index in range(result.n_clusters)),
                 diagonal=True,

@@ -16,6 +16,7 @@ from pipeline.core.parts import (
     qualified,
     status_from_checks,
 )
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.figures import association_words, mean_by_state, unit_word
 from pipeline.methods.biclustering.result import BiclusteringResult
@@ -40,6 +41,7 @@ def section(
     checks: tuple[Check, ...],
     figures: tuple[Figure, ...],
     config: BiclusteringConfig,
+    names: UnitNames = NO_NAMES,
 ) -> Section:
     """All that the report says about the recordings of an experiment, in reading order.
 
@@ -51,6 +53,8 @@ def section(
         What :mod:`diagnostics` and :mod:`figures` made of them.
     config
         The method's settings.
+    names
+        What units are called; no table shows a single one.
     """
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(results, config)]

@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points, Span
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import View
-from pipeline.core.words import counted, for_number, unit_called
+from pipeline.core.words import counted, for_number
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.describe import separated
 from pipeline.methods.celltypes.diagnostics import true_labels
@@ -32,6 +33,7 @@ def figures(
     views: tuple[View, ...],
     config: CelltypesConfig,
     truth: Truth | None = None,
+    names: UnitNames = NO_NAMES,
 ) -> tuple[Figure, ...]:
     """All figures of a result in reading order.
 
@@ -45,6 +47,8 @@ def figures(
         The method's settings.
     truth
         What was planted, for simulated recordings.
+    names
+        What units are called.
     """
     found: list[Figure] = []
     model, shown = result.model, result.shown
@@ -67,7 +71,7 @@ def figures(
     if len(result.baselines):
         found.append(_baselines(result))
     if result.mode == "model":
-        found += [_prediction(result, config), *_mosaic(result)]
+        found += [_prediction(result, config), *_mosaic(result, names)]
     if truth is not None and result.n_types:
         found.append(_truth(result, truth))
     return tuple(found)
@@ -873,13 +877,12 @@ def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Figure:
     )
 
 
-def _mosaic(result: CelltypesResult) -> list[Figure]:
+def _mosaic(result: CelltypesResult, names: UnitNames) -> list[Figure]:
     """Where receptive fields of each type lie."""
     units = result.units
     typed = (result.type_of_unit >= 0) & np.isfinite(units["field_x"].to_numpy(float))
     if not typed.any():
         return []
-    names, several = type_names(result), result.recording.size > 1
     return [
         Figure(
             id="mosaic",
@@ -900,13 +903,13 @@ def _mosaic(result: CelltypesResult) -> list[Figure]:
                     x_title="x (pixel)",
                     y_title="y (pixel)",
                     labels=tuple(
-                        unit_called(str(unit), recording=str(recording) if several else "")
+                        names.called(str(recording), str(unit))
                         for recording, unit in zip(
                             units["recording"][typed], units["unit"][typed], strict=True
                         )
                     ),
                     group=result.type_of_unit[typed],
-                    group_names=names,
+                    group_names=type_names(result),
                 ),
             ),
         )

@@ -15,6 +15,7 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted, for_number
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.evidence import agreement
@@ -33,6 +34,7 @@ def section(
     checks: tuple[Check, ...],
     figures: tuple[Figure, ...],
     config: CelltypesConfig,
+    names: UnitNames = NO_NAMES,
 ) -> Section:
     """All that the report says about cell types, in reading order.
 
@@ -44,6 +46,8 @@ def section(
         What :mod:`diagnostics` and :mod:`figures` made of it.
     config
         The method's settings.
+    names
+        What units are called; no table shows a single one.
     """
     by_id = {figure.id: figure for figure in figures}
 

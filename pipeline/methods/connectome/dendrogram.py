@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Network
 from pipeline.core.words import counted
-from pipeline.methods.connectome.networks import unit_names
+from pipeline.methods.connectome.networks import Called
 from pipeline.methods.connectome.result import ConnectomeResult
 
 DRAWN_COMPONENTS = 4
 DRAWN_UNITS = 48
 
 
-def dendrogram_figure(result: ConnectomeResult) -> Figure | None:
+def dendrogram_figure(result: ConnectomeResult, called: Called) -> Figure | None:
     """Groups within groups of the most important components that have groups; else nothing."""
     gains = np.where(result.structured, result.component_gain, -np.inf)
     chosen = [int(c) for c in np.argsort(-gains, kind="stable") if result.structured[c]]
@@ -40,7 +40,7 @@ def dendrogram_figure(result: ConnectomeResult) -> Figure | None:
             "kind side by side. Bad: levels that each split off single units."
         ),
         alt=f"{len(chosen)} round trees of units.",
-        panels=tuple(_tree(result, component) for component in chosen),
+        panels=tuple(_tree(result, component, called) for component in chosen),
         columns=2,
     )
 
@@ -52,7 +52,7 @@ def own_levels(result: ConnectomeResult, component: int) -> NDArray[np.int64]:
     return np.asarray(groups[several])
 
 
-def _tree(result: ConnectomeResult, component: int) -> Network:
+def _tree(result: ConnectomeResult, component: int, called: Called) -> Network:
     """One component's groups; units on the outer circle, the centre for all of them."""
     levels = own_levels(result, component)
     strength = np.nansum(result.pair_matrix(component), axis=0)
@@ -61,7 +61,7 @@ def _tree(result: ConnectomeResult, component: int) -> Network:
     # By the coarsest level first, so that every group is one stretch of the circle.
     units = units[np.lexsort((-strength[units], *levels[:, units]))]
     angle = 2 * np.pi * np.arange(units.size, dtype=np.float64) / max(units.size, 1)
-    names = [str(name) for name in unit_names(result)[units]]
+    names = [str(name) for name in called[units]]
     turn, radius = angle.tolist(), [1.0] * units.size
     edges: list[tuple[int, int]] = []
     below = np.arange(units.size)

@@ -10,7 +10,7 @@ from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted
 from pipeline.methods.connectome.alignment import measured_speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.networks import unit_names
+from pipeline.methods.connectome.networks import Called
 from pipeline.methods.connectome.pair_affinity import SHORTEST_S, channels_of, pair_affinity
 from pipeline.methods.connectome.result import ConnectomeResult
 
@@ -19,7 +19,10 @@ MOST_FRAMES = 600
 
 
 def example_figure(
-    result: ConnectomeResult, views: tuple[TraceEnsemble, ...], config: ConnectomeConfig
+    result: ConnectomeResult,
+    views: tuple[TraceEnsemble, ...],
+    config: ConnectomeConfig,
+    called: Called,
 ) -> Figure | None:
     """Two traces, their speeds and their affinity around the moment at which they are tied most.
 
@@ -55,7 +58,7 @@ def example_figure(
     shown = shown[:: -(-shown.size // MOST_FRAMES)]
     time = view.time[shown].round(3)
     spans = _epochs(view, float(time[0]), float(time[-1]))
-    names = [str(name) for name in unit_names(result)[[one, other]]]
+    names = [str(name) for name in called[[one, other]]]
     peak = float(affinity[shown].max(initial=0.0))
     kinds = ("affinity",) if channels_of(config.affinity) == 1 else ("same", "opposite directions")
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.anatomy_parts import anatomy_figure
@@ -15,7 +16,12 @@ from pipeline.methods.connectome.dendrogram import dendrogram_figure
 from pipeline.methods.connectome.dominance import dominance_figure
 from pipeline.methods.connectome.example import example_figure
 from pipeline.methods.connectome.lead_lag_parts import lead_lag_figure
-from pipeline.methods.connectome.networks import network_figure, order_by_community, unit_names
+from pipeline.methods.connectome.networks import (
+    Called,
+    network_figure,
+    order_by_community,
+    unit_names,
+)
 from pipeline.methods.connectome.rank_figure import rank_figure
 from pipeline.methods.connectome.readback import LEVEL as EPOCH_LEVEL
 from pipeline.methods.connectome.readback import followed
@@ -44,6 +50,7 @@ def figures(
     views: tuple[TraceEnsemble, ...],
     config: ConnectomeConfig,
     truth: ConnectomeTruth | None = None,
+    names: UnitNames = NO_NAMES,
 ) -> tuple[Figure, ...]:
     """All figures of a result in reading order.
 
@@ -57,11 +64,14 @@ def figures(
         The method's settings.
     truth
         What was planted, for simulated recordings.
+    names
+        What units are called.
     """
+    called = unit_names(result, names)
     views = with_sides_merged(views, config)
-    example = example_figure(result, views, config)
+    example = example_figure(result, views, config, called)
     found = [] if example is None else [example]
-    found += [_components(result), dominance_figure(result)]
+    found += [_components(result, called), dominance_figure(result)]
     if result.rank_choice is not None:
         found.append(rank_figure(result.rank_choice, n_recordings=result.recording.size))
     if result.epoch_test is not None:
@@ -72,14 +82,14 @@ def figures(
         found.append(_baselines(result, result.baselines, config))
     if result.anatomy is not None:
         found.append(anatomy_figure(result.anatomy))
-    found.append(network_figure(result))
-    dendrogram = dendrogram_figure(result)
+    found.append(network_figure(result, called))
+    dendrogram = dendrogram_figure(result, called)
     if dendrogram is not None:
         found.append(dendrogram)
-    traces = traces_figure(result, views)
+    traces = traces_figure(result, views, called)
     if traces is not None:
         found.append(traces)
-    leads = lead_lag_figure(result)
+    leads = lead_lag_figure(result, called)
     if leads is not None:
         found.append(leads)
     found.append(_restarts(result, config))
@@ -90,7 +100,7 @@ def figures(
     return tuple(found)
 
 
-def _components(result: ConnectomeResult) -> Figure:
+def _components(result: ConnectomeResult, called: Called) -> Figure:
     """When, where and between whom, one row a component."""
     n_shown = min(result.rank, SHOWN_COMPONENTS)
     axis = timeline(result)
@@ -121,7 +131,7 @@ def _components(result: ConnectomeResult) -> Figure:
                     y_title="Share of component",
                 )
             )
-        panels.append(_matrix(result, component, title=f"{name}: pairs of units"))
+        panels.append(_matrix(result, component, called, title=f"{name}: pairs of units"))
     n_supported = int(supported.sum())
     tested = result.surrogate.size > 0
     shared = ""
@@ -179,13 +189,13 @@ def _components(result: ConnectomeResult) -> Figure:
     )
 
 
-def _matrix(result: ConnectomeResult, component: int, *, title: str) -> Heatmap:
+def _matrix(result: ConnectomeResult, component: int, called: Called, *, title: str) -> Heatmap:
     """Pair strengths of the strongest units, sorted by community."""
     matrix = result.pair_matrix(component)
     order = order_by_community(result, component, limit=SHOWN_UNITS)
     largest = np.nanmax(matrix) if np.isfinite(matrix).any() else 0.0
     shown = matrix[np.ix_(order, order)] / (largest or 1.0)
-    names = tuple(unit_names(result)[order])
+    names = tuple(called[order])
     return Heatmap(
         title=title,
         values=np.round(shown, 2).astype(np.float32),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import PAIR, REMARK, Bars, Figure, Line, Lines, Number, Table
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.lead_lag import LEVEL, N_DRAWS
-from pipeline.methods.connectome.networks import unit_names
+from pipeline.methods.connectome.networks import Called
 from pipeline.methods.connectome.result import ConnectomeResult, LeadLag
 from pipeline.numerics.lagged import BEYOND, FEW, LEAST_STRETCHES, SHORT, TESTED
 
@@ -53,7 +53,7 @@ def lead_lag_words(result: ConnectomeResult, sigma_s: float) -> str:
     )
 
 
-def lead_lag_figure(result: ConnectomeResult) -> Figure | None:
+def lead_lag_figure(result: ConnectomeResult, called: Called) -> Figure | None:
     """Delays of the pairs that are told best; nothing where there is none."""
     found = result.lead_lag
     if found is None:
@@ -63,7 +63,7 @@ def lead_lag_figure(result: ConnectomeResult) -> Figure | None:
         return None
     order = told[np.lexsort((found.p_apart[told], found.p_locked[told], found.q_value[told]))]
     shown = order[:SHOWN_PAIRS]
-    names = _names(result, found)
+    names = tuple(f"{called[one]}{PAIR}{called[other]}" for one, other in found.pair)
     n_ahead = int(ahead(found).sum())
     n_locked = int((found.p_locked[told] <= LEVEL).sum())
     n_curves = min(SHOWN_CURVES, shown.size)
@@ -109,10 +109,9 @@ def lead_lag_figure(result: ConnectomeResult) -> Figure | None:
     )
 
 
-def lead_lag_table(result: ConnectomeResult, found: LeadLag) -> Table:
+def lead_lag_table(result: ConnectomeResult, found: LeadLag, called: Called) -> Table:
     """One row a pair that was looked at."""
     order = np.lexsort((found.p_locked, found.q_value))  # what is not told comes last
-    names = unit_names(result)
     together = [_one_community(result, int(found.component[row]), found.pair[row]) for row in order]
     return Table(
         id="lead-lag-table",
@@ -127,8 +126,8 @@ def lead_lag_table(result: ConnectomeResult, found: LeadLag) -> Table:
             "same sign. Empty where nothing can be said."
         ),
         columns={
-            "ahead": tuple(str(names[found.pair[row, 0]]) for row in order),
-            "behind": tuple(str(names[found.pair[row, 1]]) for row in order),
+            "ahead": tuple(str(called[found.pair[row, 0]]) for row in order),
+            "behind": tuple(str(called[found.pair[row, 1]]) for row in order),
             "component": tuple(
                 str(found.component[row] + 1) if found.component[row] >= 0 else "none"
                 for row in order
@@ -176,12 +175,6 @@ def _curve(found: LeadLag, row: int, name: str) -> Lines:
         x_title="Lag of the second unit (s)",
         y_title="Correlation",
     )
-
-
-def _names(result: ConnectomeResult, found: LeadLag) -> tuple[str, ...]:
-    """Both units of each row."""
-    names = unit_names(result)
-    return tuple(f"{names[one]}{PAIR}{names[other]}" for one, other in found.pair)
 
 
 def _one_community(result: ConnectomeResult, component: int, pair: NDArray[np.int64]) -> str:

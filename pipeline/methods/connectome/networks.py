@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Network
-from pipeline.core.words import unit_called
+from pipeline.core.unit_names import UnitNames
 from pipeline.methods.connectome.result import ConnectomeResult
 
 DRAWN_COMPONENTS = 4
@@ -38,21 +38,25 @@ def order_by_community(
     return np.asarray(strongest[np.lexsort((-strength[strongest], label))])
 
 
-def unit_names(result: ConnectomeResult) -> NDArray[np.object_]:
-    """Names of units as figures show them, shape (unit,).
+Called = NDArray[np.object_]
+"""What the units of a result are called, shape (unit,)."""
 
-    The recording's name, which stands before units that are not matched over recordings, tells
-    nothing where there is only one.
+
+def unit_names(result: ConnectomeResult, names: UnitNames) -> Called:
+    """What the units are called; those of both sides as they are pooled."""
+    return np.array([names.pooled(str(name)) for name in result.unit], dtype=object)
+
+
+def network_figure(result: ConnectomeResult, called: Called) -> Figure:
+    """The strongest edges of the first components.
+
+    Parameters
+    ----------
+    result
+        The joined fit.
+    called
+        What its units are called.
     """
-    names = np.array([str(name) for name in result.unit], dtype=object)
-    if result.recording.size > 1:
-        return names  # those without an identity are as ``unit_called`` calls them
-    before = f"{result.recording[0]}:"
-    return np.array([unit_called(name.removeprefix(before)) for name in names], dtype=object)
-
-
-def network_figure(result: ConnectomeResult) -> Figure:
-    """The strongest edges of the first components."""
     n_drawn = min(DRAWN_COMPONENTS, result.rank)
     sizes = [int(result.community[component].max()) + 1 for component in range(result.rank)]
     return Figure(
@@ -71,7 +75,7 @@ def network_figure(result: ConnectomeResult) -> Figure:
             "times. Good: few units with many edges among them. Bad: one unit joined to all."
         ),
         alt=f"{n_drawn} networks of units on a circle.",
-        panels=tuple(_network(result, component) for component in range(n_drawn)),
+        panels=tuple(_network(result, component, called) for component in range(n_drawn)),
         columns=2,
     )
 
@@ -84,7 +88,7 @@ def _counted(sizes: list[int]) -> str:
     return f"Components have {fewest} to {most} communities (median {np.median(sizes):.3g})"
 
 
-def _network(result: ConnectomeResult, component: int) -> Network:
+def _network(result: ConnectomeResult, component: int, called: Called) -> Network:
     """One component's strongest edges on a circle."""
     units = order_by_community(result, component, limit=DRAWN_UNITS)
     angle = 2 * np.pi * np.arange(units.size, dtype=np.float64) / max(units.size, 1)
@@ -96,7 +100,7 @@ def _network(result: ConnectomeResult, component: int) -> Network:
     label = result.community[component, units]
     return Network(
         title=f"Component {component + 1}",
-        labels=tuple(unit_names(result)[units]),
+        labels=tuple(called[units]),
         x=np.cos(angle).round(3),
         y=np.sin(angle).round(3),
         group=label.astype(np.int64),

@@ -16,6 +16,7 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted, for_number
 from pipeline.methods.connectome.anatomy import LEAST_EDGES, LEAST_UNITS
 from pipeline.methods.connectome.anatomy_parts import above_rewired, anatomy_table, anatomy_words
@@ -27,6 +28,7 @@ from pipeline.methods.connectome.lead_lag_parts import (
     lead_lag_table,
     lead_lag_words,
 )
+from pipeline.methods.connectome.networks import unit_names
 from pipeline.methods.connectome.pair_affinity import affinity_words
 from pipeline.methods.connectome.rank_choice import (
     held_out_runs,
@@ -61,6 +63,7 @@ def section(
     checks: tuple[Check, ...],
     figures: tuple[Figure, ...],
     config: ConnectomeConfig,
+    names: UnitNames = NO_NAMES,
 ) -> Section:
     """All that the report says about the connectome, in reading order.
 
@@ -72,13 +75,16 @@ def section(
         What :mod:`diagnostics` and :mod:`figures` made of it.
     config
         The method's settings.
+    names
+        What units are called.
     """
+    called = unit_names(result, names)
     numbers = _numbers(result)
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config)]
     body += [by_id[name] for name in ("example",) if name in by_id]
     body += [by_id["components"]]
-    body += [by_id["dominance"], components_table(result)]
+    body += [by_id["dominance"], components_table(result, called)]
     body.append(_rank_words(result))
     body += [by_id[name] for name in ("rank",) if name in by_id]
     body += [by_id[name] for name in ("epochs",) if name in by_id]
@@ -93,14 +99,14 @@ def section(
         body += _anatomy(result, by_id)
     body += [_communities_words(result, config), by_id["network"]]
     body += [by_id[name] for name in ("dendrogram", "traces") if name in by_id]
-    body.append(members_table(result))
+    body.append(members_table(result, called))
     if config.seeds:
-        body.append(predictions_table(result, config.seeds))
+        body.append(predictions_table(result, config.seeds, called))
     if config.lead_lag_pairs:
         body.append(lead_lag_words(result, config.sigma_s))
     body += [by_id[name] for name in ("lead-lag",) if name in by_id]
     if result.lead_lag is not None:
-        body.append(lead_lag_table(result, result.lead_lag))
+        body.append(lead_lag_table(result, result.lead_lag, called))
     body.append(by_id["restarts"])
     body += [by_id[name] for name in ("truth", "onsets") if name in by_id]
     body += [selection_table(result), _limits(result)]

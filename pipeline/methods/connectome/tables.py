@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.core.parts import Number, Table
 from pipeline.core.words import counted
-from pipeline.methods.connectome.networks import unit_names
+from pipeline.methods.connectome.networks import Called
 from pipeline.methods.connectome.readback import (
     Member,
     active,
@@ -23,14 +23,14 @@ MOST_ROWS = 300
 """Members that a page lists; the strongest of each community are kept."""
 
 
-def components_table(result: ConnectomeResult) -> Table:
+def components_table(result: ConnectomeResult, called: Called) -> Table:
     """One row a component."""
     supported = supported_components(result)
     strongest = []
     for component in range(result.rank):
         strength = np.nansum(result.pair_matrix(component), axis=0)
         top = np.argsort(-strength, kind="stable")[:5]
-        strongest.append(", ".join(unit_names(result)[top]))
+        strongest.append(", ".join(called[top]))
     tested = result.surrogate.size > 0
     main = result.component_recording.argmax(axis=1)
     columns: dict[str, tuple[Number, ...]] = {
@@ -169,7 +169,7 @@ def epochs_table(result: ConnectomeResult, test: EpochTest) -> Table:
     )
 
 
-def members_table(result: ConnectomeResult) -> Table:
+def members_table(result: ConnectomeResult, called: Called) -> Table:
     """One row a unit of a community."""
     every = members(result)
     place: dict[tuple[int, int], int] = {}
@@ -191,13 +191,12 @@ def members_table(result: ConnectomeResult) -> Table:
             "if all strength lies in one group, near 1 if spread over many."
             + (f" {left} weaker members of large communities are not listed." if left else "")
         ),
-        columns=_member_columns(result, shown),
+        columns=_member_columns(shown, called),
     )
 
 
-def predictions_table(result: ConnectomeResult, seeds: list[str]) -> Table:
+def predictions_table(result: ConnectomeResult, seeds: list[str], called: Called) -> Table:
     """Units that share communities with seeds."""
-    names = unit_names(result)
     found = predictions(result, tuple(seeds))
     unknown = sorted(set(seeds) - set(result.place))
     return Table(
@@ -212,19 +211,20 @@ def predictions_table(result: ConnectomeResult, seeds: list[str]) -> Table:
         ),
         columns={
             "score": tuple(round(one.score, 3) for one in found),
-            **_member_columns(result, [one.member for one in found]),
-            "with seeds": tuple(", ".join(str(names[unit]) for unit in one.seeds) for one in found),
+            **_member_columns([one.member for one in found], called),
+            "with seeds": tuple(
+                ", ".join(str(called[unit]) for unit in one.seeds) for one in found
+            ),
             "strength to seeds": tuple(round(one.to_seeds, 2) for one in found),
             "selectivity": tuple(round(one.selectivity, 2) for one in found),
         },
     )
 
 
-def _member_columns(result: ConnectomeResult, shown: list[Member]) -> dict[str, tuple[Number, ...]]:
+def _member_columns(shown: list[Member], called: Called) -> dict[str, tuple[Number, ...]]:
     """What is told of a unit."""
-    names = unit_names(result)
     return {
-        "unit": tuple(str(names[one.unit]) for one in shown),
+        "unit": tuple(str(called[one.unit]) for one in shown),
         "component": tuple(one.component + 1 for one in shown),
         "community": tuple(one.community + 1 for one in shown),
         "probability": tuple(round(one.probability, 2) for one in shown),

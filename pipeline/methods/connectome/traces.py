@@ -9,7 +9,7 @@ from pipeline.core.parts import Figure, Heatmap, Span
 from pipeline.core.views import TraceEnsemble
 from pipeline.core.words import counted
 from pipeline.methods.connectome.correlation import traces_of_units
-from pipeline.methods.connectome.networks import unit_names
+from pipeline.methods.connectome.networks import Called
 from pipeline.methods.connectome.readback import active
 from pipeline.methods.connectome.result import ConnectomeResult
 
@@ -20,7 +20,9 @@ LIMIT = 3.0
 """Standard deviations at which colours end."""
 
 
-def traces_figure(result: ConnectomeResult, views: tuple[TraceEnsemble, ...]) -> Figure | None:
+def traces_figure(
+    result: ConnectomeResult, views: tuple[TraceEnsemble, ...], called: Called
+) -> Figure | None:
     """Traces of the largest community of the most important component that has groups.
 
     Nothing where no component has groups.
@@ -39,7 +41,7 @@ def traces_figure(result: ConnectomeResult, views: tuple[TraceEnsemble, ...]) ->
     for index in order[:SHOWN_RECORDINGS].tolist():
         if result.presence[index, member].sum() >= 2:
             view = by_name[str(result.recording[index])]
-            panels.append(_panel(result, view, component, member, index))
+            panels.append(_panel(result, view, component, member, index, called))
     if not panels:
         return None
     n_all = int((result.community[component] == 0).sum())
@@ -72,6 +74,7 @@ def _panel(
     component: int,
     member: NDArray[np.int64],
     index: int,
+    called: Called,
 ) -> Heatmap:
     """Members of one recording over its time."""
     member = member[result.presence[index, member]]
@@ -89,7 +92,6 @@ def _panel(
         scaled = (known - np.nanmean(known, axis=0)) / np.nanstd(known, axis=0)
     sign = signs(np.nan_to_num(scaled)[inside if inside.sum() > 2 else slice(None)])
     x, shown = _thinned(view.time, scaled * sign)
-    names = unit_names(result)[member]
     return Heatmap(
         title=str(result.recording[index]),
         values=np.round(shown.T, 2).astype(np.float32),
@@ -99,7 +101,7 @@ def _panel(
         x=x,
         y_labels=tuple(
             f"\N{MINUS SIGN}{name}" if one < 0 else str(name)
-            for name, one in zip(names, sign, strict=True)
+            for name, one in zip(called[member], sign, strict=True)
         ),
         scale="diverging",
         limits=(-LIMIT, LIMIT),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import ResponsePatterns
 from pipeline.core.words import counted
 from pipeline.methods.trsa.comparison_figures import comparison_figures
@@ -36,6 +37,7 @@ def figures(
     views: tuple[ResponsePatterns, ...],
     config: TrsaConfig,
     truth: TrsaTruth | None = None,
+    names: UnitNames = NO_NAMES,
 ) -> tuple[Figure, ...]:
     """All figures of a result in reading order.
 
@@ -49,6 +51,8 @@ def figures(
         The method's settings.
     truth
         What was planted, for simulated recordings.
+    names
+        What units are called; no figure shows a single one.
     """
     found = [_matrices(result, config)]
     if result.populations["reliability"].notna().any():

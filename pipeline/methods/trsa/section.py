@@ -14,6 +14,7 @@ from pipeline.core.parts import (
     Table,
     status_from_checks,
 )
+from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted
 from pipeline.methods.trsa.cells import columns as _columns
 from pipeline.methods.trsa.comparison_figures import comparison_body
@@ -41,6 +42,7 @@ def section(
     checks: tuple[Check, ...],
     figures: tuple[Figure, ...],
     config: TrsaConfig,
+    names: UnitNames = NO_NAMES,
 ) -> Section:
     """All that the report says about representations, in reading order.
 
@@ -52,6 +54,8 @@ def section(
         What :mod:`diagnostics` and :mod:`figures` made of it.
     config
         The method's settings.
+    names
+        What units are called; no table shows a single one.
     """
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config)]

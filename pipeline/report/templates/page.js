@@ -997,6 +997,32 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
+  const stripOf = (button) => {
+    /* the picture of a film, in which its frames stand beside each other */
+    const { backgroundImage } = button.closest(".film").querySelector(".screen").style;
+    const [, content] = /base64,([^")]*)/.exec(backgroundImage);
+    return new Blob([bytesOf(content)], { type: "image/png" });
+  };
+  const csvOfPixels = async (button) => {
+    const picture = await createImageBitmap(stripOf(button), { colorSpaceConversion: "none" });
+    const { height } = picture;
+    const context = new OffscreenCanvas(picture.width, height).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const { data } = context.getImageData(0, 0, picture.width, height);
+    const { pixels, greys, title } = button.dataset;
+    const width = picture.width / Number(pixels);
+    const lines = ["film,frame,y,x,value"];
+    for (let frame = 0; frame < Number(pixels); frame += 1) {
+      for (let at = 0; at < height * width; at += 1) {
+        const [y, x] = [Math.floor(at / width), at % width];
+        const grey = data[4 * (y * picture.width + frame * width + x)] / 255;
+        /* its step of grey: some browsers add noise to what a page reads from a picture */
+        const value = Math.round(grey * (greys - 1)) / (greys - 1);
+        lines.push(`${cell(title)},${frame + 1},${y + 1},${x + 1},${Number(value.toFixed(4))}`);
+      }
+    }
+    return lines.join("\n") + "\n";
+  };
   document.addEventListener("click", async (event) => {
     const csv = event.target.closest("button[data-csv]");
     if (csv) {
@@ -1012,11 +1038,9 @@
     const image = event.target.closest("button[data-image]");
     if (image) save(await imageOf(image), image.dataset.file);
     const strip = event.target.closest("button[data-strip]");
-    if (strip) {
-      const { backgroundImage } = strip.closest(".film").querySelector(".screen").style;
-      const [, content] = /base64,([^")]*)/.exec(backgroundImage);
-      save(new Blob([bytesOf(content)], { type: "image/png" }), strip.dataset.file);
-    }
+    if (strip) save(stripOf(strip), strip.dataset.file);
+    const pixels = event.target.closest("button[data-pixels]");
+    if (pixels) save(new Blob([await csvOfPixels(pixels)], { type: "text/csv" }), pixels.dataset.file);
     const copy = event.target.closest("button[data-copy]");
     if (copy) copyText(copy);
   });
@@ -1090,23 +1114,10 @@
     });
     return row;
   };
-  const unitNames = (state) => {
-    /* from a row to what figures call its unit: unit_called in pipeline/core/words.py */
-    const heads = state.heads.map((head) => head.textContent.trim());
-    const [unit, recording] = ["Unit", "Recording"].map((name) => heads.indexOf(name));
-    if (unit < 0) return () => [];
-    const alone = (at) => `unit ${textAt(state, at, unit)}`;
-    if (recording < 0) return (at) => [alone(at)];
-    const recordingAt = (at) => textAt(state, at, recording);
-    const one = new Set(upTo(state.count).map(recordingAt)).size < 2;
-    return (at) => [`${recordingAt(at)}:${textAt(state, at, unit)}`, ...(one ? [alone(at)] : [])];
-  };
   const marks = (state) => {
     /* whether a row names what the reader chose */
-    if (chosen === "") return () => false;
-    const names = unitNames(state);
-    return (at) => names(at).includes(chosen)
-      || state.heads.some((_, column) => textAt(state, at, column) === chosen);
+    return (at) => chosen !== ""
+      && state.heads.some((_, column) => textAt(state, at, column) === chosen);
   };
   const turn = (state) => {
     /* puts the rows from the first one on into the page, as many as it came with */

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.core.parts import Figure, Table
 from pipeline.core.rng import stream
+from pipeline.core.unit_names import UnitNames
 from pipeline.io.documents import read_document, write_document
 from pipeline.io.records import read_record, write_record
 from pipeline.methods.biclustering.algorithm import combine
@@ -24,6 +25,7 @@ from pipeline.methods.biclustering.section import section
 from pipeline.methods.biclustering.simulate import simulate
 from pipeline.methods.biclustering.verdict import clusters_verdict
 from tests.support.captions import lacking
+from tests.support.named_units import ids_of, names_shown, two_recordings
 from tests.support.small_biclusters import PROVENANCE, config_of, drawn
 
 
@@ -217,6 +219,16 @@ def test_several_recordings_have_their_own_figures_and_one_sentence(planted, res
     written = section(results, assess(results, views, config), shown, config)
     assert "supported in 2 of 2 recordings" in written.sentence
     assert {check.name.partition(":")[0] for check in written.checks} == {"a", "b"}
+
+
+def test_units_of_the_only_recording_taken_are_called_as_in_the_data(planted, result):
+    view, _ = planted
+    units = two_recordings("r", result.unit.size)
+    named = dataclasses.replace(result, unit=ids_of(result.unit.size))
+    names = UnitNames.of(units)
+    drawn = figures({"r": named}, (view,), config_of(), names=names)
+    shown = names_shown((*drawn, *section({"r": named}, (), drawn, config_of(), names=names).body))
+    assert shown == {names.called("r", unit) for unit in named.unit[named.used]}
 
 
 def test_the_stored_result_opens_in_arviz(planted, result, tmp_path):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.core.method import Part
 from pipeline.core.provenance import Provenance
+from pipeline.core.unit_names import UnitNames
 from pipeline.core.words import counted
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
@@ -22,6 +24,7 @@ from pipeline.numerics.device import device_name, device_of
 from pipeline.numerics.partitions import adjusted_rand_index
 from pipeline.report.wording import doubtful
 from tests.support.captions import lacking
+from tests.support.named_units import ids_of, names_shown, two_recordings
 from tests.support.planted_units import planted_filters, population_of
 
 RNG = np.random.default_rng
@@ -166,16 +169,13 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     (pooled,) = [check for check in checks if check.name == "Types are not recordings"]
     assert (pooled.status, pooled.confound) == ("not_tested", True)
     assert pooled in [check for _, check in doubtful(checks)]
-    assert field_names(drawn)[0].startswith("unit ")
-    several = dataclasses.replace(result, recording=np.array([view.recording, "r2"]))
-    assert field_names(figures(several, (view,), config)) == [
-        f"{view.recording}:{name.removeprefix('unit ')}" for name in field_names(drawn)
-    ]
-
-
-def field_names(drawn):
-    (panel,) = next(figure for figure in drawn if figure.id == "mosaic").panels
-    return list(panel.labels)
+    ids = ids_of(len(result.units))
+    named = dataclasses.replace(result, units=result.units.assign(unit=pd.Series(ids, dtype="str")))
+    names = UnitNames.of(two_recordings(view.recording, ids.size))
+    drawn = figures(named, (view,), config, truth=truth, names=names)
+    shown = names_shown((*drawn, *section(named, checks, drawn, config, names=names).body))
+    with_a_field = (named.type_of_unit >= 0) & named.units["field_x"].notna()
+    assert shown == {names.called(view.recording, unit) for unit in ids[with_a_field]}
 
 
 def test_the_same_cells_are_typed_by_what_was_shown_again(tiny):

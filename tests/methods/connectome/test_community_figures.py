@@ -16,7 +16,7 @@ def grouped():
     pair[6] = pair[:, 6] = 0
     return SimpleNamespace(
         rank=2,
-        unit=np.array([f"r:{name}" for name in "ABCDEFG"]),
+        unit=np.array(list("ABCDEFG")),
         recording=np.array(["r"]),
         group=np.array([[[0, 1, 0, 1, 2, 2, -1], [0, 0, 0, 0, 1, 1, -1]]] * 2),
         community=np.array([[0, 1, 0, 1, -1, -1, -1]] * 2),
@@ -27,7 +27,7 @@ def grouped():
 
 
 def test_the_tree_joins_units_by_their_groups_level_by_level():
-    figure = dendrogram_figure(grouped())
+    figure = dendrogram_figure(grouped(), grouped().unit)
     assert [panel.title for panel in figure.panels] == ["Component 1"]  # the other has no groups
     tree = figure.panels[0]
     children = {}
@@ -54,7 +54,7 @@ def test_the_tree_joins_units_by_their_groups_level_by_level():
 def test_without_groups_there_is_no_tree():
     result = grouped()
     result.structured = np.array([False, False])
-    assert dendrogram_figure(result) is None
+    assert dendrogram_figure(result, result.unit) is None
 
 
 def courses(**changes):

@@ -45,7 +45,7 @@ def result_of(views, *, strongest=(2, 6), frame=100):
 
 def test_the_strongest_pair_is_shown_where_it_is_tied_most(views):
     result = result_of(views)
-    figure = example_figure(result, views, CONFIG)
+    figure = example_figure(result, views, CONFIG, result.unit)
     first, second = result.unit[[2, 6]]
     assert figure.finding.startswith(f"{first} and {second}, the strongest pair of component 2,")
     traces, speeds, affinity = figure.panels
@@ -70,13 +70,14 @@ def test_the_strongest_pair_is_shown_where_it_is_tied_most(views):
 
 def test_two_channels_are_two_curves_and_nothing_is_shown_of_pairs_that_are_never_together(views):
     split = CONFIG.model_copy(update={"affinity": "split_sign"})
-    figure = example_figure(result_of(views), views, split)
+    result = result_of(views)
+    figure = example_figure(result, views, split, result.unit)
     same, opposite = figure.panels[2].lines
     assert (same.name, opposite.name) == ("same", "opposite directions")
     assert not ((same.y > 0) & (opposite.y > 0)).any()
     apart = result_of(views)
     apart.presence[:, 2] = False
-    assert example_figure(apart, views, CONFIG) is None
+    assert example_figure(apart, views, CONFIG, apart.unit) is None
 
 
 def drawn(n_units, *, community):
@@ -103,7 +104,7 @@ def test_units_and_edges_of_next_to_no_strength_are_not_drawn():
     order = order_by_community(result, 0, limit=50)
     assert set(order[:5]) == {0, 1, 2, 3, 29}
     assert order.size == LEAST_UNITS + 1
-    network = network_figure(result).panels[0]
+    network = network_figure(result, result.unit).panels[0]
     tied = {frozenset(network.labels[at] for at in edge) for edge in network.edges.tolist()}
     assert len(tied) == 6 + 4
     assert network.weights.min() == pytest.approx(0.3)

@@ -178,9 +178,9 @@ def test_short_recordings_get_a_status_and_no_number():
     assert np.isnan(found.delay_s).all()
     assert np.isnan(found.q_value).all()
     result = shown(found, alignment)
-    assert lead_lag_figure(result) is None
+    assert lead_lag_figure(result, result.unit) is None
     assert "0 could be made (" in lead_lag_words(result, 0.75)
-    table = lead_lag_table(result, found)
+    table = lead_lag_table(result, found, result.unit)
     assert set(table.columns["delay (s)"]) == {None}
 
 
@@ -196,11 +196,11 @@ def shown(found, alignment):
 def test_figure_and_table_name_who_is_ahead_and_warn():
     found, alignment = found_in(two_groups(1, n_recordings=2))
     result = shown(found, alignment)
-    figure = lead_lag_figure(result)
+    figure = lead_lag_figure(result, result.unit)
     assert WARNING.lower() in figure.title
     assert WARNING in figure.caption
     assert WARNING in lead_lag_words(result, 0.75)
-    table = lead_lag_table(result, found)
+    table = lead_lag_table(result, found, result.unit)
     assert WARNING.lower() in table.title
     n_ahead = int((found.q_value <= 0.05).sum())
     assert n_ahead

@@ -50,7 +50,7 @@ def test_members_that_rise_together_and_stay_there_have_one_sign():
 
 
 def test_planted_signs_are_seen_in_the_members_traces(worms, result):
-    figure = traces_figure(result, worms[0])
+    figure = traces_figure(result, worms[0], result.unit)
     assert figure is not None
     n_right = n_all = 0
     for panel in figure.panels:
@@ -76,4 +76,4 @@ def in_group(truth, group, names):
 
 def test_without_groups_there_are_no_traces_to_show(worms, result):
     flat = dataclasses.replace(result, structured=np.zeros(4, dtype=bool))
-    assert traces_figure(flat, worms[0]) is None
+    assert traces_figure(flat, worms[0], flat.unit) is None
