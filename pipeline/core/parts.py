@@ -213,6 +213,8 @@ class Films:
     """The frame that is shown while nothing plays."""
     columns: int = 1
     """Films that belong together stand in one row of so many."""
+    greys: int = 256
+    """Steps of grey that frames have, from black to white."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

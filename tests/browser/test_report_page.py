@@ -1,5 +1,6 @@
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +152,24 @@ def test_the_downloaded_bars_equal_the_data(opened, report_file):
         told = [panel.values, *([panel.lower, panel.upper] if ranged else [])]
         found = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]])
         np.testing.assert_array_equal(found.T.astype(np.float32), np.float32(told))
+
+
+def test_the_downloaded_pixels_equal_the_films(opened, report_file):
+    page = opened(report_file).page
+    part = fake_page.films()
+    for number, film in ((1, part.films[0]), (8, part.films[7])):
+        with page.expect_download() as started:
+            press(page.locator(f"#connectome-films .film:nth-child({number}) button[data-pixels]"))
+        assert started.value.suggested_filename == f"connectome-films-{number}.csv"
+        with Path(started.value.path()).open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+        assert head == ["film", "frame", "y", "x", "value"]
+        told = np.full(film.frames.shape, np.nan)
+        for title, *at, value in rows:
+            assert title == film.title
+            told[tuple(int(place) - 1 for place in at)] = float(value)
+        assert len(rows) == told.size
+        np.testing.assert_allclose(told, film.frames / 255, atol=5e-5)
 
 
 def test_the_downloaded_points_equal_the_data(opened, report_file):

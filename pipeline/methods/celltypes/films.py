@@ -56,17 +56,18 @@ def stimulus_films(result: CelltypesResult, model: ModelEvidence) -> Films | Non
         caption=(
             f"The stimuli of {drawn.size} of {result.n_types} types (those with most units) within "
             "the range of the training stimulus: black is the darkest pixel that it had, white the "
-            f"brightest, by channel.{joined} All units look at the middle; the answer counts in "
-            f"the last {model.window_frames} frames. Good: patches that brighten or darken in the "
-            "middle and nothing around them. Bad: flicker all over, which the model has not "
-            "learned to tell from nothing. While nothing plays, the frame of the strongest "
-            "contrast stands."
+            f"brightest, by channel, in {GREYS} steps of grey.{joined} All units look at the "
+            f"middle; the answer counts in the last {model.window_frames} frames. Good: patches "
+            "that brighten or darken in the middle and nothing around them. Bad: flicker all over, "
+            "which the model has not learned to tell from nothing. While nothing plays, the frame "
+            "of the strongest contrast stands."
         ),
         alt="The stimulus of a type as a film in grey:",
         films=films,
         frame_s=SLOWED / model.frame_rate_hz,
         still=int(strength.argmax()),
         columns=len(channels) * max(1, min(4 // len(channels), drawn.size)),
+        greys=GREYS,
     )
 
 

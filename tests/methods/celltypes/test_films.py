@@ -39,6 +39,8 @@ def test_films_are_the_stimuli_in_grey_channel_by_channel():
     assert dark[3, 0, 4] == 0
     assert set(np.unique(bright).tolist()) == {bright[0, 0, 0], 255}
     assert abs(int(bright[0, 0, 0]) - 127.5) < 3
+    steps = bright[0, 0, 0] / 255 * (found.greys - 1)
+    assert abs(steps - round(steps)) < 0.25  # as the page reads it back
     assert found.still == 3
     assert found.frame_s * 30 == 4
 
