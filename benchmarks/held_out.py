@@ -1,12 +1,12 @@
 """What fits of the bi-clustering take that leave counts out singly or in blocks, side by side.
 
-Both have the same price (``pipeline/stages/costs.json``): they differ in which counts are hidden, and
-in nothing else. Each fit runs in a process of its own, on the same counts.
+Both have the same price (``pipeline/stages/costs.json``): they differ in which counts are hidden,
+and in nothing else. Each fit runs in a process of its own, on the same counts.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/held_out.py [--seconds 20 60]
 
-Measured beside much other work: blocks take 0.93 and 1.43 times the processor time of single counts,
-and as much memory.
+Measured beside much other work: blocks take 0.93 and 1.43 times the processor time of single
+counts, and as much memory.
 """
 
 from __future__ import annotations
