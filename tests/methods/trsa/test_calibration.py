@@ -6,6 +6,7 @@ With few simulations; ``benchmarks/trsa_calibration.py`` has as many as the spec
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from scipy.stats import kstest
 
 from benchmarks.trsa_calibration import (
     LEVELS,
+    MEASURED,
     ONE_RECORDING,
     allowed,
     null_identification,
     null_recordings,
     shape_accuracy,
 )
-from benchmarks.trsa_conditions import calibration
+from benchmarks.trsa_conditions import NAMES, calibration
 
 
 @pytest.mark.slow
@@ -73,3 +75,19 @@ def test_few_conditions_are_resampled_as_intervals_without_them_miss_new_ones():
         assert same >= 0.75
         assert new <= covered
     assert found["score"][2] <= 0.85
+
+
+def test_the_full_run_that_the_documents_show_was_within_its_limits():
+    document = Path(__file__).resolve().parents[3] / "docs/trsa_calibration.md"
+    lines = document.read_text().partition(MEASURED)[2].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    rates = {(row[0], row[1]): row for row in rows if len(row) == 6 and row[2].isdigit()}
+    assert len(rates) == 11
+    for (_, level), row in rates.items():
+        n_sets, rate = int(row[2]), float(row[3])
+        assert n_sets == (200 if "recording" in row[0] else 500)
+        assert rate <= allowed(float(level), n_sets)
+    ratios = {row[0]: float(row[1]) for row in rows if len(row) == 3 and row[1][:1].isdigit()}
+    assert set(ratios) == set(NAMES)
+    assert all(0.8 <= ratios[name] <= 1.2 for name in NAMES[:2])
+    assert 0.9 <= ratios["accuracy"] <= 1.6
