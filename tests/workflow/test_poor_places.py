@@ -128,6 +128,7 @@ def test_a_run_without_network_home_and_display_in_another_language_gives_the_sa
             **kept,
             "HOME": "/nonexistent",
             "TMPDIR": os.fspath(scratch),
+            "NUMBA_CACHE_DIR": os.fspath(scratch),  # else each job compiles: half a minute
             "LC_ALL": "C",
             "TZ": "Asia/Kolkata",
         },

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.support.quick_settings import QUICK_METHODS
@@ -17,14 +18,14 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 SHEET = Path(__file__).resolve().parents[3] / "shared" / "data" / "real" / "recordings.tsv"
 UNITS = {
     "worms": 146 + 141 + 145 + 135,
-    "worm_food": 130,
     "allen": 63,
-    "texture": 238 + 199 + 313,
     "dots": 402 + 50,
     "salamander": 118,
     "zebrafish": 114,
 }
-CALCIUM = ("worms", "worm_food", "zebrafish")
+"""One experiment of each source; the others are read in ``tests/io/nwb/test_nwb_real.py``."""
+
+CALCIUM = ("worms", "zebrafish")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,11 @@ def results(tmp_path_factory):
     if not SHEET.exists():
         pytest.skip(f"the real recordings are not beside the checkout ({SHEET.parent.name})")
     folder = tmp_path_factory.mktemp("real")
+    sheet = pd.read_csv(SHEET, sep="\t", dtype=str)
+    sheet["nwb"] = [str(SHEET.parent / name) for name in sheet["nwb"]]
+    sheet[sheet["experiment"].isin(UNITS)].to_csv(folder / "sheet.tsv", sep="\t", index=False)
     settings = {
-        "recordings": str(SHEET),
+        "recordings": "sheet.tsv",
         "methods": QUICK_METHODS | {"biclustering": {"enabled": False}},
     }
     (folder / "settings.yaml").write_text(json.dumps(settings))

@@ -73,8 +73,7 @@ def write_settings(folder, **changes):
 
 def run(folder, *words, checkout=None, **changes):
     name = write_settings(folder, **changes)
-    code = checkout or folder / "code"
-    done = pipeline_run(folder, *words, "--configfile", name, checkout=code)
+    done = pipeline_run(folder, *words, "--configfile", name, checkout=checkout or ROOT)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -86,17 +85,9 @@ def planned(folder, *, checkout=None, **changes):
     return set(rules) - {"total"}
 
 
-def copy_code(target, *, source=ROOT):
-    for name in ("pipeline", "workflow", "profiles", "envs"):
-        shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(source / "Snakefile", target)
-    return target
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("my project é")
-    copy_code(folder / "code")  # so that whoever edits the code meanwhile changes nothing here
     write_tiny_recordings(folder)
     with (folder / "one.nwb").open("ab") as file:
         file.write(bytes(LARGE))  # behind what HDF5 looks at
@@ -111,9 +102,12 @@ def finished(tmp_path_factory):
 
 
 @pytest.fixture
-def copied_code(finished, tmp_path):
+def copied_code(tmp_path):
     """The code in another folder, to be changed."""
-    return copy_code(tmp_path, source=finished / "code")
+    for name in ("pipeline", "workflow", "profiles", "envs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    return tmp_path
 
 
 def raise_version(path, name):
@@ -149,10 +143,9 @@ def test_a_left_out_recording_is_told_with_its_reason(finished):
 def test_another_run_gives_the_same_bytes_whatever_shares_a_job_and_whenever_it_is_killed(finished):
     other = {"out": "again", "parts": 1, "trsa": "false"}
     words = ("--cores", "1", "--configfile", write_settings(finished, **other))
-    code = finished / "code"
     for moment in (9.0, 14.0):
-        killed_run(finished, *words, after_s=moment, checkout=code)
-        unlocked(finished, "settings.yaml", checkout=code)
+        killed_run(finished, *words, after_s=moment, checkout=ROOT)
+        unlocked(finished, "settings.yaml", checkout=ROOT)
     run(finished, "--cores", "1", **other)
     first, second = results_of(finished / "the résults"), results_of(finished / "again")
     assert len(second) == 2 + 2 + 3 + 1 + 2 + 2 + 1
