@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.methods.biclustering.model import CountData, Priors
 from pipeline.methods.biclustering.sampler.chain import first_position
 from pipeline.methods.biclustering.sampler.position import Problem
-from pipeline.methods.biclustering.sampler.state_start import score
+from pipeline.methods.biclustering.sampler.state_start import SHORT_BY, score, short_by
 
 
 def test_a_score_does_not_hang_on_drawn_weights_and_concentrations():
@@ -25,3 +25,13 @@ def test_a_score_does_not_hang_on_drawn_weights_and_concentrations():
     other.concentration = np.array([2.0, 0.4, 60.0])
     scores = [score(problem, one, np.random.default_rng(1)) for one in (now, other)]
     assert scores[0] == scores[1]
+
+
+def test_a_state_is_credited_with_what_its_bins_can_tell():
+    bins = np.array([0, 2, 10, 100, 1_000_000])
+    credit = short_by(bins, 4.0)
+    assert credit[0] == 0
+    assert np.all(np.diff(credit) > 0)
+    assert credit[1] < SHORT_BY / 4
+    assert credit[3] > 0.9 * SHORT_BY
+    np.testing.assert_allclose(credit[-1], SHORT_BY, atol=1e-4)

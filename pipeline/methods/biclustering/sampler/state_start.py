@@ -59,7 +59,7 @@ SHORT_BY = 0.5
 
 Trajectories are drawn given dynamics, so that the weight lacks what the two tell of each other:
 half the log of the ratio of a parameter's variances, given counts alone and given trajectories;
-0.25 to 0.65 in simulated recordings.
+0.25 to 0.65 in simulated recordings with states of many bins.
 """
 
 
@@ -117,9 +117,19 @@ def score(problem: Problem, now: Position, rng: np.random.Generator) -> float:
         log_proposal += window_density(*of_system, whole) - weight
     d = now.x.shape[2]
     parameters = d * (d + 1) + d * (d + 1) // 2
-    used = np.unique(now.state[problem.data.linked]).size
-    short = SHORT_BY * parameters * now.x.shape[0] * used
-    return float(log_joint(problem, trial) - log_proposal + short)
+    bins = np.bincount(now.state[problem.data.linked])
+    short = parameters * now.x.shape[0] * short_by(bins, problem.priors.noise_extra_degrees + d)
+    return float(log_joint(problem, trial) - log_proposal + short.sum())
+
+
+def short_by(bins: NDArray[np.int64], prior_bins: float) -> NDArray[np.float64]:
+    """Nats per parameter by which the weight falls short for states of so many transitions.
+
+    The prior, worth ``prior_bins`` transitions, adds to what counts tell of a parameter as to what
+    trajectories do, and their ratio is that of ``SHORT_BY`` in long states and 1 in empty ones.
+    """
+    by_counts = bins * np.exp(-2 * SHORT_BY)
+    return np.asarray(np.log((prior_bins + bins) / (prior_bins + by_counts)) / 2)
 
 
 def cuts(problem: Problem, now: Position, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
