@@ -38,7 +38,7 @@ SHORT = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-LONG = settings(SHORT, max_examples=300)
+LONG = settings(SHORT, max_examples=150)
 
 
 def check_accepted(recording):
@@ -144,7 +144,7 @@ def test_a_defect_never_ends_in_a_crash_or_a_hang(which, defect):
 
 
 @pytest.mark.slow
-@settings(SHORT, max_examples=300)
+@settings(SHORT, max_examples=150)
 @given(FILES, defects())
 def test_no_defect_of_many_ends_in_a_crash_or_a_hang(which, defect):
     check_defect(which, defect)
