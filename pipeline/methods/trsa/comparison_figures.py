@@ -46,6 +46,9 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
             a = place[row.first_recording, row.first_region]
             b = place[row.second_recording, row.second_region]
             values[a, b] = values[b, a] = round(float(value), 4)
+        found = rows["value"]
+        from_zero = (float(min(0.0, found.min())), float(max(1.0, found.max())))
+        limits = LIMITS.get(measure, from_zero)
         panels.append(
             Heatmap(
                 title=measure[:1].upper() + measure[1:],
@@ -55,8 +58,8 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
                 value_title=VALUES[measure],
                 x_labels=names,
                 y_labels=names,
-                scale="diverging" if LIMITS.get(measure, (0, 0))[0] < 0 else "sequential",
-                limits=LIMITS.get(measure),
+                scale="diverging" if measure in LIMITS and limits[0] < 0 else "sequential",
+                limits=limits,
                 square=True,
             )
         )

@@ -257,7 +257,7 @@ def _reliability(result: TrsaResult) -> Figure:
                 x_title="Region",
                 y_title="Rank correlation",
                 reference=0.0,
-                reference_label="none",
+                reference_label="no agreement",
             ),
             Bars(
                 title="Same units, other repeats",
@@ -266,7 +266,7 @@ def _reliability(result: TrsaResult) -> Figure:
                 x_title="Region",
                 y_title="Rank correlation",
                 reference=0.0,
-                reference_label="none",
+                reference_label="no agreement",
             ),
         ),
         columns=2,
@@ -562,7 +562,7 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
                 x_title="Model",
                 y_title=config.measure,
                 reference=round(reference, 4) if known else 0.0,
-                reference_label="lower noise ceiling" if known else "none",
+                reference_label="lower noise ceiling" if known else "no likeness",
             )
         )
     scores = table["score"].to_numpy(dtype=np.float64)

@@ -186,6 +186,9 @@ def test_the_report_shows_pairs_and_their_table(several):
     assert "VISp" in figure.finding
     for panel in figure.panels:
         np.testing.assert_array_equal(panel.values, panel.values.T)
+        # Colours begin at no dependence and no likeness, not at the smallest value seen.
+        assert panel.limits[0] <= min(0.0, float(np.nanmin(panel.values))) + 1e-3
+        assert panel.limits[1] >= float(np.nanmax(panel.values)) - 1e-3
 
 
 def test_an_order_of_conditions_takes_away_p_and_says_why():
