@@ -6,7 +6,12 @@ about convergence. ArviZ is imported when something is computed, since that take
 
 from __future__ import annotations
 
+import os
+import tempfile
+import warnings
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +58,33 @@ def convergence(draws: NDArray[np.floating]) -> Convergence:
         return NOTHING
     if not np.ptp(values, axis=1).any():
         return Convergence(r_hat=np.inf, ess_bulk=float(values.shape[0]), ess_tail=np.nan)
-    import arviz
-
+    arviz = _arviz()
     r_hat = float(arviz.rhat(values, method="rank")) if values.shape[0] > 1 else np.nan
     return Convergence(
         r_hat=r_hat,
         ess_bulk=float(arviz.ess(values, method="bulk")),
         ess_tail=float(arviz.ess(values, method="tail")),
     )
+
+
+@cache
+def _arviz() -> ModuleType:
+    """ArviZ, which tells once a day what it plans and notes that in the user's cache folder.
+
+    A home that cannot be written to would end the import, so it is shown another folder.
+    """
+    import matplotlib.pyplot  # noqa: F401 - it has a cache of its own, in the true folder
+
+    before = os.environ.get("XDG_CACHE_HOME")
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore", FutureWarning)
+        os.environ["XDG_CACHE_HOME"] = folder
+        try:
+            import arviz
+        finally:
+            if before is None:
+                del os.environ["XDG_CACHE_HOME"]
+            else:
+                os.environ["XDG_CACHE_HOME"] = before
+    loaded: ModuleType = arviz
+    return loaded

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -43,3 +47,28 @@ def test_one_chain_has_effective_draws_but_no_r_hat():
     found = convergence(stream(3, "one").standard_normal((1, 400)))
     assert np.isnan(found.r_hat)
     assert found.ess_bulk > 200
+
+
+def test_arviz_is_loaded_without_a_home_and_says_nothing(tmp_path):
+    """The folder of its notes cannot be made below a file."""
+    (tmp_path / "home").write_text("no folder")
+    code = (
+        "import numpy as np; from pipeline.numerics.chains import convergence; "
+        "print(convergence(np.random.default_rng(0).standard_normal((2, 50))).r_hat)"
+    )
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "XDG_CACHE_HOME"},
+        "HOME": str(tmp_path / "home"),
+        "MPLCONFIGDIR": str(tmp_path),
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error::FutureWarning", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0.9 < float(done.stdout) < 1.2
+    assert done.stderr == ""
