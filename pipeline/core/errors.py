@@ -147,7 +147,7 @@ class PipelineError(Exception):
     code
         One of :data:`CODES`.
     found
-        What is wrong, with the measured value; no full stop.
+        What is wrong, with the measured value; a full stop of another's message is left out.
     fix
         What to do; no full stop.
     experiment, file, place
@@ -171,12 +171,12 @@ class PipelineError(Exception):
         if code not in CODES:
             raise ValueError(f"{code!r} is not an error code of this package.")
         self.code = code
-        self.found = found
+        self.found = found.removesuffix(".")
         self.fix = fix
         self.experiment = experiment
         self.file = file
         self.place = place
-        super().__init__(code, experiment, file, place, found, fix)
+        super().__init__(code, experiment, file, place, self.found, fix)
 
     def at(self, *, experiment: str = "-", file: str = "-", place: str = "-") -> PipelineError:
         """The same error with the parts that were still unknown filled in."""

@@ -329,7 +329,7 @@ def test_a_record_that_its_own_type_refuses_is_no_record_of_this_version(tmp_pat
     loose = SampledActivity(values=np.zeros((2, 1)), valid=np.zeros((2, 1)), time=np.arange(2.0))
     path = written(tmp_path, loose)
 
-    with pytest.raises(DataError, match=r"RN-R11.*Unknown kind of signal 'smell'"):
+    with pytest.raises(DataError, match=r"RN-R11.*Unknown kind of signal 'smell'\. Fix"):
         read_record(path, globals()["SampledActivity"])
 
 

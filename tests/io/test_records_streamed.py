@@ -145,7 +145,7 @@ def test_another_kind_of_record_is_not_opened(tmp_path):
     write_record(tmp_path / "r.h5", Outcome(status="failed", reason="x"))
 
     with (
-        pytest.raises(DataError, match=r"RN-R11.*holds a Outcome"),
+        pytest.raises(DataError, match=r"RN-R11.*holds an Outcome"),
         open_record(tmp_path / "r.h5", Recording),
     ):
         pass
