@@ -5,9 +5,10 @@
 Beside ours a loop as the published code has it (gather the resampled pairs, find nearest
 centroids), for a few draws, with the same accuracies.
 
-Processor seconds of one thread on a busy machine: 1.0 for 100 resamples and 30 pairs of levels (the
-loop 80), so about 10 for 1000; memory 304 MB, and 671 MB for 200 rows of 200 conditions. Time grows
-with about the power 1.4 of conditions and 1 of subjects and resamples (``--curves``).
+Processor seconds of one thread for 1000 resamples and 30 pairs of levels: 10 to 15 on a busy
+machine (the loop 800 to 880); memory 385 MB, and 745 MB for 200 rows of 200 conditions. Time grows
+with about the power 1.4 to 1.6 of conditions, 1.1 of subjects and 1 to 1.3 of resamples
+(``--curves``).
 """
 
 from __future__ import annotations

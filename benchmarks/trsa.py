@@ -4,9 +4,9 @@ Ten models, one region of ten subjects, sixty conditions: both factors resampled
 and noise ceilings need. The peer, installed into a folder of its own for the run, draws a few
 times; its numbers for one draw of conditions must be ours.
 
-Processor seconds of one thread on a busy machine, 200 draws, beside rsatoolbox 0.3.2: cosine 0.04
-(130 times), correlation 0.04 (177), whitened cosine 0.11 (432), rho-a 0.16 (261), largest
-difference 1e-14; shortest paths at 230 pairs of levels 0.03 (NetworkX 122 to 134 times as many).
+Processor seconds of one thread on a busy machine, 200 draws, beside rsatoolbox 0.3.2: cosine 0.05
+(127 times), correlation 0.06 (176), whitened cosine 0.14 (407), rho-a 0.15 (425), largest
+difference 1e-14; shortest paths at 230 pairs of levels 0.05 (NetworkX 122 to 187 times as many).
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/trsa.py [--peers]
 """

@@ -4,6 +4,11 @@ Sixty units with bumps of tuning on the shape count spikes; states are chosen by
 each other, as in a fit, and bars held against those of states whose units were each moved round in
 time. A cloud (five directions, no shape) shows how often holes are found where there are none.
 
+Measured with one set a shape, 200 of 2000 states by density and 19 shuffles: one loop and no void
+in the ring, two loops and one void in the torus, one void in the sphere, none of either in the
+cloud; ring and torus are named, nothing else is. In another torus loops had lengths of 0.40, 0.39,
+0.19 and 0.19 by density, and of 0.24, 0.19, 0.15 and 0.12, without a step, among states far apart.
+
     OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.trsa_shapes [--sets 5] [--choices dense]
         [--full]
 """
