@@ -14,8 +14,17 @@ processes, so that only the time of processors tells:
     plain h5py, codec of the file    18.1 s: 1.80 of its speed
     inspect                          1.5 s
 
-A third of the time goes into each of reading and checking, grading of units (refractory
-violations, coinciding spikes), and writing, reading again and checksums.
+Another time, on two cores under a load of 8, ingest took 10.5 s of processors: 3.5 s reading and
+checking (2.6 s of them decoding), 1.5 s grading with 0.5 s SHA-256 of the source beside it, 1.9 s
+writing with a CRC-32, 1.0 s hashing what is read again beside its decoding, 0.6 s the seal. Under
+loads of 7 to 9 it took 11.0 and 11.9 s, h5py with the codec of the record 5.0 and 5.1 s: 0.42 to
+0.46 of its speed.
+
+Tried and not kept: chunks inflated by Python in two threads, CRC-32 beside writing, and two steps
+of grading left out that most units do not need. The record was the same to the byte. Processors
+were busy for 11.8 and 12.1 s, against 11.0 and 11.9 s. On two free cores it would have taken 8.5
+and 8.8 s, against 9.7 and 10.4 s: 1.1 to 1.2 times the speed, near 0.6 of that of h5py. This is an
+estimate: time of processors, over the number of threads that could run just then, two at most.
 """
 
 from __future__ import annotations

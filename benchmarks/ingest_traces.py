@@ -17,6 +17,16 @@ What ingest does beyond copying: SHA-256 of the source, measures of every unit, 
 file again with a digest and a checksum of all of it. Fluorescence costs the same as dF/F (5.3 and
 5.5 s of processors at 0.2 GB); its running baseline is made with the view, in about 0.34 us of a
 processor a sample.
+
+At 0.5 GB, on two cores under a load of 7 to 12, ingest took 12.1 to 13.5 s of processors, and h5py
+with the codec of the record 4.8 and 5.3 s: 0.36 to 0.44 of its speed. The forecast of the record's
+size takes 1.2 s, however long the traces: each of its 16 samples decodes all chunks of its rows.
+
+Tried and not kept: chunks inflated by Python in two threads, and two blocks read ahead of the
+writer. The samples written were the same to the byte. Reading and writing them kept processors
+busy for 4.1 to 4.4 s, against 3.6 to 4.0 s, and on two free cores would have been 1.1 to 1.2 times
+as fast (an estimate, as in `ingest_spikes.py`): packing holds HDF5's lock, for which fetching
+waits.
 """
 
 from __future__ import annotations
