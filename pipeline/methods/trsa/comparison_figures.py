@@ -65,6 +65,7 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
         )
     cka = table[table["measure"] == SHOWN[0]]
     best = cka.iloc[int(cka["value"].to_numpy().argmax())]
+    pair = [names[place[best[f"{n}_recording"], best[f"{n}_region"]]] for n in ("first", "second")]
     tested = cka["p_adjusted"].notna()
     alike = int((cka["p_adjusted"] <= LEVEL).sum())
     return (
@@ -72,8 +73,8 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
             id="alike",
             title="Which populations are alike",
             finding=(
-                f"The largest unbiased CKA is that of {best['first_region']} and "
-                f"{best['second_region']} ({best['value']:z.2f}, standard error {best['se']:.2f}); "
+                f"The largest unbiased CKA is that of {' and '.join(pair)} "
+                f"({best['value']:z.2f}, standard error {best['se']:.2f}); "
                 + (
                     f"{alike} of {int(tested.sum())} pairs are more alike than with shuffled "
                     "conditions (adjusted p <= 0.05)."

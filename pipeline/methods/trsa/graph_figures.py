@@ -36,12 +36,9 @@ def graph_body(result: TrsaResult, by_id: Mapping[str, Figure]) -> list[str | Fi
 def _curves(result: TrsaResult, found: GraphsResult) -> Figure:
     tests = found.tests
     several = len(set(result.populations["recording"])) > 1
-    first = tests[tests["statistic"] == tests["statistic"].iloc[0]]
-    names = [
-        f"{row.region} ({row.recording})" if several else str(row.region)
-        for row in first.itertuples(index=False)
-    ]
-    good = tests[tests["p_adjusted"] <= LEVEL]
+    shown = tests["region"] + (" (" + tests["recording"] + ")" if several else "")
+    names = list(dict.fromkeys(shown))
+    good = tests.assign(region=shown)[tests["p_adjusted"] <= LEVEL]
     told = "; ".join(
         f"{row.statistic} of {row.region} is {'above' if excess > 0 else 'below'} shuffles, "
         f"most at level {row.level:g}"

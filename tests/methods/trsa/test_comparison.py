@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -183,7 +184,10 @@ def test_the_report_shows_pairs_and_their_table(several):
     shown = {part.id for part in made.body if isinstance(part, Figure | Table)}
     assert shown >= {"alike", "alike-pairs"}
     figure = next(figure for figure in drawn if figure.id == "alike")
-    assert "VISp" in figure.finding
+    recording = result.populations["recording"].iloc[0]
+    assert re.search(
+        rf"that of \w+ \({recording[:-1]}\d\) and \w+ \({recording[:-1]}\d\)", figure.finding
+    )
     for panel in figure.panels:
         np.testing.assert_array_equal(panel.values, panel.values.T)
         # Colours begin at no dependence and no likeness, not at the smallest value seen.
