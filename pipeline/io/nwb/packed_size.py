@@ -29,15 +29,31 @@ def least_packed_bytes(data: h5py.Dataset, *, kept_as: DTypeLike) -> float:
     kept_as
         Type in which they are stored in the record.
     """
-    width = min(SAMPLE_ENTRIES, *data.shape[1:]) if data.ndim > 1 else 1
+    n_columns = data.shape[1] if data.ndim > 1 else 1
+    # No wider than a chunk, all of which are decoded that an entry is taken from.
+    width = min(SAMPLE_ENTRIES, n_columns, *(data.chunks or ())[1:])
     n_rows = max(1, SAMPLE_ENTRIES // width)
-    places = np.linspace(0, max(0, data.shape[0] - n_rows), SAMPLES, dtype=int)
-    starts = np.unique(places // n_rows) * n_rows  # nothing is taken twice
-    columns = (slice(width),) * (data.ndim - 1)
+    lengths = (n_rows, width)[: data.ndim]
+    # Corners of pieces, of which none is taken twice.
+    corners = dict.fromkeys(
+        tuple(
+            int(place * max(0, size - length)) // length * length
+            for size, length in zip(data.shape, lengths, strict=True)
+        )
+        for place in np.linspace(0, 1, SAMPLES)
+    )
     with np.errstate(over="ignore"):
         taken = [
-            read_piece(data, (slice(start, start + n_rows), *columns)).astype(kept_as).reshape(-1)
-            for start in starts.tolist()
+            read_piece(
+                data,
+                tuple(
+                    slice(start, start + length)
+                    for start, length in zip(corner, lengths, strict=True)
+                ),
+            )
+            .astype(kept_as)
+            .reshape(-1)
+            for corner in corners
         ]
     entries = np.concatenate(taken)
     # Bytes of the same weight side by side, as HDF5's filter puts them.
