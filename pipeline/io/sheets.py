@@ -213,7 +213,8 @@ def nearest_file(path: Path) -> str:
     if near is not None:
         return f"; did you mean '{near}'"
     if alike:
-        return f"; the folder has {', '.join(alike[:5])}" + (", ..." if len(alike) > 5 else "")
+        more = f" and {len(alike) - 5} more" if len(alike) > 5 else ""
+        return f"; the folder has {', '.join(alike[:5])}{more}"
     return ""
 
 
