@@ -234,6 +234,8 @@ class Section:
     checks: tuple[Check, ...] = ()
     numbers: Numbers = field(default_factory=dict)
     """Every number the words use, by name, for ``report.json``."""
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of units that the method takes as one, by the name of all of them together."""
     failure: Mapping[str, object] = field(default_factory=dict)
     citation: str = ""
 

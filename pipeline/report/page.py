@@ -69,6 +69,11 @@ class Page:
         return tuple(each for each in self.sections if each.id not in (DATA, AGREEMENT))
 
     @property
+    def merged(self) -> dict[str, tuple[str, ...]]:
+        """Names of units that a method takes as one, by the name of all of them together."""
+        return {whole: parts for each in self.sections for whole, parts in each.merged.items()}
+
+    @property
     def agreement(self) -> Section | None:
         """The section about agreement between methods, where there is one."""
         return next((each for each in self.sections if each.id == AGREEMENT), None)

@@ -104,7 +104,7 @@ def method_section(called):
     )
 
 
-def page_of(names):
+def page_of(names, merged=None):
     """A page of recordings with the same ids, the second of which may be the same neuron."""
     records, grades = [], {}
     for name in names:
@@ -129,6 +129,7 @@ def page_of(names):
         body=(units_table(rows),),
     )
     methods = (method_section(UnitNames.of(units).called),) if len(names) > 1 else ()
+    methods = tuple(dataclasses.replace(each, merged=merged or {}) for each in methods)
     return fake_page(sections=(data, *methods, agreement))
 
 
@@ -203,3 +204,24 @@ def test_the_units_of_an_only_recording_are_called_and_found_without_it(opened, 
         ("agreement-units", True),
         ("data-units", True),
     ]
+
+
+def test_a_unit_is_marked_with_the_one_that_stands_for_it_and_for_its_counterpart(opened, tmp_path):
+    path = tmp_path / "merged.html"
+    path.write_text(render(page_of(RECORDINGS, {"r1:3": ("r2:3", "r2:7")})), encoding="utf-8")
+    _, alone, _ = marked(opened, path, "r1:7")
+    _, one, page = marked(opened, path, "r2:3")
+    assert page.locator("#marked span").text_content().startswith("r2:3 (with r1:3) is marked in ")
+    _, both, page = marked(opened, path, "r1:3")
+    told = page.locator("#marked span").text_content()
+    assert told.startswith("r1:3 (with r2:3 and r2:7) is marked in ")
+    units = [
+        {tuple(cells) for table, cells in told["rows"] if table == "data-units"}
+        for told in (alone, one, both)
+    ]
+    assert units == [
+        {("r1", "7")},
+        {("r1", "3"), ("r2", "3")},
+        {("r1", "3"), ("r2", "3"), ("r2", "7")},
+    ]
+    assert one["figures"]["connectome-traces"] == 2

@@ -118,6 +118,7 @@ def section(
         body=tuple(body),
         checks=checks,
         numbers=numbers,
+        merged=_merged(result),
         citation="Dyballa et al. (2024)",
     )
 
@@ -233,9 +234,20 @@ def _regressed_words(result: ConnectomeResult) -> str:
     return f"Taken out of every trace by linear regression, as the settings ask: {taken}. "
 
 
+def _merged(result: ConnectomeResult) -> dict[str, tuple[str, ...]]:
+    """Units that stand for two, and these two."""
+    if result.sides is None:
+        return {}
+    both = (result.sides != "").all(axis=1)
+    return {
+        str(one): tuple(str(side) for side in sides)
+        for one, sides in zip(result.unit[both], result.sides[both], strict=True)
+    }
+
+
 def _sides_words(result: ConnectomeResult) -> str:
     """Units that stand for two."""
-    n_merged = 0 if result.sides is None else int((result.sides != "").all(axis=1).sum())
+    n_merged = len(_merged(result))
     return (
         f"{counted(n_merged, 'unit')} of these {for_number(n_merged, '[stands|stand]')} for both "
         "sides of the body (left and right homologues), with the mean of their traces."

@@ -479,6 +479,11 @@
 
   /* ---- names chosen by the reader, marked wherever they are shown ---- */
   let chosen = "";
+  let marked = new Set(); /* it, and names of units that stand for it or that it stands for */
+  const isMarked = (name) => marked.has(name);
+  const merged = Object.entries(JSON.parse(document.getElementById("merged").textContent));
+  const withMerged = (name) => new Set([name, ...merged.flatMap(([whole, parts]) =>
+    (name === whole ? parts : parts.includes(name) ? [whole] : []))]);
   const REMARK = " \u00b7 "; /* these two as in pipeline/core/parts.py */
   const PAIR = " \u2192 ";
   const bare = (label) =>
@@ -511,8 +516,8 @@
     }
     return new Set([...found].flatMap(bare));
   };
-  const placesOf = (labels, name) =>
-    (labels || []).flatMap((label, at) => (bare(label).includes(name) ? [at] : []));
+  const placesOf = (labels) =>
+    (labels || []).flatMap((label, at) => (bare(label).some(isMarked) ? [at] : []));
   const frame = (axis, low, high, theme) => {
     const other = axis === "x" ? "y" : "x";
     return { type: "rect", [`${axis}ref`]: axis, [`${axis}0`]: low, [`${axis}1`]: high,
@@ -523,21 +528,20 @@
     if (!chosen || !["heatmap", "bars"].includes(panel.kind)) return [];
     const [x0, dx] = panel.kind === "heatmap" ? [panel.x0, panel.dx] : [0, 1];
     return [
-      ...placesOf(panel.ylabels, chosen).map((at) => frame("y", at - 0.5, at + 0.5, theme)),
-      ...placesOf(panel.xlabels, chosen).map((at) =>
+      ...placesOf(panel.ylabels).map((at) => frame("y", at - 0.5, at + 0.5, theme)),
+      ...placesOf(panel.xlabels).map((at) =>
         frame("x", x0 + (at - 0.5) * dx, x0 + (at + 0.5) * dx, theme)),
     ];
   };
   const markTraces = (panel, traces, theme) => {
     if (!chosen) return traces;
-    const name = escaped(chosen);
-    const named = (trace) => bare(trace.name || "").includes(name);
+    const named = (trace) => bare(plainText(trace.name || "")).some(isMarked);
     if (panel.kind === "lines" && traces.some(named)) {
       return traces.map((trace) => (named(trace)
         ? { ...trace, line: { ...trace.line, width: 3.5 } } : { ...trace, opacity: 0.3 }));
     }
     if (panel.kind !== "points" && panel.kind !== "network") return traces;
-    const rings = traces.flatMap((trace) => placesOf(pointNames(panel, trace), name)
+    const rings = traces.flatMap((trace) => placesOf(pointNames(panel, trace).map(plainText))
       .map((at) => [trace.x[at], trace.y[at]]));
     if (!rings.length) return traces;
     return [...traces, { type: "scatter", mode: "markers", hoverinfo: "skip",
@@ -664,22 +668,25 @@
   const choose = (name) => {
     /* the same name again unmarks it */
     chosen = name === chosen ? "" : name;
+    marked = chosen === "" ? new Set() : withMerged(chosen);
     const rows = markRows();
     let shown = 0;
     for (const [holder, { panels }] of figures) {
       let named = false;
       for (const title of holder.querySelectorAll("h4")) {
         /* a panel of one unit, or of a pair, has its name before what else is told */
-        const own = chosen !== "" && bare(title.textContent.split(": ")[0]).includes(chosen);
+        const own = bare(title.textContent.split(": ")[0]).some(isMarked);
         title.classList.toggle("marked", own);
         named ||= own;
       }
-      named ||= chosen !== "" && (panels || []).some((panel) => namesIn(panel).has(chosen));
+      named ||= (panels || []).some((panel) => [...namesIn(panel)].some(isMarked));
       shown += named;
     }
     markedNote.hidden = !chosen;
+    const [, ...others] = marked;
+    const along = others.length ? ` (with ${others.join(" and ")})` : "";
     markedNote.querySelector("span").textContent = chosen
-      && `${chosen} is marked in ${shown} figure${shown === 1 ? "" : "s"}`
+      && `${chosen}${along} is marked in ${shown} figure${shown === 1 ? "" : "s"}`
       + (rows ? ` and ${rows} table row${rows === 1 ? "" : "s"}.` : ".");
     redrawAll();
   };
@@ -1116,18 +1123,18 @@
   };
   const marks = (state) => {
     /* whether a row names what the reader chose */
-    return (at) => chosen !== ""
-      && state.heads.some((_, column) => textAt(state, at, column) === chosen);
+    return (at) => marked.size > 0
+      && state.heads.some((_, column) => isMarked(textAt(state, at, column)));
   };
   const turn = (state) => {
     /* puts the rows from the first one on into the page, as many as it came with */
     const first = printing.on ? 0 : state.first;
     const most = printing.on ? MOST_PRINTED : state.rows.length;
     const listed = state.order.slice(first, first + most);
-    const isMarked = marks(state);
+    const names = marks(state);
     state.table.tBodies[0].replaceChildren(...listed.map((at) => {
       const row = rowAt(state, at);
-      row.classList.toggle("marked", isMarked(at));
+      row.classList.toggle("marked", names(at));
       return row;
     }));
     if (!state.pager) return;

@@ -263,8 +263,10 @@ def test_the_report_says_what_was_merged_and_which_sides_differ(two_sided, merge
     assert found.status == "pass"
     assert found.value.startswith("10 pairs merged, median correlation of both sides 0.9")
     pictures = figures(merged, views, MERGED)
-    words = section(merged, checks, pictures, MERGED).body[0]
-    assert "10 units of these stand for both sides of the body" in words
+    written = section(merged, checks, pictures, MERGED)
+    assert "10 units of these stand for both sides of the body" in written.body[0]
+    assert len(written.merged) == 10
+    assert written.merged["N00"] == ("N00L", "N00R")
     # A side that does something else is named.
     noise = stream(0, "noise").standard_normal(views[0].time.size).astype(np.float32)
     place = (
