@@ -59,7 +59,9 @@ install_all() {
         "$python" -m pip install --quiet uv || echo "uv is not to be had; pip does the work"
     fi
     # uv does not read pip's settings, such as an index of the house; pip tries again where it fails.
-    "$uv" pip install --python "$python" --require-hashes -r "$lock" ||
+    # Compiled as pip does: else each of hundreds of jobs compiles what it imports where Python may
+    # not write beside the packages (a shared folder, PYTHONDONTWRITEBYTECODE).
+    "$uv" pip install --compile-bytecode --python "$python" --require-hashes -r "$lock" ||
         "$python" -m pip install --require-hashes -r "$lock"
     # By pip and after the lock: pip's own settings decide which build of torch fits the machine.
     "$python" -m pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch==$torch"
@@ -105,6 +107,10 @@ set_up() {
     wanted_stamp "$python" >"$stamp"
 }
 
+compile_ourselves() {
+    "$python" -m compileall -q "$home/pipeline" >/dev/null 2>&1 || : # a checkout nobody may write to
+}
+
 case ${1:-} in
 -h | --help)
     sed -n '2,/^set /{/^#/s/^# \{0,1\}//p;}' "$0"
@@ -126,10 +132,12 @@ case ${1:-} in
     *) fail "after --setup comes nothing or --wheels DIR, not '$2'." ;;
     esac
     set_up
+    compile_ourselves
     exit 0
     ;;
 esac
 set_up
+compile_ourselves
 
 PATH=$venv/bin:$PATH
 export PATH

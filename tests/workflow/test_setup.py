@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy
+import pandas
 import pytest
+import snakemake
+
+import pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = """\
@@ -69,8 +75,15 @@ def test_everything_is_installed_once(checkout):
     assert "--require-hashes" in first
     assert "torch==" in first
     assert "pip check" in first
+    assert "-m compileall" in first
     assert run_sh(checkout, "--setup").returncode == 0
-    assert "pip" not in calls(checkout)
+    assert "-m pip" not in calls(checkout)
+
+
+def test_no_job_compiles_what_it_imports_where_python_may_write_nothing():
+    """Else each of hundreds of jobs takes seconds of a processor longer to start."""
+    for module in (numpy, pandas, snakemake, pipeline):
+        assert Path(importlib.util.cache_from_source(module.__file__)).exists(), module
 
 
 def test_a_changed_lock_is_installed(checkout):
@@ -114,7 +127,7 @@ def test_from_a_folder_of_wheels_nothing_is_asked_of_a_network(checkout):
     assert "torch==" in fetched[1]
     assert "--no-deps" in ours
     assert run_sh(checkout, "--setup", "--wheels", "my wheels").returncode == 0
-    assert "pip" not in calls(checkout)
+    assert "-m pip" not in calls(checkout)
 
 
 def test_a_folder_of_wheels_is_filled_with_what_the_set_up_installs(checkout):
@@ -142,7 +155,7 @@ def test_words_that_are_wrong_are_refused_before_anything_is_installed(checkout,
     done = run_sh(checkout, *words)
     assert done.returncode == 5
     assert what in done.stderr
-    assert "pip" not in calls(checkout)
+    assert "-m pip" not in calls(checkout)
 
 
 def test_all_other_words_go_to_the_pipeline(checkout):
