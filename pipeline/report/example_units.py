@@ -13,7 +13,7 @@ from pipeline.core.quality import MEASURES, Grades
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 from pipeline.core.words import counted
 from pipeline.prepare.binned import bin_activity
-from pipeline.report.overview import signal_words, stretches, unit_labels
+from pipeline.report.overview import dividing, signal_words, stretches, unit_labels
 from pipeline.report.unit_quality import shown_value
 
 TYPICAL, DOUBTFUL, UNUSED = 0, 1, 2
@@ -49,7 +49,7 @@ def example_units(recording: Recording, grades: Grades, *, n_recordings: int = 1
         if isinstance(activity, SampledActivity)
         else _rate_panels(activity, units)
     )
-    told = stretches(recording)
+    told = dividing(stretches(recording), activity.span_s)
     drawn = tuple(
         Lines(
             title=f"{names[example.unit]}: {example.words}",

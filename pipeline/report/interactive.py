@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Points, Span, Track
 from pipeline.report.packing import pack_array
 from pipeline.viz.axis import counts, told_apart
-from pipeline.viz.bars import bars_lie, measured
+from pipeline.viz.bars import bar_width, bars_lie, measured
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
 from pipeline.viz.points import group_name
@@ -252,7 +252,7 @@ def _bars(panel: Bars, pool: ArrayPool) -> Json:
         "textposition": "none",
         "hovertemplate": "%{text}: %{" + ("x" if across else "y") + ":.4g}<extra></extra>",
         "marker": {"color": "@g0/0.85", "line": {"width": 0}},
-        "width": 0.7,
+        "width": bar_width(panel),
     }
     columns: list[list[Any]] = [  # Any: name and reference or list
         [panel.x_title, list(panel.labels)],

@@ -139,6 +139,16 @@ def stretches(recording: Recording) -> tuple[Span, ...]:
     return ()
 
 
+def dividing(spans: tuple[Span, ...], whole: tuple[float, float]) -> tuple[Span, ...]:
+    """The spans, unless a single one covers all, which tells no time from another."""
+    start, stop = whole
+    slack = 0.02 * (stop - start)
+    all_of_it = [
+        span for span in spans if span.start - slack <= start and stop - slack <= span.stop
+    ]
+    return () if len(spans) == 1 and all_of_it else spans
+
+
 def timeline_panel(recording: Recording, binned: Binned) -> Heatmap | None:
     """Which share of each time bin lies in each epoch and in trials of each condition.
 

@@ -17,6 +17,9 @@ MOST_LYING = 40
 LETTER_INCHES = 0.0625
 LETTERS_ACROSS = 60
 """Letters of labels that fit side by side below upright bars."""
+WIDE = 0.7
+FEW = 5
+"""Upright bars below which each is as wide as one of so many."""
 
 
 def measured(labels: Sequence[str]) -> bool:
@@ -36,6 +39,11 @@ def bars_lie(panel: Bars) -> bool:
     return len(panel.labels) <= MOST_LYING and len(panel.labels) * longest > LETTERS_ACROSS
 
 
+def bar_width(panel: Bars) -> float:
+    """Width of a bar as a share of its place: few upright bars are no walls."""
+    return WIDE if bars_lie(panel) else min(WIDE, WIDE * len(panel.labels) / FEW)
+
+
 def labels_turned(labels: Sequence[str], *, width: float) -> bool:
     """Whether labels below upright bars stand on end, in a panel of a width in inches."""
     letters = sum(len(label) + 1 for label in labels)
@@ -47,7 +55,8 @@ def draw_bars(axes: Axes, panel: Bars) -> None:
     """Draw bars, upright or lying, with error ranges and a dashed reference."""
     places = np.arange(len(panel.labels))
     lies = bars_lie(panel)
-    (axes.barh if lies else axes.bar)(places, panel.values, 0.7, color=LIGHT.groups[0], alpha=0.85)
+    bars = axes.barh if lies else axes.bar
+    bars(places, panel.values, bar_width(panel), color=LIGHT.groups[0], alpha=0.85)
     if panel.lower is not None and panel.upper is not None:
         reach = np.stack([panel.values - panel.lower, panel.upper - panel.values])
         at = (panel.values, places) if lies else (places, panel.values)

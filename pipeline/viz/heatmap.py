@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.parts import Heatmap
 from pipeline.viz.axis import draw_breaks, draw_spans, label_axis, names_alone, span_key
 from pipeline.viz.scales import heatmap_limits
-from pipeline.viz.theme import LIGHT, VIRIDIS, Scale
+from pipeline.viz.theme import LIGHT, VIRIDIS, Scale, text_on
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
+
+FEW_CELLS = 64
+"""Cells up to which a matrix tells its values in numbers too; as on the page."""
+LETTER_INCHES = 0.075
 
 
 def heatmap_height(panel: Heatmap, *, width: float) -> float:
@@ -64,12 +69,49 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
     axes.set_ylabel(panel.y_title)
     draw_spans(axes, panel.spans, shade=False)
     draw_breaks(axes, panel.breaks, color=LIGHT.surface)
+    if panel.scale != "categorical" and panel.values.size <= FEW_CELLS:
+        _tell_values(axes, panel, colors, low=low, high=high, cell=width / max(1, columns))
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02, fraction=0.035, aspect=22)
     bar.outline.set_visible(False)
     bar.set_label(panel.value_title)
     if panel.scale == "categorical":
         present = np.unique(values[np.isfinite(values)]).astype(int).tolist()
         bar.set_ticks(present, labels=["none" if value < 0 else str(value) for value in present])
+
+
+def _tell_values(
+    axes: Axes, panel: Heatmap, colors: Any, *, low: float, high: float, cell: float
+) -> None:
+    """Values in the cells of a small matrix, where those of all fit."""
+    from matplotlib.colors import to_hex
+
+    x = np.arange(panel.values.shape[1]) if panel.x is None else panel.x
+    digits = decimals(panel.values, reach=max(abs(low), abs(high)))
+    told = {
+        place: value_text(float(panel.values[place]), digits=digits)
+        for place in zip(*np.nonzero(np.isfinite(panel.values)), strict=True)
+    }
+    if max(map(len, told.values()), default=0) * LETTER_INCHES > 0.9 * cell:
+        return
+    for (row, column), text in told.items():
+        at = (float(panel.values[row, column]) - low) / ((high - low) or 1.0)
+        ink = text_on(to_hex(colors(min(1.0, max(0.0, at)))))
+        axes.text(x[column], row, text, ha="center", va="center", color=ink, fontsize="small")
+
+
+def decimals(values: NDArray[np.float32], *, reach: float) -> int:
+    """Digits after the point: two, fewer of large values, more of small ones, none of counts."""
+    finite = values[np.isfinite(values)]
+    if not np.any(finite % 1):
+        return 0
+    order = int(np.floor(np.log10(reach or 1.0) + 1e-9))
+    return max(0, min(6, 2 - (order + 1 if order < -1 else max(0, order))))
+
+
+def value_text(value: float, *, digits: int) -> str:
+    """A value with so many digits after its point; a nothing has no sign."""
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if not float(text) else text.replace("-", "\N{MINUS SIGN}")
 
 
 def cropped(low: float, high: float) -> Scale:

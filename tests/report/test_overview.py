@@ -5,13 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.parts import REMARK
+from pipeline.core.parts import REMARK, Span
 from pipeline.core.rng import stream
 from pipeline.core.unit_names import names_of_units
 from pipeline.prepare.binned import bin_activity, nice_width
 from pipeline.report.overview import (
     cells_allowed,
     covered,
+    dividing,
     overview,
     scale_units,
     stretches,
@@ -128,6 +129,13 @@ def test_epochs_alone_are_told_by_the_strip_and_need_no_timeline():
     figure = overview(recording)
     assert len(figure.panels) == 1
     assert [span.label for span in figure.panels[0].spans] == ["early", "late"]
+
+
+def test_an_epoch_that_covers_all_tells_no_time_from_another():
+    early, whole = (Span(start=0.0, stop=stop, label="food") for stop in (5.0, 10.1))
+    assert dividing((whole,), (0.0, 10.0)) == ()
+    assert dividing((early,), (0.0, 10.0)) == (early,)
+    assert dividing((early, whole), (0.0, 10.0)) == (early, whole)
 
 
 def test_only_used_units_are_shown_and_the_words_count_them():

@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.core.parts import Bars, Heatmap, Line, Lines, Network, Points, Span
 from pipeline.viz.axis import counts, shortened, span_key, strip_text, thinned, told_apart
-from pipeline.viz.bars import bars_lie, draw_bars
-from pipeline.viz.heatmap import cropped
+from pipeline.viz.bars import bar_width, bars_lie, draw_bars
+from pipeline.viz.heatmap import cropped, decimals, draw_heatmap, value_text
 from pipeline.viz.lines import draw_lines
 from pipeline.viz.network import edge_classes, labelled_nodes, on_ring
 from pipeline.viz.points import draw_points
@@ -49,6 +49,44 @@ def network(x, *, labels, edges=(), weights=()):
 )
 def test_colour_scales_end_where_the_values_or_the_author_say(fields, limits):
     assert heatmap_limits(heatmap([[1.0, np.nan, -3.0]], **fields)) == limits
+
+
+@pytest.mark.parametrize(
+    ("values", "reach", "texts"),
+    [
+        ([0.976, 1.0, 1e-9, -0.25], 1.0, ["0.98", "1.00", "0.00", "\N{MINUS SIGN}0.25"]),
+        ([3.14159, -1e-9], 3.2, ["3.14", "0.00"]),
+        ([123.4, 7.6], 123.4, ["123", "8"]),
+        ([0.0123, 0.001], 0.02, ["0.012", "0.001"]),
+        ([20.0, 3.0, np.nan], 20.0, ["20", "3"]),
+    ],
+)
+def test_values_of_a_matrix_are_told_alike_with_as_many_digits_as_matter(values, reach, texts):
+    digits = decimals(np.array(values), reach=reach)
+    told = [value_text(value, digits=digits) for value in values if np.isfinite(value)]
+    assert told == texts
+
+
+@pytest.mark.parametrize(("side", "n_told"), [(2, 3), (20, 0)])
+def test_few_cells_tell_their_values_and_many_do_not(side, n_told):
+    from matplotlib.figure import Figure
+
+    values = np.eye(side)
+    values[0, 1] = np.nan
+    axes = Figure().subplots()
+    draw_heatmap(axes, heatmap(values, square=True))
+    assert [text.get_text() for text in axes.texts] == ["1", "0", "1"][:n_told]
+
+
+def test_few_upright_bars_are_no_walls():
+    def upright(count):
+        return Bars(
+            title="", labels=tuple(map(str, range(count))), values=np.ones(count),
+            x_title="", y_title="",
+        )  # fmt: skip
+
+    assert bar_width(upright(1)) < bar_width(upright(2)) < bar_width(upright(5)) == 0.7
+    assert bar_width(upright(50)) == 0.7
 
 
 @pytest.mark.parametrize("scale", ["sequential", "diverging"])

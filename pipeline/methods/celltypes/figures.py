@@ -676,8 +676,9 @@ def _history(model: ModelEvidence) -> Figure:
         id="history",
         title="How the search went",
         finding=(
-            f"{len(history)} iterations; {n_split} splits and {n_merged} merges were accepted of "
-            f"{len(events)} that were tried, {model.n_removed} small clusters removed."
+            f"{counted(len(history), 'iteration')}; {counted(n_split, 'split')} and "
+            f"{counted(n_merged, 'merge')} were accepted of {len(events)} that were tried, "
+            f"{counted(model.n_removed, 'small cluster')} removed."
         ),
         caption=(
             f"{len(history)} iterations of {model.best_restart}: mean objective of the stimuli "

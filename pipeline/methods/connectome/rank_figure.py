@@ -24,6 +24,12 @@ DATA, SHIFTED = 0, 1
 """Colours of the data and of surrogates."""
 
 
+CORE = (
+    "Core consistency: 100 where components do not interact; it cannot be had with more components "
+    "than recordings side by side, can be low for good models, and decides nothing. "
+)
+
+
 def rank_figure(choice: RankChoice, *, n_recordings: int) -> Figure:
     """Criteria over the number of components, with the one that was taken shaded.
 
@@ -81,7 +87,8 @@ def rank_figure(choice: RankChoice, *, n_recordings: int) -> Figure:
                 _ranged("surrogates", choice.surrogate_reproducibility, SHIFTED),
             )
         )
-    if np.isfinite(choice.core_consistency).sum() > 1:
+    consistency = np.isfinite(choice.core_consistency).sum() > 1
+    if consistency:
         panels.append(
             _panel(
                 choice,
@@ -104,9 +111,7 @@ def rank_figure(choice: RankChoice, *, n_recordings: int) -> Figure:
             "and other units neither); the band is one standard error over runs. Restart "
             "similarity: factor match score of the other runs with the best, with its range. "
             "Beyond chance: explained share less the mean of the surrogates'. Repeats: cosine of "
-            "pair patterns refitted in parts of the data. Core consistency: 100 where components "
-            "do not interact; it cannot be had with more components than recordings side by "
-            "side, can be low for good models, and decides nothing. Good: the "
+            f"pair patterns refitted in parts of the data. {CORE if consistency else ''}Good: the "
             "held-out error turns or flattens at the number that was taken, restarts agree there, "
             "and the data are beyond surrogates. Bad: a held-out error near 1, restarts that "
             "disagree everywhere, or surrogates as good as the data. The error of the fit always "

@@ -372,6 +372,7 @@
       layout.shapes.push(...marks.shapes);
       layout.annotations.push(...marks.annotations);
       layout.annotations.push(...numbersOn(panel, xrange, plot, theme));
+      layout.annotations.push(...valuesOn(panel, xrange, plot, theme));
     }
     layout.shapes.push(...markShapes(panel, theme));
     return layout;
@@ -413,6 +414,45 @@
       }
     });
     return found.length <= 400 ? found : [];
+  };
+
+  const colourOn = ({ zmin, zmax, colorscale }, value, theme) => {
+    /* the colour of a value; 0 is neutral on a diverging scale, whichever side reaches further */
+    const reach = Math.max(Math.abs(zmin), Math.abs(zmax)) || 1;
+    const diverging = colorscale === "@diverging";
+    const at = diverging ? 0.5 + value / (2 * reach) : (value - zmin) / (zmax - zmin || 1);
+    const scale = diverging ? theme.diverging : theme.sequential;
+    return mixed(scale, Math.min(1, Math.max(0, at)));
+  };
+
+  const FEW_CELLS = 64;
+  const decimals = ({ z, zmin, zmax }) => {
+    /* as pipeline/viz/heatmap.py: two, fewer of large values, more of small ones, none of counts */
+    if (z.every((row) => row.every((value) => Number.isNaN(value) || value % 1 === 0))) return 0;
+    const reach = Math.max(Math.abs(zmin), Math.abs(zmax)) || 1;
+    const order = Math.floor(Math.log10(reach) + 1e-9);
+    return Math.max(0, Math.min(6, 2 - (order < -1 ? order + 1 : Math.max(0, order))));
+  };
+  const valuesOn = (panel, range, plot, theme) => {
+    /* a few cells tell their values in words too, where each has room for its own */
+    if (panel.kind !== "heatmap" || !hasScale(panel)) return [];
+    if (panel.rows * panel.columns > FEW_CELLS || plot.height / panel.rows < 15) return [];
+    const [trace] = panel.traces;
+    const digits = decimals(trace);
+    const told = (value) => /* a nothing has no sign */
+      value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "\u2212");
+    const inkOn = (value) => {
+      const light = colourOn(trace, value, theme).match(/\d+/g).reduce(
+        (sum, part, index) => sum + [0.2126, 0.7152, 0.0722][index] * (part / 255) ** 2.2, 0);
+      return light > 0.18 ? "#000000" : "#ffffff";
+    };
+    const found = trace.z.flatMap((row, y) => [...row].flatMap((value, at) =>
+      (Number.isFinite(value) ? [{ x: panel.x0 + at * panel.dx, y, text: told(value),
+        showarrow: false, font: { size: 11, color: inkOn(value) } }] : [])));
+    const room = (plot.width * panel.dx) / Math.abs(range[1] - range[0]);
+    ruler.font = `11px ${FAMILY}`;
+    const longest = Math.max(0, ...found.map(({ text }) => ruler.measureText(text).width));
+    return longest + 6 <= room ? found : [];
   };
 
   const referenceMarks = (panel, theme) => {
@@ -731,17 +771,14 @@
     const trace = panel.traces[0];
     const z = trace.z;
     const categorical = !trace.showscale;
-    const scale = panel.traces[0].colorscale === "@diverging" ? theme.diverging : theme.sequential;
-    const span = trace.zmax - trace.zmin || 1;
     const rows = Math.min(z.length, height);
     const columns = Math.min(z[0]?.length || 0, width);
     for (let r = 0; r < rows; r += 1) {
       for (let c = 0; c < columns; c += 1) {
         const value = z[Math.floor((r * z.length) / rows)][Math.floor((c * z[0].length) / columns)];
-        const at = Math.min(1, Math.max(0, (value - trace.zmin) / span));
         const group = theme.groups[value % theme.groups.length];
         pen.fillStyle = Number.isNaN(value) ? theme.missing
-          : !categorical ? mixed(scale, at) : value < 0 ? theme.surface : group;
+          : !categorical ? colourOn(trace, value, theme) : value < 0 ? theme.surface : group;
         pen.fillRect(Math.floor((c * width) / columns), Math.floor((r * height) / rows),
           Math.ceil(width / columns), Math.ceil(height / rows));
       }
@@ -770,7 +807,8 @@
       pen.strokeStyle = pen.fillStyle = Array.isArray(paint) ? theme.groups[0] : paint;
       if (panel.kind === "bars") {
         const count = trace.x.length;
-        const thick = Math.max(1, (0.7 * ((panel.across ? height : width) - 2 * edge)) / count);
+        const share = panel.traces[0].width;
+        const thick = Math.max(1, (share * ((panel.across ? height : width) - 2 * edge)) / count);
         for (let at = 0; at < count; at += 1) {
           const along = edge + ((at + 0.5) * ((panel.across ? height : width) - 2 * edge)) / count;
           if (panel.across) {
