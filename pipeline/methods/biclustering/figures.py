@@ -366,8 +366,8 @@ def _states(result: BiclusteringResult, view: SpikeCounts, axis: Timeline, end: 
         title="States of the population",
         finding=f"{told}. In {100 * unsure:.0f} % of bins no state has a probability of 0.8.",
         caption=(
-            f"{'Top: share' if several else 'Share'} of draws in which a bin ({result.state_of_bin.size} bins) is in the "
-            "counterpart of a state. "
+            f"{'Top: share' if several else 'Share'} of draws in which a bin "
+            f"({result.state_of_bin.size} bins) is in the counterpart of a state. "
             f"{averaged_words(bins, result)} {below}States are told apart by how activity moves "
             "on, not only by its level. Good: probabilities near 0 or 1 that stay there for "
             "seconds. Bad: flicker between states."
