@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
@@ -82,6 +82,8 @@ COLUMNS = (
 
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
 REQUIRED = tuple(column.name for column in COLUMNS if column.required)
+READING = tuple(name for name in COLUMN_NAMES if name in {one.name for one in fields(ReadOptions)})
+"""Columns that tell how a recording is read."""
 
 RESERVED_BY_WINDOWS = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}

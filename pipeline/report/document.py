@@ -21,16 +21,20 @@ def report_document(page: Page) -> Json:
 
     Returns
     -------
-    ``experiment``; ``recordings``, one mapping each; ``data``, ``methods`` by name and, where there
-    is one, ``agreement``, each section with ``status``, ``reason``, ``numbers``, ``checks`` in the
-    order of the page's data and ``sources``, the files it was made from, in the experiment's
-    folder; ``settings``, ``changed_settings`` and ``provenance``.
+    ``experiment``; ``recordings``, one mapping each, with ``reading``, the entries of the sheet's
+    columns by which it was read; ``data``, ``methods`` by name and, where there is one,
+    ``agreement``, each section with ``status``, ``reason``, ``numbers``, ``checks`` in the order of
+    the page's data and ``sources``, the files it was made from, in the experiment's folder;
+    ``settings``, ``changed_settings`` and ``provenance``.
     """
     shown = redacted(page) if page.redact else page
     data = next((each for each in shown.sections if each.id == DATA), None)
     return {
         "experiment": shown.experiment,
-        "recordings": [plain(row) for row in shown.recordings],
+        "recordings": [
+            {**plain(row), "reading": plain(shown.reading.get(str(row["recording"]), {}))}
+            for row in shown.recordings
+        ],
         **({"data": _section(data, shown)} if data else {}),
         "methods": {section.id: _section(section, shown) for section in shown.methods},
         **({"agreement": _section(shown.agreement, shown)} if shown.agreement else {}),

@@ -14,6 +14,9 @@ from pipeline.report.packing import script_hash
 from pipeline.report.render import environment, policy, template_text, tokens
 from pipeline.report.wording import NOTHING, key_words, number_text
 
+SEVERAL = "several"
+"""In place of an entry of the sheet that is not the same for all recordings."""
+EMPTY = "(empty)"
 MOST_NUMBERS = 4
 """Numbers of a method that are compared over experiments."""
 IN_A_CELL = 2
@@ -41,7 +44,8 @@ class IndexEntry:
     units_used: int
     methods: Mapping[str, IndexMethod]
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Dotted key to value in words, of all settings in effect."""
+    """Dotted key to value in words, of all settings in effect and of the sheet's columns by which
+    the recordings were read."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any], *, link: str) -> IndexEntry:  # Any: parsed JSON
@@ -61,7 +65,7 @@ class IndexEntry:
                 )
                 for name, method in sections_of(document).items()
             },
-            settings=dict(_leaves(document.get("settings") or {}, "")),
+            settings={**dict(_leaves(document.get("settings") or {}, "")), **_reading(rows)},
         )
 
 
@@ -96,6 +100,15 @@ def differences(entries: Sequence[IndexEntry]) -> dict[str, tuple[str, ...]]:
     keys = dict.fromkeys(key for entry in entries for key in entry.settings)
     rows = {key: tuple(entry.settings.get(key, NOTHING) for entry in entries) for key in keys}
     return {key: values for key, values in rows.items() if len(set(values)) > 1}
+
+
+def _reading(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:  # Any: parsed JSON
+    """The sheet's columns, and the entry that all recordings of an experiment have in each."""
+    entries: dict[str, set[str]] = {}
+    for row in rows:
+        for name, entry in row.get("reading", {}).items():
+            entries.setdefault(f"sheet: {name}", set()).add(entry or EMPTY)
+    return {name: SEVERAL if len(each) > 1 else min(each) for name, each in entries.items()}
 
 
 def _leaves(block: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:

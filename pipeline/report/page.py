@@ -39,6 +39,8 @@ class Page:
     """The section ``data`` first, then the methods in their order, ``agreement`` last."""
     recordings: tuple[Mapping[str, Number], ...] = ()
     """One row a recording, as :func:`pipeline.report.data_section.recording_rows` makes them."""
+    reading: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Recording id to the sheet's columns by which it was read, and their entries."""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Recording id to the names of the files it was read from, in the order of provenance."""
     settings: Mapping[str, object] = field(default_factory=dict)

@@ -69,6 +69,7 @@ def redacted(page: Page) -> Page:
         page,
         sections=tuple(secrets.without(section) for section in page.sections),
         recordings=tuple(secrets.without(row) for row in page.recordings),
+        reading={name: secrets.of_settings(columns) for name, columns in page.reading.items()},
         settings=secrets.of_settings(page.settings),
         provenance=secrets.of_provenance(page.provenance, page.files),
         computed=secrets.hidden(page.computed),

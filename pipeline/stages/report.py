@@ -19,6 +19,7 @@ from pipeline.core.recording import Recording
 from pipeline.io.atomic import replacing
 from pipeline.io.documents import foreign, read_document, write_plain
 from pipeline.io.records import open_record
+from pipeline.io.sheets import READING
 from pipeline.report.data_section import data_section, recording_rows
 from pipeline.report.document import report_document
 from pipeline.report.page import AGREEMENT, DATA, Page, Timing
@@ -112,6 +113,7 @@ def report(
                 )
             ),
             recordings=rows,
+            reading={each.id: reading_of(each) for each in found},
             files={
                 **{name: (quality[name].file,) for name in failures},
                 **{each.id: tuple(each.provenance.inputs) for each in found},
@@ -201,6 +203,15 @@ def recordings_shown(
         for name, outcome in failures.items()
     ]
     return (*read, *failed)
+
+
+def reading_of(recording: Recording) -> dict[str, str]:
+    """The sheet's columns by which a recording was read, and their entries, as in the sheet."""
+    read = recording.provenance.settings
+    return {
+        name: "+".join(entry) if isinstance(entry := read[name], (list, tuple)) else str(entry)
+        for name in READING
+    }
 
 
 def method_section(name: str, sections: Mapping[str, Path], *, experiment: str) -> Section:

@@ -1,3 +1,4 @@
+import dataclasses
 import html
 import json
 import re
@@ -62,6 +63,15 @@ def test_every_check_of_the_page_stands_in_the_document_with_its_value_and_statu
         "advice": "Look at animal 3 before pooling.",
         "confound": False,
     }
+
+
+def test_each_recording_tells_by_which_entries_of_the_sheet_it_was_read():
+    read = {"condition": "angle+secret-mouse-7", "series": "/processing/ophys/a"}
+    page = fake_page(reading={"worm01": read})
+    shown, other = report_document(page)["recordings"]
+    assert (shown["reading"], other["reading"]) == (read, {})
+    hidden = report_document(dataclasses.replace(page, redact=True))["recordings"][0]["reading"]
+    assert hidden == {"condition": "angle+(hidden)", "series": "/processing/ophys/a"}
 
 
 def test_numbers_of_the_data_stand_in_the_document():

@@ -47,5 +47,15 @@ def test_settings_that_differ_are_told_and_others_are_not():
     assert "with the same settings" in Outline(render_index(entries[:1])).text
 
 
+def test_entries_of_the_sheet_that_differ_are_told_by_the_one_of_all_recordings():
+    def read(name, *conditions):
+        rows = [{"reading": {"activity": "auto", "condition": one}} for one in conditions]
+        document = {**report_document(fake_page(experiment=name)), "recordings": rows}
+        return IndexEntry.of(document, link=f"{name}/report.html")
+
+    entries = [read("a", "angle", "angle"), read("b", "angle", "angle+contrast"), read("c", "")]
+    assert differences(entries) == {"sheet: condition": ("angle", "several", "(empty)")}
+
+
 def test_an_index_without_experiments_says_so():
     assert "No experiment has a report yet." in Outline(render_index(())).text

@@ -113,7 +113,7 @@ def written(folder: Path) -> Path:
             ingest(
                 run,
                 nwb=path,
-                options=dataclasses.asdict(ReadOptions()),
+                options=dataclasses.asdict(ReadOptions(activity="calcium")),
                 subject="",
                 strict=False,
                 limits=QualityConfig().model_dump(),
@@ -215,6 +215,8 @@ def test_what_is_no_secret_stays(shared):
     page = (shared / "e" / "report.html").read_text()
     assert "<dt>Animals</dt><dd>2</dd>" in page
     assert "Left out: (hidden)" in page
+    first, *_ = json.loads((shared / "e" / "report.json").read_text())["recordings"]
+    assert {name: one for name, one in first["reading"].items() if one} == {"activity": "calcium"}
     table = pd.read_csv(shared / "e/tables/connectome-of-animals.csv")
     assert list(table["N"]) == [1, 2]
     assert list(table["Subject"]) == ["(hidden)", "(hidden)"]
