@@ -103,10 +103,12 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def copied_code(tmp_path):
-    """The code in another folder, to be changed."""
+    """The code in another folder, to be changed; all its files have new times, as in a clone."""
+    no_caches = shutil.ignore_patterns("__pycache__")
     for name in ("pipeline", "workflow", "profiles", "envs"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", tmp_path)
+        folder = tmp_path / name
+        shutil.copytree(ROOT / name, folder, ignore=no_caches, copy_function=shutil.copyfile)
+    shutil.copyfile(ROOT / "Snakefile", tmp_path / "Snakefile")
     return tmp_path
 
 
