@@ -282,10 +282,10 @@ def setting_nodes(
 
 
 def breakable(text: str) -> Markup:
-    """Text in which lines may end behind a slash or an underscore, as in long paths."""
+    """Text in which lines may end behind a slash, an underscore or a dot within a name."""
     from markupsafe import Markup, escape
 
-    broken = re.sub(r"([/_\\])(?=[^/_\\])", r"\1<wbr>", str(escape(text)))
+    broken = re.sub(r"([/_\\]|(?<=[a-z])\.(?=[a-z]))(?=[^/_\\])", r"\1<wbr>", str(escape(text)))
     return Markup(broken)  # noqa: S704 - escaped above
 
 

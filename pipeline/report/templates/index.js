@@ -68,6 +68,14 @@
         : "Settings are compared where two experiments or more are shown.";
   };
 
+  /* ---- a table that is wider than its box says so ---- */
+  const watch = new ResizeObserver(() => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      box.toggleAttribute("data-wide", box.scrollWidth > box.clientWidth + 1);
+    }
+  });
+  for (const one of document.querySelectorAll(".scroll, .scroll > table")) watch.observe(one);
+
   /* ---- sorting: by a column of the table, or by a key number ---- */
   let sorted = { by: null, falling: false };
   const sortBy = (by, valueOf, compare) => {
