@@ -33,6 +33,22 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
+def barriers():
+    """What axe finds on a page: each rule that is broken, with the first places."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        lacking("axe-playwright-python is not installed")
+    axe = Axe()
+
+    def found(page):
+        broken = axe.run(page).response["violations"]
+        return [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in broken]
+
+    return found
+
+
+@pytest.fixture(scope="session")
 def report_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(render(fake_page()), encoding="utf-8")
