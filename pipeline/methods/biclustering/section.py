@@ -17,6 +17,7 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
+from pipeline.core.words import counted
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.figures import association_words, mean_by_state, unit_word
 from pipeline.methods.biclustering.result import BiclusteringResult
@@ -103,14 +104,27 @@ def _sentences(results: Mapping[str, BiclusteringResult]) -> str:
         return _sentence(next(iter(results.values())))
     verdicts = [clusters_verdict(result) for result in results.values()]
     supported = sum(verdict == "supported" for verdict in verdicts)
-    counts = ", ".join(f"{name}: {result.n_clusters}" for name, result in results.items())
-    states = ", ".join(f"{name}: {result.n_states}" for name, result in results.items())
+    each = "; ".join(f"{name}: {_in_short(result)}" for name, result in results.items())
     return (
         f"Clusters of units are supported in {supported} of {len(results)} recordings: chains from "
         "different starts find the same ones, and they predict hidden counts better than one "
-        "cluster. "
-        f"Clusters by recording: {counts}; states: {states}."
+        f"cluster. {each}."
     )
+
+
+def _in_short(result: BiclusteringResult) -> str:
+    """Clusters and states of a recording, and how sure they are."""
+    found = (
+        ("cluster", result.n_clusters, result.chain_agreement),
+        ("state", result.n_states, result.chain_state_agreement),
+    )
+    told = []
+    for thing, count, agreement in found:
+        gain, agree = gain_over(result, NAMES[f"one-{thing}"]), chains_agree(agreement)
+        better = f"{gain.said()} over one" if gain.tested else "not tested beside one"
+        alike = "" if np.isnan(agree) else f"; chains agree to {agree:z.2f}, adjusted Rand index"
+        told.append(counted(count, thing) + (f" ({better}{alike})" if count > 1 else ""))
+    return " and ".join(told)
 
 
 def _sentence(result: BiclusteringResult) -> str:

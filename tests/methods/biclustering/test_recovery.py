@@ -21,9 +21,10 @@ from pipeline.methods.biclustering.problem import problem_of
 from pipeline.methods.biclustering.recovery import recovery
 from pipeline.methods.biclustering.replicas import replicate
 from pipeline.methods.biclustering.result import PartResult, Result
+from pipeline.methods.biclustering.scores import NAMES
 from pipeline.methods.biclustering.section import section
 from pipeline.methods.biclustering.simulate import simulate
-from pipeline.methods.biclustering.verdict import clusters_verdict
+from pipeline.methods.biclustering.verdict import clusters_verdict, gain_over
 from tests.support.captions import lacking
 from tests.support.named_units import ids_of, names_shown, two_recordings
 from tests.support.small_biclusters import PROVENANCE, config_of, drawn
@@ -218,6 +219,12 @@ def test_several_recordings_have_their_own_figures_and_one_sentence(planted, res
             assert {label.partition(":")[0] for label in getattr(panel, labels)} == {name}
     written = section(results, assess(results, views, config), shown, config)
     assert "supported in 2 of 2 recordings" in written.sentence
+    clusters, states = (
+        gain_over(result, NAMES[name]).said() for name in ("one-cluster", "one-state")
+    )
+    alike = "over one; chains agree to 1.00, adjusted Rand index)"
+    each = f"3 clusters ({clusters} {alike} and 2 states ({states} {alike}"
+    assert written.sentence.endswith(f" a: {each}; b: {each}.")
     assert {check.name.partition(":")[0] for check in written.checks} == {"a", "b"}
 
 
