@@ -74,6 +74,10 @@ class Heatmap:
     spans: tuple[Span, ...] = ()
     breaks: tuple[float, ...] = ()
     """Where separate stretches of the horizontal axis meet."""
+    outlined: tuple[tuple[int, int], ...] = ()
+    """Row and column of cells with a frame."""
+    outlined_title: str = ""
+    """What the frame means, for the legend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

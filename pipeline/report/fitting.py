@@ -165,6 +165,9 @@ def coarse_heatmap(panel: Heatmap, *, cells: int) -> Heatmap:
     return dataclasses.replace(
         panel,
         values=values,
+        outlined=tuple(
+            dict.fromkeys((row // down, column // across) for row, column in panel.outlined)
+        ),
         x=x,
         x_labels=_joined(panel.x_labels, across),
         y_labels=_joined(panel.y_labels, down),

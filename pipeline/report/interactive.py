@@ -110,6 +110,8 @@ def _heatmap(panel: Heatmap, pool: ArrayPool) -> Json:
         "columns": columns,
         "spans": _spans(panel.spans),
         "breaks": list(panel.breaks),
+        "outlined": [list(cell) for cell in panel.outlined],
+        "outlinedTitle": panel.outlined_title,
         "csv": {
             "form": "matrix",
             "corner": f"{panel.y_title} \\ {panel.x_title}",

@@ -35,7 +35,7 @@ class Entry:
     """One entry: a sign and what it stands for."""
 
     kind: str
-    """``line``, ``marker``, ``span``, ``edge`` or ``area``."""
+    """``line``, ``marker``, ``span``, ``edge``, ``area`` or ``frame``."""
     label: str
     colour: int = 0
     number: str = ""
@@ -132,6 +132,8 @@ def _cells(panel: Heatmap) -> tuple[Entry, ...]:
             )
     if not finite.all():
         entries.append(Entry(kind="area", label="missing", shade="missing"))
+    if panel.outlined:
+        entries.append(Entry(kind="frame", label=panel.outlined_title))
     return tuple(entries)
 
 

@@ -64,11 +64,14 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
         label_axis(axes.yaxis, panel.y_labels, inches=height)
     elif rows == 1:
         axes.set_yticks([])  # nothing to number
-    key = span_key(panel.spans, axes.get_xlim())
-    axes.set_xlabel(f"{panel.x_title}\n{key}" if key else panel.x_title)
+    framed = f"Framed: {panel.outlined_title}" if panel.outlined_title else ""
+    below = (panel.x_title, span_key(panel.spans, axes.get_xlim()), framed)
+    axes.set_xlabel("\n".join(filter(None, below)))
     axes.set_ylabel(panel.y_title)
     draw_spans(axes, panel.spans, shade=False)
     draw_breaks(axes, panel.breaks, color=LIGHT.surface)
+    for row, column in panel.outlined:
+        _frame(axes, float(x[column]), row, width=step)
     if panel.scale != "categorical" and panel.values.size <= FEW_CELLS:
         _tell_values(axes, panel, colors, low=low, high=high, cell=width / max(1, columns))
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02, fraction=0.035, aspect=22)
@@ -77,6 +80,20 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
     if panel.scale == "categorical":
         present = np.unique(values[np.isfinite(values)]).astype(int).tolist()
         bar.set_ticks(present, labels=["none" if value < 0 else str(value) for value in present])
+
+
+def _frame(axes: Axes, x: float, row: int, *, width: float) -> None:
+    """A frame around a cell, a line on a wider one, so that it is seen on every colour."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    axes.add_patch(
+        Rectangle(
+            (x - width / 2, row - 0.5), width, 1,
+            fill=False, edgecolor=LIGHT.ink, linewidth=1.5, clip_on=False,
+            path_effects=[withStroke(linewidth=3, foreground=LIGHT.surface)],
+        )
+    )  # fmt: skip
 
 
 def _tell_values(

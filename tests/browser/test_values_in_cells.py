@@ -1,4 +1,4 @@
-"""Small matrices tell their values in numbers; large ones by colour alone."""
+"""Small matrices tell their values in numbers, large ones by colour alone; cells have frames."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import pytest
 
 from pipeline.core.parts import Figure, Heatmap, Section
 from pipeline.report.render import render
-from pipeline.viz.theme import text_on
+from pipeline.viz.theme import LIGHT, text_on
 from tests.support.fake_page import fake_page
 
 pytestmark = pytest.mark.browser
 
 TOLD = """(id) => [...document.querySelectorAll(`#connectome-${id} .annotation text`)].map((text) =>
   [text.textContent, getComputedStyle(text).fill])"""
+FRAMED = """(id) => [...document.querySelectorAll(`#connectome-${id} .shapelayer path`)]
+  .map((path) => getComputedStyle(path).stroke)"""
 
 
-def matrix(values):
+def matrix(values, **fields):
     values = np.asarray(values, dtype=np.float32)
     names = tuple(f"n{place}" for place in range(len(values)))
     return Figure(
@@ -36,13 +38,22 @@ def matrix(values):
                 y_labels=names,
                 limits=(0.0, 1.0),
                 square=True,
+                **fields,
             ),
         ),
     )
 
 
-def test_few_cells_tell_their_values_legibly_and_many_do_not(opened, tmp_path):
-    small, large = matrix([[1.0, np.nan], [1e-9, 0.976]]), matrix(np.eye(20))
+def css(colour):
+    red, green, blue = bytes.fromhex(colour[1:])
+    return f"rgb({red}, {green}, {blue})"
+
+
+def test_few_cells_tell_their_values_legibly_many_do_not_and_frames_are_drawn(opened, tmp_path):
+    small, large = (
+        matrix([[1.0, np.nan], [1e-9, 0.976]], outlined=((1, 0),), outlined_title="the least"),
+        matrix(np.eye(20)),
+    )
     section = Section(
         id="connectome", title="Connectome", status="ok", sentence="One.", body=(small, large)
     )
@@ -54,7 +65,9 @@ def test_few_cells_tell_their_values_legibly_and_many_do_not(opened, tmp_path):
     assert set(told) == {"1.00", "0.00", "0.98"}  # nothing for what is missing
     dark, bright = "#440154", "#fde725"  # the ends of the scale
     for text, ground in (("0.00", dark), ("1.00", bright)):
-        red, green, blue = bytes.fromhex(text_on(ground)[1:])
-        assert told[text] == f"rgb({red}, {green}, {blue})"
+        assert told[text] == css(text_on(ground))
     assert watched.page.evaluate(TOLD, "of-20") == []
+    assert watched.page.evaluate(FRAMED, "of-2") == [css(LIGHT.surface), css(LIGHT.ink)]
+    assert watched.page.evaluate(FRAMED, "of-20") == []
+    assert "the least" in watched.page.locator("#connectome-of-2 .legend").inner_text()
     assert watched.complaints == []

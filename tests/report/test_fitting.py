@@ -31,6 +31,11 @@ def test_coarse_rows_say_how_many_units_they_stand_for():
     assert coarse.x_labels == ("a +1", "c")
 
 
+def test_frames_stay_around_what_they_framed():
+    framed = heatmap(np.zeros((4, 4)), square=True, outlined=((3, 0), (2, 1), (0, 3)))
+    assert coarse_heatmap(framed, cells=4).outlined == ((1, 0), (0, 1))
+
+
 def test_categories_are_picked_and_never_averaged():
     coarse = coarse_heatmap(
         heatmap([[0, 4, 0, 4], [4, 4, 4, 4]], square=True, scale="categorical"), cells=2

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 
 from pipeline.core.parts import Figure, Heatmap, Line, Lines, Points, Span
@@ -29,6 +31,12 @@ def labels(entries):
 def test_what_all_panels_share_is_told_once():
     shown = figure(curve("salt", "air"), matrix(gap=True), curve("air", "salt"), matrix(gap=True))
     assert labels(shared_legend(shown)) == ["air", "salt", "missing"]
+
+
+def test_a_framed_cell_is_explained_beside_its_panel():
+    framed = dataclasses.replace(matrix(gap=False), outlined=((0, 1),), outlined_title="the best")
+    assert [(entry.kind, entry.label) for entry in legend(framed)] == [("frame", "the best")]
+    assert legend(matrix(gap=False)) == ()
 
 
 def test_panels_with_spans_of_their_own_keep_their_legends():

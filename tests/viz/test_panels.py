@@ -78,6 +78,21 @@ def test_few_cells_tell_their_values_and_many_do_not(side, n_told):
     assert [text.get_text() for text in axes.texts] == ["1", "0", "1"][:n_told]
 
 
+def test_a_cell_is_framed_where_it_lies_and_the_frame_is_explained():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    draw_heatmap(
+        axes,
+        heatmap(
+            np.eye(3), x=np.array([10.0, 12.0, 14.0]), outlined=((2, 1),), outlined_title="the best"
+        ),
+    )
+    (frame,) = axes.patches
+    assert frame.get_bbox().extents.tolist() == [11.0, 1.5, 13.0, 2.5]
+    assert axes.get_xlabel() == "Framed: the best"
+
+
 def test_few_upright_bars_are_no_walls():
     def upright(count):
         return Bars(

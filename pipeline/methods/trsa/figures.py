@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,12 +106,31 @@ def best_levels(result: TrsaResult) -> tuple[float, float] | None:
 
 def level_map(result: TrsaResult, values: NDArray[np.float64]) -> NDArray[np.float32]:
     """Values of pairs of levels as a matrix: lower levels are columns, upper ones rows."""
+    row, column = level_cells(result)
     steps = np.unique(result.level_bounds)
     matrix = np.full((steps.size, steps.size), np.nan, dtype=np.float32)
+    matrix[row, column] = values.round(4)
+    return matrix
+
+
+def level_cells(result: TrsaResult) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column of each pair of levels in :func:`level_map`."""
+    steps = np.unique(result.level_bounds)
     column = np.searchsorted(steps, result.level_bounds[:, 0])
     row = np.searchsorted(steps, result.level_bounds[:, 1])
-    matrix[steps.size - 1 - row, column] = values.round(4)
-    return matrix
+    return steps.size - 1 - row, column
+
+
+def _accuracy_map(result: TrsaResult, accuracy: NDArray[np.float64], *, p: str) -> Heatmap:
+    """Accuracies of pairs of levels, the best one framed; ``p`` says how sure that one is."""
+    best = int(np.argmax(accuracy))
+    row, column = level_cells(result)
+    drawn = _level_heatmap(result, accuracy, title="Accuracy over levels", value_title="Accuracy")
+    return dataclasses.replace(
+        drawn,
+        outlined=((int(row[best]), int(column[best])),),
+        outlined_title=f"best levels ({p})",
+    )
 
 
 def _level_heatmap(
@@ -301,7 +322,8 @@ def _halves(result: TrsaResult, halves: HalvesResult) -> Figure:
         ),
         caption=(
             f"{halves.n_splits} random splits; halves have other units and other repeats. Left: "
-            "accuracy at each pair of levels, lower level to the right and upper level upwards; "
+            "accuracy at each pair of levels, lower level to the right and upper level upwards, "
+            "the best one framed; "
             "the corner on the left above is pure geometry, the diagonal pure topology. Right: "
             "accuracy of dissimilarities scaled to unit norm, of their ranks, and at the best "
             f"levels; dashed: mean of {result.n_permutations} regroupings of the units. The p of "
@@ -312,9 +334,7 @@ def _halves(result: TrsaResult, halves: HalvesResult) -> Figure:
         ),
         alt="A map of accuracy over lower and upper levels, and three bars beside chance.",
         panels=(
-            _level_heatmap(
-                result, halves.all_accuracy, title="Accuracy over levels", value_title="Accuracy"
-            ),
+            _accuracy_map(result, halves.all_accuracy, p=f"corrected p = {p:.2g}"),
             Bars(
                 title="Geometry and topology",
                 labels=labels,
@@ -353,8 +373,8 @@ def _subjects(result: TrsaResult, found: SubjectsResult) -> Figure:
         caption=(
             f"Each of {found.subject.size} subjects is left out in turn, and each of its regions "
             "goes to the nearest mean of a region over the other subjects. Left: accuracy at each "
-            "pair of levels. The best cell is chosen on the same data, so its accuracy is too "
-            "high; the nested one is not. "
+            "pair of levels. The best cell, framed, is chosen on the same data, so its accuracy is "
+            "too high; the nested one is not. "
             "Right: which region was taken for which, at the best levels; rows sum to 1. Regions "
             f"were relabelled within subjects {result.n_permutations} times. Good: accuracy well "
             "above chance in a whole field of the map, and when levels are chosen without the "
@@ -363,9 +383,7 @@ def _subjects(result: TrsaResult, found: SubjectsResult) -> Figure:
         ),
         alt="A map of accuracy over lower and upper levels, and a matrix of regions.",
         panels=(
-            _level_heatmap(
-                result, found.accuracy, title="Accuracy over levels", value_title="Accuracy"
-            ),
+            _accuracy_map(result, found.accuracy, p=p),
             Heatmap(
                 title="Which region was taken for which",
                 values=found.confusion.round(4).astype(np.float32),

@@ -374,7 +374,7 @@
       layout.annotations.push(...numbersOn(panel, xrange, plot, theme));
       layout.annotations.push(...valuesOn(panel, xrange, plot, theme));
     }
-    layout.shapes.push(...markShapes(panel, theme));
+    layout.shapes.push(...cellFrames(panel, theme), ...markShapes(panel, theme));
     return layout;
   };
 
@@ -564,6 +564,11 @@
       [`${other}ref`]: "paper", [`${other}0`]: 0, [`${other}1`]: 1,
       line: { color: theme.ink, width: 1.75 } };
   };
+  const cellFrames = (panel, theme) => (panel.outlined || []).flatMap(([row, column]) =>
+    /* a line on a wider one, so that it is seen on every colour */
+    [[theme.surface, 4.5], [theme.ink, 2]].map(([color, width]) => ({ type: "rect",
+      xref: "x", x0: panel.x0 + (column - 0.5) * panel.dx, x1: panel.x0 + (column + 0.5) * panel.dx,
+      yref: "y", y0: row - 0.5, y1: row + 0.5, line: { color, width } })));
   const markShapes = (panel, theme) => {
     if (!chosen || !["heatmap", "bars"].includes(panel.kind)) return [];
     const [x0, dx] = panel.kind === "heatmap" ? [panel.x0, panel.dx] : [0, 1];
@@ -978,6 +983,9 @@
           : square(String(value), theme.groups[value % theme.groups.length]));
       }
       if (flat.some(Number.isNaN)) keyed.push(square("missing", theme.missing));
+      if (panel.outlined.length) {
+        keyed.push(square(panel.outlinedTitle, theme.surface, { width: 2, color: theme.ink }));
+      }
     }
     if (panel.kind === "network" && traces.some(({ line }) => line?.dash === "dot")) {
       for (const [name, dash] of [["positive", "solid"], ["negative", "dot"]]) {

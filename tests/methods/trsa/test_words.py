@@ -85,6 +85,18 @@ def test_levels_that_were_chosen_without_the_judged_subject_come_first(several):
     assert "% by chance; p = " in made.sentence
 
 
+@pytest.mark.parametrize(("case", "name"), [("one", "within"), ("several", "across")])
+def test_the_best_levels_are_framed_on_the_map_with_their_corrected_p(case, name, request):
+    result, _, drawn, _ = request.getfixturevalue(case)
+    panel = next(figure for figure in drawn if figure.id == name).panels[0]
+    (cell,) = panel.outlined
+    assert panel.values[cell] == np.nanmax(panel.values)
+    found = result.halves.all_p_corrected if name == "within" else result.subjects.p_corrected
+    assert panel.outlined_title == f"best levels (corrected p = {np.nanmin(found):.2g})"
+    lower, upper = (panel.x_labels[cell[1]], panel.y_labels[cell[0]])
+    assert f"at the best levels ({lower} to {upper}" in words_of(request.getfixturevalue(case)[3])
+
+
 @pytest.mark.parametrize(
     ("changed", "known"),
     [
