@@ -14,6 +14,7 @@ from pipeline.config.names import nearest
 from pipeline.config.text import shown_path, user_path
 from pipeline.core.errors import ConfigError, ConfigErrors
 from pipeline.core.recording import ID_PATTERN
+from pipeline.io.nwb.files import ASK_THE_OWNER, denial
 from pipeline.io.nwb.options import Activity, ReadOptions
 
 MAX_BYTES = 16_777_216
@@ -425,6 +426,14 @@ def _file_problems(
             place=place,
             found=f"'{text[:200]}' is an address, not a file",
             fix="download the file and write its path",
+        )
+    elif denied := denial(file):
+        yield _problem(
+            "IN-F08",
+            shown,
+            place=place,
+            found=f"the file '{text[:200]}' may not be read: {denied}",
+            fix=f"{ASK_THE_OWNER}, or write a reason in the column exclude",
         )
     elif fault := _unreachable(file):
         yield _problem(

@@ -303,6 +303,14 @@ def test_links_that_lead_nowhere_are_told_before_the_run(problems, read, folder)
     assert len(read(f"{HEADER}\ne1\tr1\tsound.nwb\n")) == 1
 
 
+def test_a_file_that_may_not_be_read_is_told_before_the_run(problems, monkeypatch):
+    monkeypatch.setattr("pipeline.io.nwb.files.os.access", lambda path, _: path.name != "b.nwb")
+    (problem,) = problems(f"{HEADER}\ne1\tr1\ta.nwb\ne1\tr2\tb.nwb\n")
+    assert (problem.code, problem.place) == ("IN-F08", "line 3, column nwb")
+    assert "the file 'b.nwb' may not be read: permission denied: mode -rw" in problem.found
+    assert "or write a reason in the column exclude" in problem.fix
+
+
 def test_problems_of_all_lines_are_told_at_once(problems):
     found = problems(
         f"{HEADER}\tactivity\n../x\tr1\ta.nwb\tnone\ne1\tr1\tgone.nwb\t\ne1\tr1\tb.nwb\t\n"

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,13 @@ SET_VARIABLE = "NEUROPTYCH_BAD_INPUTS"
 
 BAD_INPUT = (2, 3, 5)
 """Exit codes of faults a user can act on: settings, data, environment."""
-MESSAGE = re.compile(r"^ERROR ([A-Z]{2}-[A-Z]\d\d) (.+?): .+?: .+\. Fix: .+; see docs/errors\.md#")
+MESSAGE = re.compile(
+    r"^ERROR ([A-Z]{2}-[A-Z]\d\d) ([^:]+): (?!-: )[^:]+: .+\. Fix: .+; see docs/errors\.md#"
+)
+"""An error of six parts, which names its file."""
+PASSING = "-dac_override,-dac_read_search"
+AS_OTHERS = ("setpriv", "--bounding-set", PASSING, "--inh-caps", PASSING)
+"""Begins a command that, as root's, is to mind the permissions of files as any other user's."""
 FAILURE = "recording.failure.json"
 LEFT_BY_INGEST = {"recording.h5", "quality.json", "units.tsv", "recording.run.json", FAILURE}
 SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/dev")
@@ -73,7 +80,7 @@ class Case:
     @property
     def is_meaningful(self) -> bool:
         """Whether what the case needs is given here."""
-        return "non-root" not in self.needs or os.geteuid() != 0
+        return "non-root" not in self.needs or minds_permissions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,19 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     names = [field.name for field in fields(Case)]
     return tuple(Case(**{name: entry[name] for name in names}) for entry in manifest["cases"])
+
+
+@cache
+def minds_permissions() -> bool:
+    """Whether a run can be made to mind the permissions of files."""
+    if os.geteuid() != 0:
+        return True
+    try:
+        return (
+            subprocess.run([*AS_OTHERS, "true"], capture_output=True, check=False).returncode == 0
+        )
+    except FileNotFoundError:
+        return False
 
 
 def generate(folder: Path) -> Path:
@@ -152,9 +172,10 @@ def _run(
     notes_file = outputs / "watched.json"
     before = _listing(inputs)
     started = time.monotonic()
+    within = AS_OTHERS if "non-root" in case.needs and os.geteuid() == 0 else ()
     with opens_of(_folders_without_cases(root)) as opens:
         process = subprocess.Popen(
-            [sys.executable, "-P", str(CHILD), str(notes_file), command],
+            [*within, sys.executable, "-P", str(CHILD), str(notes_file), command],
             cwd=cwd,
             env={
                 **os.environ,

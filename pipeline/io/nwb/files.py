@@ -11,6 +11,8 @@ from pathlib import Path
 from pipeline.core.errors import DataError, EnvironmentFault
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ASK_THE_OWNER = "ask the owner of the file and of the folders above it for the right to read it"
+"""What to do about a permission that is denied."""
 _HEAD_BYTES = 4096
 
 
@@ -24,16 +26,12 @@ def regular_file_size(path: Path) -> int:
     EnvironmentFault
         If permission is denied.
     """
+    if denied := denial(path):
+        raise EnvironmentFault(code="IN-F08", found=denied, fix=ASK_THE_OWNER)
     try:
         state = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(path) from error
-    except PermissionError as error:
-        raise EnvironmentFault(
-            code="IN-F08",
-            found=f"permission denied on the way to {path}",
-            fix="ask the owner of the folders for the right to enter them",
-        ) from error
     except OSError as error:
         reason = "a loop of links" if error.errno == errno.ELOOP else str(error.strerror)
         raise DataError(
@@ -63,14 +61,20 @@ def regular_file_size(path: Path) -> int:
             found="the file is empty (0 bytes), as after a transfer that was incomplete",
             fix="copy the file again",
         )
-    if not os.access(path, os.R_OK):
-        raise EnvironmentFault(
-            code="IN-F08",
-            found=f"permission denied: mode {stat.filemode(state.st_mode)}, owner uid "
-            f"{state.st_uid}",
-            fix="ask the owner for the right to read the file",
-        )
     return int(state.st_size)
+
+
+def denial(path: Path) -> str:
+    """Why a path may not be read; empty where it may, or where nothing is there."""
+    try:
+        state = path.stat()
+    except PermissionError:
+        return f"permission denied on the way to {path}"
+    except (OSError, ValueError):
+        return ""
+    if os.access(path, os.R_OK):
+        return ""
+    return f"permission denied: mode {stat.filemode(state.st_mode)}, owner uid {state.st_uid}"
 
 
 def _kind_of(mode: int) -> str:
