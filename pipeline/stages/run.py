@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import FrameType
 
 import pipeline
-from pipeline.core.errors import EnvironmentFault
+from pipeline.core.errors import EnvironmentFault, PipelineError
 from pipeline.io.documents import read_plain
 from pipeline.stages.check import Project, load_project
 from pipeline.stages.claims import refuse_beside_others
 from pipeline.stages.demo import write_demo
 from pipeline.stages.forget import forget_failed
 from pipeline.stages.index import exit_code_of
+from pipeline.stages.run_context import RUN_VARIABLE, failure_file, run_id
 
 ROOT = Path(pipeline.__file__).resolve().parents[1]
 """The checkout: Snakefile, config.yaml and profiles lie beside the package."""
@@ -54,8 +56,8 @@ def run_workflow(
 
     Returns
     -------
-    0, or the class of what went wrong: 2 settings, 3 recordings, 1 otherwise; 128 and the signal's
-    number when one ended the run.
+    0, or the class of what went wrong: 2 settings, 3 recordings, 5 the machine, 1 otherwise; 128
+    and the signal's number when one ended the run.
 
     Raises
     ------
@@ -73,10 +75,11 @@ def run_workflow(
         refuse_beside_others(out)
         forget_failed(out, experiments=project.experiments)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
-    code = run_command(command)
+    run = run_id(project.settings.as_dict())
+    code = run_command(command, environment={RUN_VARIABLE: run})
     if not makes_results or code > SIGNALLED:
         return code
-    return _last_words(project, out=out, code=code)
+    return _last_words(project, out=out, run=run, code=code)
 
 
 def check_writable(out: Path) -> None:
@@ -100,10 +103,17 @@ def check_writable(out: Path) -> None:
         ) from error
 
 
-def run_command(command: Sequence[str]) -> int:
-    """How the workflow ended; a signal to this process is left to it, so that it can tidy up."""
+def run_command(command: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """How the workflow ended; a signal to this process is left to it, so that it can tidy up.
+
+    Parameters
+    ----------
+    environment
+        What it is told beside the environment of this process.
+    """
     received: list[int] = []
-    process = subprocess.Popen(command, env={**os.environ, "MPLBACKEND": "Agg"})  # noqa: S603
+    told = {**os.environ, "MPLBACKEND": "Agg", **environment}
+    process = subprocess.Popen(command, env=told)  # noqa: S603
 
     def pass_on(number: int, _: FrameType | None) -> None:
         # A terminal sends its interrupt to the workflow too, which must not get it twice: it would
@@ -124,7 +134,20 @@ def run_command(command: Sequence[str]) -> int:
     return code
 
 
-def _last_words(project: Project, *, out: Path, code: int) -> int:
+def exit_codes_of_jobs(out: Path, *, run: str) -> Iterator[int]:
+    """The class of each failure that jobs of a run left: what ended them stands in no report.
+
+    A method's is 1, whatever its data lacked.
+    """
+    for path in out.rglob(failure_file(Path("*")).name):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["run"] == run:
+            code = int(told["exit_code"])
+            known = code == EnvironmentFault.exit_code or told["stage"] == "ingest"
+            yield code if known else PipelineError.exit_code
+
+
+def _last_words(project: Project, *, out: Path, run: str, code: int) -> int:
     documents = [out / experiment / "report.json" for experiment in project.experiments]
     made = [path for path in documents if path.exists()]
     for path in made:
@@ -133,5 +156,5 @@ def _last_words(project: Project, *, out: Path, code: int) -> int:
         print(f"Index:  {out / 'index.html'}")  # noqa: T201
     if code == 0:
         return 0
-    loaded = [read_plain(path) for path in made]
-    return max((exit_code_of(document) for document in loaded), default=0) or code
+    reported = [exit_code_of(read_plain(path)) for path in made]
+    return max((*reported, *exit_codes_of_jobs(out, run=run)), default=0) or code

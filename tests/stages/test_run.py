@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.errors import EnvironmentFault
-from pipeline.stages.run import check_writable
+from pipeline.core.errors import DataError, EnvironmentFault
+from pipeline.stages.run import check_writable, exit_codes_of_jobs
+from pipeline.stages.run_context import RUN_VARIABLE, StageRun
 
 
 def test_a_results_folder_is_made_and_left_empty(tmp_path):
@@ -19,3 +20,21 @@ def test_results_below_a_file_are_refused_in_six_parts(tmp_path):
         check_writable(tmp_path / "file" / "results")
     with pytest.raises(EnvironmentFault, match=r"RN-R26 .*File exists"):
         check_writable(tmp_path / "file")
+
+
+def test_what_ended_jobs_of_this_run_tells_its_class(tmp_path, monkeypatch):
+    full = EnvironmentFault(code="RN-R26", found="the disk is full", fix="make room")
+    lacking = DataError(code="IN-C01", found="there is no activity", fix="name another file")
+
+    def left(*, run, stage, error):
+        monkeypatch.setenv(RUN_VARIABLE, run)
+        output = tmp_path / "e" / run / stage / "made.h5"
+        StageRun(stage=stage, experiment="e", outputs=(output,)).keep_failure(error)
+
+    left(run="before", stage="fit", error=full)
+    assert list(exit_codes_of_jobs(tmp_path, run="now")) == []
+    left(run="now", stage="fit", error=lacking)
+    assert list(exit_codes_of_jobs(tmp_path, run="now")) == [1]
+    left(run="now", stage="ingest", error=lacking)
+    left(run="now", stage="index", error=full)
+    assert sorted(exit_codes_of_jobs(tmp_path, run="now")) == [1, 3, 5]

@@ -25,7 +25,7 @@ time.sleep(60)
 RUN = """
 import sys
 from pipeline.stages.run import run_command
-sys.exit(run_command([sys.executable, "workflow.py"]))
+sys.exit(run_command([sys.executable, "workflow.py"], environment={}))
 """
 
 
