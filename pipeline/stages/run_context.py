@@ -141,6 +141,8 @@ class StageRun:
         if isinstance(error, NotApplicable):
             logger.info("%s: not applicable: %s", self.subject, error)
             return Outcome(status="not_applicable", reason=str(error))
+        if isinstance(error, PipelineError):
+            error = error.at(experiment=self.subject, file=file)
         if self.on_error == "raise" or isinstance(error, EnvironmentFault | MemoryError | OSError):
             raise error
         if not isinstance(error, PipelineError):

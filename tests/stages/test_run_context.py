@@ -162,6 +162,12 @@ def test_a_recorded_failure_is_told_beside_its_record_and_names_the_log(run, tmp
     assert not (tmp_path / "part-0.failure.json").exists()
 
 
+def test_what_is_raised_again_names_recording_and_file_too(run):
+    error = EnvironmentFault(code="IN-F24", found="it is being written", fix="wait")
+    with pytest.raises(EnvironmentFault, match=r"IN-F24 e/r: a\.nwb: -: it is being written"):
+        run.outcome_of(error, file="a.nwb")
+
+
 def test_a_defect_is_told_too_and_still_raised(run, tmp_path):
     with pytest.raises(KeyError), stage_run(run, log=None, outputs=[tmp_path / "fit.h5"]):
         {}["gone"]
