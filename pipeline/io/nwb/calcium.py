@@ -158,7 +158,7 @@ def _all_cells(
         cut = f" Some have one frame more than others; the first {min(n_frames)} are used."
     text = (
         f"{len(read)} planes are read as one population, with the times of the first: "
-        f"{', '.join(counts)}.{cut}"
+        f"{counts}.{cut}"
     )
     note = Note(code="IN-C35", kind="info", place=read[0].candidate.item.path, text=text)
     return ids, pd.concat(tables, ignore_index=True), (note,)

@@ -102,7 +102,11 @@ def test_planes_that_are_joined_are_one_population(path):
     assert list(units["region"]) == ["V1"] * 3 + ["V2"] * 3
     np.testing.assert_allclose(units["time_offset_s"], [0.0] * 3 + [0.02] * 3, atol=1e-12)
     assert recording.about.source_series == f"{UPPER}+{LOWER}"
-    assert "2 planes are read as one population" in texts(notes, "info")
+    (note,) = [note for note in notes if note.code == "IN-C35"]
+    assert note.text == (
+        "2 planes are read as one population, with the times of the first: "
+        "upper (3 units, +0 s), lower (3 units, +0.02 s)."
+    )
 
 
 def test_a_name_is_enough_and_three_planes_join_alike(path):
