@@ -26,12 +26,21 @@ _DFF = re.compile(
     r"(?<![a-z])(d|delta|[Δ∆δ])_?f_?0?_?(over|/|by|div)?_?f_?0?(?![a-z0-9])|dff|deltaf", re.I
 )
 _EVENTS = re.compile(r"deconv|inferred|event|spike|spks", re.I)
-_AROUND = r"(neuro_?pil|npil|background|(?<![a-z])f?_?(neu|bg|bkg|bkgd|bckg)(?![a-z]))"
+_AROUND = (
+    r"(neuro_?pil|npil|background|(?<![a-z])f?_?(neu|bg|bkg|bkgd|bckg)(?![a-z])|"
+    r"(?<![a-z])(?<!cent(?:er|re)_)surround(?![a-z]))"
+)
 _BACKGROUND = re.compile(_AROUND, re.I)
-_BASELINE = re.compile(r"(?<![a-z])f_?0(?![a-z0-9])", re.I)
+_F0 = re.compile(r"(?<![a-z])f_?0(?![a-z0-9])", re.I)
+_BASELINE = re.compile(r"(?<![a-z])base_?line(?![a-z])", re.I)
 _REMOVED = re.compile(
     rf"{_AROUND}_?(and_?)?(corr|sub|remov|free|decontam|demix|clean)[a-z]*|"
     rf"(minus|without|no|less|sans)_?{_AROUND}",
+    re.I,
+)
+_LEVELLED = re.compile(
+    r"base_?line_?(and_?)?(corr|sub|remov|free|norm|adjust|div|detrend)[a-z]*|"
+    r"(minus|without|no|less|sans|over|by|to|from)_?base_?line",
     re.I,
 )
 _BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^0-9A-Za-zΔ∆δ/]+")
@@ -144,9 +153,10 @@ def signal_of(path: str, *, container: str, unit: str, names: Collection[str] = 
     near = parts[-2:] if container else parts[-1:]
     if any(_about(_BACKGROUND, words) for words in parts):
         return BACKGROUND
-    counted = bool(_BASELINE.search(near[-1])) and near[-1].replace("0", "1") in names
-    baseline = any(_BASELINE.search(_DFF.sub("", words)) for words in near)
-    if container != "DfOverF" and baseline and not counted:
+    counted = bool(_F0.search(near[-1])) and near[-1].replace("0", "1") in names
+    f0 = any(_F0.search(_DFF.sub("", words)) for words in near) and not counted
+    baseline = any(_BASELINE.search(_LEVELLED.sub("", words)) for words in near)
+    if container != "DfOverF" and (f0 or baseline):
         return BACKGROUND
     if any(_EVENTS.search(words) for words in near):
         return "events"

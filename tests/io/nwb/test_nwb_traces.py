@@ -42,6 +42,17 @@ def path(tmp_path):
         ("ophys/Fluorescence/background", "Fluorescence", "lumens", "background"),
         ("ophys/Fluorescence/roi_bg", "Fluorescence", "lumens", "background"),
         ("ophys/Fluorescence/F0", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/Baseline", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/F_baseline", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/SurroundRing", "Fluorescence", "lumens", "background"),
+        ("ophys/DfOverF/surround", "DfOverF", "n.a.", "background"),
+        ("ophys/DfOverF/baseline_period", "DfOverF", "n.a.", "dff"),
+        ("ophys/Fluorescence/baseline_corrected_dff", "Fluorescence", "lumens", "dff"),
+        ("ophys/Fluorescence/BaselineSubtracted", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/F_over_baseline", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/SurroundSubtracted", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/center_surround", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/surrounding_cells", "Fluorescence", "lumens", "fluorescence"),
     ],
 )
 def test_names_containers_and_units_tell_the_kind(where, container, unit, kind):
