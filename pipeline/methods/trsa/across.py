@@ -21,6 +21,7 @@ from pipeline.methods.trsa.identification import (
     resampled_accuracies,
     resamples,
 )
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.populations import dissimilarities_of
 from pipeline.methods.trsa.result import PartResult, SubjectsResult
@@ -130,14 +131,19 @@ def subject_rows(sample: Sample, config: TrsaConfig) -> SubjectRows | str:
 
 
 def permuted(
-    sample: Sample, config: TrsaConfig, levels: Floats, n_draws: int, rng: np.random.Generator
+    sample: Sample,
+    config: TrsaConfig,
+    levels: Floats,
+    n_draws: int,
+    rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> Floats | None:
     """Accuracies after relabelling regions within subjects, shape (draw, statistic)."""
     found = subject_rows(sample, config)
     if isinstance(found, str):
         return None
     statistics = _Statistics(found.dissimilarities, levels, config)
-    return permuted_accuracies(statistics, found.rows, n_draws, rng)
+    return permuted_accuracies(statistics, found.rows, n_draws, rng, loops)
 
 
 def resampled(
@@ -146,6 +152,7 @@ def resampled(
     n_draws: int,
     rng: np.random.Generator,
     families: Families,
+    loops: Loops = ALONE,
 ) -> dict[str, Floats] | None:
     """Accuracies under resampling, each (draw, statistic); statistics as for families."""
     found = subject_rows(sample, config)
@@ -158,7 +165,7 @@ def resampled(
         else resamples(rows.n_subjects, n_conditions, n_draws, rng, rows=rows)
     )
     return resampled_accuracies(
-        _Statistics(found.dissimilarities, families.levels, config), found.rows, draws
+        _Statistics(found.dissimilarities, families.levels, config), found.rows, draws, loops
     )
 
 

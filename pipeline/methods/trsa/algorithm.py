@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from pipeline.methods.trsa import (
     within,
 )
 from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.loops import Checkpoint, Loops
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
@@ -41,6 +42,8 @@ from pipeline.methods.trsa.transforms import level_grid
 
 Floats = NDArray[np.float64]
 
+__all__ = ["Checkpoint", "combine", "condition_order", "draws_of", "fit_part"]
+
 
 def fit_part(
     views: tuple[ResponsePatterns, ...],
@@ -51,6 +54,8 @@ def fit_part(
     *,
     provenance: Provenance,
     tables: Mapping[str, pd.DataFrame] = NO_TABLES,
+    checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
 ) -> PartResult:
     """One chunk of relabellings, of resamples or of shuffles.
 
@@ -61,8 +66,8 @@ def fit_part(
     config
         The method's settings.
     part
-        ``permutation-NNN``, ``bootstrap-NNN``, ``homology-NNN`` or ``comparison-NNN``, as planned
-        by the settings.
+        ``permutation-NNN``, ``bootstrap-NNN``, ``homology-NNN``, ``graphs-NNN`` or
+        ``comparison-NNN``, as planned by the settings.
     rng
         The random stream of this part.
     progress
@@ -71,6 +76,9 @@ def fit_part(
         Put into the result. Its seed and experiment name the streams that all parts share.
     tables
         Text of the tables of models by their paths in the settings.
+    checkpoint, resume
+        Given what the part's loops have made after each of their steps; what to go on from, which
+        changes no digit.
 
     Raises
     ------
@@ -79,9 +87,10 @@ def fit_part(
     """
     sample = sample_of(views, config)
     n_draws = draws_of(part, config)
+    loops = Loops(checkpoint, resume)
     if part.name.startswith("homology"):
         clouds = homology.clouds_of(sample, config, condition_order(sample, config))
-        bars = homology.shuffled(clouds, n_draws, rng, progress)
+        bars = homology.shuffled(clouds, n_draws, rng, progress, loops)
         return PartResult(
             name=part.name,
             longest_bars=bars[0] if bars else None,
@@ -90,7 +99,7 @@ def fit_part(
         )
     if part.name.startswith("graphs"):
         order = condition_order(sample, config)
-        drawn = graph_curves.drawn(sample, config, order, n_draws, rng, progress)
+        drawn = graph_curves.drawn(sample, config, order, n_draws, rng, progress, loops)
         return PartResult(
             name=part.name,
             graph_shuffles=drawn[0] if drawn else None,
@@ -101,7 +110,7 @@ def fit_part(
         order = condition_order(sample, config)
         first = dissimilarities_of(sample, config).by_estimator[0]
         missing = why_no_null(order, sample.n_conditions, _smoothest(first))
-        found = comparison.compared(sample, config, order, missing, rng, progress)
+        found = comparison.compared(sample, config, order, missing, rng, progress, loops)
         return PartResult(
             name=part.name,
             compared=found.numbers if found else None,
@@ -110,8 +119,10 @@ def fit_part(
         )
     levels = level_grid(config.level_step)
     if part.name.startswith("permutation"):
-        inside = within.relabelled(sample, config, levels, n_draws, rng, provenance, progress)
-        over = across.permuted(sample, config, levels, n_draws, rng)
+        inside = within.relabelled(
+            sample, config, levels, n_draws, rng, provenance, progress, loops
+        )
+        over = across.permuted(sample, config, levels, n_draws, rng, loops)
         return PartResult(
             name=part.name,
             halves_accuracy=inside.accuracy if inside else None,
@@ -123,11 +134,11 @@ def fit_part(
             accuracy_null=over,
             provenance=provenance,
         )
-    resampled = across.resampled(sample, config, n_draws, rng, _families(config, provenance))
+    resampled = across.resampled(sample, config, n_draws, rng, _families(config, provenance), loops)
     models, targets = models_of(sample, config, tables), targets_of(sample, config)
-    scored = scores.resampled(models, targets, config, n_draws, rng) or {}
-    fitted = fitting.resampled(models, targets, config, n_draws, rng) or {}
-    alike = within.resampled(sample, config, n_draws, rng, provenance)
+    scored = scores.resampled(models, targets, config, n_draws, rng, loops) or {}
+    fitted = fitting.resampled(models, targets, config, n_draws, rng, loops) or {}
+    alike = within.resampled(sample, config, n_draws, rng, provenance, loops)
     return PartResult(
         name=part.name,
         accuracy_both=resampled["both"] if resampled else None,

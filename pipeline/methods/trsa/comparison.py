@@ -24,6 +24,7 @@ from pipeline.core.progress import Progress, silent
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.dependence import dependence
 from pipeline.methods.trsa.homology import repeats_of, whitened_repeats
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.matching import held_out_correlation, match_units
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.relations import Order, condition_orders
@@ -110,6 +111,7 @@ def compared(
     no_null: str,
     rng: np.random.Generator,
     progress: Progress = silent,
+    loops: Loops = ALONE,
 ) -> Compared | None:
     """All statistics of all pairs; None where there is no pair.
 
@@ -117,6 +119,8 @@ def compared(
     ----------
     no_null
         Why shuffles of conditions are no fair null; then there is no p.
+    loops
+        Of the part; a step is a pair.
     """
     pairs = pairs_of(sample)
     if why_none(sample, config):
@@ -125,8 +129,8 @@ def compared(
     orders = condition_orders(sample.n_conditions, order, config.n_comparisons, rng)
     values = np.full((len(pairs), len(NAMES), len(STATISTICS)), np.nan)
     matched = np.full((len(pairs), 2), np.nan)
-    for place, (a, b) in enumerate(pairs):
-        one, other = halves[a], halves[b]
+    for place in loops.steps(len(pairs), {"values": values, "matched": matched}):
+        one, other = (halves[member] for member in pairs[place])
         if one is not None and other is not None:
             values[place], matched[place] = pair_statistics(one, other, orders)
         progress(place + 1, len(pairs), "pairs of populations")

@@ -18,6 +18,7 @@ from pipeline.methods.trsa import halves, subject_courses
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.estimators import crossnobis, fold_means
 from pipeline.methods.trsa.halves import Splits
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.noise import noise_covariance, whitened
 from pipeline.methods.trsa.populations import region_dissimilarities
@@ -39,6 +40,7 @@ def separations(
     sample: Sample,
     splits: Splits,
     orders: NDArray[np.intp],
+    loops: Loops = ALONE,
 ) -> Floats:
     """Separation of regions in each bin for each order of units, shape (draw, time_bin)."""
     if session.courses is None:
@@ -46,7 +48,7 @@ def separations(
     few = fewer(splits)
     found = [
         halves.statistics(
-            session, sample.n_conditions, few, orders, RANKS, responses=responses
+            session, sample.n_conditions, few, orders, RANKS, responses=responses, loops=loops
         ).separation
         for responses in np.moveaxis(session.courses, 2, 0)
     ]

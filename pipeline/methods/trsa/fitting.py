@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.models import Models
 from pipeline.methods.trsa.targets import Targets
 from pipeline.numerics.resampled import Resampled, compare_resampled, without_scale
@@ -217,7 +218,12 @@ def scores_of(
 
 
 def resampled(
-    models: Models, targets: Targets, config: TrsaConfig, n_draws: int, rng: np.random.Generator
+    models: Models,
+    targets: Targets,
+    config: TrsaConfig,
+    n_draws: int,
+    rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> dict[str, Floats] | None:
     """Scores under resampled subjects, conditions, and both, (draw, assignment, fit + 1, region).
 
@@ -227,15 +233,18 @@ def resampled(
         return None
     every, all_conditions = np.ones(targets.n_subjects), np.ones(targets.n_conditions)
     names = ("both", "subjects", "conditions") if targets.n_subjects > 1 else ("conditions",)
-    found: dict[str, list[Floats]] = {name: [] for name in names}
-    for draw in resamples(targets.n_subjects, targets.n_conditions, n_draws, rng):
+    shape = (n_draws, ASSIGNMENTS, len(config.fitted_models) + 1, len(targets.region))
+    found = {name: np.full(shape, np.nan) for name in names}
+    steps = loops.steps(n_draws, found, rng)
+    drawn = resamples(targets.n_subjects, targets.n_conditions, n_draws, rng)
+    for place, draw in zip(steps, drawn, strict=False):
         for name in names:
             one = Resample(
                 subject=every if name == "conditions" else draw.subject,
                 condition=all_conditions if name == "subjects" else draw.condition,
             )
-            found[name].append(scores_of(models, targets, config, one, ASSIGNMENTS, rng))
-    return {name: np.array(draws) for name, draws in found.items()}
+            found[name][place] = scores_of(models, targets, config, one, ASSIGNMENTS, rng)
+    return found
 
 
 def without_assignment_noise(draws: Floats) -> Floats:

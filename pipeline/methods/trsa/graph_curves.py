@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress, silent
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.homology import Cloud, condition_clouds
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.relations import Order
 from pipeline.methods.trsa.result import GRAPH_COLUMNS, GraphsResult, PartResult
@@ -56,12 +57,14 @@ def drawn(
     n_draws: int,
     rng: np.random.Generator,
     progress: Progress = silent,
+    loops: Loops = ALONE,
 ) -> tuple[Floats, Floats] | None:
     """Curves of shuffles, and of resampled units; each (draw, population, statistic, level)."""
     clouds = condition_clouds(sample, config, order)
     if not clouds:
         return None
-    shuffles, resamples = [], []
+    shape = (2, n_draws, len(STATISTICS), LEVELS.size)
+    found = []
     for place, cloud in enumerate(clouds):
         n_units = cloud.responses.shape[1]
         moved = [cloud.measured(cloud.shuffle(cloud.responses, rng)) for _ in range(n_draws)]
@@ -69,10 +72,12 @@ def drawn(
             cloud.measured(cloud.responses[:, rng.integers(n_units, size=n_units)])
             for _ in range(n_draws)
         ]
-        shuffles.append(curves(np.stack(moved)))
-        resamples.append(curves(np.stack(again)))
+        found.append(np.empty(shape))
+        for draw in loops.steps(n_draws, {"curves": found[-1]}):
+            found[-1][:, draw] = curves(np.stack([moved[draw], again[draw]]))
         progress(place + 1, len(clouds), "graphs of conditions")
-    return np.stack(shuffles, axis=1), np.stack(resamples, axis=1)
+    shuffles, resamples = np.stack(found, axis=2)
+    return shuffles, resamples
 
 
 def observed(

@@ -12,7 +12,6 @@ noise. They are means over units, so that every relabelling is a product of matr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress, silent
 from pipeline.methods.trsa.estimators import fold_means
 from pipeline.methods.trsa.kernels import nearest_share
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Session
 from pipeline.methods.trsa.noise import residuals
 from pipeline.methods.trsa.transforms import Scale, scaled_ranks, thresholded
@@ -173,6 +173,7 @@ def statistics(
     scale: Scale = "rank",
     responses: Floats | None = None,
     progress: Progress = silent,
+    loops: Loops = ALONE,
 ) -> Statistics:
     """Identification and separation for each order of the units.
 
@@ -192,6 +193,8 @@ def statistics(
         What levels are measured in.
     responses
         Others than the session's own, shape (trial, unit), still in units of its noise.
+    loops
+        Of the part; a step is a split.
 
     Raises
     ------
@@ -203,8 +206,10 @@ def statistics(
     raw_accuracy = np.zeros(n_draws)
     correlation = np.zeros((n_draws, n_regions, n_regions))
     n_splits = len(splits.fold_half)
-    halves = _Units.of(session, n_conditions, splits, responses).halves(splits)
-    for number, (first, second) in enumerate(halves):
+    units = Units.of(session, n_conditions, splits, responses)
+    made = {"accuracy": accuracy, "raw": raw_accuracy, "correlation": correlation}
+    for number in loops.steps(n_splits, made):
+        first, second = units.halves(splits.fold_half[number])
         for start in range(0, n_draws, DRAWS_AT_ONCE):
             some = slice(start, start + DRAWS_AT_ONCE)
             half = splits.unit_half[number]
@@ -252,29 +257,18 @@ def half_dissimilarities(
     responses
         As for :func:`statistics`.
     """
-    units = _Units.of(session, n_conditions, splits, responses)
+    units = Units.of(session, n_conditions, splits, responses)
     n_splits, n_regions = len(splits.fold_half), len(splits.regions)
     halves = np.full((2, n_splits, n_regions, units.usable.size), np.nan)
     order = identity(splits)
     every = np.ones(splits.units.size, dtype=bool)
-    for number, distances in enumerate(units.halves(splits)):
+    for number in range(n_splits):
+        distances = units.halves(splits.fold_half[number])
         half = splits.unit_half[number]
         for side, used in enumerate((every, every) if all_units else (~half, half)):
             found = _populations(distances[side], splits.region, used, order, n_regions)
             halves[side, number][:, units.usable] = found[0]
     return halves[0], halves[1]
-
-
-def unit_distances(
-    session: Session, n_conditions: int, splits: Splits
-) -> Iterator[tuple[tuple[Floats, Floats], NDArray[np.bool_]]]:
-    """Of each split, the distances of single units in the repeats of both halves, (unit, pair).
-
-    Beside them which of all pairs of conditions these are, shape (pair,).
-    """
-    units = _Units.of(session, n_conditions, splits)
-    for distances in units.halves(splits):
-        yield distances, units.usable
 
 
 def _half(rng: np.random.Generator, n: int) -> NDArray[np.bool_]:
@@ -286,7 +280,7 @@ def _half(rng: np.random.Generator, n: int) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Units:
+class Units:
     """Mean responses of single units, in units of their own noise."""
 
     means: Floats
@@ -299,7 +293,14 @@ class _Units:
     @classmethod
     def of(
         cls, session: Session, n_conditions: int, splits: Splits, other: Floats | None = None
-    ) -> _Units:
+    ) -> Units:
+        """From single responses: the session's own, or others in units of its noise.
+
+        Raises
+        ------
+        ValueError
+            If too few pairs of conditions can be cross-validated in all halves.
+        """
         errors, degrees = residuals(session.responses[:, splits.units], session.condition)
         spread = np.sqrt(np.square(errors).sum(axis=0) / degrees)
         responses = (session.responses if other is None else other)[:, splits.units]
@@ -317,14 +318,19 @@ class _Units:
             )
         return cls(means=means, present=present, usable=usable)
 
-    def halves(self, splits: Splits) -> Iterator[tuple[Floats, Floats]]:
-        """Each unit's own distances in the repeats of both halves, each of shape (unit, pair)."""
-        for half in splits.fold_half:
-            one, other = (
-                _unit_distances(self.means[folds], self.present[folds])[:, self.usable]
-                for folds in (~half, half)
-            )
-            yield one, other
+    def halves(self, second: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Each unit's own distances in the repeats of both halves, each of shape (unit, pair).
+
+        Parameters
+        ----------
+        second
+            Which folds are in the second half, shape (fold,).
+        """
+        one, other = (
+            _unit_distances(self.means[folds], self.present[folds])[:, self.usable]
+            for folds in (~second, second)
+        )
+        return one, other
 
 
 def _shared_folds(present: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress, silent
 from pipeline.methods.trsa.config import Choice, EstimatorName, HomologyConfig, TrsaConfig
 from pipeline.methods.trsa.estimators import WHITENED, dissimilarities, fold_means
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.neighbourhoods import dense_distances
 from pipeline.methods.trsa.noise import noise_covariance, whitened
@@ -115,7 +116,11 @@ def condition_clouds(sample: Sample, config: TrsaConfig, order: Order) -> tuple[
 
 
 def shuffled(
-    clouds: Sequence[Cloud], n_draws: int, rng: np.random.Generator, progress: Progress = silent
+    clouds: Sequence[Cloud],
+    n_draws: int,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+    loops: Loops = ALONE,
 ) -> tuple[Floats, Floats] | None:
     """Bars of shuffles; None without clouds.
 
@@ -138,6 +143,7 @@ def shuffled(
             rng,
             max_dimension=cloud.max_dimension,
             count=N_LONGEST,
+            loops=loops,
         )
         progress(place + 1, len(clouds), "clouds")
     return lengths, alive

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.methods.trsa.kernels import identified
+from pipeline.methods.trsa.loops import ALONE, Loops
 
 Floats = NDArray[np.float64]
 Statistics = Floats | Sequence[Floats]
@@ -137,7 +138,11 @@ def accuracies(statistics: Statistics, rows: Rows) -> Floats:
 
 
 def permuted_accuracies(
-    statistics: Statistics, rows: Rows, n_draws: int, rng: np.random.Generator
+    statistics: Statistics,
+    rows: Rows,
+    n_draws: int,
+    rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> Floats:
     """Accuracies after relabelling regions within subjects, shape (draw, statistic).
 
@@ -145,8 +150,8 @@ def permuted_accuracies(
     """
     labels = [rows.relabelled(rng) for _ in range(n_draws)]
     found = np.empty((n_draws, len(statistics)))
-    for index, values in enumerate(statistics):
-        gram = _gram(values)
+    for index in loops.steps(len(statistics), {"accuracy": found}):
+        gram = _gram(statistics[index])
         found[:, index] = [accuracy(gram, rows, label=label) for label in labels]
     return found
 
@@ -229,7 +234,7 @@ def pair_weights(condition: Floats) -> Floats:
 
 
 def resampled_accuracies(
-    statistics: Statistics, rows: Rows, draws: Sequence[Resample]
+    statistics: Statistics, rows: Rows, draws: Sequence[Resample], loops: Loops = ALONE
 ) -> dict[str, Floats]:
     """Accuracies under resampled subjects, conditions, and both, each (draw, statistic).
 
@@ -244,7 +249,8 @@ def resampled_accuracies(
     }
     drawn_rows = [draw.of_rows(rows) for draw in draws]
     published = [draw.row is not None for draw in draws]
-    for index, values in enumerate(statistics):
+    for index in loops.steps(len(statistics), found):
+        values = statistics[index]
         whole = _gram(values)
         pairs = np.ascontiguousarray(values.T)
         narrow = pairs.astype(np.float32)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.methods.trsa.halves import Splits, quick_ranks, unit_distances
+from pipeline.methods.trsa.halves import Splits, Units, quick_ranks
 from pipeline.methods.trsa.identification import corrected_variance, pair_weights, resamples
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Session
 
 Floats = NDArray[np.float64]
@@ -41,6 +42,7 @@ def resampled(
     splits: Splits,
     n_draws: int,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> dict[str, Floats]:
     """Mean rank correlations of halves under resampling, each (draw, region, region).
 
@@ -57,9 +59,9 @@ def resampled(
     once, every = np.ones((1, times.shape[1])), np.ones((1, weights.shape[1]))
     found = {name: np.zeros((len(draws), n_regions, n_regions)) for name in FACTORS}
     n_splits = min(MOST_SPLITS, len(splits.fold_half))
-    for number, (distances, usable) in enumerate(unit_distances(session, n_conditions, splits)):
-        if number == n_splits:
-            break
+    units = Units.of(session, n_conditions, splits)
+    for number in loops.steps(n_splits, found):
+        distances = units.halves(splits.fold_half[number])
         half = splits.unit_half[number]
         whole, drawn = (
             (
@@ -73,7 +75,7 @@ def resampled(
             ("units", drawn, every),
             ("conditions", whole, weights),
         ):
-            one = _weighted_correlation(*pair, weight[:, usable])
+            one = _weighted_correlation(*pair, weight[:, units.usable])
             found[name] += (one + np.swapaxes(one, 1, 2)) / (2 * n_splits)
     return found
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.methods.trsa import fitting
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.models import REGION, Models, region_models
 from pipeline.methods.trsa.populations import likeness
 from pipeline.methods.trsa.relations import Order, condition_orders, pair_orders, rank_scores
@@ -55,7 +56,12 @@ class Scores:
 
 
 def resampled(
-    models: Models, targets: Targets, config: TrsaConfig, n_draws: int, rng: np.random.Generator
+    models: Models,
+    targets: Targets,
+    config: TrsaConfig,
+    n_draws: int,
+    rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> dict[str, Floats] | None:
     """Scores, then lower ceilings, under resampling, each (draw, candidate, region).
 
@@ -71,7 +77,8 @@ def resampled(
     found = {name: np.full(shape, np.nan) for name in ("both", "subjects", "conditions")}
     drawn = _similarities(models, targets, config, counts)
     fixed = _similarities(models, targets, config, whole)[0]
-    for place, draw in enumerate(draws):
+    for place in loops.steps(len(draws), found):
+        draw = draws[place]
         of_subject = draw.subject if targets.n_subjects > 1 else once
         for name, similarity, weight, count in (
             ("both", drawn[place], of_subject, counts[place]),

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.numerics.dissimilarity import average_ranks, condensed_form, squared_form
 
 Floats = NDArray[np.float64]
@@ -128,7 +129,8 @@ def bars_of_shuffles(
     *,
     max_dimension: int = 1,
     count: int = 1,
-) -> tuple[Floats, NDArray[np.int64]]:
+    loops: Loops = ALONE,
+) -> tuple[Floats, Floats]:
     """Bars of each dimension in each shuffle.
 
     Parameters
@@ -137,6 +139,8 @@ def bars_of_shuffles(
         Everything that is done to the responses themselves, scaling included.
     count
         Bars that are kept.
+    loops
+        Of the part; a step is a shuffle.
 
     Returns
     -------
@@ -144,12 +148,12 @@ def bars_of_shuffles(
     bar); and Betti curves (:func:`betti_levels`), shape (shuffle, dimension, level).
     """
     longest = np.zeros((n_shuffles, max_dimension + 1, count))
-    alive = np.zeros((n_shuffles, max_dimension + 1, BETTI_LEVELS.size), dtype=np.int64)
-    for row, curves in zip(longest, alive, strict=True):
+    alive = np.zeros((n_shuffles, max_dimension + 1, BETTI_LEVELS.size))
+    for step in loops.steps(n_shuffles, {"longest": longest, "alive": alive}, rng):
         distances = distances_of(shuffle(responses, rng))
         found = bars(distances, max_dimension=max_dimension)
-        curves[:] = betti_levels(found, distances)
-        for lengths, diagram in zip(row, found, strict=True):
+        alive[step] = betti_levels(found, distances)
+        for lengths, diagram in zip(longest[step], found, strict=True):
             kept = lifetimes(diagram)[:count]
             lengths[: kept.size] = kept
     return longest, alive

@@ -17,6 +17,7 @@ from pipeline.methods.trsa import contiguous, courses, halves, intervals
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.halves import Splits, Statistics
 from pipeline.methods.trsa.intervals import Interval
+from pipeline.methods.trsa.loops import Loops
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.relations import Order, Relation, condition_orders, rank_scores, relate
 from pipeline.methods.trsa.result import PAIR_COLUMNS, CoursesResult, HalvesResult, PartResult
@@ -122,6 +123,7 @@ def relabelled(
     rng: np.random.Generator,
     provenance: Provenance,
     progress: Progress,
+    loops: Loops,
 ) -> Draws | None:
     """Statistics after permuting labels of units; None where no recording has two regions."""
     chosen = _comparable(sample, config, provenance)
@@ -138,28 +140,36 @@ def relabelled(
                 levels,
                 scale=config.scale,
                 progress=progress,
+                loops=loops,
             )
             for (session, splits), order in zip(chosen, orders, strict=True)
         ],
         None
         if sample.time_bin is None
         else [
-            courses.separations(session, sample, splits, order)
+            courses.separations(session, sample, splits, order, loops)
             for (session, splits), order in zip(chosen, orders, strict=True)
         ],
     )
-    together = [_contiguous(sample, *pair, n_draws, rng) for pair in chosen]
+    together = [_contiguous(sample, *pair, n_draws, rng, loops) for pair in chosen]
     return dataclasses.replace(found, contiguous=np.stack(together, axis=1))
 
 
 def _contiguous(
-    sample: Sample, session: Session, splits: Splits, n_draws: int, rng: np.random.Generator
+    sample: Sample,
+    session: Session,
+    splits: Splits,
+    n_draws: int,
+    rng: np.random.Generator,
+    loops: Loops,
 ) -> Floats:
     """Separation of contiguous patches of units, shape (draw,); NaN where there are none."""
     if contiguous.why_not(session, splits):
         return np.full(n_draws, np.nan)
     orders = contiguous.regroupings(session, splits, n_draws, rng)
-    return halves.statistics(session, sample.n_conditions, splits, orders, GEOMETRY).separation
+    return halves.statistics(
+        session, sample.n_conditions, splits, orders, GEOMETRY, loops=loops
+    ).separation
 
 
 def resampled(
@@ -168,13 +178,14 @@ def resampled(
     n_draws: int,
     rng: np.random.Generator,
     provenance: Provenance,
+    loops: Loops,
 ) -> dict[str, Floats]:
     """Correlations of halves under resampled units and conditions, each (draw, cell).
 
     Regions by regions of each session, one session after another; empty where none can be split.
     """
     found = [
-        intervals.resampled(session, sample.n_conditions, splits, n_draws, rng)
+        intervals.resampled(session, sample.n_conditions, splits, n_draws, rng, loops)
         for session, splits in _splits(sample, config, provenance)
     ]
     return {

@@ -39,7 +39,9 @@ def test_a_draw_is_that_of_copied_units_and_weighted_pairs(session, splits, monk
     monkeypatch.setattr(intervals, "pair_weights", lambda c: weight)
     found = intervals.resampled(session, 8, splits, 1, stream(0, "copies"))["both"][0]
     expected = np.zeros((2, 2))
-    for number, (distances, _) in enumerate(halves.unit_distances(session, 8, splits)):
+    units = halves.Units.of(session, 8, splits)
+    for number, second in enumerate(splits.fold_half):
+        distances = units.halves(second)
         half = splits.unit_half[number]
         ranks = []
         for one, used in zip(distances, (~half, half), strict=True):
