@@ -21,6 +21,9 @@ what else is told of it."""
 PAIR = " \N{RIGHTWARDS ARROW} "
 """Stands between the names of two units in a label, by either of which it is marked."""
 
+LEAST_OF_HULL = 3
+"""Points that span an area."""
+
 Number = float | int | str | bool | None
 Numbers = Mapping[str, "Number | list[Number] | Mapping[str, Number]"]
 
@@ -116,7 +119,8 @@ class Track(Lines):
 class Points:
     """Labelled points in the plane; ``group`` (-1 = none) picks colour and marker.
 
-    ``diagonal``: whether the line of equal values is drawn.
+    ``diagonal``: whether the line of equal values is drawn; ``hulls``: whether a convex outline is
+    drawn around each group of at least ``LEAST_OF_HULL`` points.
     """
 
     title: str
@@ -128,6 +132,7 @@ class Points:
     group: NDArray[np.int64] | None = None
     group_names: tuple[str, ...] = ()
     diagonal: bool = False
+    hulls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

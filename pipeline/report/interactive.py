@@ -20,7 +20,7 @@ from pipeline.viz.axis import counts, told_apart
 from pipeline.viz.bars import bar_width, bars_lie, measured
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
-from pipeline.viz.points import group_name
+from pipeline.viz.points import group_name, hulls
 from pipeline.viz.scales import bar_limits, heatmap_limits
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import DASHES, MARKERS, group_index, mark_index
@@ -196,7 +196,17 @@ def _band(
 
 def _points(panel: Points, pool: ArrayPool) -> Json:
     group = np.full(panel.x.size, -1) if panel.group is None else panel.group
-    traces: list[Json] = []
+    traces: list[Json] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": pool.add(x, exact=True),
+            "y": pool.add(y, exact=True),
+            "line": {"color": f"@g{group_index(value)}", "width": 1.2},
+            "hoverinfo": "skip",
+        }
+        for value, x, y in hulls(panel)
+    ]
     for value in sorted(set(group.tolist())):
         members = np.flatnonzero(group == value)
         traces.append(

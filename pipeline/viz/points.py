@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.core.parts import Points
+from pipeline.core.parts import LEAST_OF_HULL, Points
 from pipeline.viz.theme import LIGHT, MPL_MARKERS, group_index, mark_index
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
@@ -19,6 +20,8 @@ MOST_LABELS = 40
 def draw_points(axes: Axes, panel: Points) -> None:
     """Draw points; more than some thousand as pixels."""
     group = np.full(panel.x.size, -1) if panel.group is None else panel.group
+    for value, x, y in hulls(panel):
+        axes.plot(x, y, color=LIGHT.groups[group_index(value)], linewidth=0.9, zorder=0.9)
     for value in sorted(set(group.tolist())):
         members = group == value
         axes.scatter(
@@ -34,6 +37,29 @@ def draw_points(axes: Axes, panel: Points) -> None:
         axes.axline((0, 0), slope=1, color=LIGHT.muted, linewidth=0.9, linestyle=(0, (5, 3)))
     if panel.group is not None:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+
+
+def hulls(panel: Points) -> tuple[tuple[int, NDArray[np.float64], NDArray[np.float64]], ...]:
+    """Groups with their convex outlines: x and y of corners, of which the first comes again.
+
+    None around points without a group, nor where the points of a group span no area.
+    """
+    from scipy.spatial import ConvexHull, QhullError
+
+    if not panel.hulls or panel.group is None:
+        return ()
+    found = []
+    for value in np.unique(panel.group[panel.group >= 0]).tolist():
+        points = np.column_stack([panel.x, panel.y])[panel.group == value]
+        if len(points) < LEAST_OF_HULL:
+            continue
+        try:
+            corners = ConvexHull(points).vertices
+        except QhullError:  # all on a line
+            continue
+        x, y = points[[*corners, corners[0]]].T
+        found.append((value, x, y))
+    return tuple(found)
 
 
 def group_style(group: int) -> dict[str, Any]:  # Any: Matplotlib's arguments

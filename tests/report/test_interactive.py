@@ -74,6 +74,21 @@ def test_a_band_is_one_closed_outline_for_each_stretch_without_gaps():
     np.testing.assert_array_equal(values_of(band["y"], pool), [-1, 0, 2, 1, nan, 2, 3, 5, 4])
 
 
+def test_outlines_of_groups_lie_below_their_points_and_have_no_entry_of_their_own():
+    at = np.array([0.0, 1.0, 0.0, 5.0])
+    panel, pool = drawn(
+        Points(
+            title="", x=at, y=at[::-1], x_title="", y_title="", labels=tuple("abcd"),
+            group=np.array([3, 3, 3, 0]), hulls=True,
+        )
+    )  # fmt: skip
+    outline, *points = panel["traces"]
+    assert (outline["mode"], outline["line"]["color"]) == ("lines", "@g3")
+    assert "name" not in outline
+    assert {trace["mode"] for trace in points} == {"markers"}
+    assert values_of(outline["x"], pool).size == 4
+
+
 def test_curves_of_one_group_share_colour_and_dash_and_other_groups_have_others():
     lines = tuple(Line(name=str(i), y=np.zeros(2), group=i // 2) for i in range(4))
     panel, _ = drawn(Lines(title="", x=np.arange(2.0), lines=lines, x_title="", y_title=""))

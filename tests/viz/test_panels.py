@@ -9,7 +9,7 @@ from pipeline.viz.bars import bar_width, bars_lie, draw_bars
 from pipeline.viz.heatmap import cropped, decimals, draw_heatmap, value_text
 from pipeline.viz.lines import draw_lines
 from pipeline.viz.network import edge_classes, labelled_nodes, on_ring
-from pipeline.viz.points import draw_points
+from pipeline.viz.points import draw_points, hulls
 from pipeline.viz.scales import heatmap_limits
 from pipeline.viz.spans import span_labels
 from pipeline.viz.theme import LIGHT
@@ -91,6 +91,26 @@ def test_a_cell_is_framed_where_it_lies_and_the_frame_is_explained():
     (frame,) = axes.patches
     assert frame.get_bbox().extents.tolist() == [11.0, 1.5, 13.0, 2.5]
     assert axes.get_xlabel() == "Framed: the best"
+
+
+def test_groups_that_span_an_area_have_outlines_on_paper():
+    from matplotlib.figure import Figure
+
+    # A square with a point within, a line, a pair, and four points of no group.
+    x = np.array([0, 2, 2, 0, 1, 5, 6, 7, 8, 9, 0, 9, 9, 0], dtype=float)
+    y = np.array([0, 0, 2, 2, 1, 5, 6, 7, 0, 9, 0, 0, 9, 9], dtype=float)
+    group = np.array([0] * 5 + [1] * 3 + [2] * 2 + [-1] * 4)
+    panel = Points(title="", x=x, y=y, x_title="", y_title="", group=group, hulls=True)
+    ((value, hull_x, hull_y),) = hulls(panel)
+    assert value == 0
+    corners = [*zip(hull_x.tolist(), hull_y.tolist(), strict=True)]
+    assert corners[0] == corners[-1]
+    assert sorted(corners[1:]) == [(0, 0), (0, 2), (2, 0), (2, 2)]
+    axes = Figure().subplots()
+    draw_points(axes, panel)
+    (outline,) = axes.lines
+    assert outline.get_color() == LIGHT.groups[0]
+    assert hulls(dataclasses.replace(panel, hulls=False)) == ()
 
 
 def test_few_upright_bars_are_no_walls():

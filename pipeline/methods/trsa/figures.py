@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.parts import LEAST_OF_HULL, Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import ResponsePatterns
 from pipeline.core.words import counted
@@ -520,10 +520,10 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
         caption=(
             f"Classical scaling of 1 - '{config.measure}' between the dissimilarities of "
             f"{usable.size} populations, from all units and trials ({100 * share.sum():.0f} % of "
-            "the spread is in this plane); colours are regions. Good: populations of one region "
-            "side by side. Bad: those of one recording. Populations recorded at the same time "
-            "share noise of single trials and come too near; the table of pairs of regions is free "
-            "of that."
+            f"the spread is in this plane); colours are regions.{_hull_words(regions)} Good: "
+            "populations of one region side by side. Bad: those of one recording. Populations "
+            "recorded at the same time share noise of single trials and come too near; the table "
+            "of pairs of regions is free of that."
         ),
         alt="Points in a plane, one a population.",
         panels=(
@@ -536,8 +536,23 @@ def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
                 labels=tuple(names[place] for place in usable),
                 group=np.array([kinds.index(str(name)) for name in regions], dtype=np.int64),
                 group_names=kinds,
+                hulls=True,
             ),
         ),
+    )
+
+
+def _hull_words(regions: NDArray[np.object_]) -> str:
+    """What outlines around regions mean; nothing where no region has enough populations."""
+    counts = np.unique(regions, return_counts=True)[1]
+    outlined = counts[counts >= LEAST_OF_HULL]
+    if not outlined.size:
+        return ""
+    return (
+        " Outlines: the smallest convex shapes that hold all populations of a region, around "
+        f"regions with {LEAST_OF_HULL} or more (here {_from_to(outlined, 'population')}). They are "
+        "no intervals: one far population makes an outline wide, and the outline of few, or one "
+        "that overlaps others, says nothing."
     )
 
 

@@ -14,6 +14,7 @@ from pipeline.methods.trsa.figures import figures
 from pipeline.methods.trsa.model import sample_of
 from pipeline.methods.trsa.section import section
 from pipeline.methods.trsa.simulate import simulate
+from pipeline.viz.points import hulls
 from tests.support.captions import lacking
 from tests.support.trsa_fits import CONFIG, fitted
 
@@ -95,6 +96,13 @@ def test_the_best_levels_are_framed_on_the_map_with_their_corrected_p(case, name
     assert panel.outlined_title == f"best levels (corrected p = {np.nanmin(found):.2g})"
     lower, upper = (panel.x_labels[cell[1]], panel.y_labels[cell[0]])
     assert f"at the best levels ({lower} to {upper}" in words_of(request.getfixturevalue(case)[3])
+
+
+def test_regions_with_few_populations_have_no_outline_and_no_words_on_it(one, several):
+    for case, outlined in ((one, False), (several, True)):
+        figure = next(figure for figure in case[2] if figure.id == "regions")
+        assert bool(hulls(figure.panels[0])) == outlined
+        assert ("Outlines: the smallest convex shapes" in figure.caption) == outlined
 
 
 @pytest.mark.parametrize(
