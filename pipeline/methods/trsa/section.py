@@ -23,6 +23,7 @@ from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.figures import best_levels, geometry_level
 from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
 from pipeline.methods.trsa.graph_figures import graph_body
+from pipeline.methods.trsa.recognition import recognition_table
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.topology_words import dimensions_table, holes_body, holes_numbers
 
@@ -66,7 +67,9 @@ def section(
         body += [by_id["within"], _pairs_table(result)]
     body += [by_id[name] for name in TIME_FIGURES if name in by_id]
     body.append(_subjects_words(result))
-    body += [by_id[name] for name in ("across", "families") if name in by_id]
+    if result.subjects is not None:
+        body += [by_id["across"], recognition_table(result.subjects)]
+    body += [by_id[name] for name in ("families",) if name in by_id]
     body.append(by_id["transform"])
     body += [by_id[name] for name in ("regions", "models") if name in by_id]
     if len(result.model_scores):

@@ -162,6 +162,22 @@ def test_every_figure_and_table_of_the_body_is_of_this_result(several):
             assert len({len(column) for column in part.columns.values()}) == 1
 
 
+def test_regions_are_told_with_sensitivity_and_specificity_beside_the_confusions(several):
+    result, _, _, made = several
+    ids = [part.id for part in made.body if not isinstance(part, str)]
+    assert ids[ids.index("across") + 1] == "recognition"
+    table = next(part for part in made.body if isinstance(part, Table) and part.id == "recognition")
+    assert table.columns["region"] == tuple(result.subjects.region)
+    assert set(table.columns["subjects"]) == {5}
+    own = np.diagonal(result.subjects.rank_confusion)
+    np.testing.assert_allclose(table.columns["sensitivity"], own, atol=1e-3)
+    np.testing.assert_allclose(
+        table.columns["sensitivity at best levels"],
+        np.diagonal(result.subjects.confusion),
+        atol=1e-3,
+    )
+
+
 def test_a_region_in_a_plane_of_its_own_is_named_as_a_confound():
     views, _ = simulate(stream(7, "one"))
     _, _, _, made = told([dataclasses.replace(views[0], stratum=views[0].region)])
