@@ -23,6 +23,11 @@ def columns(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, tuple[Nu
     }
 
 
+def where_told(table: pd.DataFrame, name: str, words: str) -> str:
+    """Words of a caption on a column; nothing where the column is empty, and so is not shown."""
+    return words if table[name].notna().any() else ""
+
+
 def _cell(value: object) -> Number:
     if isinstance(value, str):
         return value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.core.parts import Figure, Heatmap, Table
-from pipeline.methods.trsa.cells import columns
+from pipeline.methods.trsa.cells import columns, where_told
 from pipeline.methods.trsa.comparison import ANGLES, MATCHING
 from pipeline.methods.trsa.result import TrsaResult
 
@@ -125,8 +125,13 @@ def _table(result: TrsaResult) -> Table:
             "counts once: 0.95 to 1.3 times the spread of new simulated experiments, most where "
             "populations have nothing in common. For units one to one it is over conditions alone; "
             "unbiased CKA has none with 4 conditions. "
-            "Chance: mean over shuffles of conditions; p one-sided, adjusted over pairs measure by "
-            "measure, not over measures. Adaptive dependence is in standard deviations above "
+            + where_told(result.comparisons, "chance", "Chance: mean over shuffles of conditions. ")
+            + where_told(
+                result.comparisons,
+                "p",
+                "p: one-sided, adjusted over pairs measure by measure, not over measures. ",
+            )
+            + "Adaptive dependence is in standard deviations above "
             "shuffles, the largest of all pairs of levels in both. "
             f"{MATCHING[1].capitalize()}: optimal transport, for equal numbers of units or small "
             "ones. Same partner: share of units that have one "

@@ -17,6 +17,7 @@ from pipeline.core.parts import (
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted
 from pipeline.methods.trsa.cells import columns as _columns
+from pipeline.methods.trsa.cells import where_told
 from pipeline.methods.trsa.comparison_figures import comparison_body
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
@@ -361,11 +362,16 @@ def _population_table(result: TrsaResult) -> Table:
             f"others, chance is {1 / result.condition.size:.3f}. "
             "Reliability: rank correlation of dissimilarities between "
             "halves without common units or repeats, with its 95 % range over neurons and stimuli "
-            "of this recording; its p shuffles conditions"
-            + (
-                f", of which {1 / result.condition.size:.2g} is the smallest that shifts allow"
-                if result.condition_order != "none" and not result.relation_missing
-                else ""
+            "of this recording"
+            + where_told(
+                result.populations,
+                "reliability_p",
+                "; its p shuffles conditions"
+                + (
+                    f", of which {1 / result.condition.size:.2g} is the smallest that shifts allow"
+                    if result.condition_order != "none"
+                    else ""
+                ),
             )
             + ". Repeats only: halves with the same units."
         ),
@@ -400,12 +406,17 @@ def _pairs_table(result: TrsaResult) -> Table:
             "between them, in halves without common units or repeats; its 95 % range is over "
             "neurons and stimuli of this recording and secondary to p, which is from regroupings "
             "of the units. Relation: rank correlation between the regions in such halves, empty "
-            "where one is not reliable; p from shuffles of conditions; ceiling: what their "
-            "reliabilities allow. Adjusted for the number of pairs."
+            "where one is not reliable; "
+            + where_told(result.region_pairs, "relation_p", "p from shuffles of conditions; ")
+            + "ceiling: what their reliabilities allow. Adjusted for the number of pairs."
             + (
-                " Conditions lie on a line: shuffles are shifts after the mean of each lag was "
-                "taken out, and p is approximate."
-                if result.condition_order == "linear" and not result.relation_missing
+                where_told(
+                    result.region_pairs,
+                    "relation_p",
+                    " Conditions lie on a line: shuffles are shifts after the mean of each lag was "
+                    "taken out, and p of relations is approximate.",
+                )
+                if result.condition_order == "linear"
                 else ""
             )
         ),
@@ -436,13 +447,24 @@ def _models_table(result: TrsaResult) -> Table:
         id="model-scores",
         title="Models",
         caption=(
-            "Score: similarity of dissimilarities, mean over subjects. p: shuffles of conditions, "
-            "one-sided; adjusted for the number of rows. Below the ceiling: two-sided p of the "
-            "difference to the lower noise ceiling, where there are several subjects."
+            "Score: similarity of dissimilarities, mean over subjects."
+            + where_told(
+                result.model_scores,
+                "p",
+                " p: shuffles of conditions, one-sided; adjusted for the number of rows.",
+            )
+            + where_told(
+                result.model_scores,
+                "below_ceiling_p",
+                " p against ceiling: two-sided, of the difference to the lower noise ceiling.",
+            )
             + (
                 " Fitted models: score on pairs of conditions, and subjects, that did not fit "
-                f"them, mean over {POINT_ASSIGNMENTS} ways to split; their p is of the score over "
-                "its standard error."
+                f"them, mean over {POINT_ASSIGNMENTS} ways to split"
+                + where_told(
+                    result.model_scores, "p", "; their p is of the score over its standard error"
+                )
+                + "."
                 if len(result.model_weights)
                 else ""
             )
@@ -470,10 +492,16 @@ def _model_pairs_table(result: TrsaResult) -> Table:
         id="model-pairs",
         title="Models beside each other",
         caption=(
-            f"Score of the first model less that of the second, over the same resampled {over}. p: "
-            "two-sided, of the difference over its standard error (t), adjusted for the number of "
-            "rows; none where conditions have an order, as neighbours are no two draws. A large p "
-            "is no sign that models are alike."
+            f"Score of the first model less that of the second, over the same resampled {over}. "
+            + (
+                where_told(
+                    result.model_pairs,
+                    "p",
+                    "p: two-sided, of the difference over its standard error (t), adjusted for the "
+                    "number of rows. A large p is no sign that models are alike.",
+                )
+                or f"There is no p: {result.model_missing or 'no score has a standard error'}."
+            )
         ),
         columns=_columns(
             result.model_pairs,

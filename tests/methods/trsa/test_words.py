@@ -178,6 +178,38 @@ def test_regions_are_told_with_sensitivity_and_specificity_beside_the_confusions
     )
 
 
+def test_a_p_is_explained_where_the_table_has_one_and_only_there(several):
+    result, checks, drawn, made = several
+    every_p = {
+        "populations": ["reliability_p"],
+        "region_pairs": ["relation_p", "relation_p_adjusted"],
+        "model_scores": ["p", "p_adjusted", "below_ceiling_p"],
+        "model_pairs": ["p", "p_adjusted"],
+    }
+    emptied = {
+        name: getattr(result, name).assign(**dict.fromkeys(columns, np.nan))
+        for name, columns in every_p.items()
+    }
+    untested = dataclasses.replace(
+        result, **emptied, relation_missing="too few", model_missing="too few"
+    )
+    without = section(untested, checks, drawn, CONFIG)
+    names = {"populations": "p", "region-pairs": "p of relation", "model-scores": "p"}
+    explained = {
+        "populations": "its p shuffles",
+        "region-pairs": "p from shuffles",
+        "model-scores": "p: shuffles",
+        "model-pairs": "p: two-sided",
+    }
+    for told, known in ((made, True), (without, False)):
+        tables = {part.id: part for part in told.body if isinstance(part, Table)}
+        for name, words in explained.items():
+            assert (names.get(name, "p") in tables[name].columns) == known, name
+            assert (words in tables[name].caption) == known, name
+        assert ("p against ceiling:" in tables["model-scores"].caption) == known
+        assert ("There is no p: too few." in tables["model-pairs"].caption) != known
+
+
 def test_a_region_in_a_plane_of_its_own_is_named_as_a_confound():
     views, _ = simulate(stream(7, "one"))
     _, _, _, made = told([dataclasses.replace(views[0], stratum=views[0].region)])
