@@ -87,16 +87,17 @@ class MethodJob:
         return {path.stem: read_record(path, *kinds, Outcome) for path in paths}
 
     def read_tables(self, paths: Sequence[Path]) -> dict[str, Any]:
-        """Tables by the names that the settings have for them; nothing for methods without."""
-        if not paths:
-            return {}
-        names = self.config.tables()
-        return {
-            "tables": {
-                name: read_text_table(path, name=name)
-                for name, path in zip(names, paths, strict=True)
-            }
-        }
+        """Tables by the names that the settings have for them; nothing for stages without."""
+        named = self.named(paths).items()
+        return (
+            {"tables": {name: read_text_table(path, name=name) for name, path in named}}
+            if named
+            else {}
+        )
+
+    def named(self, tables: Sequence[Path]) -> dict[str, Path]:
+        """Names that the settings have for tables; none for a stage that reads none of them."""
+        return dict(zip(self.config.tables(), tables, strict=True)) if tables else {}
 
 
 def fit_parts(
@@ -225,9 +226,7 @@ def _provenance(
     run: StageRun, job: MethodJob, *, inputs: Sequence[Path], tables: Sequence[Path]
 ) -> Any:  # Provenance
     digests = {f"{path.parent.name}/{path.name}": read_digest(path) for path in inputs}
-    digests |= {
-        name: sha256_of(path) for name, path in zip(job.config.tables(), tables, strict=True)
-    }
+    digests |= {name: sha256_of(path) for name, path in job.named(tables).items()}
     return run.provenance(
         settings=job.settings,
         inputs=digests,

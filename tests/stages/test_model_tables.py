@@ -54,6 +54,15 @@ def test_a_table_becomes_a_model_with_its_checksum_in_the_provenance(tmp_path):
     assert result.provenance.inputs["models/mine.csv"] == digest
 
 
+def test_a_part_needs_no_table_that_only_their_joining_reads(tmp_path):
+    write_record(tmp_path / "view.h5", Outcome(status="not_applicable", reason="it has spikes"))
+    job = MethodJob.of("connectome", settings={"edges": "known.csv"}, seed=1)
+    run = StageRun(stage="fit", experiment="e", method="connectome")
+    part = tmp_path / "restart-00.h5"
+    fit_parts(run, job, views=[tmp_path / "view.h5"], outputs=[part])
+    assert read_record(part, Outcome).reason == "it has spikes"
+
+
 def test_a_table_that_does_not_fit_is_recorded_with_its_line(tmp_path):
     _, part, path = fit(tmp_path, "condition,x\nnone,1\n")
     for found in (part, read_record(path, TrsaResult, Outcome)):
