@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the chain; 1 when a file on the way is no longer what was used."""
-    from pipeline.stages.lineage import lineage
+    from pipeline.stages.lineage import lineage, output_with
 
     chain = lineage(arguments.file)
     for ancestor in chain:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\nMade again by (the settings file must say what is shown above):")
     # Nothing is told of some files; what they were made of was made by the same command.
     facts = next((one.facts for one in chain if one.facts.get("started")), {})
-    print(f"  {command_again(chain[0].path, facts, arguments.configfile)}")
+    print(f"  {command_again(output_with(chain[0].path), facts, arguments.configfile)}")
     return int(any(ancestor.changed for ancestor in chain))
 
 
@@ -49,6 +49,8 @@ def command_again(file: Path, facts: Mapping[str, Any], configfile: Path | None)
 
     Parameters
     ----------
+    file
+        An output of the workflow.
     facts
         What the job told that made it; without how the run was started, the folder is this one.
     configfile

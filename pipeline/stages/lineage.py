@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,19 @@ def facts_about(path: Path) -> tuple[Mapping[str, Any], Path]:
     The facts lie beside the first file of a job, and name the others. Empty if there are none.
     """
     path = Path(os.path.normpath(path))
+    return next(((facts, folder) for facts, folder, _ in _facts_around(path)), ({}, path.parent))
+
+
+def output_with(path: Path) -> Path:
+    """The output that the workflow makes a file with: the file, its folder, or a file beside it."""
+    path = Path(os.path.normpath(path))
+    if path.name == UNITS:
+        return path.with_name(RECORDING)
+    return next((output for _, _, output in _facts_around(path)), path)
+
+
+def _facts_around(path: Path) -> Iterator[tuple[Mapping[str, Any], Path, Path]]:
+    """Facts of the job that made a file, the folder of its paths, and the output that it is in."""
     own = facts_file(path)
     around = (own, *(found for where in (".", "*", "..") for found in _facts_files(path, where)))
     for found in around:
@@ -138,9 +151,9 @@ def facts_about(path: Path) -> tuple[Mapping[str, Any], Path]:
         told = facts.get("outputs", [path.name] if facts and found == own else [])
         places = {Path(os.path.normpath(found.parent / name)) for name in told}
         # Tables and figures of a report are named by their folders.
-        if not places.isdisjoint((path, path.parent)):
-            return facts, found.parent
-    return {}, path.parent
+        for output in (path, path.parent):
+            if output in places:
+                yield facts, found.parent, output
 
 
 def sources_told(facts: Mapping[str, Any], folder: Path) -> dict[Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pipeline.core.errors import DataError
 from pipeline.stages.lineage import lineage
 from pipeline.stages.run_context import STARTED_VARIABLE, how_started
 from tests.support.finished_results import Results
+from tests.support.tiny_project import pipeline_run
 
 RECORDINGS = {"one.nwb", "two.nwb"}
 
@@ -36,6 +38,7 @@ def made(tmp_path_factory):
         ("e/report.html", "section.json"),
         ("e/report.json", "section.json"),
         ("e/tables/units.csv", "section.json"),
+        ("e/figures/data-1.svg", "section.json"),
         ("e/units.csv", "fit.h5"),
         ("e/connectome/checks.json", "fit.h5"),
         ("e/connectome/section.json", "fit.h5"),
@@ -89,6 +92,34 @@ def test_the_command_is_that_of_the_run(made, monkeypatch, capsys):
     name = made.folder.name
     told = told_command(capsys, Path(name) / "results/e/report.html")
     assert told == f"./run.sh --directory {name} --configfile {name}/settings.yaml {again}"
+
+
+@pytest.mark.parametrize(
+    ("file", "made_with"),
+    [
+        ("tables/units.csv", "tables"),
+        ("figures/data-1.svg", "figures"),
+        ("recordings/one/units.tsv", "recordings/one/recording.h5"),
+        ("units.csv", "units.csv"),
+    ],
+)
+def test_what_lies_in_or_beside_an_output_is_made_with_it(
+    made, monkeypatch, capsys, file, made_with
+):
+    monkeypatch.chdir(made.folder)
+    told = told_command(capsys, f"results/e/{file}")
+    assert told.endswith(f" --force results/e/{made_with}")
+
+
+@pytest.mark.slow
+def test_the_workflow_knows_how_to_make_every_file_that_is_explained(made, monkeypatch, capsys):
+    monkeypatch.chdir(made.folder)
+    files = [path.relative_to(made.folder) for path in made.out.rglob("*") if path.is_file()]
+    ours = [file for file in files if not file.match("*.run.json") and file.stem != "notes"]
+    targets = {shlex.split(told_command(capsys, file))[-1] for file in ours}
+    assert len(targets) > 10
+    done = pipeline_run(made.folder, "--configfile", "settings.yaml", "-n", "--force", *targets)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_another_settings_file_can_be_named(made, monkeypatch, capsys):

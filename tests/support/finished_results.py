@@ -94,13 +94,15 @@ class Results:
             "report.html",
             "report.json",
             "tables",
+            "figures",
         )
         self.documents(
             StageRun(stage="index", experiment="all", inputs=(self.e / "report.json",)),
             "../index.html",
         )
-        (self.e / "tables").mkdir()
-        (self.e / "tables" / "units.csv").write_text("unit")
+        for name in ("tables/units.csv", "figures/data-1.svg"):
+            (self.e / name).parent.mkdir()
+            (self.e / name).write_text("unit")
         (self.out / "summary.tsv").write_text("e")
         return self
 
