@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import json
+import logging
 import os
 import platform
 import shutil
@@ -16,6 +19,10 @@ from pipeline.io.atomic import replacing
 
 SECONDS_TO_ANSWER = 30
 SLURM_JOB = "SLURM_JOB_ID"
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+"""What file systems answer that know no locks of files."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,26 +148,58 @@ def take_claim(path: Path) -> Claim | None:
     The claim that stands in the way; ``None`` when ours was made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(2):
+    while True:
         try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        except FileExistsError:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except PermissionError:  # of another user, whose claims are theirs to lift
             other = read_claim(path)
+            if other is None:
+                raise
+            return other
+        with os.fdopen(handle, "r+", encoding="utf-8") as file:
+            _lock(handle, path)  # else two that find a dead claim at once would both replace it
+            if not _is_still(handle, path):
+                continue  # its owner took it back meanwhile
+            other = _claim_in(file.read())
             if other is not None and other.lives() is not False:
                 return other
-            path.unlink(missing_ok=True)
-            continue
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.seek(0)
+            file.truncate()
             file.write(_text())
-        return None
-    return read_claim(path)  # somebody was faster
+            return None
+
+
+def _lock(handle: int, path: Path) -> None:
+    """Wait until nobody else decides about a file; closing it lets the next one."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        told = "%s: this disk has no locks: start no two runs on these results at the same moment"
+        logger.warning(told, path)
+
+
+def _is_still(handle: int, path: Path) -> bool:
+    """Whether an open file is the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def read_claim(path: Path) -> Claim | None:
     """The claim in a file; ``None`` when there is none, or only the start of one."""
     try:
-        return Claim(**json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return _claim_in(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _claim_in(text: str) -> Claim | None:
+    try:
+        return Claim(**json.loads(text))
+    except (ValueError, TypeError):
         return None
 
 

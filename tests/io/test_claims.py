@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
+from threading import Thread
 
 import pytest
 
@@ -63,6 +66,36 @@ def test_the_first_claim_stands_and_a_dead_one_is_replaced(tmp_path):
     assert take_claim(path).is_mine()
     drop_claim(path)
     assert not path.exists()
+
+
+def test_of_two_that_find_a_dead_claim_at_once_one_gets_it(tmp_path, monkeypatch):
+    path = tmp_path / "claim.json"
+    dead = of_child(path)
+    lives, answers = Claim.lives, []
+    other = Thread(target=lambda: answers.append(take_claim(path)))
+
+    def lives_while_the_other_tries(claim):
+        if claim == dead and other.ident is None:
+            other.start()
+            other.join(timeout=0.3)  # it has the claim by then, or waits for us
+        return lives(claim)
+
+    monkeypatch.setattr(Claim, "lives", lives_while_the_other_tries)
+    answers.append(take_claim(path))
+    other.join()
+    assert sorted(answer is None for answer in answers) == [False, True]
+    assert read_claim(path).is_mine()
+
+
+def test_where_files_cannot_be_locked_the_claim_is_taken_and_that_is_told(
+    tmp_path, monkeypatch, caplog
+):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "not here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert take_claim(tmp_path / "claim.json") is None
+    assert "no locks" in caplog.text
 
 
 def test_a_claim_of_another_is_not_dropped(tmp_path):
