@@ -59,9 +59,9 @@ class Change:
     """What runs again, where it is less than all jobs of these rules."""
 
 
-def touch_recordings(folder: Path) -> None:
-    """Give the recordings a new time and the same content."""
-    for path in folder.glob("*.nwb"):
+def touch_files(folder: Path) -> None:
+    """Give recordings, tables and truth a new time and the same content."""
+    for path in (*folder.glob("*.nwb"), folder / "known.csv", *folder.glob("truth/*")):
         os.utime(path)
 
 
@@ -78,10 +78,23 @@ def put_back_an_old_one(folder: Path) -> None:
     os.utime(folder / "one.nwb", (10**9, 10**9))
 
 
+def put_back_an_old_table(folder: Path) -> None:
+    """Give the table of known connections another content and an old time."""
+    (folder / "known.csv").write_text("pre,post,weight\nN00,N03,2\n", encoding="utf-8")
+    os.utime(folder / "known.csv", (10**9, 10**9))
+
+
+def plant_something_else(folder: Path) -> None:
+    """Give the truth another content, behind what HDF5 looks at, and an old time."""
+    with (folder / "truth" / "connectome.h5").open("ab") as file:
+        file.write(b"1")
+    os.utime(folder / "truth" / "connectome.h5", (10**9, 10**9))
+
+
 def list_another(folder: Path) -> None:
     """Give the sheet one more recording."""
     with (folder / "sheet.tsv").open("a", encoding="utf-8") as sheet:
-        sheet.write("e\tfour\ttwo.nwb\tcalcium\tidentity\t\n")
+        sheet.write("e\tfour\ttwo.nwb\tcalcium\tidentity\ttruth\t\n")
 
 
 def name_a_subject(folder: Path) -> None:
@@ -102,7 +115,11 @@ CHANGES = (
         frozenset(),
         {"parts": 1, "on_error": "raise", "stalled": 77, "container": "another.sif"},
     ),
-    Change("times of recordings, and not their content", frozenset(), project=touch_recordings),
+    Change(
+        "times of recordings, of tables in settings, of planted truth, and not their content",
+        frozenset(),
+        project=touch_files,
+    ),
     Change(
         "the content of a recording",
         EVERYTHING,
@@ -114,6 +131,19 @@ CHANGES = (
         EVERYTHING,
         project=put_back_an_old_one,
         words=OF_ITS_EXPERIMENT,
+    ),
+    Change(
+        "a table that a method's settings name is replaced by one with an older time",
+        CONNECTOME - {"connectome_fit"},
+        project=put_back_an_old_table,
+        words="what reads it (of a connectome its joining, of tRSA its fits too) and assessment of "
+        "this method; fits to halves, agreement, reports, index",
+    ),
+    Change(
+        "what was planted is replaced by something with an older time",
+        frozenset({"connectome_assess"}) | PAGES,
+        project=plant_something_else,
+        words="assessment of the method that it is for, reports, index",
     ),
     Change(
         "a recording more in the sheet", EVERYTHING, project=list_another, words=OF_ITS_EXPERIMENT

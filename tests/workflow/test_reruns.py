@@ -21,7 +21,13 @@ recordings: {sheet}
 out: {out}
 seed: {seed}
 methods:
-  connectome: {{rank: {rank}, n_restarts: 2, n_surrogates: 1, max_iterations: 20, min_animals: 1}}
+  connectome:
+    rank: {rank}
+    n_restarts: 2
+    n_surrogates: 1
+    max_iterations: 20
+    min_animals: 1
+    edges: known.csv
   trsa:
     enabled: {trsa}
     n_permutations: 19
@@ -92,11 +98,12 @@ def finished(tmp_path_factory):
     with (folder / "one.nwb").open("ab") as file:
         file.write(bytes(LARGE))  # behind what HDF5 looks at
     (folder / "sheet.tsv").write_text(
-        "experiment\trecording\tnwb\tactivity\tidentity\texclude\n"
-        "e\tone\tone.nwb\tcalcium\tidentity\t\n"
-        "e\ttwo\ttwo.nwb\tcalcium\tidentity\t\n"
-        "e\tthree\tgone.nwb\tcalcium\tidentity\tmoved too much\n"
+        "experiment\trecording\tnwb\tactivity\tidentity\ttruth\texclude\n"
+        "e\tone\tone.nwb\tcalcium\tidentity\ttruth\t\n"
+        "e\ttwo\ttwo.nwb\tcalcium\tidentity\ttruth\t\n"
+        "e\tthree\tgone.nwb\tcalcium\tidentity\ttruth\tmoved too much\n"
     )
+    (folder / "known.csv").write_text("pre,post,weight\nN00,N01,2\nN03,N05,1\n")
     run(folder, "--cores", "2")
     return folder
 
@@ -121,8 +128,9 @@ def raise_version(path, name):
 
 @pytest.fixture
 def project(finished):
-    """The finished project, whose recordings and sheet are put back afterwards."""
-    kept = {path: path.read_bytes() for path in (*finished.glob("*.nwb"), finished / "sheet.tsv")}
+    """The finished project, whose recordings, tables and truth are put back afterwards."""
+    files = [path for kind in ("*.nwb", "*.?sv", "truth/*") for path in finished.glob(kind)]
+    kept = {path: path.read_bytes() for path in files}
     yield finished
     for path, content in kept.items():
         path.write_bytes(content)

@@ -82,6 +82,7 @@ rule biclustering_assess:
         method="biclustering",
         settings=method_settings(SETTINGS, "biclustering"),
         seed=SETTINGS.seed,
+        truth=checksums_of(truth_of("biclustering")),
         version=__version__,  # its words
     message:
         "Questioning the bi-clustering of {wildcards.experiment}"

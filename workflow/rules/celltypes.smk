@@ -89,6 +89,7 @@ rule celltypes_assess:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),
         seed=SETTINGS.seed,
+        truth=checksums_of(truth_of("celltypes")),
         version=__version__,  # its words
     message:
         "Questioning the cell types of {wildcards.experiment}"

@@ -20,6 +20,7 @@ from pipeline.core.errors import ConfigErrors, EnvironmentFault
 from pipeline.core.halves import HALVES_VERSION
 from pipeline.core.recording import ID_PATTERN, RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
+from pipeline.io.hashing import sha256_of
 from pipeline.stages import costs
 from pipeline.stages.check import fitted_to_halves, load_project, nothing_to_fit
 from pipeline.stages.claims import claim_results, release_results
@@ -113,6 +114,31 @@ def content_of(wildcards):
         memory=Path(OUT) / ".checksums",
         look=workflow.is_main_process,
     )
+
+
+def checksums_of(files):
+    """Params function: checksums of files of the user's, which count by them and not by their times.
+
+    Copied files have new times, and those from an archive old ones.
+    """
+
+    def find(wildcards):
+        named = files(wildcards) if callable(files) else files
+        # Of what is missing, the workflow says more.
+        return [sha256_of(path) for path in map(Path, named) if path.exists()]
+
+    return find
+
+
+def tables_of(method):
+    """Input: the tables that a method's settings name."""
+    return ancient(method_tables(SETTINGS, method))  # their content counts
+
+
+def content_of_tables(method):
+    """Params of the content of a method's tables: none without tables."""
+    tables = method_tables(SETTINGS, method)
+    return {"content": checksums_of(tables)} if tables else {}
 
 
 def per_recording(pattern):
@@ -223,7 +249,7 @@ def truth_of(method):
     def find(wildcards):
         folders = {row.truth for row in EXPERIMENTS[wildcards.experiment] if row.truth}
         files = [folder / f"{method}.h5" for folder in sorted(folders)]
-        return [str(file) for file in files if file.exists()][:1]
+        return [ancient(str(file)) for file in files if file.exists()][:1]
 
     return find
 

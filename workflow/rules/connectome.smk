@@ -42,7 +42,7 @@ rule connectome_gather:
     input:
         views=views_of("connectome"),
         parts=joined_parts("connectome"),
-        tables=method_tables(SETTINGS, "connectome"),
+        tables=tables_of("connectome"),
     output:
         fit=f"{OUT}/{{experiment}}/connectome/fit.h5",
     log:
@@ -59,6 +59,7 @@ rule connectome_gather:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
         seed=SETTINGS.seed,
+        **content_of_tables("connectome"),
     message:
         "Joining the connectome of {wildcards.experiment}"
     script:
@@ -92,6 +93,7 @@ rule connectome_assess:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
         seed=SETTINGS.seed,
+        truth=checksums_of(truth_of("connectome")),
         version=__version__,  # its words
     message:
         "Questioning the connectome of {wildcards.experiment}"

@@ -7,7 +7,7 @@ for number, batch in enumerate(batches_of("trsa")):
             f"trsa_fit_{number}"
         input:
             views=views_of("trsa"),
-            tables=method_tables(SETTINGS, "trsa"),
+            tables=tables_of("trsa"),
         output:
             parts=batch,
         log:
@@ -24,6 +24,7 @@ for number, batch in enumerate(batches_of("trsa")):
             method="trsa",
             settings=method_settings(SETTINGS, "trsa"),
             seed=SETTINGS.seed,
+            **content_of_tables("trsa"),
         message:
             f"Representations of {{wildcards.experiment}}, parts {number}"
         script:
@@ -34,7 +35,7 @@ rule trsa_gather:
     input:
         views=views_of("trsa"),
         parts=joined_parts("trsa"),
-        tables=method_tables(SETTINGS, "trsa"),
+        tables=tables_of("trsa"),
     output:
         fit=f"{OUT}/{{experiment}}/trsa/fit.h5",
     log:
@@ -51,6 +52,7 @@ rule trsa_gather:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
         seed=SETTINGS.seed,
+        **content_of_tables("trsa"),
     message:
         "Joining the representations of {wildcards.experiment}"
     script:
@@ -82,6 +84,7 @@ rule trsa_assess:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
         seed=SETTINGS.seed,
+        truth=checksums_of(truth_of("trsa")),
         version=__version__,  # its words
     message:
         "Questioning the representations of {wildcards.experiment}"
