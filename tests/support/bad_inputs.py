@@ -6,6 +6,7 @@ its message must speak of, and within which limits.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -173,29 +175,16 @@ def _run(
     before = _listing(inputs)
     started = time.monotonic()
     within = AS_OTHERS if "non-root" in case.needs and os.geteuid() == 0 else ()
+    printed = outputs / "printed.txt"
     with opens_of(_folders_without_cases(root)) as opens:
-        process = subprocess.Popen(
-            [*within, sys.executable, "-P", str(CHILD), str(notes_file), command],
-            cwd=cwd,
-            env={
-                **os.environ,
-                COMMIT_VARIABLE: commit_told(),  # as the driver of a run tells its jobs
-                "PYTHONPATH": str(ROOT),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "OMP_NUM_THREADS": "1",
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
+        code = _watched(
+            [str(cwd), str(notes_file), command, str(printed)],
+            within=within,
+            limit_s=case.max_seconds + GRACE_S,
         )
-        try:
-            console, errors = process.communicate(timeout=case.max_seconds + GRACE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            console, errors = process.communicate()
     seconds = time.monotonic() - started
-    console = console + errors
+    console = printed.read_text(encoding="utf-8", errors="replace")
+    printed.unlink()
     faults = [f"{path} was opened" for path in opens]
     if seconds > case.max_seconds:
         faults.append(f"took {seconds:.1f} s of {case.max_seconds:.0f} s")
@@ -204,7 +193,7 @@ def _run(
     if _listing(inputs) != before:
         faults.append("the folder of the inputs was changed")
     if not notes_file.exists():
-        faults.append(f"ended by {signal.strsignal(-process.returncode) or process.returncode}")
+        faults.append(f"ended by {(signal.strsignal(-code) if code < 0 else None) or code}")
         return Ending(outcome="crash", words=console, faults=tuple(faults))
     seen = json.loads(notes_file.read_text(encoding="utf-8"))
     notes_file.unlink()
@@ -216,8 +205,43 @@ def _run(
     ]
     faults += [f"wrote {path}" for path in seen["written"] if not _writable(path, outputs)]
     if command == "check":
-        return _ending_of_check(process.returncode, console, faults)
-    return _ending_of_ingest(process.returncode, console, faults, folder=outputs)
+        return _ending_of_check(code, console, faults)
+    return _ending_of_ingest(code, console, faults, folder=outputs)
+
+
+@cache
+def _watching(within: tuple[str, ...]) -> subprocess.Popen[str]:
+    """The process that forks for each case, until this one ends."""
+    watching = subprocess.Popen(
+        [*within, sys.executable, "-P", str(CHILD)],
+        env={
+            **os.environ,
+            COMMIT_VARIABLE: commit_told(),  # as the driver of a run tells its jobs
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(watching.communicate)
+    return watching
+
+
+def _watched(asked: Sequence[str], *, within: tuple[str, ...], limit_s: float) -> int:
+    """The exit code of a watched command; that of a kill when it takes longer."""
+    watching = _watching(within)
+    assert watching.stdin is not None
+    assert watching.stdout is not None
+    watching.stdin.write(json.dumps(asked) + "\n")
+    watching.stdin.flush()
+    limit = threading.Timer(limit_s, os.kill, (int(watching.stdout.readline()), signal.SIGKILL))
+    limit.start()
+    try:
+        return int(watching.stdout.readline())
+    finally:
+        limit.cancel()
 
 
 def _ending_of_check(code: int, console: str, faults: list[str]) -> Ending:

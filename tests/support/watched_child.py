@@ -2,12 +2,19 @@
 
     python -P watched_child.py NOTES.json check     in a folder with config.yaml
     python -P watched_child.py NOTES.json ingest    in a folder with settings.yaml, of one recording
+    python -P watched_child.py                      one after the other, asked for by lines
+
+The last imports once and forks for each: the seconds of importing are most of what a small file
+takes. What was noted until then is part of what each command did. A line is JSON: folder, where
+notes go, command, and where what is printed goes. The answers are the number of the process and,
+when it has ended, its exit code, negative for a signal.
 
 What libraries in C open is not seen here; whoever starts this watches the folders that matter.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -18,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 CALLS = ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.exec")
+
+NEEDED = ("pipeline.cli.main", "pipeline.stages.costs", "pipeline.stages.ingest")
+"""What the commands import, but for pynwb."""
 
 seen = tempfile.TemporaryFile("a+", encoding="utf-8")  # noqa: SIM115 - open while it is watched
 """A line for each event, also of processes that were forked off."""
@@ -107,9 +117,36 @@ def noted() -> dict[str, object]:
     }
 
 
+def asked() -> tuple[str, str]:
+    """Where notes go and the command: of the command line, else in a child for the next line."""
+    global seen
+    if len(sys.argv) > 1:
+        return sys.argv[1], sys.argv[2]
+    for name in NEEDED:
+        importlib.import_module(name)
+    importlib.import_module("pipeline.io.nwb.second_opinion").load_pynwb()
+    seen.seek(0)
+    before = seen.read()
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            folder, target, command, console = json.loads(line)
+            seen = tempfile.TemporaryFile("a+", encoding="utf-8")  # noqa: SIM115 - as above
+            os.write(seen.fileno(), before.encode())
+            os.chdir(folder)
+            printed = os.open(console, os.O_WRONLY | os.O_CREAT)
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(printed, stream.fileno())
+            return target, command
+        print(child, flush=True)  # noqa: T201 - the answer
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
+    sys.exit()
+
+
 if __name__ == "__main__":
-    target, command = Path(sys.argv[1]).resolve(), sys.argv[2]
     sys.addaudithook(watch)
+    notes, command = asked()
+    target = Path(notes).resolve()
     try:
         code = {"check": check, "ingest": ingest}[command]()
     finally:
