@@ -111,12 +111,11 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def copied_code(tmp_path):
     """The code in another folder, to be changed; all its files have new times, as in a clone."""
-    no_caches = shutil.ignore_patterns("__pycache__")
+    code, no_caches = tmp_path / "my code", shutil.ignore_patterns("__pycache__")
     for name in ("pipeline", "workflow", "profiles", "envs"):
-        folder = tmp_path / name
-        shutil.copytree(ROOT / name, folder, ignore=no_caches, copy_function=shutil.copyfile)
-    shutil.copyfile(ROOT / "Snakefile", tmp_path / "Snakefile")
-    return tmp_path
+        shutil.copytree(ROOT / name, code / name, ignore=no_caches, copy_function=shutil.copyfile)
+    shutil.copyfile(ROOT / "Snakefile", code / "Snakefile")
+    return code
 
 
 def raise_version(path, name):
