@@ -24,6 +24,9 @@ SETTINGS = {
     "n_splits": 2,
     "level_step": 0.5,
     "pairs_per_family": 1,
+    "n_comparisons": 0,
+    "n_graphs": 0,
+    "homology": {"n_shuffles": 0},
     "results_version": 1,
 }
 
