@@ -58,7 +58,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Heatmap:
-    """A matrix in colour. Row 0 is drawn on top. NaN is drawn as missing."""
+    """A matrix in colour. Row 0 is drawn on top. NaN is drawn in grey."""
 
     title: str
     values: NDArray[np.float32]
@@ -77,6 +77,8 @@ class Heatmap:
     spans: tuple[Span, ...] = ()
     breaks: tuple[float, ...] = ()
     """Where separate stretches of the horizontal axis meet."""
+    missing_title: str = "missing"
+    """What grey means, for the legend."""
     outlined: tuple[tuple[int, int], ...] = ()
     """Row and column of cells with a frame."""
     outlined_title: str = ""

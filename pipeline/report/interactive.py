@@ -110,6 +110,7 @@ def _heatmap(panel: Heatmap, pool: ArrayPool) -> Json:
         "columns": columns,
         "spans": _spans(panel.spans),
         "breaks": list(panel.breaks),
+        "missingTitle": panel.missing_title,
         "outlined": [list(cell) for cell in panel.outlined],
         "outlinedTitle": panel.outlined_title,
         "csv": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,20 +67,21 @@ def shared_legend(figure: Figure) -> tuple[Entry, ...]:
     """What several panels would tell in the same words, told once for the figure.
 
     Spans, where all panels with spans have the same labels; curves, and groups of points, where all
-    panels have the same or none; missing cells, where several panels have some.
+    panels have the same or none; what grey means in most panels, where it does in several.
     """
     if len(figure.panels) < 2:
         return ()
     entries = [legend(panel) for panel in figure.panels]
     spans = [tuple(one for one in each if one.kind == "span") for each in entries]
     keys = {each for each in spans if each}
-    missing = [one for each in entries for one in each if one.shade == "missing" and one.label]
+    missing = [one for each in entries for one in each if one.shade == "missing"]
     common = keys.pop() if len(keys) == 1 and sum(map(bool, spans)) > 1 else ()
     for kind in ("line", "marker"):
         told = [tuple(one for one in each if one.kind == kind) for each in entries]
         alike = {each for each in told if each}
         common += alike.pop() if len(alike) == 1 and sum(map(bool, told)) > 1 else ()
-    return common + (tuple(missing[:1]) if len(missing) > 1 else ())
+    grey = Counter(missing).most_common(1)
+    return common + tuple(entry for entry, count in grey if count > 1)
 
 
 def _curves(panel: Lines) -> tuple[Entry, ...]:
@@ -131,7 +133,7 @@ def _cells(panel: Heatmap) -> tuple[Entry, ...]:
                 )
             )
     if not finite.all():
-        entries.append(Entry(kind="area", label="missing", shade="missing"))
+        entries.append(Entry(kind="area", label=panel.missing_title, shade="missing"))
     if panel.outlined:
         entries.append(Entry(kind="frame", label=panel.outlined_title))
     return tuple(entries)

@@ -28,7 +28,7 @@ def heatmap_height(panel: Heatmap, *, width: float) -> float:
 
 
 def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
-    """Draw a matrix with row 0 on top; missing cells are grey."""
+    """Draw a matrix with row 0 on top; cells without a value are grey."""
     from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap
 
     rows, columns = panel.values.shape
@@ -65,7 +65,8 @@ def draw_heatmap(axes: Axes, panel: Heatmap) -> None:
     elif rows == 1:
         axes.set_yticks([])  # nothing to number
     framed = f"Framed: {panel.outlined_title}" if panel.outlined_title else ""
-    below = (panel.x_title, span_key(panel.spans, axes.get_xlim()), framed)
+    grey = f"Grey: {panel.missing_title}" if np.isnan(panel.values).any() else ""
+    below = (panel.x_title, span_key(panel.spans, axes.get_xlim()), grey, framed)
     axes.set_xlabel("\n".join(filter(None, below)))
     axes.set_ylabel(panel.y_title)
     draw_spans(axes, panel.spans, shade=False)

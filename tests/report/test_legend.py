@@ -39,6 +39,13 @@ def test_a_framed_cell_is_explained_beside_its_panel():
     assert legend(matrix(gap=False)) == ()
 
 
+def test_grey_of_most_panels_is_told_once_and_another_beside_its_panel():
+    own = dataclasses.replace(matrix(gap=True), missing_title="all alike")
+    assert labels(legend(own)) == ["all alike"]
+    assert labels(shared_legend(figure(own, matrix(gap=True), matrix(gap=True)))) == ["missing"]
+    assert shared_legend(figure(own, matrix(gap=True))) == ()
+
+
 def test_panels_with_spans_of_their_own_keep_their_legends():
     assert shared_legend(figure(curve("salt"), curve("air"))) == ()
 

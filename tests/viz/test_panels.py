@@ -93,6 +93,17 @@ def test_a_cell_is_framed_where_it_lies_and_the_frame_is_explained():
     assert axes.get_xlabel() == "Framed: the best"
 
 
+def test_grey_cells_are_explained_on_paper():
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots(1, 3)
+    values = [[0.0, np.nan]]
+    draw_heatmap(axes[0], heatmap(values))
+    draw_heatmap(axes[1], heatmap(values, missing_title="all alike"))
+    draw_heatmap(axes[2], heatmap([[0.0, 1.0]], missing_title="all alike"))
+    assert [each.get_xlabel() for each in axes] == ["Grey: missing", "Grey: all alike", ""]
+
+
 def test_groups_that_span_an_area_have_outlines_on_paper():
     from matplotlib.figure import Figure
 

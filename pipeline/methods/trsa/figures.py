@@ -153,11 +153,13 @@ def _level_heatmap(
         y_labels=names[::-1],
         limits=limits,
         square=True,
+        missing_title="no pair of levels",
     )
 
 
 def _matrix(values: NDArray[np.float64], labels: tuple[str, ...], *, title: str) -> Heatmap:
     """Dissimilarities, shape (pair,), as a square."""
+    alike = np.isnan(values).all()  # ranks of equal values
     square = squared_form(values)
     np.fill_diagonal(square, np.nan)
     shown = labels if len(labels) <= SHOWN_LABELS else ()
@@ -171,6 +173,7 @@ def _matrix(values: NDArray[np.float64], labels: tuple[str, ...], *, title: str)
         y_labels=shown,
         limits=(0.0, 1.0),
         square=True,
+        missing_title="all pairs alike" if alike else "same condition",
     )
 
 

@@ -673,7 +673,7 @@
       const x = panel.x0 + column * panel.dx;
       tip.textContent = `${nameOf(panel.ylabels, row, row)} \u00b7 `
         + `${nameOf(panel.xlabels, column, Number(x.toPrecision(6)))}: `
-        + (Number.isNaN(value) ? "missing" : Number(value.toPrecision(4)));
+        + (Number.isNaN(value) ? panel.missingTitle : Number(value.toPrecision(4)));
       tip.hidden = false;
       const left = Math.min(event.event.clientX + 14, innerWidth - tip.offsetWidth - 8);
       tip.style.left = `${left}px`;
@@ -982,7 +982,7 @@
         keyed.push(value < 0 ? square("none", theme.surface, { width: 1, color: theme.muted })
           : square(String(value), theme.groups[value % theme.groups.length]));
       }
-      if (flat.some(Number.isNaN)) keyed.push(square("missing", theme.missing));
+      if (flat.some(Number.isNaN)) keyed.push(square(panel.missingTitle, theme.missing));
       if (panel.outlined.length) {
         keyed.push(square(panel.outlinedTitle, theme.surface, { width: 2, color: theme.ink }));
       }

@@ -98,6 +98,20 @@ def test_the_best_levels_are_framed_on_the_map_with_their_corrected_p(case, name
     assert f"at the best levels ({lower} to {upper}" in words_of(request.getfixturevalue(case)[3])
 
 
+def test_grey_is_told_as_what_it_is(one):
+    flat = one[0].dissimilarities.copy()
+    flat[:, 0] = 1.0
+    changed = figures(dataclasses.replace(one[0], dissimilarities=flat), (), CONFIG)
+    panels = changed[0].panels
+    told = [panel.missing_title for panel in panels]
+    assert told[0] == "all pairs alike"
+    assert told[3] == "same condition"
+    for panel, words in zip(panels, told, strict=True):
+        assert np.isnan(panel.values).all() == (words == "all pairs alike")
+    levels = next(figure for figure in changed if figure.id == "within").panels[0]
+    assert levels.missing_title == "no pair of levels"
+
+
 def test_regions_with_few_populations_have_no_outline_and_no_words_on_it(one, several):
     for case, outlined in ((one, False), (several, True)):
         figure = next(figure for figure in case[2] if figure.id == "regions")
