@@ -29,6 +29,7 @@ LEVEL = 0.05
 MOST_GROUPS = 40
 """Rows and columns of a matrix; the largest groups are kept."""
 TOLD_PAIRS = 3
+NAMES_REGIONS = "column 'region' of the sheet names regions"
 
 
 def agreement_section(
@@ -145,10 +146,14 @@ def _order(pair: Pair) -> tuple[float, float]:
 def _lacking(labellings: Sequence[UnitLabels]) -> str:
     names = sorted({one.kind for one in labellings if np.unique(one.label).size > 1})
     if not names:
-        return "no method and no region groups units here"
+        return f"no method and no region groups units here; {NAMES_REGIONS}"
     if len(names) == 1:
-        return f"there are {names[0]} and nothing else to hold against them"
-    return f"{', '.join(names)} share too few units of a recording to be compared"
+        hint = "why methods have none stands above" if names == ["regions"] else NAMES_REGIONS
+        return f"there are {names[0]} and nothing else to hold against them; {hint}"
+    return (
+        f"{', '.join(names)} share too few units of a recording to be compared "
+        "(agreement.min_units)"
+    )
 
 
 def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -> list[str]:
@@ -275,8 +280,9 @@ def pair_figure(pair: Pair, number: int, over_halves: HalvesTest | None = None) 
         caption=(
             f"Share of each row's units that lie in each column; {counted(pair.n_units, 'unit')} "
             f"of {counted(pair.n_recordings, 'recording')} have both labels. Columns are ordered "
-            "so that large shares lie along the diagonal. Good: one bright field a row, so that "
-            "units of one group are in one group of the other grouping too. Bad: rows that look "
+            "so that large shares lie along the diagonal. No band: how sure this is stands above. "
+            "Good: one bright field a row, so that units of one group are in one group of the "
+            "other grouping too. Bad: rows that look "
             "alike, as of two groupings that have nothing to do with each other."
             + (f" The {MOST_GROUPS} largest groups are shown." if cut else "")
         ),

@@ -19,6 +19,7 @@ from pipeline.core.views import SpikeCounts
 from pipeline.core.words import counted
 from pipeline.prepare.config import CountsConfig
 from pipeline.prepare.covariates import binned_behaviour
+from pipeline.prepare.left_out import good_units
 
 BYTES_A_COUNT = 24
 """A count, the seconds in which the unit was seen, and copies in smaller types."""
@@ -50,9 +51,7 @@ def spike_counts(recording: Recording, config: CountsConfig, provenance: Provena
     NotApplicable
         If the recording holds neither, or no unit is usable, or no bin fits.
     """
-    good = recording.units["good"].to_numpy(dtype=bool)
-    if not good.any():
-        raise NotApplicable(f"None of the {good.size} units of recording {recording.id} is usable.")
+    good = good_units(recording)
     activity, chosen = recording.activity, np.flatnonzero(good)
     observed = activity.observed if isinstance(activity, SpikeTrains) else _sampled_in(activity)
     bins = _bins(observed, recording.epochs, config, n_units=chosen.size)
@@ -232,7 +231,8 @@ def _of_events(
         if np.any(events < 0):
             raise NotApplicable(
                 f"Recording {name} holds negative events (unit {column}: "
-                f"{float(events.min()):.3g}); deconvolved activity is never below 0."
+                f"{float(events.min()):.3g}); deconvolved activity is never below 0. Name another "
+                "in column 'series' of the sheet."
             )
         typical = float(np.median(events[events > 0])) if np.any(events > 0) else 1.0
         size = typical if config.event_size == "median" else config.event_size

@@ -16,7 +16,7 @@ from pipeline.core.recording import Recording, SpikeTrains
 from pipeline.core.views import OTHER_CLASS, TraceEnsemble
 from pipeline.prepare.config import BaselineConfig, EnsembleConfig
 from pipeline.prepare.grid_traces import GridTraces
-from pipeline.prepare.left_out import in_words, units_left_out
+from pipeline.prepare.left_out import good_units, units_left_out
 from pipeline.prepare.rates import grid_rate_hz, smoothed_rates
 from pipeline.prepare.regression import regressors_of, without
 
@@ -55,12 +55,7 @@ def trace_ensemble(
             f"{activity.n_units} units. prepare.ensemble.rate_sigma_s, such as 0.25, makes rates "
             "of them."
         )
-    good = recording.units["good"].to_numpy(dtype=bool)
-    if not good.any():
-        raise NotApplicable(
-            f"None of the {good.size} units of recording {recording.id} is usable: "
-            f"{in_words(recording.units)}."
-        )
+    good = good_units(recording)
     of_class = _of_chosen_class(recording, good, config)
     other_class = [OTHER_CLASS] * int((good & ~of_class).sum())
     good = good & of_class
@@ -131,7 +126,8 @@ def _of_chosen_class(
         )
         raise NotApplicable(
             f"No usable unit of recording {recording.id} has one of the classes "
-            f"{', '.join(config.classes)} in '{column}'; there are {there}."
+            f"{', '.join(config.classes)} in '{column}'; there are {there}. "
+            "Set prepare.ensemble.classes."
         )
     return chosen
 
@@ -185,7 +181,7 @@ def _grid(span_s: tuple[float, float], *, rate_hz: float) -> NDArray[np.float64]
     if n_frames < 2:
         raise NotApplicable(
             f"The recording lasts {stop - start:.3g} s, which is less than two frames at "
-            f"{rate_hz:.3g} Hz."
+            f"{rate_hz:.3g} Hz. Raise prepare.ensemble.rate_hz."
         )
     time = start + np.arange(n_frames) / rate_hz
     # Samples that merely jitter about the grid must not turn into missing frames at the end.

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.core.errors import NotApplicable
+from pipeline.core.recording import Recording
 
 
 def units_left_out(units: pd.DataFrame, *, further: Sequence[str] = ()) -> pd.DataFrame:
@@ -30,8 +34,21 @@ def units_left_out(units: pd.DataFrame, *, further: Sequence[str] = ()) -> pd.Da
     )
 
 
-def in_words(units: pd.DataFrame) -> str:
-    """Reasons why units are not good, with counts, for a message."""
-    table = units_left_out(units)
-    pairs = zip(table["count"], table["reason"], strict=True)
-    return ", ".join(f"{count} {reason or 'without reason'}" for count, reason in pairs)
+def good_units(recording: Recording) -> NDArray[np.bool_]:
+    """Whether each unit is good.
+
+    Raises
+    ------
+    NotApplicable
+        If none is.
+    """
+    good: NDArray[np.bool_] = recording.units["good"].to_numpy(dtype=bool)
+    if not good.any():
+        table = units_left_out(recording.units)
+        pairs = zip(table["count"], table["reason"], strict=True)
+        reasons = ", ".join(f"{count} {reason or 'without reason'}" for count, reason in pairs)
+        raise NotApplicable(
+            f"None of the {good.size} units of recording {recording.id} is usable: {reasons}. "
+            "Settings in prepare.quality and column 'accepted' of the sheet decide."
+        )
+    return good

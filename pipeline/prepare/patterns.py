@@ -14,6 +14,7 @@ from pipeline.core.provenance import Provenance
 from pipeline.core.recording import Recording, SampledActivity, SpikeTrains
 from pipeline.core.views import NO_BASELINE, ResponsePatterns
 from pipeline.prepare.config import PatternsConfig
+from pipeline.prepare.left_out import good_units
 from pipeline.prepare.shown_pixels import pixels_of_conditions
 from pipeline.prepare.windows import WindowedActivity, windowed
 
@@ -63,9 +64,7 @@ def response_patterns(
     NotApplicable
         If there are no trials with a condition, no usable unit, or no sample in the windows.
     """
-    good = recording.units["good"].to_numpy(dtype=bool)
-    if not good.any():
-        raise NotApplicable(f"None of the {good.size} units of recording {recording.id} is usable.")
+    good = good_units(recording)
     trials, unnamed = _named_trials(recording, config)
     timing = _Timing.of(trials, config, recording.activity)
     activity = windowed(recording, np.flatnonzero(good), trials["start_s"].to_numpy(), config)
@@ -373,7 +372,7 @@ def _folds(
     if np.any(numbers < 0):
         raise NotApplicable(
             f"Column '{config.fold}' (prepare.patterns.fold) is empty for "
-            f"{int((numbers < 0).sum())} trials."
+            f"{int((numbers < 0).sum())} trials; name one that is full."
         )
     return numbers
 

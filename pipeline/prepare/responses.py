@@ -20,7 +20,7 @@ from pipeline.numerics.repetition import Repetition
 from pipeline.prepare.config import EnsembleConfig, ResponsesConfig
 from pipeline.prepare.ensemble import NO_BASELINE, choose_traces
 from pipeline.prepare.grid_traces import GridTraces
-from pipeline.prepare.left_out import in_words, units_left_out
+from pipeline.prepare.left_out import good_units, units_left_out
 from pipeline.prepare.showings import shown_again
 from pipeline.prepare.splits import Lengths, roles, stretches
 from pipeline.prepare.stimulus import Film, contents, film, shown
@@ -62,12 +62,7 @@ def stimulus_responses(
     DataError
         If a frame has entries that are no numbers (IN-T16).
     """
-    good = recording.units["good"].to_numpy(dtype=bool)
-    if not good.any():
-        raise NotApplicable(
-            f"None of the {good.size} units of recording {recording.id} is usable: "
-            f"{in_words(recording.units)}."
-        )
+    good = good_units(recording)
     movies = shown(recording, config.stimulus)
     frames = film(
         movies,
@@ -133,7 +128,7 @@ def _check_overlap(recording: Recording, frames: Film) -> None:
             f"The stimulus of recording {recording.id} was shown from {frames.start[0]:.6g} to "
             f"{frames.stop[-1]:.6g} s and its activity was recorded from {seen[0, 0]:.6g} to "
             f"{seen[-1, 1]:.6g} s: {shared_s:.3g} s in common, and at least {LEAST_SHARED_S:g} s "
-            "are needed."
+            "are needed. Are both on one clock in the file?"
         )
 
 

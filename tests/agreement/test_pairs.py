@@ -164,7 +164,10 @@ def test_a_single_grouping_is_listed_and_nothing_is_compared():
     assert compare(units, *groupings) == ()
     section = agreement_section(unit_table(units, {}, groupings), groupings, (), [], ())
     assert section.status == "not_applicable"
-    assert section.reason == "there are clusters and nothing else to hold against them"
+    assert section.reason == (
+        "there are clusters and nothing else to hold against them; column 'region' of the sheet "
+        "names regions"
+    )
     assert [part.id for part in section.body if isinstance(part, Table)] == ["units"]
 
 

@@ -72,14 +72,15 @@ def problem_of(
     if view.time_s.size < LEAST_BINS:
         raise NotApplicable(
             f"Recording {view.recording} has {view.time_s.size} bins of {view.bin_s:g} s; at "
-            f"least {LEAST_BINS} are needed."
+            f"least {LEAST_BINS} are needed. A smaller prepare.counts.bin_width_s makes more."
         )
     n_spikes = view.counts.sum(axis=0, dtype=np.int64)
     used = (n_spikes >= config.min_spikes) & view.observed.any(axis=0)
     if not used.any():
         raise NotApplicable(
             f"None of the {used.size} units of recording {view.recording} has "
-            f"{config.min_spikes} spikes or more in its bins (methods.biclustering.min_spikes)."
+            f"{config.min_spikes} spikes or more in its bins. Lower "
+            "methods.biclustering.min_spikes."
         )
     n_counts = int(used.sum()) * view.time_s.size
     if n_counts > config.max_counts:
@@ -147,7 +148,7 @@ def covariates_of(view: SpikeCounts, config: BiclusteringConfig) -> NDArray[np.f
         if not spread > 1e-9 * (1 + float(np.abs(own).max(initial=0.0))):
             raise NotApplicable(
                 f"Series {name!r} of recording {view.recording} never changes within the bins, so "
-                "that no unit can follow it (methods.biclustering.behaviour)."
+                "that no unit can follow it. Take it out of methods.biclustering.behaviour."
             )
         column = np.zeros(values.size)
         column[known] = (own - own.mean()) / spread

@@ -242,8 +242,8 @@ def _model(
         )
         if config.mode == "model":
             raise NotApplicable(
-                "A model was asked for (methods.celltypes.mode), and no recording has stimulus "
-                "frames."
+                "A model was asked for, and no recording has stimulus frames. Set "
+                "methods.celltypes.mode to 'auto' or 'discrete'."
             )
         return ModelPart(
             name=part.name, fit=None, status="no_model", reason=reason, provenance=provenance

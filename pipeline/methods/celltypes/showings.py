@@ -167,7 +167,8 @@ def pooled(
             f"{counted(n_shared, 'stimulus', 'stimuli')} {for_number(n_shared, '[was|were]')} "
             "shown "
             f"{often_enough} in every recording, and two "
-            "are needed to type units without a model."
+            "are needed to type units without a model. Column 'condition' of the sheet chooses "
+            "what tells stimuli apart."
         )
     start = {
         str(name): float(at)

@@ -88,14 +88,15 @@ def measured_speeds(views: Sequence[TraceEnsemble], config: ConnectomeConfig) ->
             raise NotApplicable(
                 f"Recording {view.recording} has {view.time.size} frames at {view.rate_hz:.3g} "
                 f"Hz; a derivative smoothed over {config.sigma_s:g} s needs at least "
-                f"{int(np.ceil(needed))}."
+                f"{int(np.ceil(needed))}. Lower methods.connectome.sigma_s."
             )
         infinite = np.isinf(view.values) & view.valid
         if infinite.any():
             frame, unit = np.argwhere(infinite)[0]
             raise NotApplicable(
                 f"Recording {view.recording} holds {int(infinite.sum())} infinite samples, the "
-                f"first of unit {view.unit[unit]} at {view.time[frame]:.3f} s."
+                f"first of unit {view.unit[unit]} at {view.time[frame]:.3f} s. Write NaN in the "
+                "file where a sample is missing."
             )
     return tuple(
         speeds(
@@ -190,7 +191,7 @@ def refuse_repeated_names(views: Sequence[TraceEnsemble]) -> None:
             repeated = ", ".join(names[counts > 1][:5])
             raise NotApplicable(
                 f"Recording {view.recording} has the unit names {repeated} more than once; names "
-                "must be unique in a recording."
+                "must be unique in a recording. Column 'identity' of the sheet chooses names."
             )
 
 
@@ -246,7 +247,8 @@ def _select_units(
         lost = "; ".join(f"{what}: {count}" for what, count in fates.items() if count)
         raise NotApplicable(
             f"{len(names)} units are left, at least 3 are needed ({lost}). With several "
-            f"recordings only units whose name occurs in at least {needed} of {len(views)} count."
+            f"recordings only units whose name occurs in at least {needed} of {len(views)} count: "
+            "see methods.connectome.min_animals, and column 'identity' of the sheet."
         )
     return np.array(names, dtype=str), columns, selection
 
@@ -255,7 +257,10 @@ def _mode(views: Sequence[TraceEnsemble], config: ConnectomeConfig) -> str:
     """How these recordings share time."""
     agree, why_not = epochs_agree(views)
     if config.alignment == "by_epoch" and not agree:
-        raise NotApplicable(f"Recordings cannot be aligned by epoch: {why_not}.")
+        raise NotApplicable(
+            f"Recordings cannot be aligned by epoch: {why_not}. Set methods.connectome.alignment "
+            "to 'auto' or 'concatenate'."
+        )
     if config.alignment == "auto":
         shared = agree and len(views) > 1 and epochs_mark_moments(views)
         return "by_epoch" if shared else "concatenate"
@@ -288,7 +293,8 @@ def _frames(
     pairs = _pairs_seen_together(observed)
     if not len(pairs):
         raise NotApplicable(
-            f"No two of the {len(names)} units are observed together for {step} frames in a row."
+            f"No two of the {len(names)} units are observed together for {step} frames in a row "
+            "(methods.connectome.coarse_grain)."
         )
     known = observed[frame_bin]
     speed = np.where(known, np.concatenate([stretch.speed for stretch in stretches]), 0)[kept]

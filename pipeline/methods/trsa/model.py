@@ -122,7 +122,10 @@ def sample_of(views: Sequence[ResponsePatterns], config: TrsaConfig) -> Sample:
             found.append(session)
     if not found:
         listed = "; ".join(f"{n} {what} ({why})" for what, n, why in rows if n)
-        raise NotApplicable(f"No region has {config.min_units} usable units: {listed}.")
+        raise NotApplicable(
+            f"No region has {config.min_units} usable units: {listed}. Lower "
+            "methods.trsa.min_units, or name another column of regions in the sheet (region)."
+        )
     rows = [row for row in rows if row[1]]
     pixels = next((view for view in views if view.pixels is not None), None)
     first = views[0].properties.set_index("condition").loc[shared.tolist()].reset_index()

@@ -152,7 +152,8 @@ def fitted(
     if not feed.clips("train", length=1) or not feed.clips("validation", length=1):
         raise NotApplicable(
             f"No stretch of frames to learn from, or to choose by, is as long as the "
-            f"{feed.lost} frames of memory that {design.network} needs."
+            f"{feed.lost} frames of memory that {design.network} needs. Lower "
+            "methods.celltypes.encoding.memory_s."
         )
     averages = triggered(feed, design.memory)
     schedule = Schedule(
