@@ -196,14 +196,14 @@ def _caption(activity: SampledActivity | SpikeTrains, counts: dict[int, int]) ->
         drawn = (
             f"Mean of {width} samples each, with their range as a band"
             if width > 1
-            else "Every sample"
+            else "Every sample, so no band"
         )
         good = (
             "Good: transients stand out of an even band. Bad: a band that hides them, a baseline "
             "that runs away, a flat top"
         )
     else:
-        drawn = f"Spike rate over time in up to {RATE_BINS} bins"
+        drawn = f"Spike rate over time in up to {RATE_BINS} bins; no band, as spikes are counted"
         good = (
             "Good: a rate that is there all the time or follows the stimulus. Bad: a unit that "
             "appears or vanishes for good"

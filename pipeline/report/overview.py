@@ -252,7 +252,8 @@ def _caption(
         else f" {counted(n_used, 'unit')}."
     )
     return (
-        f"{what}. {order}by their part in the strongest common time course.{sample}{rows} Good: "
+        f"{what}. {order}by their part in the strongest common time course.{sample}{rows} No band: "
+        "this is what was recorded. Good: "
         "units with courses of their own on an even ground. Bad: stripes over all units at once "
         f"({stripes}), gaps, and drift from one end to the other."
     )

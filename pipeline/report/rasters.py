@@ -177,7 +177,8 @@ def _caption(sweeps: Sweeps, grades: Grades, *, n_units: int, has_unused: bool) 
         f"{made_up}{counted(n_units, 'unit')}, {counted(sweeps.start_s.size, 'row')} each. "
         f"{sweeps.words}; a mark is a bin of {width_ms:.3g} ms with a spike, stronger "
         "where there are several, grey where the unit was not observed. Typical units first, then "
-        f"doubtful ones or those that fire least{unused}, as in the figure above. Good: {good}. "
+        f"doubtful ones or those that fire least{unused}, as in the figure above. No band: "
+        f"these are the spikes. Good: {good}. "
         "Bad: stripes at the same instant in every unit (an artefact), marks at even distances "
         f"(hum){bad}."
     )

@@ -1,4 +1,4 @@
-"""What captions of figures must say: how many, what good and what bad looks like."""
+"""What captions of figures must say: how many, how sure, what good and what bad looks like."""
 
 from __future__ import annotations
 
@@ -17,12 +17,27 @@ THINGS = (
 COUNT = re.compile(
     rf"\bn = \d|\b\d[\d ,]*(?: of \d[\d ,]*)? (?:[\w'-]+ ){{0,2}}(?:{THINGS})\b", re.IGNORECASE
 )
+SURE = re.compile(
+    r"\b(?:intervals?|standard errors?|median absolute deviations?|quartiles?|percentiles?|"
+    r"quantiles?|whiskers|spread|scatter|bootstrap\w*|jackknife|posterior|p(?:-values?)?|chance|"
+    r"surrogates?|exchange[ds]?|shuffle[ds]?|permut\w*|relabel\w*|chains?|draws|(?:re)?starts|"
+    r"held[- ]out|hidden counts|(?:same|other|their) halves|"
+    r"(?:\d+ %|their|its|as a) (?:ranges?|band))\b|\bbands?:|\+-|\u00b1",
+    re.IGNORECASE,
+)
+"""What tells how far what is shown would change with other data, or could be chance."""
+NO_BAND = re.compile(r"\bno (?:[\w-]+ )?(?:band|interval|error)s?\b", re.IGNORECASE)
+"""Of figures that have none, and say so."""
 
 
 def lacking(caption: str) -> list[str]:
-    """Which of n, good and bad a caption does not say."""
+    """Which of n, how sure, good and bad a caption does not say.
+
+    A figure that only describes needs neither the last two nor how sure it is.
+    """
     found = [] if COUNT.search(caption) else ["n"]
     if NEITHER.search(caption):
         return found
+    found += [] if SURE.search(caption) or NO_BAND.search(caption) else ["how sure"]
     found += [] if GOOD.search(caption) else ["good"]
     return found + ([] if BAD.search(caption) else ["bad"])

@@ -153,7 +153,8 @@ def _overview(
             f"Top: counts of {order.size} of {int(result.used.sum())} units relative to each "
             "unit's mean, one row a unit, by cluster and within it the surest first; grey: not "
             "observed. Middle: mean over the units of each cluster. Bottom: the state of each bin "
-            f"(point estimate). {averaged_words(bins, result)} Shaded: epochs. Good: units of a "
+            f"(point estimate). {averaged_words(bins, result)} Shaded: epochs. No band: how sure "
+            "clusters and states are is shown below. Good: units of a "
             "cluster rise and fall together at times when others do not. Bad: rows of a cluster "
             "that do not resemble each other."
         ),
@@ -725,7 +726,8 @@ def _truth(
         caption=(
             f"A simulated recording. Left: {int(seen.clusters.sum())} units by planted and found "
             f"cluster. Right: {int(seen.states.sum())} bins by planted and found state. Below: "
-            "planted states over time. Good: one strong entry in every row and column. Bad: two in "
+            "planted states over time. No band: labels are counted. Good: one strong entry in "
+            "every row and column. Bad: two in "
             "a row (a planted group was cut) or in a column (groups were merged)."
         ),
         alt="Two matrices of planted against found groups, and a ribbon of planted states.",

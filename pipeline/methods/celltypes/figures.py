@@ -142,7 +142,8 @@ def _stimuli(result: CelltypesResult, model: ModelEvidence) -> Figure:
             "image of the first singular vectors of the stimulus (two colours: of opposite sign, "
             "positive in the middle; faint where a channel matters little). Right: the course of "
             "that image in standard deviations of the training stimulus; shaded: the frames over "
-            "which answers are averaged. All units look at the middle. Good: compact images and "
+            "which answers are averaged. All units look at the middle. No band: how sure the types "
+            "are stands in the checks. Good: compact images and "
             "smooth courses. Bad: speckle, which the model has not learned to tell from nothing. "
             "These are predictions: nobody has shown these frames yet."
         ),
@@ -192,7 +193,8 @@ def _traces(result: CelltypesResult, model: ModelEvidence) -> Figure:
         caption=(
             f"Mean predicted answer of the units of each type ({result.typed_unit.size} units in "
             "all), each unit in standard deviations of its answers to the training stimulus, after "
-            "grey. Shaded: the frames that count. "
+            "grey. Shaded: the frames that count. No band: how sure the types are stands in the "
+            "checks. "
             "Good: one curve rises in the shaded frames. Bad: two rise together."
         ),
         alt=f"{len(drawn)} panels of curves over time, one curve a type.",
@@ -229,7 +231,8 @@ def _confusion(result: CelltypesResult) -> Figure:
                 if result.mode == "discrete"
                 else ""
             )
-            + ". Similar types are neighbours. "
+            + ". Similar types are neighbours. No band: how sure the types are stands in the "
+            "checks. "
             "Good: 1 on the diagonal and little beside it; on the right all near 1. Bad: bright "
             "fields beside the diagonal, of types that answer to each other's stimuli; on the "
             "right a field near 0, of two types that are one."
@@ -286,8 +289,9 @@ def _tuning(result: CelltypesResult, shown: ShownEvidence) -> Figure:
             f"{len(names)}), every unit in standard deviations over stimuli; n = "
             + ", ".join(str(n) for n in result.size)
             + " units. The types' own stimuli come first. Types were found in the same showings, "
-            "so the diagonal is higher than it would be in new ones; what holds there is in the "
-            "figures of halves. Good: a strong diagonal, and columns that differ below it too. "
+            "so the diagonal is higher than it would be in new ones. No band: what holds there is "
+            "in the figures of halves. Good: a strong diagonal, and columns that differ below it "
+            "too. "
             "Bad: columns alike but for their own row, which is noise that was picked."
         ),
         alt=f"A matrix of {len(rows)} stimuli by {result.n_types} types.",
@@ -591,9 +595,10 @@ def _continuum(result: CelltypesResult) -> Figure:
         caption=(
             "Margin (answer to the own stimulus less that to the best other) that nine of ten "
             "units exceed, over the mean answer to the own stimulus. A cut continuum has large "
-            f"margins too, but many units at the cut. Bars: {null.size} single Gaussian "
-            f"populations with the mean and covariance of the {result.typed_unit.size} units, "
-            "clustered the same way. Dashed: the units. Good: dashed above all bars. Bad: among "
+            "margins too, but many units at the cut. Bars: what chance gives, in "
+            f"{null.size} single Gaussian populations with the mean and covariance of the "
+            f"{result.typed_unit.size} units, clustered the same way. Dashed: the units. Good: "
+            "dashed above all bars. Bad: among "
             "them, when clusters are cuts through a continuum."
         ),
         alt="Bars of surrogate populations with the data's value as a line.",
@@ -685,7 +690,8 @@ def _history(model: ModelEvidence) -> Figure:
             "when units were "
             "assigned anew, and how many clusters there were. The objective is bounded by the "
             "logarithm of their number; it falls when clusters are merged, and that is no loss. "
-            "Good: both curves are level at the end. Bad: they still move there."
+            "No band: this is one search. Good: both curves are level at the end. Bad: they "
+            "still move there."
         ),
         alt="Two curves over iterations: objective and number of clusters.",
         panels=(
@@ -836,7 +842,8 @@ def _baselines(result: CelltypesResult) -> Figure:
             "'Mixture': Gaussians, as many as the BIC takes; 'training answers': of the model with "
             "all units in the middle; 'exciting stimuli': answers to the most exciting stimuli of "
             "some units. K-means and spectral clustering are given the number of types found here. "
-            "Good: no other clustering agrees as well with itself, and with known types. Bad: a "
+            "No band: each is one clustering. Good: no other clustering agrees as well with "
+            "itself, and with known types. Bad: a "
             "simpler one does; it is then as good a partition, and lacks only the stimuli."
         ),
         alt=f"{len(panels)} bar charts over clusterings.",
@@ -861,8 +868,9 @@ def _prediction(result: CelltypesResult, config: CelltypesConfig) -> Figure:
             f"Correlation of the single answers of {known.size} units, frame by frame, with the "
             "prediction, in frames that chose the model; those that judged it are in the table of "
             f"units. Least value asked for: {config.encoding.filter.min_correlation:g}, relative "
-            "to what a unit's variability allows where frames were shown again. Good: most units "
-            "well above it. Bad: a heap at 0, of units that the stimulus does not drive or the "
+            "to what a unit's variability allows where frames were shown again. No band: each "
+            "unit has one value. Good: most units well above it. Bad: a heap at 0, of units that "
+            "the stimulus does not drive or the "
             "model does not explain. Low rates bound the correlation."
         ),
         alt="Histogram of correlations.",
@@ -891,7 +899,8 @@ def _mosaic(result: CelltypesResult, names: UnitNames) -> list[Figure]:
             finding=f"Fields of {int(typed.sum())} units of {result.n_types} types.",
             caption=(
                 f"Middle of what each of {int(typed.sum())} units sees, in pixels of the stimulus. "
-                "Good: fields of one type keep a distance, as those of ganglion cells do that tile "
+                "No band: each unit has one estimate. Good: fields of one type keep a distance, "
+                "as those of ganglion cells do that tile "
                 "the retina. Bad: a type that lives in one corner, which may be a place rather "
                 "than a type."
             ),
@@ -936,7 +945,8 @@ def _truth(result: CelltypesResult, truth: Truth) -> Figure:
         caption=(
             f"{int(both.sum())} simulated units. Share of the units of each planted type (rows sum "
             "to 1) that are in "
-            "each found type. Good: one strong entry a row and a column. Bad: two strong entries "
+            "each found type. No band: labels are counted. Good: one strong entry a row and a "
+            "column. Bad: two strong entries "
             "in a row (a type was split), or in a column (types were merged)."
         ),
         alt="A matrix of planted against found types.",

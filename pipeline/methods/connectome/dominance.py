@@ -75,8 +75,9 @@ def dominance_figure(result: ConnectomeResult) -> Figure:
             "the strongest of those that are active: from "
             f"{100 * ON:.0f} % of their largest strength on, for a second or more. 'none': no "
             "component is active; missing: not recorded. Good: the same order of colours in rows "
-            "that share a stimulus. Bad: a colour in one row only. Strengths near each other, and "
-            "single components that other fits lack, make colours change without meaning."
+            "that share a stimulus. Bad: a colour in one row only. No band: strengths near each "
+            "other, and single components that other fits lack, make colours change without "
+            "meaning."
         ),
         alt=f"{order.size} rows of coloured stretches over time.",
         panels=(

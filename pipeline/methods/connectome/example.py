@@ -91,7 +91,8 @@ def example_figure(
             f"absolute derivatives smoothed over {config.sigma_s:g} s, 1 being as fast as the unit "
             "gets; what does not stand out from a unit's noise is 0. Bottom: affinity of the two, "
             "which is what is factorised, for all pairs. Shaded: epochs. The moment was chosen "
-            "because the two change together there and says nothing by itself. Good: speeds rise "
+            "because the two change together there and says nothing by itself. No band: one "
+            "moment of one pair. Good: speeds rise "
             "where the traces visibly change, and rest in between. Bad: speeds that never rest, "
             "which follow noise or drift."
         ),

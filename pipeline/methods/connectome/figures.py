@@ -435,7 +435,8 @@ def _truth(result: ConnectomeResult, truth: ConnectomeTruth) -> Figure:
             f"with {len(groups)} planted groups under {truth.label.size} labels. Left: F1 between "
             "the best community of each component and each planted "
             "group (1: same units). Right: how each component's mean strength is shared by the "
-            "epochs of the labels. Good: one strong entry a column on the left, and a component's "
+            "epochs of the labels. No band: this is one fit. Good: one strong entry a column on "
+            "the left, and a component's "
             "strong entries on the left belong to its label on the right. Bad: a column without "
             "a strong entry is a group that was missed; two in one row are groups merged."
         ),

@@ -72,7 +72,8 @@ def network_figure(result: ConnectomeResult, called: Called) -> Figure:
             f"first {n_drawn} of {result.rank} components, on a circle by community (colour; open: "
             f"none). {result.unit.size} units from {result.recording.size} recordings; edges have "
             "no direction and are not synapses: two units are joined when both change at the same "
-            "times. Good: few units with many edges among them. Bad: one unit joined to all."
+            "times. No band: how stable components are has figures of its own. Good: few units "
+            "with many edges among them. Bad: one unit joined to all."
         ),
         alt=f"{n_drawn} networks of units on a circle.",
         panels=tuple(_network(result, component, called) for component in range(n_drawn)),

@@ -59,7 +59,8 @@ def traces_figure(
             f"{counted(result.recording.size, 'recording')} by the component's share; drawn as "
             "means over neighbouring frames. Shaded: the component is active. A minus before a "
             "name: drawn upside down, as the trace goes against the others' mean there. Affinity "
-            "does not know directions. Good: members change together in the shaded stretches and "
+            "does not know directions. No band: this is what was recorded. Good: members change "
+            "together in the shaded stretches and "
             "in several recordings. Bad: one member alone changes, or all change everywhere."
         ),
         alt=f"Coloured traces of {member.size} units in {counted(len(panels), 'recording')}.",

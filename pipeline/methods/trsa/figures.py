@@ -218,7 +218,8 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
             "alike. "
             f"{shown.size} of {counted(len(names), 'population')} drawn. Good: blocks or bands "
             "that come "
-            "back over regions or subjects. Bad: speckle, which is noise; see the reliability."
+            "back over regions or subjects. Bad: speckle, which is noise. No band: see the "
+            "reliability."
         ),
         alt="Matrices of conditions against conditions, three for each population.",
         panels=tuple(panels),
@@ -661,7 +662,8 @@ def _truth(result: TrsaResult, truth: TrsaTruth) -> Figure:
         finding=f"Rank correlation of found with planted dissimilarities: {words}.",
         caption=(
             f"Simulated recording with {len(labels)} conditions. Left: squared distances of the "
-            "planted tuning, as ranks. Right: what was found from responses. Good: the same bands "
+            "planted tuning, as ranks. Right: what was found from responses. No band: see the "
+            "reliability. Good: the same bands "
             "and blocks. Bad: others, or none. Regions without tuning are not drawn."
         ),
         alt="Pairs of matrices of conditions, planted and found.",

@@ -170,7 +170,8 @@ def _trajectories(result: TrsaResult, courses: CoursesResult, names: tuple[str, 
         caption=(
             "Classical scaling of each bin's dissimilarities to two dimensions, each bin turned "
             "and mirrored, but not scaled, towards the one before. "
-            f"{shown.size} of {result.condition.size} conditions are drawn. Good: curves that "
+            f"{shown.size} of {result.condition.size} conditions are drawn. No band: how far "
+            "dissimilarities can be trusted is shown above. Good: curves that "
             "leave 0 together and keep their order. Bad: curves that cross at random."
         ),
         alt="Curves of conditions over time, two panels a population.",
