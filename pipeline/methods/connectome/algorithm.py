@@ -27,6 +27,7 @@ from pipeline.methods.connectome.epochs import epoch_test
 from pipeline.methods.connectome.factorisation import (
     Fit,
     Search,
+    Snapshot,
     Snapshots,
     factorise,
     fits_in_turn,
@@ -108,8 +109,8 @@ def fit_part(
     earlier
         For the choice all runs of candidates, for a fit the choice; nothing where there are none.
     checkpoint, resume
-        Given snapshots of the fits after every iteration; those to go on from. Not for
-        ``tensorly``, except for runs of candidates, which it does not fit.
+        Given snapshots of the fits after every iteration, or every five by ``tensorly``; those to
+        go on from.
 
     Raises
     ------
@@ -138,10 +139,10 @@ def fit_part(
     is_surrogate = SURROGATE in part.name
     alignment = align(views, config, shift_with=rng if is_surrogate else None)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
+    keep, left = fits_in_turn(checkpoint, resume).next()
     if config.engine == "tensorly":
-        fit = _fit_of_table(alignment, config, rng, progress)
+        fit = _fit_of_table(alignment, config, rng, progress, keep, left)
     else:
-        keep, left = fits_in_turn(checkpoint, resume).next()
         fit = factorise(
             problem,
             rank=config.n_components,
@@ -398,6 +399,8 @@ def _fit_of_table(
     config: ConnectomeConfig,
     rng: np.random.Generator,
     progress: Progress,
+    checkpoint: Callable[[Snapshot], None] | None,
+    resume: Snapshot | None,
 ) -> Fit:
     """The fit by TensorLy, whose table has the observed pairs only and may lack the slots."""
     from pipeline.methods.connectome.tensorly_engine import fit_nonnegative
@@ -412,6 +415,8 @@ def _fit_of_table(
         max_iterations=config.max_iterations,
         tolerance=config.tolerance,
         progress=progress,
+        checkpoint=checkpoint,
+        resume=resume,
     )
     fit = Fit(
         weight=found.weight,

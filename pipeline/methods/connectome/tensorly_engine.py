@@ -11,13 +11,16 @@ what is stored where nothing was observed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
+from pipeline.methods.connectome.factorisation import Snapshot
+from pipeline.methods.connectome.hals import Model
 from pipeline.numerics.cp import balanced, khatri_rao, normalise
 
 WINDOW = 5
@@ -60,6 +63,8 @@ def fit_nonnegative(
     tolerance: float,
     progress: Progress = silent,
     fixed_first: NDArray[np.floating] | None = None,
+    checkpoint: Callable[[Snapshot], None] | None = None,
+    resume: Snapshot | None = None,
 ) -> Fit:
     """Non-negative CP factors from one random start.
 
@@ -79,6 +84,9 @@ def fit_nonnegative(
     fixed_first
         When given, the factor of the first mode, (entry, component), which then stays as it is;
         components keep its order.
+    checkpoint, resume
+        Given a snapshot of a table with two or three modes after every five iterations; one to go
+        on from, to the same result to the last bit.
 
     Returns
     -------
@@ -100,17 +108,24 @@ def fit_nonnegative(
     if norm == 0:
         raise ValueError("All observed affinities are 0; there is nothing to factorise.")
     work = values if observed is None else values.copy()
-    factors = _random_start(values.shape, observed, rank=rank, rng=rng, norm=norm)
+    factors: list[NDArray[Any]] = _random_start(
+        values.shape, observed, rank=rank, rng=rng, norm=norm
+    )
     if fixed_first is not None:
         factors[0] = fixed_first.astype(np.float32)
-    errors = [np.sqrt(_fill(work, values, observed, factors)) / norm]
+    errors: list[float] = []
     converged = False
+    if resume is not None:  # the start was drawn all the same: others draw after it
+        (model,) = resume.models
+        factors, errors, (converged,) = model.factors(), list(model.errors), resume.done
+    squared = _fill(work, values, observed, factors)
+    errors = errors or [float(np.sqrt(squared) / norm)]
     ones = np.ones(rank, dtype=np.float32)
     n_rounds = -(-max_iterations // WINDOW)
     between_fillings = WINDOW if observed is None else 1
-    for step in range(n_rounds):
+    while len(errors) <= n_rounds and not converged:
         for _ in range(WINDOW // between_fillings):
-            model = non_negative_parafac_hals(
+            found = non_negative_parafac_hals(
                 work,
                 rank,
                 n_iter_max=between_fillings,
@@ -118,15 +133,15 @@ def fit_nonnegative(
                 tol=None,
                 fixed_modes=None if fixed_first is None else [0],
             )
-            factors = [np.ascontiguousarray(factor) for factor in model.factors]
+            factors = [np.ascontiguousarray(factor) for factor in found.factors]
             if fixed_first is None:
                 factors = balanced(factors)
             squared = _fill(work, values, observed, factors)
-        errors.append(np.sqrt(squared) / norm)
-        progress(step + 1, n_rounds, f"relative error {errors[-1]:.5f}")
-        if errors[-2] - errors[-1] < tolerance * errors[-2]:
-            converged = True
-            break
+        errors.append(float(np.sqrt(squared) / norm))
+        converged = errors[-2] - errors[-1] < tolerance * errors[-2]
+        progress(len(errors) - 1, n_rounds, f"relative error {errors[-1]:.5f}")
+        if checkpoint is not None:
+            checkpoint(_snapshot(factors, errors, converged))
     if fixed_first is None:
         weight, unit = normalise(factors)
     else:
@@ -134,7 +149,7 @@ def fit_nonnegative(
     return Fit(
         weight=weight,
         factors=unit,
-        relative_error=float(errors[-1]),
+        relative_error=errors[-1],
         errors=np.array(errors),
         converged=converged,
     )
@@ -153,6 +168,20 @@ def residual_sum_of_squares(
     return _sum_of_squares(values, observed, factors=[first, *rest])
 
 
+def _snapshot(
+    factors: Sequence[NDArray[Any]], errors: Sequence[float], converged: bool
+) -> Snapshot:
+    """Where a fit is; a table without slots has one."""
+    time, *slot, pair = factors
+    model = Model(
+        time=time,
+        slot=slot[0] if slot else np.ones((1, time.shape[1])),
+        pair=pair,
+        errors=list(errors),
+    )
+    return Snapshot(iteration=WINDOW * (len(errors) - 1), models=(model,), done=(converged,))
+
+
 def _random_start(
     shape: tuple[int, ...],
     observed: NDArray[np.bool_] | None,
@@ -160,7 +189,7 @@ def _random_start(
     rank: int,
     rng: np.random.Generator,
     norm: float,
-) -> list[NDArray[np.float32]]:
+) -> list[NDArray[Any]]:
     """Uniform factors whose model is as large as the data where observed."""
     factors = [rng.random((size, rank), dtype=np.float32) for size in shape]
     zeros = np.zeros(shape[1:], dtype=np.float32)

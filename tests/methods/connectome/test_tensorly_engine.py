@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.method import Part
+from pipeline.core.provenance import Provenance
 from pipeline.core.rng import stream
+from pipeline.io.records import read_record, write_record
+from pipeline.methods.connectome.algorithm import Checkpoint, fit_part
+from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.factorisation import Snapshot
+from pipeline.methods.connectome.simulate import simulate
 from pipeline.methods.connectome.tensorly_engine import fit_nonnegative
 from pipeline.numerics.cp import match_score, normalise
 
@@ -148,3 +155,71 @@ def test_the_first_twelve_starts_reach_the_recorded_error_of_the_reference_recor
     ]
     assert min(errors) <= recorded.min() + 1e-3
     assert np.median(errors) < np.median(recorded)
+
+
+@pytest.mark.parametrize("sizes", [(20, 12), (20, 3, 12)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_fit_goes_on_after_any_step_to_the_same_bits(sizes, masked, tmp_path):
+    tensor, _ = planted(3, *sizes)
+    observed = stream(0, "holes").random(tensor.shape) > 0.3 if masked else None
+    steps = []
+
+    def keep(snapshot):
+        steps.append(tmp_path / f"{len(steps)}.h5")
+        write_record(steps[-1], snapshot)
+
+    whole = fitted(tensor, observed, rank=2, max_iterations=30, tolerance=1e-3, checkpoint=keep)
+    assert len(steps) == len(whole.errors) - 1 > 2
+    for path in steps:
+        again = fitted(
+            tensor,
+            observed,
+            rank=2,
+            max_iterations=30,
+            tolerance=1e-3,
+            resume=read_record(path, Snapshot),
+        )
+        for one, other in zip(
+            (whole.weight, *whole.factors), (again.weight, *again.factors), strict=True
+        ):
+            assert one.tobytes() == other.tobytes()
+        assert again.errors.tobytes() == whole.errors.tobytes()
+        assert again.converged == whole.converged
+
+
+class Interrupted(BaseException):
+    """What ends a process in the middle."""
+
+
+def test_a_part_by_tensorly_goes_on_where_it_was_interrupted(tmp_path):
+    """Up to the last step: what follows, the search for communities, takes long."""
+    views, _ = simulate(stream(0, "resume"), size="tiny")
+    config = ConnectomeConfig(engine="tensorly", rank=3, max_iterations=40, tolerance=1e-9)
+    provenance = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
+
+    def ended_after(iteration, resume=None):
+        """Snapshots, and the random stream for what follows."""
+        rng, seen = stream(1, "part"), []
+
+        def keep(left):
+            seen.append(left.fits[0].iteration)
+            write_record(tmp_path / f"{iteration}.h5", left)
+            if seen[-1] == iteration:
+                raise Interrupted
+
+        with pytest.raises(Interrupted):
+            fit_part(
+                views,
+                config,
+                Part("restart-00"),
+                rng,
+                provenance=provenance,
+                checkpoint=keep,
+                resume=resume,
+            )
+        return seen, (tmp_path / f"{iteration}.h5").read_bytes(), rng.bit_generator.state
+
+    _, last, state = ended_after(40)
+    ended_after(25)
+    resume = read_record(tmp_path / "25.h5", Checkpoint)
+    assert ended_after(40, resume) == ([30, 35, 40], last, state)
