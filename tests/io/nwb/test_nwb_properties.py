@@ -38,7 +38,7 @@ SHORT = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-LONG = settings(SHORT, max_examples=150)
+LONG = settings(SHORT, max_examples=60)
 
 
 def check_accepted(recording):

@@ -18,7 +18,7 @@ from tests.support.random_recordings import recordings
 from tests.support.records import assert_same
 
 SHORT = settings(max_examples=30, derandomize=True, deadline=None, database=None)
-LONG = settings(SHORT, max_examples=250)
+LONG = settings(SHORT, max_examples=100)
 
 
 def read_back(recording):
