@@ -73,7 +73,7 @@ def write_provenance(
 
 
 def computed_in_words(folder: Path, *, redact: bool) -> str:
-    """Commit of the code, and on how many threads, where and by which jobs an experiment was made.
+    """Commit of the code, and by which threads, machines, jobs and devices an experiment was made.
 
     Parameters
     ----------
@@ -98,8 +98,10 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
         models = f" ({joined(processors)})" if processors and hosts else joined(processors)
         where = f" on {joined(hosts)}{models}" if hosts or models else ""
         by = f"; Slurm {for_number(len(jobs), '[job|jobs]')} {joined(jobs)}" if jobs else ""
+        devices = sorted({str(fact["device"]) for fact in facts if fact.get("device")})
+        on = f"; computed on {joined(devices)}" if devices else ""
         said.append(
-            f"{counted(len(facts), 'job')} with {joined(map(str, threads))} {each}{where}{by}."
+            f"{counted(len(facts), 'job')} with {joined(map(str, threads))} {each}{where}{by}{on}."
         )
     said.append("The whole chain of each file: python -m pipeline explain FILE; provenance.json.")
     return " ".join(said)

@@ -42,6 +42,15 @@ def test_the_kind_of_processor_is_told_and_no_secret(tmp_path):
     assert "1 job with 1 thread on Ryzen 9." in computed_in_words(tmp_path, redact=True)
 
 
+@pytest.mark.parametrize("redact", [False, True])
+def test_devices_are_told_of_jobs_that_made_records(tmp_path, redact):
+    for name, device in (("fit", "cuda (NVIDIA H200)"), ("view", "cpu"), ("report", None)):
+        facts = {"host": "desk", "threads": 1, **({"device": device} if device else {})}
+        (tmp_path / f"{name}.run.json").write_text(json.dumps(facts))
+    told = computed_in_words(tmp_path, redact=redact)
+    assert "; computed on cpu, cuda (NVIDIA H200)." in told
+
+
 def test_a_redacted_collection_of_facts_names_no_files(tmp_path):
     facts = {"stage": "assess", "inputs": {"../anna/truth.h5": "0"}, "started": {"out": "anna"}}
     (tmp_path / "e").mkdir()
