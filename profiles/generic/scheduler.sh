@@ -1,8 +1,8 @@
 #!/bin/sh
 # The commands of a scheduler in one form, for profiles/generic/config.yaml.
 #
-#   scheduler.sh submit KIND THREADS MEMORY_MB MINUTES JOBSCRIPT    prints the job's id
-#   scheduler.sh status KIND ID                                     running, success or failed
+#   scheduler.sh submit KIND THREADS MEMORY_MB MINUTES CARDS JOBSCRIPT    prints the job's id
+#   scheduler.sh status KIND ID                                           running, success or failed
 #   scheduler.sh cancel KIND ID
 #
 # KIND is sge, lsf or pbs. Queue, project and whatever else your site asks for go into
@@ -12,22 +12,28 @@ action=$1 kind=$2
 shift 2
 logs=logs/$kind
 
-submit() { # threads, memory in MB of the whole job, minutes, script
+submit() { # threads, memory in MB of the whole job, minutes, graphics cards, script
     mkdir -p "$logs"
-    # Word splitting of SUBMIT_OPTIONS is meant.
+    cards=
+    [ "$4" = 0 ] || case $kind in
+    sge) cards="-l gpu=$4" ;; # sites name it otherwise: qconf -sc lists the names
+    lsf) cards="-gpu num=$4" ;;
+    pbs) cards=":ngpus=$4" ;;
+    esac
+    # Word splitting of cards and SUBMIT_OPTIONS is meant.
     # shellcheck disable=SC2086
     case $kind in
     sge) # counts memory by thread, and time in seconds
         qsub -terse -cwd -V -b n -pe smp "$1" -l "h_vmem=$((($2 + $1 - 1) / $1))M" \
-            -l "h_rt=$(($3 * 60))" -o "$logs" -e "$logs" ${SUBMIT_OPTIONS:-} "$4"
+            -l "h_rt=$(($3 * 60))" $cards -o "$logs" -e "$logs" ${SUBMIT_OPTIONS:-} "$5"
         ;;
     lsf)
-        bsub -n "$1" -R "span[hosts=1] rusage[mem=$2]" -W "$3" -o "$logs/%J.log" \
-            ${SUBMIT_OPTIONS:-} sh "$4" | sed -n 's/^Job <\([0-9]*\)>.*/\1/p'
+        bsub -n "$1" -R "span[hosts=1] rusage[mem=$2]" -W "$3" $cards -o "$logs/%J.log" \
+            ${SUBMIT_OPTIONS:-} sh "$5" | sed -n 's/^Job <\([0-9]*\)>.*/\1/p'
         ;;
     pbs)
-        qsub -V -l "select=1:ncpus=$1:mem=$2mb" -l "walltime=$(printf '%02d:%02d:00' \
-            $(($3 / 60)) $(($3 % 60)))" -o "$logs" -e "$logs" ${SUBMIT_OPTIONS:-} "$4"
+        qsub -V -l "select=1:ncpus=$1:mem=$2mb$cards" -l "walltime=$(printf '%02d:%02d:00' \
+            $(($3 / 60)) $(($3 % 60)))" -o "$logs" -e "$logs" ${SUBMIT_OPTIONS:-} "$5"
         ;;
     esac
 }

@@ -23,7 +23,7 @@ from tests.support.tiny_project import WITHOUT_METHODS
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULER = ROOT / "profiles" / "generic" / "scheduler.sh"
 NAMES = ("default", "slurm", "generic")
-RESOURCES = {"mem_mb", "runtime", "slurm_partition", "slurm_account", "readers"}
+RESOURCES = {"mem_mb", "runtime", "slurm_partition", "slurm_account", "readers", "gpu"}
 """What lines of profiles name besides rules."""
 
 EFFECTIVE = """
@@ -268,11 +268,28 @@ def scheduler(tmp_path):
     ],
 )
 def test_a_job_is_submitted_with_what_its_rule_asks_for(scheduler, tmp_path, kind, words):
-    done = scheduler("submit", kind, "3", "4000", "125", "job.sh", SUBMIT_OPTIONS="-q long")
+    done = scheduler("submit", kind, "3", "4000", "125", "0", "job.sh", SUBMIT_OPTIONS="-q long")
     assert (done.returncode, done.stdout) == (0, "4711\n"), done.stderr
     asked = (tmp_path / "asked").read_text()
     for word in words:
         assert word in asked
+    assert "gpu" not in asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("sge", "-l h_rt=7500 -l gpu=2 -o"),
+        ("lsf", "-W 125 -gpu num=2 -o"),
+        ("pbs", "select=1:ncpus=3:mem=4000mb:ngpus=2 -l"),
+    ],
+)
+def test_a_job_is_submitted_with_its_graphics_cards(scheduler, tmp_path, kind, words):
+    done = scheduler("submit", kind, "3", "4000", "125", "2", "job.sh")
+    assert (done.returncode, done.stdout) == (0, "4711\n"), done.stderr
+    asked = (tmp_path / "asked").read_text()
+    assert words in asked
+    assert "job.sh" in asked
 
 
 ANSWERS = [
@@ -355,6 +372,7 @@ def test_a_run_on_grid_engine_goes_through_the_shipped_profile(tmp_path):
     (asked,) = (tmp_path / "asked").read_text().splitlines()
     for word in ("-pe smp 1", "h_vmem=1000M", "h_rt=3600"):
         assert word in asked
+    assert "gpu" not in asked
 
 
 def test_an_unknown_scheduler_is_refused(scheduler):
