@@ -40,6 +40,8 @@ class Checkpoints:
     """The finished part. Snakemake deletes the output of a job that was ended, this it does not."""
     written: float = dataclasses.field(default_factory=time.monotonic)
     took: float = 0.0
+    steps: int = 0
+    """Steps of this attempt after which a checkpoint might be written."""
 
     @classmethod
     def of(cls, kind: type[Any] | None, output: Path, provenance: Provenance) -> Checkpoints:
@@ -78,6 +80,7 @@ class Checkpoints:
 
     def _keep(self, state: object) -> None:
         defer()
+        self.steps += 1
         started = time.monotonic()
         pause = max(SECONDS_BETWEEN_CHECKPOINTS, WORK_BETWEEN_CHECKPOINTS * self.took)
         if started - self.written < pause and not is_asked_to_end():
@@ -85,6 +88,9 @@ class Checkpoints:
         write_record(self.path, state)
         self.written = time.monotonic()
         self.took = self.written - started
+        if is_asked_to_end():
+            told = "asked to end, after %d steps of this attempt; the next goes on from %s"
+            logger.info(told, self.steps, self.path)
         end_if_asked()
 
     def _left(self) -> object | None:

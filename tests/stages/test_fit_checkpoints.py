@@ -196,6 +196,7 @@ def test_a_termination_leaves_a_checkpoint_from_which_the_next_run_goes_on(tmp_p
     folder = tmp_path / "ended"
     code, names = ended(folder, views, IN_THE_MIDST)
     assert code == 128 + signal.SIGTERM
+    assert "asked to end, after 2 steps of this attempt" in (folder / "fit.log").read_text()
     assert [name for name in names if name.startswith("restart-00.") and name.endswith(".h5")]
     assert [name for name in names if "tmp" in name or "at-work" in name] == []
     assert not outputs_in(folder, "restart-00")[0].exists()
@@ -228,4 +229,5 @@ def test_a_stage_without_checkpoints_ends_at_once(tmp_path):
         check=False,
     )
     assert done.returncode == 128 + signal.SIGTERM
+    assert b"e: x ends, as it was asked to" in done.stderr
     assert list(tmp_path.iterdir()) == []
