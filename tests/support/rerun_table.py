@@ -20,6 +20,8 @@ PAGES = frozenset({"report", "index", "provenance", "summary", "all"})
 AGREEMENT = frozenset({"agreement"}) | PAGES
 METHOD = frozenset({"connectome_fit", "connectome_gather", "connectome_assess"})
 CONNECTOME = METHOD | AGREEMENT
+JOINED = CONNECTOME - {"connectome_fit"}
+ASSESSED = frozenset({"connectome_assess"}) | PAGES
 ON_VIEW = frozenset({"prepare_view"}) | CONNECTOME
 METHODS = frozenset({"trsa_fit", "trsa_gather", "trsa_assess"}) | CONNECTOME
 VIEWS = frozenset({"prepare_view"}) | METHODS
@@ -32,6 +34,11 @@ WORDS = {
         "fits, joining and assessment of this method and no other; fits to halves, agreement, "
         "reports, index"
     ),
+    JOINED: (
+        "what reads it (of a connectome its joining, of tRSA its fits too) and assessment of this "
+        "method; fits to halves, agreement, reports, index"
+    ),
+    ASSESSED: "assessment of the method that it is for, reports, index",
     METHODS: (
         "fits, joining and assessment of all methods; fits to halves, agreement, reports, index"
     ),
@@ -134,16 +141,13 @@ CHANGES = (
     ),
     Change(
         "a table that a method's settings name is replaced by one with an older time",
-        CONNECTOME - {"connectome_fit"},
+        JOINED,
         project=put_back_an_old_table,
-        words="what reads it (of a connectome its joining, of tRSA its fits too) and assessment of "
-        "this method; fits to halves, agreement, reports, index",
     ),
     Change(
         "what was planted is replaced by something with an older time",
-        frozenset({"connectome_assess"}) | PAGES,
+        ASSESSED,
         project=plant_something_else,
-        words="assessment of the method that it is for, reports, index",
     ),
     Change(
         "a recording more in the sheet", EVERYTHING, project=list_another, words=OF_ITS_EXPERIMENT
