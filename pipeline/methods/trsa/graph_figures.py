@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.core.parts import Figure, Line, Lines, Table
-from pipeline.methods.trsa.cells import columns
+from pipeline.methods.trsa.cells import columns, where_told
 from pipeline.methods.trsa.result import GraphsResult, TrsaResult
 
 LEVEL = 0.05
@@ -110,8 +110,13 @@ def _table(found: GraphsResult) -> Table:
         id="graph-tests",
         title="Graphs of conditions beside shuffles",
         caption=(
-            "Excess: the largest over levels, in standard deviations of shuffles; p two-sided, "
-            "corrected for having looked at all levels; adjusted for the number of populations."
+            "Excess: the largest over levels, in standard deviations of shuffles."
+            + where_told(
+                found.tests,
+                "p",
+                " p: two-sided, corrected for having looked at all levels; adjusted for the number "
+                "of populations.",
+            )
         ),
         columns=columns(
             found.tests,

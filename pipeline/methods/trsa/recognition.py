@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.parts import Table
-from pipeline.methods.trsa.cells import columns
+from pipeline.methods.trsa.cells import columns, where_told
 from pipeline.methods.trsa.result import SubjectsResult
 
 Floats = NDArray[np.float64]
@@ -59,16 +59,18 @@ def recognition_table(found: SubjectsResult) -> Table:
         exact_interval(share, n)
         for share, n in zip(sensitivity.tolist(), counts.tolist(), strict=True)
     ]
-    shown = {
-        "region": found.region.astype(str),
-        "subjects": counts,
-        "sensitivity": sensitivity,
-        "from": [low for low, _ in spans],
-        "to": [high for _, high in spans],
-        "specificity": specificity,
-        "sensitivity at best levels": best[0],
-        "specificity at best levels": best[1],
-    }
+    shown = pd.DataFrame(
+        {
+            "region": found.region.astype(str),
+            "subjects": counts,
+            "sensitivity": sensitivity,
+            "from": [low for low, _ in spans],
+            "to": [high for _, high in spans],
+            "specificity": specificity,
+            "sensitivity at best levels": best[0],
+            "specificity at best levels": best[1],
+        }
+    )
     return Table(
         id="recognition",
         title="How well each region is recognised over subjects",
@@ -76,11 +78,16 @@ def recognition_table(found: SubjectsResult) -> Table:
             "Sensitivity: share of a region's subjects in whom it is taken for itself; "
             "specificity: share of the other regions, over all subjects, that are not taken for "
             f"it; by chance {1 / found.region.size:.2g} and {1 - 1 / found.region.size:.2g}. "
-            "First by ranks, for which no level is chosen. The 95 % interval of sensitivity is the "
-            "exact one of as many independent decisions as there are subjects (Clopper-Pearson); "
-            "as these decisions share the means over other subjects, it is approximate. "
-            "Specificity has none, as one subject makes several of its decisions; values at the "
+            "First by ranks, for which no level is chosen. "
+            + where_told(
+                shown,
+                "from",
+                "The 95 % interval of sensitivity is the exact one of as many independent "
+                "decisions as there are subjects (Clopper-Pearson); as these decisions share the "
+                "means over other subjects, it is approximate. ",
+            )
+            + "Specificity has none, as one subject makes several of its decisions; values at the "
             "best levels have none, as these levels were chosen on the same data."
         ),
-        columns=columns(pd.DataFrame(shown), {name: name for name in shown}),
+        columns=columns(shown, {name: name for name in map(str, shown)}),
     )

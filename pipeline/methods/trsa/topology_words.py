@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.core.parts import Check, Figure, Number, Table
-from pipeline.methods.trsa.cells import columns
+from pipeline.methods.trsa.cells import columns, where_told
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.homology import seconds
 from pipeline.methods.trsa.result import TrsaResult
@@ -79,12 +79,18 @@ def _table(result: TrsaResult) -> Table:
         caption=(
             "Lengths of conditions are shares of all pairs, or multiples of the median where "
             "methods.trsa.homology.scale says so; those of states are multiples of the median. "
-            "Shuffles: the length that 95 % of their longest bars do not exceed. p: of the longest "
-            "bar; adjusted for the number of populations. Passing: bars longer than the longest of "
-            "95 % of shuffles. Before the gap: bars before the largest ratio of a length to the "
-            "next, among those. p of ratios: of the longest bar by the law that ratios of death to "
-            "birth follow in noise, times the number of bars; it needs no shuffles, and is "
-            "conservative."
+            "Shuffles: the length that 95 % of their longest bars do not exceed. "
+            + where_told(
+                table, "p", "p: of the longest bar; adjusted for the number of populations. "
+            )
+            + "Passing: bars longer than the longest of 95 % of shuffles. Before the gap: bars "
+            "before the largest ratio of a length to the next, among those."
+            + where_told(
+                table,
+                "universal_p",
+                " p of ratios: of the longest bar by the law that ratios of death to birth follow "
+                "in noise, times the number of bars; it needs no shuffles, and is conservative.",
+            )
         ),
         columns=columns(
             table,

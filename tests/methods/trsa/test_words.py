@@ -199,27 +199,36 @@ def test_a_p_is_explained_where_the_table_has_one_and_only_there(several):
         "region_pairs": ["relation_p", "relation_p_adjusted"],
         "model_scores": ["p", "p_adjusted", "below_ceiling_p"],
         "model_pairs": ["p", "p_adjusted"],
+        "persistence": ["p", "p_adjusted", "universal_p"],
     }
     emptied = {
         name: getattr(result, name).assign(**dict.fromkeys(columns, np.nan))
         for name, columns in every_p.items()
     }
     untested = dataclasses.replace(
-        result, **emptied, relation_missing="too few", model_missing="too few"
+        result,
+        **emptied,
+        relation_missing="too few",
+        model_missing="too few",
+        # All decisions tied.
+        subjects=dataclasses.replace(result.subjects, rank_confusion=np.full((3, 3), 1 / 3)),
     )
     without = section(untested, checks, drawn, CONFIG)
-    names = {"populations": "p", "region-pairs": "p of relation", "model-scores": "p"}
+    names = {"region-pairs": "p of relation", "recognition": "from"}
     explained = {
         "populations": "its p shuffles",
         "region-pairs": "p from shuffles",
         "model-scores": "p: shuffles",
         "model-pairs": "p: two-sided",
+        "holes": "p: of the longest bar",
+        "recognition": "Clopper-Pearson",
     }
     for told, known in ((made, True), (without, False)):
         tables = {part.id: part for part in told.body if isinstance(part, Table)}
         for name, words in explained.items():
             assert (names.get(name, "p") in tables[name].columns) == known, name
             assert (words in tables[name].caption) == known, name
+        assert ("p of ratios:" in tables["holes"].caption) == known
         assert ("p against ceiling:" in tables["model-scores"].caption) == known
         assert ("There is no p: too few." in tables["model-pairs"].caption) != known
 
