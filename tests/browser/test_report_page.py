@@ -1,6 +1,8 @@
 import csv
 import io
+import itertools
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -152,6 +154,28 @@ def test_the_downloaded_bars_equal_the_data(opened, report_file):
         told = [panel.values, *([panel.lower, panel.upper] if ranged else [])]
         found = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]])
         np.testing.assert_array_equal(found.T.astype(np.float32), np.float32(told))
+
+
+def test_all_panels_can_be_saved_as_one_picture(opened, report_file):
+    watched = opened(report_file)
+    figure = watched.page.locator("#connectome-network")
+    press(figure.locator("details.numbers > summary"))
+    with watched.page.expect_download() as waiting:
+        press(figure.get_by_role("button", name="All panels as SVG"))
+    assert waiting.value.suggested_filename == "connectome-network.svg"
+    whole = ElementTree.parse(waiting.value.path()).getroot()  # noqa: S314 - our own page's
+    boxes = [[float(part.get(side)) for side in ("x", "y", "width", "height")] for part in whole]
+    assert len(boxes) == figure.locator(".panel").count() > 1
+    for (x, y, width, height), (right, below, *_) in itertools.pairwise(boxes):
+        assert right >= x + width or below >= y + height
+    assert float(whole.get("width")) == max(x + width for x, _, width, _ in boxes)
+    assert float(whole.get("height")) == max(y + height for _, y, _, height in boxes)
+    ids = [part.get("id") for part in whole.iter() if part.get("id")]
+    assert len(ids) == len(set(ids))
+    titles = figure.locator("h4").all_text_contents()
+    words = "".join(whole.itertext())
+    assert all(title in words for title in titles)
+    assert watched.complaints == []
 
 
 def test_the_downloaded_pixels_equal_the_films(opened, report_file):

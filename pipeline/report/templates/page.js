@@ -1005,12 +1005,11 @@
     }
     return keyed;
   };
-  const imageOf = async (button) => {
+  const pictureOf = async (holder, place, format) => {
     /* as on the page, in the light appearance, which is that of papers */
-    const holder = button.closest("figure");
     await loadLibrary();
-    const panel = (await decode(holder))[Number(button.dataset.place)];
-    const box = holder.querySelectorAll(".plot")[Number(button.dataset.place)];
+    const panel = (await decode(holder))[place];
+    const box = holder.querySelectorAll(".plot")[place];
     const width = box.clientWidth;
     const plain = marginOf(panel, width);
     const bare = sizeOf(panel, width, plain);
@@ -1037,11 +1036,31 @@
     layout.legend = { orientation: "h", x: (10 - margin.l) / plot.width, xanchor: "left",
       y: -plain.b / plot.height, yanchor: "top", entrywidth: entry, entrywidthmode: "pixels",
       font: { size: 12, color: theme.ink } };
-    const format = button.dataset.image;
     const address = await Plotly.toImage({ data, layout }, { format, ...size, scale: format === "png" ? 3 : 1 });
-    const content = address.slice(address.indexOf(",") + 1);
+    return { ...size, content: address.slice(address.indexOf(",") + 1) };
+  };
+  const svgBlob = (text) => new Blob([text], { type: "image/svg+xml" });
+  const imageOf = async (button) => {
+    const { image: format, place } = button.dataset;
+    const { content } = await pictureOf(button.closest("figure"), Number(place), format);
     return format === "png" ? new Blob([bytesOf(content)], { type: "image/png" })
-      : new Blob([decodeURIComponent(content)], { type: "image/svg+xml" });
+      : svgBlob(decodeURIComponent(content));
+  };
+  const wholeOf = async (button) => {
+    /* all panels in one file, beside and below each other as on the page */
+    const holder = button.closest("figure");
+    const tops = [...holder.querySelectorAll(".panel")].map((panel) => panel.offsetTop);
+    const parts = [];
+    let [x, y, widest, tallest] = [0, 0, 0, 0];
+    for (const [place, top] of tops.entries()) {
+      if (place && top !== tops[place - 1]) [x, y, tallest] = [0, y + tallest, 0];
+      const { content, width, height } = await pictureOf(holder, place, "svg");
+      parts.push(decodeURIComponent(content).replace("<svg ", `<svg x="${x}" y="${y}" `));
+      x += width;
+      [widest, tallest] = [Math.max(widest, x), Math.max(tallest, height)];
+    }
+    const size = `width="${widest}" height="${y + tallest}"`;
+    return svgBlob(`<svg xmlns="http://www.w3.org/2000/svg" ${size}>${parts.join("")}</svg>`);
   };
   const save = (content, name) => {
     const link = document.createElement("a");
@@ -1090,6 +1109,8 @@
     }
     const image = event.target.closest("button[data-image]");
     if (image) save(await imageOf(image), image.dataset.file);
+    const whole = event.target.closest("button[data-whole]");
+    if (whole) save(await wholeOf(whole), whole.dataset.file);
     const strip = event.target.closest("button[data-strip]");
     if (strip) save(stripOf(strip), strip.dataset.file);
     const pixels = event.target.closest("button[data-pixels]");
