@@ -331,7 +331,7 @@ def test_clusters_of_a_half_go_on_where_they_were_interrupted():
     refit = functools.partial(clusters_of, part, n_tune=4, n_draws=4)
     whole, again, n_whole, n_again = went_on(refit, 5)
     assert_same_labels(whole, again)
-    assert (n_whole, n_again) == (8, 3)
+    assert n_again == n_whole - 5 > 8  # in the midst of the search for a start
 
 
 @pytest.mark.parametrize("at", [7, 14])  # an epoch, an ascent

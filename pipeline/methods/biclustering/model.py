@@ -270,8 +270,8 @@ class Checkpoint:
     """All that is needed to go on with a chain as if it had not been interrupted."""
 
     sweep: int
-    """Sweeps done."""
+    """Sweeps done; 0 while a start is searched for."""
     arrays: Mapping[str, NDArray[np.generic]]
-    """State of the chain and the draws made so far."""
+    """State of the chain and the draws made so far, or of the search."""
     facts: str
     """The state of the random stream and counters, as JSON."""

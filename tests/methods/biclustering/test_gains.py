@@ -195,7 +195,7 @@ def test_a_chain_with_gains_goes_on_from_a_checkpoint():
         checkpoint=lambda one: saved.append(copy.deepcopy(one)),
     )
     assert whole.gain.shape == (6, 4, 1)
-    again = run_chain(data, priors, SHORT, np.random.default_rng(9), resume=saved[8])
+    again = run_chain(data, priors, SHORT, np.random.default_rng(9), resume=saved[-14])
     assert_same(whole, again)
     expected = whole.log_rate(0) + series @ whole.gain[whole.kept_draw[0]].T.astype(float)
     np.testing.assert_allclose(whole.log_mean(0, data), expected)

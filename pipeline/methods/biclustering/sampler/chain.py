@@ -94,7 +94,8 @@ def run_chain(
     progress
         Told after each sweep.
     checkpoint
-        Given all that is needed to go on after every sweep, to be stored before the next one.
+        Given all that is needed to go on after every climb of the search for a start and after
+        every sweep, to be stored before the next one.
     resume
         A checkpoint of the same chain; it goes on from there, with the same draws to the bit.
 
@@ -112,8 +113,8 @@ def run_chain(
         data.n_bins,
         in_words(expected_s(data, schedule, done=resume.sweep if resume else 0)),
     )
-    if resume is None:
-        now, done = first_position(problem, rng, start), 0
+    if resume is None or resume.sweep == 0:
+        now, done = first_position(problem, rng, start, checkpoint, resume), 0
     else:
         now, done = record.restore(resume, rng)
     for index in range(done, schedule.n_sweeps):
@@ -161,10 +162,16 @@ def split_steps(problem: Problem) -> int:
     return steps if 12 * steps >= wanted else 0
 
 
-def first_position(problem: Problem, rng: np.random.Generator, start: Start) -> Position:
+def first_position(
+    problem: Problem,
+    rng: np.random.Generator,
+    start: Start,
+    checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
+) -> Position:
     """Clusters, trajectories and loadings that the search finds, under one state."""
     gain = first_gains(problem)
-    found = search(problem, rng, start)
+    found = search(problem, rng, start, checkpoint=checkpoint, resume=resume)
     n_states = problem.priors.n_states
     now = Position(
         cluster=found.cluster,

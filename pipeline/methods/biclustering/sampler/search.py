@@ -9,14 +9,17 @@ begins again from many clusters or from all clusters cut, as long as that finds 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import gammaln
 
-from pipeline.methods.biclustering.model import Start
+from pipeline.methods.biclustering.model import Checkpoint, Start
 from pipeline.methods.biclustering.sampler.dispersion import dispersion_moves
 from pipeline.methods.biclustering.sampler.dynamics import (
     DynamicsPrior,
@@ -70,7 +73,8 @@ PIECES = 3
 PATIENCE = 4
 """Climbs in a row that find nothing better, before the search ends."""
 
-MOST_CLIMBS = 12
+LEARNING_CLIMBS, MOST_CLIMBS = 2, 12
+"""Before each of which dispersions are learned; from then on."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -305,32 +309,129 @@ class Climb:
         )
 
 
-def search(problem: Problem, rng: np.random.Generator, start: Start) -> Found:
-    """The best partition that the climbs from one kind of start find."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Way:
+    """How far a search has come."""
+
+    blocks: list[Index]
+    """The best partition so far."""
+    best: float = -np.inf
+    waiting: int = 0
+    """Climbs in a row that found nothing better."""
+    done: int = 0
+    """Climbs."""
+
+    def checkpoint(self, climb: Climb) -> Checkpoint:
+        """All that the rest of the search depends on; scores that were drawn are part of it."""
+        cluster = np.empty(climb.problem.n_units, dtype=np.int64)
+        for k, block in enumerate(self.blocks):
+            cluster[block] = k
+        units = [np.frombuffer(key, dtype=np.int64) for key in climb.known]
+        x, beta, evidence = zip(*climb.known.values(), strict=True)
+        facts = {
+            "random": climb.rng.bit_generator.state,
+            "best": self.best,
+            "waiting": self.waiting,
+            "done": self.done,
+        }
+        return Checkpoint(
+            sweep=0,
+            arrays={
+                "cluster": cluster,
+                "size": climb.size,
+                "known.n_units": np.array([one.size for one in units]),
+                "known.unit": np.concatenate(units),
+                "known.x": np.stack(x),
+                "known.beta": np.concatenate(beta),
+                "known.evidence": np.array(evidence),
+            },
+            facts=json.dumps(facts),
+        )
+
+    @classmethod
+    def resumed(cls, climb: Climb, saved: Checkpoint) -> _Way:
+        """Where an interrupted search was, with ``climb`` as it was there.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is of another chain.
+        """
+        facts = json.loads(saved.facts)
+        arrays: dict[str, NDArray[Any]] = {
+            name: value.copy() for name, value in saved.arrays.items()
+        }
+        if arrays["size"].shape != climb.size.shape:
+            raise ValueError("The checkpoint is of another chain: its arrays differ in size.")
+        climb.rng.bit_generator.state = facts["random"]
+        climb.size = arrays["size"]
+        bounds = np.cumsum(arrays["known.n_units"])[:-1]
+        climb.known = {
+            units.tobytes(): (x, beta, float(evidence))
+            for units, x, beta, evidence in zip(
+                np.split(arrays["known.unit"], bounds),
+                arrays["known.x"],
+                np.split(arrays["known.beta"], bounds),
+                arrays["known.evidence"],
+                strict=True,
+            )
+        }
+        cluster = arrays["cluster"]
+        blocks = [np.flatnonzero(cluster == k) for k in range(cluster.max() + 1)]
+        return cls(blocks=blocks, best=facts["best"], waiting=facts["waiting"], done=facts["done"])
+
+
+def search(
+    problem: Problem,
+    rng: np.random.Generator,
+    start: Start,
+    *,
+    checkpoint: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
+) -> Found:
+    """The best partition that the climbs from one kind of start find.
+
+    Parameters
+    ----------
+    problem, rng, start
+        As of the chain.
+    checkpoint, resume
+        Given all that is needed to go on after every climb; one to go on from.
+    """
     climb = Climb(problem, rng)
     if problem.priors.one_cluster:
         climb.learn([np.arange(problem.n_units)])
         return climb.found([np.arange(problem.n_units)])
-    blocks = first_blocks(problem, climb.series, rng, start)
-    # Learned where clusters are too few, dispersions explain away what would tell more apart.
-    climb.learn(climb.cut(blocks, PIECES))
-    blocks = climb.climb(blocks)
-    climb.learn(climb.cut(blocks, PIECES))
-    blocks = climb.climb(blocks)
-    best = climb.score(blocks)
-    waiting = 0
-    for index in range(MOST_CLIMBS):
-        if index % 2:
-            fresh = climb.climb(climb.cut(blocks, PIECES))
+    if resume is None:
+        way = _Way(blocks=first_blocks(problem, climb.series, rng, start))
+    else:
+        way = _Way.resumed(climb, resume)
+    while way.done < LEARNING_CLIMBS + MOST_CLIMBS and way.waiting < PATIENCE:
+        if way.done < LEARNING_CLIMBS:
+            # Learned where clusters are too few, dispersions explain away what would tell more
+            # apart.
+            climb.learn(climb.cut(way.blocks, PIECES))
+            way.blocks = climb.climb(way.blocks)
+            way.best = climb.score(way.blocks)
         else:
-            fresh = climb.climb(first_blocks(problem, climb.series, rng, "many"))
-        score = climb.score(fresh)
-        waiting = 0 if score > best + 1e-6 else waiting + 1
-        if score > best:
-            blocks, best = fresh, score
-        if waiting == PATIENCE:
-            break
-    return climb.found(blocks)
+            _climb_again(climb, way)
+        way.done += 1
+        if checkpoint is not None:
+            checkpoint(way.checkpoint(climb))
+    return climb.found(way.blocks)
+
+
+def _climb_again(climb: Climb, way: _Way) -> None:
+    """From many clusters, or from all clusters cut; what is better becomes the best so far."""
+    if (way.done - LEARNING_CLIMBS) % 2:
+        fresh = climb.cut(way.blocks, PIECES)
+    else:
+        fresh = first_blocks(climb.problem, climb.series, climb.rng, "many")
+    fresh = climb.climb(fresh)
+    score = climb.score(fresh)
+    way.waiting = 0 if score > way.best + 1e-6 else way.waiting + 1
+    if score > way.best:
+        way.blocks, way.best = fresh, score
 
 
 def first_blocks(
