@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import numba
 from llvmlite import binding
 from numba.core import config
+from numba.core.caching import _CacheLocator
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -31,17 +32,45 @@ def compiled(function: Function) -> Function:
     Sums are taken in the order written, so that results do not depend on the machine's width.
     Without a folder to write to, the function is compiled anew by each process.
     """
-    folder = _folder(Path(function.__code__.co_filename).parent)
-    if folder is None:
+    if _folder(Path(function.__code__.co_filename).parent) is None:
         made: Function = numba.njit(nogil=True, error_model="numpy")(function)
         return made
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)
+    before = config.CACHE_LOCATOR_CLASSES
+    config.CACHE_LOCATOR_CLASSES = f"{ByContent.__module__}.{ByContent.__name__}"
     try:
         made = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
     finally:
-        config.CACHE_DIR = before
+        config.CACHE_LOCATOR_CLASSES = before
     return made
+
+
+class ByContent(_CacheLocator):  # type: ignore[misc]  # numba has no types
+    """Tells numba to keep machine code by the content of its sources, not their place and time.
+
+    Every clone and every copy of the same sources shares it: a new one compiles nothing.
+    """
+
+    def __init__(self, folder: Path, line: int) -> None:
+        self._folder = folder
+        self._line = line
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> ByContent | None:
+        """For a function of a file; nothing where no folder can be written to."""
+        folder = _folder(Path(py_file).parent)
+        return cls(folder, py_func.__code__.co_firstlineno) if folder else None
+
+    def get_cache_path(self) -> str:
+        """The folder, named by the digest of all sources."""
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        """The same digest: there is no older machine code in its folder."""
+        return self._folder.name
+
+    def get_disambiguator(self) -> str:
+        """The line tells functions of one name in one file apart."""
+        return str(self._line)
 
 
 def _folder(sources: Path) -> Path | None:
