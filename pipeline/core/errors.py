@@ -82,6 +82,7 @@ CODES: Mapping[str, str] = {
     "IN-C33": "A file has calcium traces and units.",
     "IN-C34": "Positions are in pixels.",
     "IN-C35": "Several series are read as planes of one population, or cannot be.",
+    "IN-C36": "Columns of several entries a row are not used.",
     "IN-C40": "Traces bleach.",
     "IN-C41": "Traces drift.",
     "IN-C42": "Traces hold nothing but noise.",

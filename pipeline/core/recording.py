@@ -19,7 +19,7 @@ from pipeline.core.provenance import Provenance
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Experiment and recording ids; they become folder names and names of random streams."""
 
-RECORDING_VERSION = 4
+RECORDING_VERSION = 5
 """Raised by hand in the change that alters what is stored of a file, so that it is read anew."""
 
 UNIT_COLUMNS = ("unit_id", "region", "identity", "identity_certain", "good", "reason")

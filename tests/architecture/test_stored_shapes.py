@@ -35,7 +35,7 @@ def form(kind):
 @pytest.mark.parametrize(
     ("kind", "version", "known"),
     [
-        (Recording, RECORDING_VERSION, (4, "fdde8a9d5aa0")),
+        (Recording, RECORDING_VERSION, (5, "fdde8a9d5aa0")),
         (TraceEnsemble, VIEW_VERSION, (6, "44b9a23491ff")),
         (SpikeCounts, VIEW_VERSION, (6, "7c5577eaf89f")),
         (ResponsePatterns, VIEW_VERSION, (6, "e970177d6fd1")),

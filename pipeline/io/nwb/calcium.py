@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -15,15 +15,16 @@ from pipeline.core.arrays import side_by_side
 from pipeline.core.errors import DataError
 from pipeline.core.notes import Note
 from pipeline.core.recording import SampledActivity
+from pipeline.core.words import joined
 from pipeline.io.nwb.choice import choose
 from pipeline.io.nwb.clock import check_rate, check_scale, check_turned, gap_notes
 from pipeline.io.nwb.objects import NwbObject, Survey, child
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.planes import common_clock
-from pipeline.io.nwb.positions import positions
+from pipeline.io.nwb.positions import MASKS, positions
 from pipeline.io.nwb.rois import plane_of, roi_table
 from pipeline.io.nwb.samples import Samples, scaled
-from pipeline.io.nwb.tables import row_ids, scalar_columns
+from pipeline.io.nwb.tables import column_names, row_ids, scalar_columns
 from pipeline.io.nwb.traces import Candidate
 from pipeline.io.nwb.units import unit_table
 from pipeline.io.nwb.values import check_streamed, is_numeric, time_base
@@ -278,16 +279,17 @@ def _cells(
         return _Cells(place="/processing", ids=numbers, columns=nothing, region=""), ()
     ids, plane = row_ids(table.group), plane_of(table)
     columns = scalar_columns(table.group, n_rows=len(ids)).iloc[rows].reset_index(drop=True)
-    placed = columns
+    placed, source = columns, ""
     if with_positions:
-        placed = positions(table.group, columns, rows=rows, spacing_um=plane.spacing_um)
-    notes: tuple[Note, ...] = ()
+        placed, source = positions(table.group, columns, rows=rows, spacing_um=plane.spacing_um)
+    notes = _unused_columns(table, used={*columns, source})
     if "x" in placed and "x" not in columns:
+        what = f"those of column '{source}'," if source else "centroids of the masks"
         text = (
             "The file does not tell the size of a pixel (grid_spacing of the imaging plane); "
-            "positions are centroids of the masks in pixels."
+            f"positions are {what} in pixels."
         )
-        notes = (Note(code="IN-C34", kind="info", place=table.path, text=text),)
+        notes += (Note(code="IN-C34", kind="info", place=table.path, text=text),)
     several_planes = len(contents.of_type("ImagingPlane")) > 1
     if several_planes and plane.name and "plane" not in placed:
         placed = placed.assign(plane=plane.name)
@@ -295,3 +297,17 @@ def _cells(
         place=table.path, ids=[ids[row] for row in rows], columns=placed, region=plane.location
     )
     return found, notes
+
+
+def _unused_columns(table: NwbObject, *, used: Collection[str]) -> tuple[Note, ...]:
+    """That columns of several entries a row were left out, which would vanish without a word."""
+    unused = [name for name in column_names(table.group) if name not in {*used, *MASKS}]
+    if not unused:
+        return ()
+    text = (
+        "Columns that have no single number or text a row were not used: "
+        f"{joined(unused, most=20)}. Positions are read from columns x, y and z, or from one that "
+        "tells the order of axes and micrometers or pixels, as 'x, y in micrometers' in its "
+        "description does."
+    )
+    return (Note(code="IN-C36", kind="info", place=table.path, text=text),)

@@ -119,7 +119,7 @@ def _several(contents: Survey, best: Sequence[Candidate]) -> DataError:
         place=best[0].item.parent_path,
         found=f"several series could be the activity: {listed(best)}{reason}",
         fix=f"write one of them into column 'series' of the sheet, for example "
-        f"{best[0].item.path}{planes}",
+        f"{best[0].item.path}{planes}; 'python -m pipeline inspect FILE.nwb' prints the whole line",
     )
 
 

@@ -13,14 +13,26 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import child, text_attribute
-from pipeline.io.nwb.tables import ragged_ends
-from pipeline.io.nwb.values import MAX_CHUNK_BYTES, check_size, is_numeric, read_piece
+from pipeline.io.nwb.tables import column_names, ragged_ends, row_ids
+from pipeline.io.nwb.values import (
+    MAX_CHUNK_BYTES,
+    check_filters,
+    check_size,
+    is_numeric,
+    read_all,
+    read_piece,
+)
 
 AXES = ("x", "y", "z")
 MASK_BYTES = 64 * 2**20
 """How much of the masks is in memory at once, as float64; a larger image is not read."""
 MAX_MASK_BYTES = 16 * 2**30
 """Dense masks beyond this size are not read: positions are not worth the time."""
+MASKS = ("pixel_mask", "voxel_mask", "image_mask")
+_PLACES = re.compile(r"centroid|(?<![a-z])(cent(er|re)s?|pos|xyz?)(?![a-z])|position|coord", re.I)
+"""Names of columns that may hold positions, several numbers a row."""
+_ORDER = re.compile(r"(?<![a-z])([xyz])[\s,;/_]*([xyz])(?:[\s,;/_]*([xyz]))?(?![a-z])", re.I)
+_PIXELS = re.compile(r"(?<![a-z])(pixel|px)s?(?![a-z])", re.I)
 _MICROMETRES = re.compile(r"(?<![a-z])(um|µm|μm|micron|micrometer|micrometre)s?(?![a-z])", re.I)
 
 
@@ -30,13 +42,14 @@ def positions(
     *,
     rows: NDArray[np.int64],
     spacing_um: Sequence[float] = (),
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, str]:
     """The columns with positions named by their unit, or taken from the masks.
 
     Columns ``x``, ``y``, ``z`` whose description says micrometres become ``x_um`` and so on. A
-    table without such columns gets the centroids of its masks, unless these are empty
-    placeholders: ``x_um``, ``y_um`` where the size of a pixel is known, else ``x``, ``y`` in
-    pixels.
+    table without such columns gets the positions of one column of two or three numbers a row, whose
+    name or description tells the order of axes, and micrometres or pixels; else the centroids of
+    its masks, unless these are empty placeholders. Pixels become ``x_um``, ``y_um`` where their
+    size is known, else ``x``, ``y``.
 
     Parameters
     ----------
@@ -48,6 +61,10 @@ def positions(
         Row of the table of each unit, shape (unit,).
     spacing_um
         Size of a pixel along x, y and perhaps z; empty where it is not known.
+
+    Returns
+    -------
+    The columns, and the name of the column of several numbers that was read; empty for none.
     """
     named = {
         axis: f"{axis}_um"
@@ -55,23 +72,52 @@ def positions(
         if axis in columns and f"{axis}_um" not in columns and _in_micrometres(table, axis)
     }
     if any(axis in columns or f"{axis}_um" in columns for axis in AXES):
-        return columns.rename(columns=named)
-    centres = _centroids(table)
+        return columns.rename(columns=named), ""
+    told = next(_told_together(table), None)
+    source, centres = told if told is not None else ("", _centroids(table))
     if centres is None:
-        return columns
+        return columns, ""
     centres = centres.iloc[rows].reset_index(drop=True)
-    if len(spacing_um) >= len(centres.columns):
-        pairs = zip(centres, spacing_um, strict=False)
-        centres = pd.DataFrame({f"{axis}_um": centres[axis] * size for axis, size in pairs})
-    return pd.concat([columns, centres], axis=1)
+    sizes = dict(zip(AXES, spacing_um, strict=False))
+    if set(centres) <= set(sizes):
+        pixels = [axis for axis in AXES if axis in centres]
+        centres = pd.DataFrame({f"{axis}_um": centres[axis] * sizes[axis] for axis in pixels})
+    return pd.concat([columns, centres], axis=1), source
 
 
 def _in_micrometres(table: h5py.Group, column: str) -> bool:
     data = child(table, column)
-    if not isinstance(data, h5py.Dataset):
-        return False
-    words = f"{text_attribute(data, 'description')} {text_attribute(data, 'unit')}"
-    return _MICROMETRES.search(words) is not None
+    return isinstance(data, h5py.Dataset) and _MICROMETRES.search(_words(data)) is not None
+
+
+def _words(column: h5py.Dataset) -> str:
+    return f"{text_attribute(column, 'description')} {text_attribute(column, 'unit')}"
+
+
+def _told_together(table: h5py.Group) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Columns of positions, several numbers a row, as columns ``x_um``, ... or ``x``, ...
+
+    One that does not tell which number is along which axis, and in what unit, is passed over: a
+    guess would turn maps. So is one that is damaged.
+    """
+    n_rows = len(row_ids(table))
+    for name in filter(_PLACES.search, column_names(table)):
+        data = child(table, name)
+        if not isinstance(data, h5py.Dataset) or not is_numeric(data):
+            continue
+        words = f"{name} {_words(data)}"
+        order = _ORDER.search(words)
+        axes = [axis.lower() for axis in order.groups() if axis] if order else []
+        ending = "_um" if _MICROMETRES.search(words) else "" if _PIXELS.search(words) else None
+        if ending is None or data.shape != (n_rows, len(axes)) or len(set(axes)) < len(axes):
+            continue
+        try:
+            check_filters(data)
+            places = read_all(data)
+        except DataError:
+            continue
+        found = {f"{axis}{ending}": places[:, axes.index(axis)] for axis in sorted(axes)}
+        yield name, pd.DataFrame(found)
 
 
 def _centroids(table: h5py.Group) -> pd.DataFrame | None:
@@ -80,11 +126,7 @@ def _centroids(table: h5py.Group) -> pd.DataFrame | None:
     Masks that are damaged, too large or of another form than the schema's are passed over:
     positions are no reason to refuse a recording.
     """
-    for name, of_mask in (
-        ("pixel_mask", _of_points),
-        ("voxel_mask", _of_points),
-        ("image_mask", _of_images),
-    ):
+    for name, of_mask in zip(MASKS, (_of_points, _of_points, _of_images), strict=True):
         try:
             mask = child(table, name)
             moments = of_mask(table, name, mask) if isinstance(mask, h5py.Dataset) else None

@@ -147,7 +147,7 @@ def _rows(contents: Survey, *, name: str) -> tuple[NwbObject, list[str]]:
 
 def _columns(table: NwbObject, *, n_units: int) -> pd.DataFrame:
     columns = scalar_columns(table.group, n_rows=n_units, leave_out=("spike_times",))
-    columns = positions(table.group, columns, rows=np.arange(n_units))
+    columns, _ = positions(table.group, columns, rows=np.arange(n_units))
     return with_waveforms(table.group, columns)
 
 

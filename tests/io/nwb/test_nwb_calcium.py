@@ -125,6 +125,7 @@ def test_several_equal_series_are_refused_with_a_list_to_choose_from(path):
     assert f"(2) /processing/ophys/DfOverF/plane1 {facts}" in error.found
     assert "show the same ROIs" in error.found
     assert "'series' of the sheet" in error.fix
+    assert "'python -m pipeline inspect FILE.nwb' prints the whole line" in error.fix
 
 
 @pytest.mark.parametrize("name", ["plane1", "/processing/ophys/DfOverF/plane1"])
@@ -503,3 +504,34 @@ def test_positions_in_columns_said_to_be_micrometres_are_named_so(path):
     units = read(path)[0].units
     assert list(units["x_um"]) == [1.0, 2.0, 3.0, 4.0]
     assert list(units["y"]) == [5.0, 6.0, 7.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "places"),
+    [
+        ("position", "Position x/y in microns.", {"x_um": 0, "y_um": 1}),
+        ("centroid", "Centre (x, y) in um.", {"x_um": 0, "y_um": 1}),
+        ("roi_center", "z, y, x of the centre in micrometers.", {"x_um": 2, "y_um": 1, "z_um": 0}),
+        ("centroid_xy", "In pixels.", {"x": 0, "y": 1}),
+    ],
+)
+def test_positions_are_read_from_a_column_that_tells_axes_and_unit(path, name, description, places):
+    told = np.arange(4.0)[:, None] + 10.0 * np.arange(len(places))
+    imaging_file(path, columns={name: told.tolist()})
+    with edited(path) as file:
+        file[f"{ROIS}/{name}"].attrs["description"] = description
+    recording, notes = read(path)
+    for axis, column in places.items():
+        assert list(recording.units[axis]) == list(told[:, column])
+    assert "IN-C36" not in texts(notes, "info")
+    assert (f"those of column '{name}', in pixels" in texts(notes, "info")) == ("x" in places)
+
+
+@pytest.mark.parametrize("description", ["Centre.", "Centre in um.", "x, y.", "x, y, z in um."])
+def test_columns_that_tell_too_little_to_be_positions_are_named(path, description):
+    imaging_file(path, columns={"centroid": [[1.0, 2.0]] * 4, "depth": [3.0] * 4})
+    with edited(path) as file:
+        file[f"{ROIS}/centroid"].attrs["description"] = description
+    recording, notes = read(path)
+    assert list(recording.units["x"]) == [10.0] * 4, "the masks tell"
+    assert "were not used: centroid. Positions" in texts(notes, "info")
