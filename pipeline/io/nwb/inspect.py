@@ -404,10 +404,11 @@ def _condition_column(table: TableOffer) -> str:
             word == part for part in column.name.lower().split("_")[:1] for word in _COUNTERS
         )
     ]
-    for word in CONDITION_WORDS:
-        for column in fitting:
-            if word in column.name.lower():
-                return column.name
+    ranked = [
+        column.name for word in CONDITION_WORDS for column in fitting if word in column.name.lower()
+    ]
+    if ranked:  # what was shown, before whether anything was
+        return min(ranked, key=lambda name: name.lower().endswith("_present"))
     return next((column.name for column in fitting if column.is_text), "")
 
 

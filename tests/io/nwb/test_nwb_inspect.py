@@ -118,6 +118,16 @@ def test_conditions_are_proposed_by_name_and_never_counters(path):
     )
 
 
+def test_what_was_shown_is_proposed_before_whether_anything_was(path):
+    rows = [
+        (float(i), i + 0.5, {"stim_present": i % 2 == 0, "type": ("go", "nogo")[i % 2]})
+        for i in range(8)
+    ]
+    assert entries(inspect_file(probe_file(path, trials=rows)))["condition"] == "type"
+    alone = [(start, stop, {"stim_present": told["stim_present"]}) for start, stop, told in rows]
+    assert entries(inspect_file(probe_file(path, trials=alone)))["condition"] == "stim_present"
+
+
 def test_a_table_of_its_own_is_proposed_before_epochs(path):
     from pynwb.epoch import TimeIntervals
 
