@@ -16,6 +16,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.intervals import inside, union, without
 from pipeline.core.notes import Note
 from pipeline.core.recording import SampledActivity, SpikeTrains
+from pipeline.core.words import counted, for_number
 from pipeline.io.nwb.objects import NwbObject, Survey, child, referenced, text_attribute
 from pipeline.io.nwb.tables import ragged_ends, row_ids, scalar_columns
 from pipeline.io.nwb.values import check_filters, check_size
@@ -78,12 +79,13 @@ def without_invalid_times(
         else _without_observation(activity, stretches)
     )
     seconds = float(np.diff(stretches, axis=1).sum())
+    n_stretches = counted(len(stretches), "stretch", "stretches")
+    verb = for_number(len(stretches), "[is|are]")
     if n_lost == n_all:
         raise DataError(
             code="IN-T14",
             place=PLACE,
-            found=f"all of the recording lies in invalid times ({len(stretches)} stretches, "
-            f"{seconds:.6g} s)",
+            found=f"all of the recording lies in invalid times ({n_stretches}, {seconds:.6g} s)",
             fix="correct the table of invalid times, or name another file",
         )
     effect = (
@@ -92,7 +94,7 @@ def without_invalid_times(
         else "units count as not observed there"
     )
     text = (
-        f"{len(stretches)} stretches, {seconds:.6g} s in all, are marked as invalid, "
+        f"{n_stretches}, {seconds:.6g} s in all, {verb} marked as invalid, "
         f"{100 * n_lost / n_all:.1f} % of the recording: {effect}."
     )
     return marked, (Note(code="IN-T14", kind="info", place=PLACE, text=text),)

@@ -56,7 +56,7 @@ def test_samples_in_invalid_times_are_missing_and_keep_their_numbers(path):
     assert len(recording.intervals["invalid_times"]) == 2
     told = texts(notes, "info")
     assert "IN-T14" in told
-    assert "20.0 % of the recording" in told
+    assert "1 stretch, 1.5 s in all, is marked as invalid, 20.0 % of the recording" in told
 
 
 def test_units_are_not_observed_in_invalid_times(path):
