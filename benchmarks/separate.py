@@ -85,33 +85,43 @@ def cost_of_inspect(nwb: Path) -> Cost:
     )
 
 
-def cost_of_copy(source: Path, place: str, folder: Path, *, like: Path, like_place: str) -> Cost:
-    """Plain h5py: read a dataset and write it with the codec and chunks of another.
+PLAIN = "made = target.create_dataset('data', data.shape, data.dtype)"
+"""What h5py does where it is told nothing: one stretch of bytes, not compressed."""
+_LIKE = """
+with h5py.File({path!r}) as like:
+    model = like[{place!r}]
+    plan = model.id.get_create_plist()
+    if data.shape != model.shape:
+        sys.exit("the copy would have another shape")
+    space = h5py.h5s.create_simple(data.shape)
+    made = h5py.Dataset(h5py.h5d.create(target.id, b"data", model.id.get_type(), space, plan))
+"""
+
+
+def as_in(path: Path, place: str) -> str:
+    """What makes the copy in :func:`cost_of_copy`, with type, codec and chunks of a dataset."""
+    return _LIKE.format(path=str(path), place=place)
+
+
+def cost_of_copy(source: Path, place: str, folder: Path, *, made: str) -> Cost:
+    """Plain h5py: read a dataset and write it again, as :func:`as_in` or :data:`PLAIN` make it.
 
     Read and written in stretches of whole chunks of the source, on to the disk.
     """
-    return cost_of(
-        f"""
-        with (
-            h5py.File({str(source)!r}) as source, h5py.File({str(like)!r}) as like,
-            h5py.File({str(folder / "copy.h5")!r}, "w", rdcc_nbytes=2**26) as target,
-        ):
-            data, model = source[{place!r}], like[{like_place!r}]
-            plan = model.id.get_create_plist()
-            if data.shape != model.shape:
-                sys.exit("the copy would have another shape")
-            space = h5py.h5s.create_simple(data.shape)
-            made = h5py.Dataset(
-                h5py.h5d.create(target.id, b"data", model.id.get_type(), space, plan)
-            )
-            step = data.chunks[0] * max(1, 2**26 // (data[:1].nbytes * data.chunks[0]))
-            for start in range(0, data.shape[0], step):
-                made[start : start + step] = data[start : start + step]
-        handle = os.open({str(folder / "copy.h5")!r}, os.O_RDWR)
-        os.fsync(handle)
-        """,
-        imports="import h5py, hdf5plugin",
-    )
+    code = f"""
+with (
+    h5py.File({str(source)!r}) as source,
+    h5py.File({str(folder / "copy.h5")!r}, "w", rdcc_nbytes=2**26) as target,
+):
+    data = source[{place!r}]
+{textwrap.indent(made, "    ")}
+    step = data.chunks[0] * max(1, 2**26 // (data[:1].nbytes * data.chunks[0]))
+    for start in range(0, data.shape[0], step):
+        made[start : start + step] = data[start : start + step]
+handle = os.open({str(folder / "copy.h5")!r}, os.O_RDWR)
+os.fsync(handle)
+"""
+    return cost_of(code, imports="import h5py, hdf5plugin")
 
 
 def report(ingest: Cost, copies: dict[str, Cost], inspect: Cost) -> None:
