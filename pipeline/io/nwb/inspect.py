@@ -52,6 +52,8 @@ CONDITION_WORDS = ("condition", "stimulus", "stim", "block", "orientation", "dir
 """Parts of names of columns that often hold conditions."""
 _COUNTERS = ("repeat", "repetition", "trial", "index", "number", "id")
 """Columns that count presentations instead of naming them."""
+_DETAILS = ("present", "period", "power", "onset", "offset", "duration", "time")
+"""Parts of names of columns that say whether, when or how strongly: after those that say what."""
 _N_EXAMPLES = 4
 MOST_LINES = 40
 """Lines of one heading; files of one series a trial have thousands."""
@@ -407,8 +409,8 @@ def _condition_column(table: TableOffer) -> str:
     ranked = [
         column.name for word in CONDITION_WORDS for column in fitting if word in column.name.lower()
     ]
-    if ranked:  # what was shown, before whether anything was
-        return min(ranked, key=lambda name: name.lower().endswith("_present"))
+    if ranked:
+        return min(ranked, key=lambda name: not set(name.lower().split("_")).isdisjoint(_DETAILS))
     return next((column.name for column in fitting if column.is_text), "")
 
 

@@ -118,9 +118,17 @@ def test_conditions_are_proposed_by_name_and_never_counters(path):
     )
 
 
-def test_what_was_shown_is_proposed_before_whether_anything_was(path):
+def test_what_was_shown_is_proposed_before_whether_and_when_anything_was(path):
     rows = [
-        (float(i), i + 0.5, {"stim_present": i % 2 == 0, "type": ("go", "nogo")[i % 2]})
+        (
+            float(i),
+            i + 0.5,
+            {
+                "stim_present": i % 2 == 0,
+                "photo_stim_period": ("none", "delay")[i // 4],
+                "type": ("go", "nogo")[i % 2],
+            },
+        )
         for i in range(8)
     ]
     assert entries(inspect_file(probe_file(path, trials=rows)))["condition"] == "type"
