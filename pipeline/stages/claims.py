@@ -78,6 +78,29 @@ def stale_claims(out: Path, *, force: bool) -> tuple[Path, ...]:
     return _places(out)
 
 
+def killed_jobs(out: Path, *, since: str) -> tuple[EnvironmentFault, ...]:
+    """What to say of jobs that ended without a word: all others take their claims back.
+
+    Parameters
+    ----------
+    since
+        When the run began, in the form of :attr:`Claim.since`; of earlier ones nothing is said.
+    """
+    return tuple(
+        EnvironmentFault(
+            code="RN-R03",
+            experiment=path.parent.name,
+            file=str(path.with_name(path.name.removesuffix(AT_WORK) + ".log")),
+            found="this job was killed (exit 137), as the system does when memory runs out, or its "
+            "machine was lost",
+            fix="give it more memory (--set-resources RULE:mem_mb=...), or run fewer at once; it "
+            "goes on from its last checkpoint",
+        )
+        for path, claim in _claims(out).items()
+        if path.name.endswith(AT_WORK) and claim.since >= since and claim.lives() is False
+    )
+
+
 def _refuse_beside_queued(out: Path) -> None:
     """A job that waits in a queue would write here when its turn comes."""
     waiting = slurm_jobs_in(Path.cwd())

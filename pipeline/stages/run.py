@@ -14,9 +14,10 @@ from types import FrameType
 
 import pipeline
 from pipeline.core.errors import EnvironmentFault, PipelineError
+from pipeline.io.claims import Claim
 from pipeline.io.documents import read_plain
 from pipeline.stages.check import Project, load_project
-from pipeline.stages.claims import refuse_beside_others
+from pipeline.stages.claims import killed_jobs, refuse_beside_others
 from pipeline.stages.demo import write_demo
 from pipeline.stages.forget import forget_failed
 from pipeline.stages.index import exit_code_of
@@ -75,11 +76,11 @@ def run_workflow(
         refuse_beside_others(out)
         forget_failed(out, experiments=project.experiments)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *words]
-    run = run_id(project.settings.as_dict())
+    run, began = run_id(project.settings.as_dict()), Claim.mine().since
     code = run_command(command, environment={RUN_VARIABLE: run})
     if not makes_results or code > SIGNALLED:
         return code
-    return _last_words(project, out=out, run=run, code=code)
+    return _last_words(project, out=out, run=run, began=began, code=code)
 
 
 def check_writable(out: Path) -> None:
@@ -147,7 +148,7 @@ def exit_codes_of_jobs(out: Path, *, run: str) -> Iterator[int]:
             yield code if known else PipelineError.exit_code
 
 
-def _last_words(project: Project, *, out: Path, run: str, code: int) -> int:
+def _last_words(project: Project, *, out: Path, run: str, began: str, code: int) -> int:
     documents = [out / experiment / "report.json" for experiment in project.experiments]
     made = [path for path in documents if path.exists()]
     for path in made:
@@ -156,5 +157,11 @@ def _last_words(project: Project, *, out: Path, run: str, code: int) -> int:
         print(f"Index:  {out / 'index.html'}")  # noqa: T201
     if code == 0:
         return 0
-    reported = [exit_code_of(read_plain(path)) for path in made]
+    killed = killed_jobs(out, since=began)
+    for fault in killed:
+        print(fault, file=sys.stderr)  # noqa: T201
+    reported = [
+        *(exit_code_of(read_plain(path)) for path in made),
+        *(fault.exit_code for fault in killed),
+    ]
     return max((*reported, *exit_codes_of_jobs(out, run=run)), default=0) or code

@@ -20,6 +20,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 import pipeline
+from pipeline.core.arrays import memory_bytes
 from pipeline.core.errors import (
     DataError,
     EnvironmentFault,
@@ -297,9 +298,11 @@ def unfit(error: ValueError) -> PipelineError:
 def shortage(error: MemoryError | OSError) -> PipelineError:
     """The error a reader sees when the machine refused memory or a file."""
     if isinstance(error, MemoryError):
+        wanted = f" ({error})" if str(error) else ""
         return EnvironmentFault(
             code="RN-R03",
-            found=f"memory ran out ({peak_memory_mb()} MB were in use at most)",
+            found=f"memory ran out{wanted}: {peak_memory_mb()} MB were in use at most, and this "
+            f"job has {memory_bytes() // 2**20} MB",
             fix="give the job more memory (--set-resources RULE:mem_mb=...), or run fewer at once",
         )
     return EnvironmentFault(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault
+from pipeline.io.claims import Claim
+from pipeline.stages.claims import killed_jobs
 from pipeline.stages.run import check_writable, exit_codes_of_jobs
 from pipeline.stages.run_context import RUN_VARIABLE, StageRun
 
@@ -38,3 +43,17 @@ def test_what_ended_jobs_of_this_run_tells_its_class(tmp_path, monkeypatch):
     left(run="now", stage="ingest", error=lacking)
     left(run="now", stage="index", error=full)
     assert sorted(exit_codes_of_jobs(tmp_path, run="now")) == [1, 3, 5]
+
+
+def test_jobs_that_ended_without_a_word_are_told_as_killed(tmp_path):
+    lives = dataclasses.replace(Claim.mine(), since="2026-01-01T12:00:00+00:00")
+    dead = dataclasses.replace(lives, began="1")
+    earlier = dataclasses.replace(dead, since="2026-01-01T11:59:59+00:00")
+    folder = tmp_path / "logs" / "e"
+    folder.mkdir(parents=True)
+    for name, claim in (("lives", lives), ("trsa_gather", dead), ("earlier", earlier)):
+        (folder / f"{name}.at-work.json").write_text(json.dumps(dataclasses.asdict(claim)))
+    (fault,) = killed_jobs(tmp_path, since=lives.since)
+    assert str(fault).startswith(f"ERROR RN-R03 e: {folder}/trsa_gather.log: ")
+    assert "exit 137" in str(fault)
+    assert fault.exit_code == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -274,14 +275,18 @@ def test_what_is_left_is_reckoned_without_what_came_before(caplog, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "found"),
     [
-        (MemoryError(), "RN-R03"),
-        (FileNotFoundError(2, "No such file or directory", "views/a.h5"), "RN-R04"),
+        (
+            MemoryError("Unable to allocate 7.28 TiB for an array"),
+            "RN-R03",
+            r"\(Unable to allocate 7.28 TiB for an array\): \d+ MB .* this job has \d+ MB",
+        ),
+        (FileNotFoundError(2, "No such file or directory", "views/a.h5"), "RN-R04", "No such file"),
     ],
 )
 def test_what_the_machine_refuses_ends_in_a_message_of_its_class(
-    run, error, code, tmp_path, capsys
+    run, error, code, found, tmp_path, capsys
 ):
     log = tmp_path / "fit.log"
     with pytest.raises(SystemExit) as ended, stage_run(run, log=log, outputs=[]):
@@ -289,6 +294,7 @@ def test_what_the_machine_refuses_ends_in_a_message_of_its_class(
     assert ended.value.code == 5
     shown = capsys.readouterr().err
     assert shown.startswith(f"ERROR {code} e/r: ")
+    assert re.search(found, shown)
     assert " Fix: " in shown
     assert "Traceback" not in shown + log.read_text()
 
