@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,38 @@ pytestmark = [
     ),
 ]
 
+ROOT = Path(__file__).resolve().parents[2]
+STAGE = """\
+import json, sys
+from pathlib import Path
+
+import threadpoolctl
+from pipeline import registry
+from pipeline.core.rng import stream
+from pipeline.io.records import write_record
+from pipeline.stages.fit import MethodJob, fit_parts
+from pipeline.stages.run_context import StageRun, stage_run
+from tests.support.quick_settings import QUICK_METHODS
+
+name, part = sys.argv[1:]
+found, _ = registry.methods()[name].room("simulate").simulate(stream(3, name), size="tiny")
+for view in found if isinstance(found, tuple) else (found,):
+    write_record(Path("views") / f"{view.recording}.h5", view)
+job = MethodJob.of(name, settings=QUICK_METHODS[name], seed=1)
+run = StageRun(
+    stage="fit", experiment="e", recording="r", method=name, threads=1, on_error="raise"
+)
+with stage_run(run, log=None, outputs=[]):
+    fit_parts(run, job, views=sorted(Path("views").glob("*.h5")), outputs=[Path(f"{part}.h5")])
+    pools = threadpoolctl.threadpool_info()
+    seen = {f"{pool['prefix']} {number}": pool["num_threads"] for number, pool in enumerate(pools)}
+    import numba  # by now, as in jobs: it reads its limit when it is imported
+
+    seen["numba"] = numba.get_num_threads()
+    if "torch" in sys.modules:
+        seen["torch"] = sys.modules["torch"].get_num_threads()
+print(json.dumps(seen))
+"""
 SETTINGS = """\
 recordings: recordings.tsv
 methods:
@@ -68,3 +101,24 @@ def test_limits_come_from_the_rule_before_numpy_is_imported(tmp_path):
         assert {pool for pool in seen["pools"] if "openblas" in pool}
         assert set(seen["pools"].values()) == {threads}
         assert seen["numba"] == threads
+
+
+@pytest.mark.parametrize(
+    ("method", "part"),
+    [("trsa", "permutation-000"), ("celltypes", "model-0")],
+)
+def test_a_method_leaves_the_limits_as_the_workflow_set_them(tmp_path, method, part):
+    asked = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [sys.executable, "-c", STAGE, method, part],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT), **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert any("openblas" in pool for pool in seen)
+    assert ("torch" in seen) == (method == "celltypes")
+    assert set(seen.values()) == {1}, seen
