@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from pipeline.io.records import read_digest, read_provenance
 
 TOLD_FROM_BYTES = 10**9
 """Files from this size on are said to be read, since nothing else is to be seen meanwhile."""
+
+CLOCKS_APART_S = 60.0
+"""Clocks of a file server and of this machine may be so far apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +106,17 @@ def _checksum(path: Path, memory: Path) -> str:
     known = known_sha256(path, memory)
     if known is not None:
         return known
-    size = path.stat().st_size
-    if size >= TOLD_FROM_BYTES:
-        told = f"{path.name}: reading {size / 1e9:.0f} GB, to see whether its content changed"
-        print(told, file=sys.stderr, flush=True)  # noqa: T201 - shown beside the workflow's log
+    found = path.stat()
+    if found.st_mtime > time.time() + CLOCKS_APART_S:
+        _tell(
+            f"WARNING {path.name} is dated in the future, so that each start reads it whole to see "
+            "whether its content changed. Fix: `touch` it, and see to the clock of its machine"
+        )
+    if found.st_size >= TOLD_FROM_BYTES:
+        size_gb = found.st_size / 1e9
+        _tell(f"{path.name}: reading {size_gb:.0f} GB, to see whether its content changed")
     return remembered_sha256(path, memory)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - shown beside the workflow's log

@@ -158,3 +158,13 @@ def test_a_record_of_another_version_is_left_to_its_reader(place):
     place.record.parent.mkdir(parents=True)
     place.record.write_bytes(b"no record")
     assert place.mark() == ""
+
+
+def test_a_file_from_the_future_is_warned_about_and_counts_by_its_content(place, capsys):
+    place.ingest()
+    assert (place.mark(), capsys.readouterr().err) == ("", "")
+    place.write(place.nwb, b"one", days=-1)
+    assert place.mark() == ""
+    told = capsys.readouterr().err
+    assert told.startswith("WARNING a.nwb is dated in the future")
+    assert told.count("\n") == 1
