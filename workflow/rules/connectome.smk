@@ -56,10 +56,10 @@ rule connectome_gather:
         mem_mb=memory(method_cost("connectome", "gather"), 3_000, 50),
         runtime=minutes(method_cost("connectome", "gather"), 60),
     params:
+        **content_of_tables("connectome"),
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
         seed=SETTINGS.seed,
-        **content_of_tables("connectome"),
     message:
         "Joining the connectome of {wildcards.experiment}"
     script:

@@ -21,10 +21,10 @@ for number, batch in enumerate(batches_of("trsa")):
             mem_mb=memory(fit_cost("trsa", batch), 2_000, 50),
             runtime=minutes(fit_cost("trsa", batch), 120),
         params:
+            **content_of_tables("trsa"),
             method="trsa",
             settings=method_settings(SETTINGS, "trsa"),
             seed=SETTINGS.seed,
-            **content_of_tables("trsa"),
         message:
             f"Representations of {{wildcards.experiment}}, parts {number}"
         script:
@@ -49,10 +49,10 @@ rule trsa_gather:
         mem_mb=memory(method_cost("trsa", "gather"), 2_000, 50),
         runtime=minutes(method_cost("trsa", "gather"), 60),
     params:
+        **content_of_tables("trsa"),
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
         seed=SETTINGS.seed,
-        **content_of_tables("trsa"),
     message:
         "Joining the representations of {wildcards.experiment}"
     script:
