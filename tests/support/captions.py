@@ -33,8 +33,10 @@ NO_BAND = re.compile(r"\bno (?:[\w-]+ )?(?:band|interval|error)s?\b", re.IGNOREC
 def lacking(caption: str) -> list[str]:
     """Which of n, how sure, good and bad a caption does not say.
 
-    A figure that only describes needs neither the last two nor how sure it is.
+    A figure that only describes needs neither the last two nor how sure it is. Blanks at which the
+    page breaks no line are blanks.
     """
+    caption = " ".join(caption.split())
     found = [] if COUNT.search(caption) else ["n"]
     if NEITHER.search(caption):
         return found
