@@ -38,7 +38,12 @@ def results(tmp_path_factory):
     sheet[sheet["experiment"].isin(UNITS)].to_csv(folder / "sheet.tsv", sep="\t", index=False)
     settings = {
         "recordings": "sheet.tsv",
-        "methods": QUICK_METHODS | {"biclustering": {"enabled": False}},
+        "methods": QUICK_METHODS
+        | {
+            "biclustering": {"enabled": False},
+            "connectome": QUICK_METHODS["connectome"] | {"max_iterations": 5},
+            "celltypes": QUICK_METHODS["celltypes"] | {"encoding": {"max_epochs": 1}},
+        },
     }
     (folder / "settings.yaml").write_text(json.dumps(settings))
     done = subprocess.run(
