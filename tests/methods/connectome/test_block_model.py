@@ -28,6 +28,7 @@ from pipeline.methods.connectome.block_lengths import (
 )
 from pipeline.methods.connectome.block_model import _Edges, description_length, fit_block_model
 from pipeline.numerics.partitions import adjusted_rand_index
+from tests.support.needed import lacking
 
 
 def golden_files():
@@ -290,7 +291,7 @@ def test_lengths_are_those_of_graph_tool():
         not python.exists()
         or subprocess.run([python, "-I", "-c", code], capture_output=True, check=False).returncode
     ):
-        pytest.skip("no Python with graph_tool (Debian: python3-graph-tool)")
+        lacking("no Python with graph_tool (Debian: python3-graph-tool)")
     rng = stream(13, "block")
     edges = _Edges.of(small_graph(rng, n=12))
     label = np.arange(12) % 3
