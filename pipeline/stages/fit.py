@@ -15,6 +15,7 @@ import numpy as np
 from pipeline import registry
 from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.outcome import Outcome
+from pipeline.core.resuming import Checkpoint, Loops
 from pipeline.core.rng import stream
 from pipeline.core.views import View
 from pipeline.io.hashing import sha256_of
@@ -186,8 +187,10 @@ def gather(
 ) -> None:
     """Join the parts to the method's result and store it.
 
-    There are no parts where the sheet already told that there would be no view to fit.
+    There are no parts where the sheet already told that there would be no view to fit. A joining
+    that is ended early goes on where it was, as parts do.
     """
+    place = output.parent / "parts" / "joining.h5"
     loaded = job.read_parts(parts)
     result: object = first_outcome(list(loaded.values()))
     if not parts:
@@ -197,18 +200,22 @@ def gather(
                 raise RuntimeError("There are views, and no part of a fit was planned.")
     if result is None:
         try:
-            with job.open_views(views) as seen:
+            provenance = _provenance(run, job, inputs=[*views, *parts], tables=tables)
+            checkpoints = Checkpoints.of(Checkpoint, place, provenance)
+            with job.open_views(views) as seen, checkpointed_work():
                 result = job.spec.room("algorithm").combine(
                     loaded,
                     usable(seen),
                     job.config,
                     job.stream(run, "combine"),
-                    provenance=_provenance(run, job, inputs=[*views, *parts], tables=tables),
+                    provenance=provenance,
+                    loops=Loops(**checkpoints.arguments()),
                     **job.read_tables(tables),
                 )
         except Exception as error:
             result = run.outcome_of(error)
     write_record(output, result)
+    remove_checkpoints(place)
 
 
 def usable(views: Sequence[View | Outcome]) -> tuple[View, ...]:

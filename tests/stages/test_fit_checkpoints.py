@@ -17,7 +17,7 @@ from pipeline.io.records import read_digest, write_record
 from pipeline.methods.connectome.simulate import simulate
 from pipeline.stages import checkpoints
 from pipeline.stages.checkpoints import Checkpoints
-from pipeline.stages.fit import MethodJob, fit_parts
+from pipeline.stages.fit import MethodJob, fit_parts, gather
 from pipeline.stages.run_context import StageRun
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,6 +201,60 @@ def test_a_termination_leaves_a_checkpoint_from_which_the_next_run_goes_on(tmp_p
     assert [name for name in names if "tmp" in name or "at-work" in name] == []
     assert not outputs_in(folder, "restart-00")[0].exists()
     assert read_digest(fit_into(folder, views)) == read_digest(fit_into(tmp_path / "whole", views))
+
+
+JOINING = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.stages.checkpoints import Checkpoints
+from pipeline.stages.run_context import StageRun, stage_run
+from tests.stages.test_fit_checkpoints import join_in
+
+keep, kept = Checkpoints._keep, []
+
+def keep_when_asked_to_end(self, state):
+    if self.path.name.startswith("joining"):
+        kept.append(state)
+        if str(len(kept)) == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGTERM)
+    keep(self, state)
+
+Checkpoints._keep = keep_when_asked_to_end
+folder, *views = map(Path, sys.argv[2:])
+run = StageRun(stage="gather", experiment="e", method="connectome")
+with stage_run(run, log=folder / "gather.log", outputs=[folder / "connectome" / "fit.h5"]):
+    join_in(folder, views)
+"""
+
+
+def join_in(folder, views):
+    """The result of one small restart, joined into a folder."""
+    settings = {"rank": 2, "n_starts": 1, "max_iterations": 3, "n_partitions": 2}
+    job = MethodJob.of("connectome", settings={**settings, "lead_lag_pairs": 1}, seed=1)
+    fit_into(folder, views, job)
+    output = folder / "connectome" / "fit.h5"
+    run = StageRun(stage="gather", experiment="e", method="connectome", on_error="raise")
+    parts = outputs_in(folder, "restart-00")
+    gather(run, job, views=views, parts=parts, output=output)
+    return output
+
+
+def test_a_joining_that_is_ended_goes_on_where_it_was(tmp_path, views):
+    folder = tmp_path / "ended"
+    done = [
+        subprocess.run(
+            [sys.executable, "-c", JOINING, at, folder, *views],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=90,
+            check=False,
+        )
+        for at in ("6", "never")
+    ]
+    assert [one.returncode for one in done] == [128 + signal.SIGTERM, 0]
+    assert "going on from" in (folder / "gather.log").read_text()
+    whole = join_in(tmp_path / "whole", views)
+    assert read_digest(folder / "connectome" / "fit.h5") == read_digest(whole)
+    assert not (folder / "connectome" / "checkpoints").exists()
 
 
 def test_a_termination_before_there_is_anything_to_keep_ends_the_fit_at_once(tmp_path, views):

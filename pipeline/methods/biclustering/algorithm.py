@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.core.views import SpikeCounts
 from pipeline.methods.biclustering.agreement import (
     agreement_matrix,
@@ -166,6 +167,7 @@ def combine(
     rng: np.random.Generator,
     *,
     provenance: Provenance,
+    loops: Loops = ALONE,
 ) -> BiclusteringResult:
     """Point partitions, their uncertainty, and all that tells whether to trust them.
 
@@ -179,6 +181,8 @@ def combine(
         The random stream of the joining step (shuffles and shifts).
     provenance
         Put into the result.
+    loops
+        Its pieces; one that was ended goes on to the same result, to the last bit.
     """
     (view,) = views
     problem = problem_of(view, config)
@@ -187,9 +191,9 @@ def combine(
     drawn_units = evenly(runs, "cluster", MOST_UNIT_DRAWS)
     drawn_states = evenly(runs, "state", MOST_STATE_DRAWS)
     units = CoClustering(drawn_units)
-    points = {loss: point_partition(units, loss) for loss in _losses()}
+    points = {loss: _point(units, loops, loss) for loss in _losses()}
     clusters = points["vi"]
-    states = point_partition(CoClustering(drawn_states))
+    states = _point(CoClustering(drawn_states), loops)
     cluster_of_unit = np.full(problem.used.size, -1, dtype=np.int64)
     cluster_of_unit[problem.used] = clusters
     kept = kept_draws(runs, clusters, states, most=MOST_DRAWS)
@@ -198,8 +202,8 @@ def combine(
     )
     shown = values[np.unique(np.linspace(0, len(values) - 1, SHOWN_DRAWS).astype(int))]
     scores, n_hidden, pit = _scored(parts, view, config, problem)
-    chain_cluster = _of_chains(runs, "cluster", MOST_UNIT_DRAWS)
-    chain_state = _of_chains(runs, "state", MOST_STATE_DRAWS)
+    chain_cluster = _of_chains(runs, "cluster", MOST_UNIT_DRAWS, loops)
+    chain_state = _of_chains(runs, "state", MOST_STATE_DRAWS, loops)
     return BiclusteringResult(
         recording=view.recording,
         unit=view.unit,
@@ -316,11 +320,14 @@ def _losses() -> tuple[Loss, ...]:
     return tuple(LOSSES)  # type: ignore[arg-type]  # keys of the mapping are the literals
 
 
-def _of_chains(chains: list[Draws], field: str, most: int) -> NDArray[np.int64]:
+def _of_chains(chains: list[Draws], field: str, most: int, loops: Loops) -> NDArray[np.int64]:
     """Point partition of each chain, shape (chain, item)."""
-    return np.stack(
-        [point_partition(CoClustering(evenly([draws], field, most))) for draws in chains]
-    )
+    return np.stack([_point(CoClustering(evenly([draws], field, most)), loops) for draws in chains])
+
+
+def _point(drawn: CoClustering, loops: Loops, loss: Loss = "vi") -> NDArray[np.int64]:
+    """A point partition, as a piece of the joining, shape (item,)."""
+    return loops.piece(lambda _: {"label": point_partition(drawn, loss)})["label"]
 
 
 def _of_view(problem: Problem, values: NDArray[np.float64]) -> NDArray[np.float64]:

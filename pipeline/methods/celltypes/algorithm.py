@@ -17,6 +17,7 @@ from pipeline.core.errors import NotApplicable
 from pipeline.core.method import Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.core.views import View
 from pipeline.methods.celltypes.checkpoint import Checkpoint, Resumption
 from pipeline.methods.celltypes.config import FOLD, MODEL, NULL, RESTART, TWIN, CelltypesConfig
@@ -135,6 +136,7 @@ def combine(
     rng: np.random.Generator,
     *,
     provenance: Provenance,
+    loops: Loops = ALONE,
 ) -> CelltypesResult:
     """The types of the run that stands for all, with the evidence for and against them.
 
@@ -148,6 +150,8 @@ def combine(
         The random stream of the joining.
     provenance
         Put into the result; its number of threads is used.
+    loops
+        Its pieces; one that was ended goes on to the same result, to the last bit.
 
     Raises
     ------
@@ -158,7 +162,7 @@ def combine(
     if not isinstance(first, ModelPart):
         raise TypeError(f"The part {first.name} holds no model.")
     if first.fit is None:
-        return types_of_shown(views, config, rng, provenance=provenance)
+        return types_of_shown(views, config, rng, provenance=provenance, loops=loops)
     from pipeline.methods.celltypes.assembly import types_of_model, without_types
 
     models = [part for part in parts.values() if isinstance(part, ModelPart)]
@@ -176,6 +180,7 @@ def combine(
         config,
         rng,
         provenance=provenance,
+        loops=loops,
     )
 
 

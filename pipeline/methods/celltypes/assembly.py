@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import ALONE, Loops, Made, Midway
 from pipeline.core.views import StimulusResponses
 from pipeline.methods.celltypes.ascent import Ascent, Stimuli, initial_stimuli
 from pipeline.methods.celltypes.config import CelltypesConfig
@@ -79,6 +80,7 @@ def types_of_model(
     rng: np.random.Generator,
     *,
     provenance: Provenance,
+    loops: Loops = ALONE,
 ) -> CelltypesResult:
     """The types of the restart that stands for all, and the evidence.
 
@@ -92,6 +94,8 @@ def types_of_model(
         Random stream.
     provenance
         Put into the result.
+    loops
+        Of the joining; a piece is an ascent.
     """
     fit = _fit_of(models[0])
     typed = np.flatnonzero(fit.units["used"].to_numpy(dtype=bool))
@@ -174,6 +178,7 @@ def types_of_model(
             labels,
             twin_labels[0] if len(twin_labels) else None,
             rng,
+            loops,
         ),
         model=_evidence(
             fit,
@@ -187,6 +192,7 @@ def types_of_model(
             twin_labels,
             nulls,
             rng,
+            loops,
         ),
         outer=outer_evidence(
             fit,
@@ -320,10 +326,11 @@ def _evidence(
     twin_labels: Labels,
     nulls: Sequence[ClusteringPart],
     rng: np.random.Generator,
+    loops: Loops,
 ) -> ModelEvidence:
     stimuli = np.asarray(best.stimuli, dtype=np.float32)
     model, scale = fit.model, fit.model.scale
-    observed, permuted = _permutations(who, best, config, rng)
+    observed, permuted = _permutations(who, best, config, rng, loops)
     return ModelEvidence(
         network=fit.network,
         network_reason=fit.reason,
@@ -361,12 +368,29 @@ def _evidence(
 
 
 def _permutations(
-    who: Population, best: ClusteringPart, config: CelltypesConfig, rng: np.random.Generator
+    who: Population,
+    best: ClusteringPart,
+    config: CelltypesConfig,
+    rng: np.random.Generator,
+    loops: Loops,
 ) -> tuple[float, Floats]:
     """Mean J of the types, and of permuted types, after as many steps from the same noise."""
     k = best.n_types
     if k < 2 or config.n_permutations == 0:
         return float("nan"), np.empty(0)
+
+    def climbed(_: Midway) -> Made:
+        return {"value": _of_permuted(who, best, config, rng)}
+
+    value = loops.piece(climbed, rng)["value"]
+    return float(value[0]), value[1:]
+
+
+def _of_permuted(
+    who: Population, best: ClusteringPart, config: CelltypesConfig, rng: np.random.Generator
+) -> Floats:
+    """Mean J of the types and of permuted types, shape (1 + permutation,)."""
+    k = best.n_types
     start = who.engine.project(initial_stimuli((k, *who.shape), rng, smooth=True))
     drawn = [best.type_of_unit] + [
         rng.permutation(best.type_of_unit) for _ in range(config.n_permutations)
@@ -375,8 +399,8 @@ def _permutations(
     goal = Discriminate(weights, np.tile(np.arange(k), len(drawn)), config.loop.temperature)
     ascent = Ascent(steps=PERMUTATION_STEPS)
     climbed = who.engine.climb(np.tile(start, (len(drawn), 1, 1, 1, 1)), goal, ascent, rng)
-    value = goal(climbed.responses, np.arange(len(weights)))[0].reshape(len(drawn), k).mean(axis=1)
-    return float(value[0]), value[1:]
+    value = goal(climbed.responses, np.arange(len(weights)))[0]
+    return np.asarray(value.reshape(len(drawn), k).mean(axis=1))
 
 
 def _traces(
@@ -455,6 +479,7 @@ def _baselines(
     labels: Labels,
     independent_types: Labels | None,
     rng: np.random.Generator,
+    loops: Loops,
 ) -> pd.DataFrame:
     """Other clusterings of the same units, where the number of clusters is given: that of types."""
     n_types = int(labels.max()) + 1
@@ -469,7 +494,8 @@ def _baselines(
     recorded = _recorded(views, typed)
     if recorded is not None:
         features["recorded repeats"] = recorded
-    features["exciting stimuli"] = _to_exciting(who, config, rng)
+    exciting = loops.piece(lambda _: {"points": _to_exciting(who, config, rng)}, rng)
+    features["exciting stimuli"] = exciting["points"]
     twin = _twin_features(models, views, config)
     rows = [baseline_row(OWN, labels, types=labels, known=known, independent=independent_types)]
     for name, points in features.items():

@@ -8,13 +8,16 @@ say about those that the other half gives with the same stimuli. NumPy only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.core.resuming import ALONE, Loops, arrays_of, record_of
 from pipeline.methods.celltypes.objective import (
     NO_TYPE,
     Floats,
@@ -171,6 +174,7 @@ def discrete_types(
     distinct: bool,
     tolerance: float,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> DiscreteTypes:
     """Types of units by the shown stimuli that tell them apart best.
 
@@ -192,6 +196,8 @@ def discrete_types(
         How much less than the most information is as good, in nats.
     rng
         Random stream.
+    loops
+        Of a joining; a piece is the search for a number of types in a half, or in all.
 
     Raises
     ------
@@ -205,25 +211,21 @@ def discrete_types(
         raise ValueError(
             f"{n_units} units with answers to {len(whole)} stimuli; two of each are needed."
         )
-    near = seen.near
+    search = partial(
+        fit,
+        near=seen.near,
+        n_restarts=n_restarts,
+        temperature=temperature,
+        distinct=distinct,
+        rng=rng,
+    )
     most = min(max_types, len(whole) if distinct else max_types, n_units)
     tried = range(2, most + 1) if n_types is None else [max(1, min(n_types, most))]
     fits = {}
     rows = []
     for n in tried:
         # As many types may remain as were asked for, or fewer.
-        fits[n] = [
-            fit(
-                part,
-                n,
-                near=near,
-                n_restarts=n_restarts,
-                temperature=temperature,
-                distinct=distinct,
-                rng=rng,
-            )
-            for part in (*halves, whole)
-        ]
+        fits[n] = [kept(search, part, n, rng, loops) for part in (*halves, whole)]
         rows.append(
             {
                 "n_types": n,
@@ -290,6 +292,18 @@ def fit(
     everyone = np.full(responses.shape[1], NO_TYPE, dtype=np.int64)
     everyone[usable] = best[1]
     return Chosen(labels=everyone, stimuli=best[2], objective=best[3])
+
+
+def kept(
+    search: Callable[[Floats, int], Chosen],
+    responses: Floats,
+    n_types: int,
+    rng: np.random.Generator,
+    loops: Loops,
+) -> Chosen:
+    """What a search finds, as a piece of a joining; ``search`` draws from ``rng``."""
+    found = loops.piece(lambda _: arrays_of(search(responses, n_types)), rng)
+    return record_of(Chosen, found)
 
 
 def _alternated(

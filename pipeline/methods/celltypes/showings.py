@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.core.views import ResponsePatterns, StimulusResponses, View
 from pipeline.core.words import counted, for_number, with_article
 from pipeline.methods.celltypes.config import CelltypesConfig
@@ -200,6 +201,7 @@ def types_of_shown(
     rng: np.random.Generator,
     *,
     provenance: Provenance,
+    loops: Loops = ALONE,
 ) -> CelltypesResult:
     """Types by the stimuli that were shown, with what halves of the showings say of each other.
 
@@ -221,6 +223,7 @@ def types_of_shown(
             distinct=settings.distinct,
             tolerance=settings.tolerance,
             rng=rng,
+            loops=loops,
         )
     except ValueError as error:
         raise NotApplicable(str(error)) from error
@@ -240,6 +243,7 @@ def types_of_shown(
         temperature=config.loop.temperature,
         distinct=settings.distinct,
         rng=rng,
+        loops=loops,
     )
     apart = separation(answers[:, typed], inside)
     row = found.scan[found.scan["n_types"] == found.n_asked]

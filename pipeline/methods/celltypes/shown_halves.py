@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.methods.celltypes.discrete import Chosen, DiscreteTypes, Shown, fit, normalised
+from pipeline.core.resuming import ALONE, Loops
+from pipeline.methods.celltypes.discrete import (
+    Chosen,
+    DiscreteTypes,
+    Shown,
+    fit,
+    kept,
+    normalised,
+)
 from pipeline.methods.celltypes.evidence import separation
 from pipeline.methods.celltypes.objective import (
     Floats,
@@ -160,6 +169,7 @@ def null_separation(
     temperature: float,
     distinct: bool,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> Floats:
     """Separation of types found in populations without types, of the same mean and covariance.
 
@@ -172,17 +182,17 @@ def null_separation(
     n_units = scaled.shape[1]
     if n_units < FEWEST_UNITS or n_types < 2:
         return np.empty(0)
+    search = partial(
+        fit,
+        near=seen.near,
+        n_restarts=n_restarts,
+        temperature=temperature,
+        distinct=distinct,
+        rng=rng,
+    )
     found = []
     for _ in range(n_nulls):
         surrogate = normalised(scaled @ gaussian_mix(np.arange(n_units), n_units, rng).T)
-        types = fit(
-            surrogate,
-            n_types,
-            near=seen.near,
-            n_restarts=n_restarts,
-            temperature=temperature,
-            distinct=distinct,
-            rng=rng,
-        )
+        types = kept(search, surrogate, n_types, rng, loops)
         found.append(separation(surrogate[types.stimuli], types.labels))
     return np.array(found)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.method import NO_TABLES, Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import Alignment, align
 from pipeline.methods.connectome.anatomy import against_references, static_strength
@@ -194,6 +195,7 @@ def combine(
     *,
     provenance: Provenance,
     tables: Mapping[str, Any] = NO_TABLES,  # Any: tables of pandas
+    loops: Loops = ALONE,
 ) -> ConnectomeResult:
     """The restart with the lowest error, with the other restarts and surrogates beside it.
 
@@ -210,6 +212,8 @@ def combine(
         Put into the result.
     tables
         Text of the table of known connections by its path in the settings.
+    loops
+        Its pieces; one that was ended goes on to the same result, to the last bit.
     """
     in_order = [parts[name] for name in sorted(parts)]
     config = _with_chosen_rank(config, in_order)
@@ -227,8 +231,8 @@ def combine(
     channels = channels_of(config.affinity)
     whole = over_channels(best_fit.pair, channels=channels)
     graphs = _graphs(whole, alignment)
-    found = find_communities(graphs, config, rng=rng)
-    second = second_opinion(graphs, config, rng=rng)
+    found = find_communities(graphs, config, rng=rng, loops=loops)
+    second = second_opinion(graphs, config, rng=rng, loops=loops)
     problem = affinity_problem(alignment, config, threads=provenance.threads)
     every_pair = _of_every_pair(best_fit, alignment, channels=channels)
     return ConnectomeResult(
@@ -300,13 +304,22 @@ def combine(
         surrogate_reproducibility=_means(surrogates, "reproducibility"),
         surrogate_communities=_means(surrogates, "n_communities"),
         surrogate_concentration=_means(surrogates, "concentration"),
-        left_out_likeness=leave_one_out(problem, alignment, every_pair, config, rng=rng)
+        left_out_likeness=leave_one_out(
+            problem, alignment, every_pair, config, rng=rng, loops=loops
+        )
         if config.leave_one_out
         else None,
         epoch_test=epoch_test(
-            problem, alignment, every_pair, views, config, threads=provenance.threads, rng=rng
+            problem,
+            alignment,
+            every_pair,
+            views,
+            config,
+            threads=provenance.threads,
+            rng=rng,
+            loops=loops,
         ),
-        baselines=compare_with_baselines(problem, alignment, views, config, rng=rng)
+        baselines=compare_with_baselines(problem, alignment, views, config, rng=rng, loops=loops)
         if config.baselines
         else None,
         anatomy=_anatomy(
@@ -324,7 +337,14 @@ def combine(
         else None,
         rank_choice=_choice(in_order),
         lead_lag=lead_lag(
-            problem, alignment, every_pair, views, config, threads=provenance.threads, rng=rng
+            problem,
+            alignment,
+            every_pair,
+            views,
+            config,
+            threads=provenance.threads,
+            rng=rng,
+            loops=loops,
         )
         if config.lead_lag_pairs
         else None,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops, Made, Midway
 from pipeline.core.rng import stream
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import Alignment, recording_rows
@@ -20,7 +22,7 @@ from pipeline.methods.connectome.communities import find_communities, graph
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.contraction import TableProducts
 from pipeline.methods.connectome.correlation import traces_of_units, whole, windowed
-from pipeline.methods.connectome.factorisation import Search, factorise
+from pipeline.methods.connectome.factorisation import Search, factorise, going_on
 from pipeline.methods.connectome.hals import (
     Problem,
     part_of,
@@ -79,7 +81,7 @@ class Verdict:
         return self.n_ahead == self.n_pieces
 
 
-Learn = Callable[[Sequence[_Piece]], "NDArray[np.float64] | None"]
+Learn = Callable[[Sequence[_Piece], Midway], "NDArray[np.float64] | None"]
 
 
 def compare_with_baselines(
@@ -89,6 +91,7 @@ def compare_with_baselines(
     config: ConnectomeConfig,
     *,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> Baselines:
     """Components beside correlation, correlation in sliding windows, and matrix factors.
 
@@ -100,23 +103,22 @@ def compare_with_baselines(
         Views of the experiment, in any order; traces are taken from them.
     config
         Number of components, length of windows, resolution of Leiden.
+    loops
+        Of the joining; a piece is patterns of all data, or patterns of half of them that are
+        judged, or the communities of a pattern.
     """
     pieces = _pieces(alignment, views)
     found: dict[str, tuple[NDArray[np.float64] | None, NDArray[np.float64]]] = {}
     for name, learn in _analyses(problem, alignment, config, rng).items():
-        patterns = None if name == COMPONENTS else learn(pieces)
+        patterns = {} if name == COMPONENTS else loops.piece(partial(_learned, learn, pieces), rng)
         explained = np.full(len(pieces), np.nan)
         for fold in range(FOLDS):
-            seen = learn(pieces[1 - fold :: FOLDS])
-            if seen is not None:
-                seen = _in_channels(seen, problem.shape[2] // seen.shape[0])
-                explained[fold::FOLDS] = [
-                    _explained(problem, piece, seen) for piece in pieces[fold::FOLDS]
-                ]
-        found[name] = patterns, explained
+            judge = partial(_judged, problem, learn, pieces, fold)
+            explained[fold::FOLDS] = loops.piece(judge, rng)["explained"]
+        found[name] = patterns.get("patterns"), explained
     learned = {name: patterns for name, (patterns, _) in found.items() if patterns is not None}
     sizes = [learned[name].shape[1] if name in learned else 0 for name in found]
-    labels = _communities(learned, alignment, config, rng)
+    labels = _communities(learned, alignment, config, rng, loops)
     return Baselines(
         baseline=np.array(list(found), dtype=np.str_),
         piece=np.array([piece.name for piece in pieces], dtype=np.str_),
@@ -125,6 +127,24 @@ def compare_with_baselines(
         pattern_of=np.repeat(np.arange(len(sizes)), sizes).astype(np.int64),
         community=labels,
     )
+
+
+def _learned(learn: Learn, pieces: Sequence[_Piece], midway: Midway) -> Made:
+    """Patterns of all pieces of the data; nothing where none can be learned."""
+    patterns = learn(pieces, midway)
+    return {} if patterns is None else {"patterns": patterns}
+
+
+def _judged(
+    problem: Problem, learn: Learn, pieces: Sequence[_Piece], fold: int, midway: Midway
+) -> Made:
+    """Share explained in the pieces of a fold by patterns of the others; NaN without patterns."""
+    judging = pieces[fold::FOLDS]
+    patterns = learn(pieces[1 - fold :: FOLDS], midway)
+    if patterns is None:
+        return {"explained": np.full(len(judging), np.nan)}
+    seen = _in_channels(patterns, problem.shape[2] // patterns.shape[0])
+    return {"explained": np.array([_explained(problem, piece, seen) for piece in judging])}
 
 
 def verdict(baselines: Baselines) -> Verdict | None:
@@ -168,10 +188,10 @@ def _analyses(
 
     rank = config.n_components
 
-    def fitted(one: Problem, count: int) -> NDArray[np.float64] | None:
+    def fitted(one: Problem, count: int, midway: Midway) -> NDArray[np.float64] | None:
         if one.size == 0 or count > min(one.shape[0] * one.shape[1], one.shape[2]):
             return None
-        fit = factorise(one, rank=count, search=search, rng=rng)[0]
+        fit = factorise(one, rank=count, search=search, rng=rng, **going_on(midway))[0]
         return np.where(one.observed.pair_observed[:, None], fit.pair * fit.weight, 0.0)
 
     def of_pieces(pieces: Sequence[_Piece]) -> Problem:
@@ -181,7 +201,7 @@ def _analyses(
             return part_of(problem, pieces[0].rows, slots)
         return part_of(problem, np.concatenate([piece.rows for piece in pieces]), slots)
 
-    def in_windows(pieces: Sequence[_Piece]) -> NDArray[np.float64] | None:
+    def in_windows(pieces: Sequence[_Piece], midway: Midway) -> NDArray[np.float64] | None:
         n_windows = sum(len(piece.values) / piece.rate_hz / config.window_s * 2 for piece in pieces)
         if n_windows * n_units**2 * 2 > config.max_tensor_mb * 1e6:
             return None
@@ -194,18 +214,23 @@ def _analyses(
         if not len(table):
             return None
         one = Problem(products=TableProducts(table), observed=Observed.of(observed[:, None, :]))
-        return fitted(one, rank)
+        return fitted(one, rank, midway)
 
-    def static(pieces: Sequence[_Piece]) -> NDArray[np.float64]:
+    def static(pieces: Sequence[_Piece], _: Midway) -> NDArray[np.float64]:
         tables = np.stack([whole(piece.values, piece.valid) for piece in pieces])
         known = np.isfinite(tables)
         mean = np.where(known, tables, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return np.asarray(mean[:, None])
 
-    analyses: dict[str, Learn] = {COMPONENTS: lambda pieces: fitted(of_pieces(pieces), rank)}
+    def matrix(pieces: Sequence[_Piece], midway: Midway, count: int) -> NDArray[np.float64] | None:
+        return fitted(unfolded(of_pieces(pieces)), count, midway)
+
+    analyses: dict[str, Learn] = {
+        COMPONENTS: lambda pieces, midway: fitted(of_pieces(pieces), rank, midway)
+    }
     if problem.observed.n_slots > 1:
-        analyses["matrix factors"] = lambda pieces: fitted(unfolded(of_pieces(pieces)), rank)
-    analyses["one affinity graph"] = lambda pieces: fitted(unfolded(of_pieces(pieces)), 1)
+        analyses["matrix factors"] = partial(matrix, count=rank)
+    analyses["one affinity graph"] = partial(matrix, count=1)
     analyses["correlation in windows"] = in_windows
     analyses["static correlation"] = static
     return analyses
@@ -232,6 +257,7 @@ def _communities(
     alignment: Alignment,
     config: ConnectomeConfig,
     rng: np.random.Generator,
+    loops: Loops,
 ) -> NDArray[np.int64]:
     """Leiden's communities of every pattern, (pattern, unit)."""
     n_units = alignment.unit.size
@@ -242,7 +268,8 @@ def _communities(
         for one in over_channels(patterns, channels=len(patterns) // len(pairs)).T
     ]
     by_leiden = config.model_copy(update={"communities": "leiden"})
-    return np.stack([one.label for one in find_communities(graphs, by_leiden, rng=rng)])
+    found = find_communities(graphs, by_leiden, rng=rng, loops=loops)
+    return np.stack([one.label for one in found])
 
 
 def _pieces(alignment: Alignment, views: Sequence[TraceEnsemble]) -> list[_Piece]:

@@ -7,6 +7,7 @@ units are tied more than units of the graph are on average: a block model also g
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -14,6 +15,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops, arrays_of, record_of
 from pipeline.methods.connectome.block_model import BlockModel, fit_block_model
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.leiden import leiden_consensus
@@ -92,7 +94,11 @@ def named(config: ConnectomeConfig) -> tuple[str, str]:
 
 
 def find_communities(
-    graphs: Sequence[NDArray[np.float64]], config: ConnectomeConfig, *, rng: np.random.Generator
+    graphs: Sequence[NDArray[np.float64]],
+    config: ConnectomeConfig,
+    *,
+    rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> list[Communities]:
     """Communities of each graph by the method that the settings name.
 
@@ -103,45 +109,37 @@ def find_communities(
     ----------
     graphs
         Symmetric weights, not negative, zero diagonal, shape (unit, unit) each.
+    loops
+        Of a joining; a piece is a graph, of graph-tool's all graphs.
 
     Raises
     ------
     EnvironmentFault
         If graph-tool is asked for and not there.
     """
-    sought = [sparsified(weights, config) for weights in graphs]
-    if config.communities == "leiden":
-        return [
-            _by_modularity(weights, sparse, config, rng)
-            for weights, sparse in zip(graphs, sought, strict=True)
-        ]
-    tied = [np.flatnonzero(sparse.any(axis=1)) for sparse in sought]
-    inner = [
-        sparse[np.ix_(units, units)]
-        for sparse, units in zip(sought, tied, strict=True)
-        if units.size >= MIN_SIZE
-    ]
+    both = [(weights, sparsified(weights, config)) for weights in graphs]
     if config.communities == "graph_tool":
-        from pipeline.methods.connectome.graph_tool import fit_by_graph_tool
+        return _by_graph_tool(both, config, rng)
+    way = _by_modularity if config.communities == "leiden" else _by_block_model
 
-        models = fit_by_graph_tool(inner, n_samples=config.n_partitions, rng=rng)
-    else:
-        models = [
-            fit_block_model(weights, rng=rng, n_samples=config.n_partitions) for weights in inner
-        ]
-    found = iter(models)
-    return [
-        _of_blocks(weights, units, next(found)) if units.size >= MIN_SIZE else _none(weights)
-        for weights, units in zip(graphs, tied, strict=True)
-    ]
+    def made(weights: NDArray[np.float64], sparse: NDArray[np.float64]) -> Communities:
+        found = loops.piece(lambda _: arrays_of(way(weights, sparse, config, rng)), rng)
+        one = record_of(Communities, found)
+        return dataclasses.replace(one, levels=tuple(one.levels))
+
+    return [made(weights, sparse) for weights, sparse in both]
 
 
 def second_opinion(
-    graphs: Sequence[NDArray[np.float64]], config: ConnectomeConfig, *, rng: np.random.Generator
+    graphs: Sequence[NDArray[np.float64]],
+    config: ConnectomeConfig,
+    *,
+    rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> list[Communities]:
     """Communities by the other notion: Leiden's, or the block model's where Leiden is the first."""
     other = config.model_copy(update={"communities": _other(config)})
-    return find_communities(graphs, other, rng=rng)
+    return find_communities(graphs, other, rng=rng, loops=loops)
 
 
 def _other(config: ConnectomeConfig) -> Literal["block_model", "leiden"]:
@@ -177,6 +175,43 @@ def concentration(weights: NDArray[np.float64], label: NDArray[np.integer]) -> f
     np.fill_diagonal(inside, False)
     n_pairs = label.size * (label.size - 1)
     return float((weights * inside).sum() / total - inside.sum() / n_pairs)
+
+
+def _by_graph_tool(
+    graphs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    config: ConnectomeConfig,
+    rng: np.random.Generator,
+) -> list[Communities]:
+    """Block models of graphs and of their sparse forms by graph-tool, which is started once."""
+    from pipeline.methods.connectome.graph_tool import fit_by_graph_tool
+
+    tied = [np.flatnonzero(sparse.any(axis=1)) for _, sparse in graphs]
+    inner = [
+        sparse[np.ix_(units, units)]
+        for (_, sparse), units in zip(graphs, tied, strict=True)
+        if units.size >= MIN_SIZE
+    ]
+    models = iter(fit_by_graph_tool(inner, n_samples=config.n_partitions, rng=rng))
+    return [
+        _of_blocks(weights, units, next(models)) if units.size >= MIN_SIZE else _none(weights)
+        for (weights, _), units in zip(graphs, tied, strict=True)
+    ]
+
+
+def _by_block_model(
+    weights: NDArray[np.float64],
+    sparse: NDArray[np.float64],
+    config: ConnectomeConfig,
+    rng: np.random.Generator,
+) -> Communities:
+    """Groups of the block model in a sparse graph, among the units that have edges there."""
+    units = np.flatnonzero(sparse.any(axis=1))
+    if units.size < MIN_SIZE:
+        return _none(weights)
+    inner = sparse[np.ix_(units, units)]
+    return _of_blocks(
+        weights, units, fit_block_model(inner, rng=rng, n_samples=config.n_partitions)
+    )
 
 
 def _of_blocks(

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops, Made, Midway
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.alignment import Alignment, align, recording_rows
 from pipeline.methods.connectome.config import ConnectomeConfig
@@ -57,6 +59,7 @@ def epoch_test(
     *,
     threads: int,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> EpochTest | None:
     """Association of components with labels of epochs; nothing where there are no epochs.
 
@@ -66,6 +69,8 @@ def epoch_test(
         What was fitted, all pairs of units in the pair factor.
     rng
         Draws shifts and flips.
+    loops
+        Of the joining; a piece is the course of a recording.
     """
     by_name = {view.recording: view for view in views}
     used = [by_name[str(name)] for name in alignment.recording]
@@ -73,7 +78,7 @@ def epoch_test(
     if not labels:
         return None
     found = []
-    courses = _courses(problem, alignment, fit, views, config, threads=threads)
+    courses = _courses(problem, alignment, fit, views, config, threads=threads, loops=loops)
     for view, (course, time_s) in zip(used, courses, strict=True):
         inside = np.stack([_inside(view, label, time_s) for label in labels], axis=1)
         found.append(shift_test(course, inside, rng=rng))
@@ -165,6 +170,7 @@ def _courses(
     config: ConnectomeConfig,
     *,
     threads: int,
+    loops: Loops,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Course of the components in each whole recording, with the times of its frames.
 
@@ -179,15 +185,16 @@ def _courses(
     uncut = affinity_problem(whole, config, threads=threads)
     found = []
     every = np.arange(alignment.bin_time_s.size)
+
+    def refit(others: list[int], rows: NDArray[np.int64], _: Midway) -> Made:
+        elsewhere, time = part_of(problem, every, others), fit.time * fit.weight
+        pair = refit_pairs(elsewhere, time, fit.slot[others], sweeps=SWEEPS)
+        return {"course": refit_times(part_of(uncut, rows, [0]), pair, sweeps=SWEEPS)}
+
     for index in range(alignment.recording.size):
         others = [slot for slot in range(alignment.recording.size) if slot != index] or [index]
-        pair = refit_pairs(
-            part_of(problem, every, others), fit.time * fit.weight, fit.slot[others], sweeps=SWEEPS
-        )
         rows = np.flatnonzero(whole.bin_recording == index)
-        alone = part_of(uncut, rows, [0])
-        course = refit_times(alone, pair, sweeps=SWEEPS)
-        found.append((course, whole.bin_time_s[rows]))
+        found.append((loops.piece(partial(refit, others, rows))["course"], whole.bin_time_s[rows]))
     return found
 
 

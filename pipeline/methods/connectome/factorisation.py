@@ -9,13 +9,14 @@ conditions of a minimum hold (:func:`hals.kkt_residual`): an error that hardly f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
-from pipeline.core.resuming import InTurn
+from pipeline.core.resuming import InTurn, Made, Midway, arrays_of, record_of
 from pipeline.methods.connectome.hals import Model, Problem, iterate, kkt_residual
 from pipeline.methods.connectome.starts import Start, start_models
 from pipeline.numerics.cp import normalise
@@ -117,6 +118,55 @@ def fits_in_turn(
     return InTurn(
         tell=None if checkpoint is None else tell,
         snapshots=[] if resume is None else list(resume.fits),
+    )
+
+
+class GoingOn(TypedDict):
+    """What :func:`factorise` is given to go on in its midst."""
+
+    checkpoint: Callable[[Snapshot], None] | None
+    resume: Snapshot | None
+
+
+def going_on(midway: Midway) -> GoingOn:
+    """The same of a fit that is a piece of a joining, whose checkpoints hold arrays alone."""
+    keep, left = midway.keep, midway.left
+    return GoingOn(
+        checkpoint=None if keep is None else lambda snapshot: keep(_packed(snapshot)),
+        resume=None if left is None else _unpacked(left),
+    )
+
+
+def _packed(snapshot: Snapshot) -> dict[str, NDArray[Any]]:
+    """A snapshot as arrays, those of the models as they are."""
+    return {
+        "iteration": np.array(snapshot.iteration),
+        "done": np.array(snapshot.done),
+        **{
+            f"{name} {index}": array
+            for index, model in enumerate(snapshot.models)
+            for name, array in arrays_of(model).items()
+        },
+    }
+
+
+def _unpacked(made: Made) -> Snapshot:
+    done = tuple(bool(one) for one in made["done"])
+    models = [
+        {one.name: made[f"{one.name} {index}"] for one in fields(Model)}
+        for index in range(len(done))
+    ]
+    return Snapshot(
+        iteration=int(made["iteration"]),
+        models=tuple(
+            replace(
+                record_of(Model, model),
+                errors=model["errors"].tolist(),
+                objectives=model["objectives"].tolist(),
+            )
+            for model in models
+        ),
+        done=done,
     )
 
 

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops, Made, Midway, arrays_of, record_of
 from pipeline.core.views import TraceEnsemble
 from pipeline.methods.connectome.affinity import Speeds
 from pipeline.methods.connectome.alignment import Alignment, align, measured_speeds
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.factorisation import Fit, Search, factorise
+from pipeline.methods.connectome.factorisation import Fit, Search, factorise, going_on
 from pipeline.methods.connectome.hals import Problem, part_of, refit_times
 from pipeline.methods.connectome.pair_affinity import channels_of
 from pipeline.methods.connectome.problem import affinity_problem, over_channels
@@ -78,6 +80,7 @@ def lead_lag(
     *,
     threads: int,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> LeadLag | None:
     """Lags of the strongest pairs of every component; nothing where a half is empty.
 
@@ -87,6 +90,8 @@ def lead_lag(
         What was fitted, all pairs of units in the pair factor.
     rng
         Starts of the refits, shifts, and draws of stretches.
+    loops
+        Of the joining; a piece is a refit, or a test.
     """
     whole, uncut = alignment, problem
     if alignment.side_by_side:
@@ -104,14 +109,19 @@ def lead_lag(
     ]
     rows: list[tuple[int, int, tuple[int, int], float, LagTest]] = []
     channels = channels_of(config.affinity)
-    for number, half in enumerate(_halves(problem, alignment, uncut, whole, config, rng=rng)):
+
+    def tested(half: _Half, component: int, pair: tuple[int, int], _: Midway) -> Made:
+        pieces = _pieces(half, component, pair, whole, courses, most=most)
+        return arrays_of(lag_test(pieces, most=most, n_draws=N_DRAWS, rng=rng))
+
+    halves = _halves(problem, alignment, uncut, whole, config, rng=rng, loops=loops)
+    for number, half in enumerate(halves):
         strength = over_channels(half.pair, channels=channels)
         own = over_channels(fit.pair, channels=channels)
         for component in range(strength.shape[1]):
             alike = _most_alike(strength[:, component], own)
             for pair, size in _strongest(strength[:, component], whole, half, config):
-                pieces = _pieces(half, component, pair, whole, courses, most=most)
-                test = lag_test(pieces, most=most, n_draws=N_DRAWS, rng=rng)
+                test = record_of(LagTest, loops.piece(partial(tested, half, component, pair), rng))
                 rows.append((number, alike, pair, size, test))
     return _record(rows, frame_s=frame_s, most=most) if rows else None
 
@@ -124,6 +134,7 @@ def _halves(
     config: ConnectomeConfig,
     *,
     rng: np.random.Generator,
+    loops: Loops,
 ) -> Iterator[_Half]:
     """Every other recording, or the halves of the only one, each once to find and to measure."""
     search = Search(
@@ -134,6 +145,13 @@ def _halves(
         max_iterations=config.max_iterations,
         tolerance=config.tolerance,
     )
+
+    def refit(finding: Problem, midway: Midway) -> Made:
+        found = factorise(
+            finding, rank=config.n_components, search=search, rng=rng, **going_on(midway)
+        )
+        return {"pair": found[0].pair}
+
     bins = np.arange(whole.bin_time_s.size)
     several = whole.recording.size > 1
     second = whole.bin_recording % 2 == 1 if several else bins >= bins.size // 2
@@ -150,8 +168,8 @@ def _halves(
         measuring = part_of(uncut, bins[measured], [0])
         if finding.size == 0 or measuring.size == 0:
             continue
-        found = factorise(finding, rank=config.n_components, search=search, rng=rng)[0]
-        yield _Half(pair=found.pair, problem=measuring, row=bins[measured])
+        pair = loops.piece(partial(refit, finding), rng)["pair"]
+        yield _Half(pair=pair, problem=measuring, row=bins[measured])
 
 
 def _strongest(

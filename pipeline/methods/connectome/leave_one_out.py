@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops, Made, Midway
 from pipeline.methods.connectome.alignment import Alignment, recording_rows
 from pipeline.methods.connectome.config import ConnectomeConfig
-from pipeline.methods.connectome.factorisation import Fit, Search, factorise
+from pipeline.methods.connectome.factorisation import Fit, Search, factorise, going_on
 from pipeline.methods.connectome.hals import Problem, part_of
 
 
@@ -18,19 +21,29 @@ def leave_one_out(
     config: ConnectomeConfig,
     *,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> NDArray[np.float64] | None:
     """Likeness of each component's pairs in a refit without each recording.
 
     Refits start from random factors, not from the solution, so that a component that comes back
     was found again. Components are matched one to one.
 
+    Parameters
+    ----------
+    problem, alignment, fit
+        What was fitted, all pairs of units in the pair factor.
+    config
+        Number of components, starts, iterations.
+    rng
+        Starts of the refits.
+    loops
+        Of the joining; a piece is a refit.
+
     Returns
     -------
     Cosine over pairs that the refit could see, (component, recording); 0 for a component that has
     no match; nothing with fewer than three recordings.
     """
-    from scipy.optimize import linear_sum_assignment
-
     n_recordings = alignment.recording.size
     if n_recordings < 3:
         return None
@@ -42,16 +55,30 @@ def leave_one_out(
         max_iterations=config.max_iterations,
         tolerance=config.tolerance,
     )
+
+    def refit(rest: Problem, midway: Midway) -> Made:
+        again = factorise(
+            rest, rank=config.n_components, search=search, rng=rng, **going_on(midway)
+        )[0]
+        return {"likeness": _matched(fit, again, rest.observed.pair_observed)}
+
     found = np.zeros((fit.weight.size, n_recordings))
     for index in range(n_recordings):
         rest = _without(problem, alignment, index)
         if rest.size == 0:
             continue
-        again = factorise(rest, rank=config.n_components, search=search, rng=rng)[0]
-        seen = rest.observed.pair_observed
-        likeness = _unit(fit.pair[seen]).T @ _unit(again.pair[seen])
-        rows, columns = linear_sum_assignment(-likeness)
-        found[rows, index] = likeness[rows, columns]
+        found[:, index] = loops.piece(partial(refit, rest), rng)["likeness"]
+    return found
+
+
+def _matched(fit: Fit, again: Fit, seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Cosine of each component with its match over pairs that were seen, (component,)."""
+    from scipy.optimize import linear_sum_assignment
+
+    likeness = _unit(fit.pair[seen]).T @ _unit(again.pair[seen])
+    rows, columns = linear_sum_assignment(-likeness)
+    found = np.zeros(fit.weight.size)
+    found[rows] = likeness[rows, columns]
     return found
 
 

@@ -9,6 +9,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import (
     Rows,
@@ -21,7 +22,6 @@ from pipeline.methods.trsa.identification import (
     resampled_accuracies,
     resamples,
 )
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.populations import dissimilarities_of
 from pipeline.methods.trsa.result import PartResult, SubjectsResult

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.method import NO_TABLES, Part
 from pipeline.core.progress import Progress, silent
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import ALONE, Checkpoint, Loops
 from pipeline.core.rng import stream
 from pipeline.core.views import ResponsePatterns
 from pipeline.methods.trsa import (
@@ -25,7 +26,6 @@ from pipeline.methods.trsa import (
     within,
 )
 from pipeline.methods.trsa.config import TrsaConfig
-from pipeline.methods.trsa.loops import Checkpoint, Loops
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
@@ -165,6 +165,7 @@ def combine(
     *,
     provenance: Provenance,
     tables: Mapping[str, pd.DataFrame] = NO_TABLES,
+    loops: Loops = ALONE,
 ) -> TrsaResult:
     """What is observed, beside what relabellings and resamples gave.
 
@@ -180,6 +181,8 @@ def combine(
         Put into the result.
     tables
         What the parts were given.
+    loops
+        Its pieces; one that was ended goes on to the same result, to the last bit.
     """
     sample = sample_of(views, config)
     levels = level_grid(config.level_step)
@@ -199,7 +202,7 @@ def combine(
     if observed.courses is not None and not isinstance(rows, str):
         along = observed.courses
         course = identified_in_time(
-            rows, along.dissimilarities, along.time_bin, config.n_permutations, rng
+            rows, along.dissimilarities, along.time_bin, config.n_permutations, rng, loops
         )
     models = models_of(sample, config, tables)
     targets = targets_of(sample, config)

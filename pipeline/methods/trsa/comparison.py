@@ -21,10 +21,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.dependence import dependence
 from pipeline.methods.trsa.homology import repeats_of, whitened_repeats
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.matching import held_out_correlation, match_units
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.relations import Order, condition_orders

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa import halves, subject_courses
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.estimators import crossnobis, fold_means
 from pipeline.methods.trsa.halves import Splits
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.noise import noise_covariance, whitened
 from pipeline.methods.trsa.populations import region_dissimilarities

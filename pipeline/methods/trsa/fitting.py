@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.models import Models
 from pipeline.methods.trsa.targets import Targets
 from pipeline.numerics.resampled import Resampled, compare_resampled, without_scale

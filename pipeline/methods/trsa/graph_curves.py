@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.homology import Cloud, condition_clouds
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.relations import Order
 from pipeline.methods.trsa.result import GRAPH_COLUMNS, GraphsResult, PartResult

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.estimators import fold_means
 from pipeline.methods.trsa.kernels import nearest_share
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Session
 from pipeline.methods.trsa.noise import residuals
 from pipeline.methods.trsa.transforms import Scale, scaled_ranks, thresholded

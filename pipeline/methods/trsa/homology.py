@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.config import Choice, EstimatorName, HomologyConfig, TrsaConfig
 from pipeline.methods.trsa.estimators import WHITENED, dissimilarities, fold_means
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.neighbourhoods import dense_distances
 from pipeline.methods.trsa.noise import noise_covariance, whitened

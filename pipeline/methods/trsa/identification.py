@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.kernels import identified
-from pipeline.methods.trsa.loops import ALONE, Loops
 
 Floats = NDArray[np.float64]
 Statistics = Floats | Sequence[Floats]

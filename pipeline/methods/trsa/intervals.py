@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.halves import Splits, Units, quick_ranks
 from pipeline.methods.trsa.identification import corrected_variance, pair_weights, resamples
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.model import Session
 
 Floats = NDArray[np.float64]

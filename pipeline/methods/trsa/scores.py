@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa import fitting
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
-from pipeline.methods.trsa.loops import ALONE, Loops
 from pipeline.methods.trsa.models import REGION, Models, region_models
 from pipeline.methods.trsa.populations import likeness
 from pipeline.methods.trsa.relations import Order, condition_orders, pair_orders, rank_scores

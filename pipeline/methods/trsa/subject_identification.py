@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.across import LEVEL, SubjectRows
 from pipeline.methods.trsa.identification import Rows, accuracies, accuracy
 from pipeline.methods.trsa.result import SUBJECT_STRETCH_COLUMNS, IdentifiedCourse
@@ -31,6 +32,7 @@ def identified_in_time(
     time: Floats,
     n_draws: int,
     rng: np.random.Generator,
+    loops: Loops = ALONE,
 ) -> IdentifiedCourse:
     """How often regions are recognised from the other subjects in each bin.
 
@@ -43,11 +45,13 @@ def identified_in_time(
         all equal, as where no unit answers, a row has equal ranks and is like no region.
     time
         Middle of each bin, seconds.
+    loops
+        Of a joining; relabellings are a piece.
     """
     rows = found.rows
     statistics = in_bins(found, dissimilarities)
     seen = accuracies(statistics, rows)
-    null = relabelled(statistics, rows, n_draws, rng)
+    null = loops.piece(lambda _: {"null": relabelled(statistics, rows, n_draws, rng)}, rng)["null"]
     possible = rows.least_p <= LEVEL
     width = float(time[1] - time[0]) if time.size > 1 else 0.0
     told = [

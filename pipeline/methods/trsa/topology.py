@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.methods.trsa.loops import ALONE, Loops
+from pipeline.core.resuming import ALONE, Loops
 from pipeline.numerics.dissimilarity import average_ranks, condensed_form, squared_form
 
 Floats = NDArray[np.float64]

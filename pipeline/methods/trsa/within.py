@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress
 from pipeline.core.provenance import Provenance
+from pipeline.core.resuming import Loops
 from pipeline.core.rng import stream
 from pipeline.methods.trsa import contiguous, courses, halves, intervals
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.halves import Splits, Statistics
 from pipeline.methods.trsa.intervals import Interval
-from pipeline.methods.trsa.loops import Loops
 from pipeline.methods.trsa.model import Sample, Session
 from pipeline.methods.trsa.relations import Order, Relation, condition_orders, rank_scores, relate
 from pipeline.methods.trsa.result import PAIR_COLUMNS, CoursesResult, HalvesResult, PartResult

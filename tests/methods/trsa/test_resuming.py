@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.core.method import Part
+from pipeline.core.resuming import Loops
 from pipeline.core.rng import stream
 from pipeline.io.records import read_record, write_record
-from pipeline.methods.trsa.algorithm import Checkpoint, fit_part
+from pipeline.methods.trsa.algorithm import Checkpoint, combine, fit_part
 from pipeline.methods.trsa.simulate import SIZES, Plan, simulate
 from tests.support.trsa_fits import CONFIG, PROVENANCE
 
@@ -99,4 +100,21 @@ def test_it_goes_on_from_wherever_it_was_ended_to_the_same_bytes(
     again, n_again = in_pieces(name, views, n_steps, tmp_path / "left.h5")
     write_record(tmp_path / "again.h5", again)
     assert n_again == len(steps) > n_steps
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_so_does_the_joining_of_parts(views, tmp_path):
+    """Of which only relabellings over subjects along time may take long."""
+    parts = {part.name: part_of(part.name, views) for part in FEW.plan()}
+
+    def join(loops):
+        return combine(parts, views, FEW, stream(5, "join"), provenance=PROVENANCE, loops=loops)
+
+    told = []
+    write_record(tmp_path / "whole.h5", join(Loops(told.append)))
+    assert told
+    write_record(tmp_path / "left.h5", told[-1])
+    left = read_record(tmp_path / "left.h5", Checkpoint)
+    write_record(tmp_path / "again.h5", join(Loops(told.append, left)))
+    assert len(told) == 1
     assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
