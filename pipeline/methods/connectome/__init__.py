@@ -11,6 +11,6 @@ SPEC = MethodSpec(
     citation="Dyballa et al. (2024)",
     needs="ensemble",
     pools_recordings=True,
-    results_version=5,
+    results_version=6,
     config=ConnectomeConfig,
 )

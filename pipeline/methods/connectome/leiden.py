@@ -6,6 +6,7 @@ groups in noise as well, and merges small ones. It serves as the second opinion.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,14 +68,19 @@ def _partitions(
     from scipy.sparse import csr_matrix
     from sknetwork.clustering import Leiden
 
+    # Leiden's refinement draws from the C library (`rand`), not by its `random_state`. That state is
+    # the whole process's: it tells of other graphs, of other parts in the job, of interruptions.
+    library = ctypes.CDLL(None)
     n_units = len(weights)
     found = np.empty((n_partitions, n_units), dtype=np.int64)
     for index in range(n_partitions):
         order = rng.permutation(n_units)
+        seed = int(rng.integers(2**31))
+        library.srand(seed)
         leiden = Leiden(
             resolution=resolution,
             modularity="newman",
-            random_state=int(rng.integers(2**31)),
+            random_state=seed,
             return_probs=False,
             return_aggregate=False,
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 
 from pipeline.core.rng import stream
 from pipeline.methods.connectome.communities import find_communities
 from pipeline.methods.connectome.config import ConnectomeConfig
+from pipeline.methods.connectome.leiden import _partitions
 
 
 def blocks(*sizes: int, inside: float = 1.0, outside: float = 0.05) -> np.ndarray:
@@ -50,3 +53,17 @@ def test_weak_units_take_no_part():
 
 def test_groups_of_two_are_no_communities():
     assert found_in(blocks(5, 2, outside=0.0)).label.tolist() == [0] * 5 + [-1] * 2
+
+
+def test_what_else_the_process_drew_does_not_matter():
+    """The package draws from the C library, whose state is the whole process's."""
+    drawn = np.triu(stream(0, "weights").uniform(size=(30, 30)), 1)
+    weights = np.where(drawn > 0.8, drawn, 0.0)
+    weights += weights.T
+    library = ctypes.CDLL(None)
+    found = []
+    for seed in range(1, 9):
+        library.srand(seed)
+        rng = stream(0, "runs")
+        found.append(_partitions(weights, resolution=1.0, n_partitions=20, rng=rng))
+    assert all(np.array_equal(one, found[0]) for one in found)
