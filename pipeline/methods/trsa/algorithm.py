@@ -25,7 +25,7 @@ from pipeline.methods.trsa import (
     scores,
     within,
 )
-from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.config import COMPARISON_PARTS, TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
@@ -73,7 +73,8 @@ def fit_part(
     progress
         Told after every split.
     provenance
-        Put into the result. Its seed and experiment name the streams that all parts share.
+        Put into the result. Its seed and experiment name the streams that parts share: of families
+        of levels, and of the shuffles of comparisons.
     tables
         Text of the tables of models by their paths in the settings.
     checkpoint, resume
@@ -107,10 +108,7 @@ def fit_part(
             provenance=provenance,
         )
     if part.name.startswith("comparison"):
-        order = condition_order(sample, config)
-        first = dissimilarities_of(sample, config).by_estimator[0]
-        missing = why_no_null(order, sample.n_conditions, _smoothest(first))
-        found = comparison.compared(sample, config, order, missing, rng, progress, loops)
+        found = _compared(sample, config, part, progress, provenance, loops)
         return PartResult(
             name=part.name,
             compared=found.numbers if found else None,
@@ -253,6 +251,26 @@ def combine(
         n_bootstraps=config.n_bootstraps,
         provenance=provenance,
     )
+
+
+def _compared(
+    sample: Sample,
+    config: TrsaConfig,
+    part: Part,
+    progress: Progress,
+    provenance: Provenance,
+    loops: Loops,
+) -> comparison.Compared | None:
+    """Statistics of a part's share of the pairs, whose shuffles are the same in all parts."""
+    kind, _, number = part.name.rpartition("-")
+    share = slice(int(number), None, COMPARISON_PARTS)
+    if comparison.why_none(sample, config) or not comparison.pairs_of(sample)[share]:
+        return None
+    order = condition_order(sample, config)
+    first = dissimilarities_of(sample, config).by_estimator[0]
+    missing = why_no_null(order, sample.n_conditions, _smoothest(first))
+    rng = stream(provenance.seed, provenance.experiment, "trsa", f"{kind}-000")
+    return comparison.compared(sample, config, order, missing, rng, progress, loops, share)
 
 
 def draws_of(part: Part, config: TrsaConfig) -> int:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
 from pipeline.core.resuming import ALONE, Loops
-from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.config import COMPARISON_PARTS, TrsaConfig
 from pipeline.methods.trsa.dependence import dependence
 from pipeline.methods.trsa.homology import repeats_of, whitened_repeats
 from pipeline.methods.trsa.matching import held_out_correlation, match_units
@@ -62,6 +62,7 @@ NAMES = (*KERNELS, *ANGLES, *DEPENDENCE, *MATCHING)
 STATISTICS = ("value", "se", "chance", "p")
 
 MOST_PAIRS = 300
+ALL = slice(None)
 MOST_GROUPS = 10
 """Groups of units, and of conditions, that are left out together."""
 LEAST_REPEATS = 2
@@ -112,8 +113,9 @@ def compared(
     rng: np.random.Generator,
     progress: Progress = silent,
     loops: Loops = ALONE,
+    share: slice = ALL,
 ) -> Compared | None:
-    """All statistics of all pairs; None where there is no pair.
+    """All statistics of all pairs, or of some; None where there is no pair.
 
     Parameters
     ----------
@@ -121,11 +123,14 @@ def compared(
         Why shuffles of conditions are no fair null; then there is no p.
     loops
         Of the part; a step is a pair.
+    share
+        Which of the pairs; the numbers of a pair do not depend on it.
     """
-    pairs = pairs_of(sample)
+    pairs = pairs_of(sample)[share]
     if why_none(sample, config):
         return None
-    halves = [_halves(sample, place, config) for place in range(len(sample.populations()))]
+    members = sorted({member for pair in pairs for member in pair})
+    halves = {place: _halves(sample, place, config) for place in members}
     orders = condition_orders(sample.n_conditions, order, config.n_comparisons, rng)
     values = np.full((len(pairs), len(NAMES), len(STATISTICS)), np.nan)
     matched = np.full((len(pairs), 2), np.nan)
@@ -141,21 +146,25 @@ def compared(
 
 def table_of(sample: Sample, parts: Sequence[PartResult], config: TrsaConfig) -> pd.DataFrame:
     """One row a pair of populations and measure; p adjusted over pairs, measure by measure."""
-    made = [part for part in parts if part.compared is not None]
+    made = [
+        (part.compared, part.matched)
+        for part in parts
+        if part.compared is not None and part.matched is not None
+    ]
     rows: list[tuple[object, ...]] = []
     names = [
         (sample.sessions[index].recording, sample.sessions[index].regions[region])
         for index, region in sample.populations()
     ]
-    for part in made:
-        if part.compared is None or part.matched is None:
-            continue
-        for place, (a, b) in enumerate(pairs_of(sample)):
-            for row, name in enumerate(NAMES):
-                numbers = part.compared[place, row]
-                shares = part.matched[place] if name in MATCHING[:1] else (np.nan, np.nan)
-                if np.isfinite(numbers[0]):
-                    rows.append((*names[a], *names[b], name, *numbers, np.nan, *shares))
+    for place, (a, b) in enumerate(pairs_of(sample) if made else []):
+        # Pairs go round over the parts, of which later ones may have none.
+        turn, number = divmod(place, COMPARISON_PARTS)
+        compared, matched = made[number]
+        for row, name in enumerate(NAMES):
+            numbers = compared[turn, row]
+            shares = matched[turn] if name in MATCHING[:1] else (np.nan, np.nan)
+            if np.isfinite(numbers[0]):
+                rows.append((*names[a], *names[b], name, *numbers, np.nan, *shares))
     table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
     words = COMPARISON_COLUMNS[:5]
     table = table.astype({name: "str" if name in words else "float64" for name in table.columns})

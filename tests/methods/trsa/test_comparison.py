@@ -7,11 +7,12 @@ import re
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 
 from benchmarks.trsa_likeness import LAWS, calibration
 from pipeline.core.parts import Figure, Table
 from pipeline.core.rng import stream
-from pipeline.methods.trsa import comparison
+from pipeline.methods.trsa import algorithm, comparison, config
 from pipeline.methods.trsa.comparison import NAMES, likeness_draws, pair_statistics
 from pipeline.methods.trsa.diagnostics import assess
 from pipeline.methods.trsa.figures import figures
@@ -24,7 +25,7 @@ from pipeline.numerics.shapes import (
     procrustes_angle,
     shape_angle,
 )
-from tests.support.trsa_fits import CONFIG, fitted
+from tests.support.trsa_fits import CONFIG, fitted, parts_of
 
 ON = CONFIG.model_copy(update={"n_comparisons": 19})
 
@@ -189,10 +190,29 @@ def test_the_report_shows_pairs_and_their_table(several):
         rf"that of \w+ \({recording[:-1]}\d\) and \w+ \({recording[:-1]}\d\)", figure.finding
     )
     for panel in figure.panels:
-        np.testing.assert_array_equal(panel.values, panel.values.T)
+        np.testing.assert_array_equal(panel.values, panel.values.T)  # noqa: PD011  not of pandas
         # Colours begin at no dependence and no likeness, not at the smallest value seen.
         assert panel.limits[0] <= min(0.0, float(np.nanmin(panel.values))) + 1e-3
         assert panel.limits[1] >= float(np.nanmax(panel.values)) - 1e-3
+
+
+def test_pairs_in_parts_of_their_own_are_those_of_one_part(several, monkeypatch):
+    views, result = several
+    kinds = [part.name for part in ON.plan() if part.name.startswith("comparison")]
+    assert len(kinds) == 6
+    for module in (comparison, algorithm, config):
+        monkeypatch.setattr(module, "COMPARISON_PARTS", 1)
+    whole = fitted(views, ON).comparisons
+    assert whole["p"].notna().any()
+    assert_frame_equal(result.comparisons, whole, check_exact=True)
+
+
+def test_parts_beyond_the_pairs_are_empty():
+    views, _ = simulate(stream(2, "compared"), size="subjects")
+    views = views[:1]
+    made = [part for name, part in parts_of(views, ON).items() if name.startswith("comparison")]
+    assert [part.compared is not None for part in made] == [True] * 3 + [False] * 3
+    assert len(fitted(views, ON).comparisons) == 3 * len(NAMES)
 
 
 def test_an_order_of_conditions_takes_away_p_and_says_why():

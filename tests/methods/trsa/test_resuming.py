@@ -88,7 +88,7 @@ def in_pieces(name, views, n_steps, path):
         ("bootstrap-001", 2, 7),
         ("graphs-001", 1, 5),
         ("homology-001", 1, 3),
-        ("comparison-000", 1, 2),
+        ("comparison-000", 2, 2),
     ],
 )
 def test_it_goes_on_from_wherever_it_was_ended_to_the_same_bytes(
