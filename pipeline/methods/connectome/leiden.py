@@ -68,8 +68,8 @@ def _partitions(
     from scipy.sparse import csr_matrix
     from sknetwork.clustering import Leiden
 
-    # Leiden's refinement draws from the C library (`rand`), not by its `random_state`. That state is
-    # the whole process's: it tells of other graphs, of other parts in the job, of interruptions.
+    # Leiden's refinement draws from the C library (`rand`), not by its `random_state`. That state
+    # is of the whole process: other graphs, other parts in the job and interruptions move it.
     library = ctypes.CDLL(None)
     n_units = len(weights)
     found = np.empty((n_partitions, n_units), dtype=np.int64)
