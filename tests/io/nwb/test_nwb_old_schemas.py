@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -19,6 +22,9 @@ from tests.support.nwb_factory import (
     transients,
 )
 
+SCHEMAS = Path(__file__).resolve().parents[2] / "data" / "schemas"
+"""What earlier versions of pynwb wrote (``tests/support/older_schemas.py``)."""
+WRITTEN = ("2.6.0", "2.7.0", "2.8.0", "2.9.0")
 VERSIONS = ("2.0b", "2.0.0", "NWB-2.0.1", *(f"2.{minor}.0" for minor in range(1, 10)))
 
 
@@ -71,6 +77,34 @@ def test_spikes_of_every_version_are_read(tmp_path, version):
     for unit, expected in enumerate(theta_and_flashes()):
         np.testing.assert_array_equal(recording.activity.of_unit(unit), expected)
     assert recording.units["region"].tolist() == ["CA1", "CA1", "VISp"]
+
+
+def unpacked(folder, schema, session):
+    path = folder / "written.nwb"
+    path.write_bytes(lzma.decompress((SCHEMAS / f"{schema}-{session}.nwb.xz").read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("schema", WRITTEN)
+def test_traces_that_an_earlier_pynwb_wrote_are_read(tmp_path, schema):
+    recording, notes = read(unpacked(tmp_path, schema, "imaging"), identity="neuron")
+
+    assert recording.about.nwb_version == schema
+    np.testing.assert_allclose(recording.activity.values, transients(), rtol=1e-6)
+    assert recording.units["identity"].tolist() == list(NAMES)
+    assert recording.trials["start_s"].tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert texts(notes, "warn") == ""
+
+
+@pytest.mark.parametrize("schema", WRITTEN)
+def test_spikes_that_an_earlier_pynwb_wrote_are_read(tmp_path, schema):
+    recording, notes = read(unpacked(tmp_path, schema, "probe"))
+
+    assert recording.about.nwb_version == schema
+    for unit, expected in enumerate(theta_and_flashes()):
+        np.testing.assert_array_equal(recording.activity.of_unit(unit), expected)
+    assert recording.units["region"].tolist() == ["CA1", "CA1", "VISp"]
+    assert texts(notes, "warn") == ""
 
 
 def test_a_table_without_ids_has_its_rows_numbered(tmp_path):
