@@ -21,4 +21,5 @@ class Outcome:
     status: Literal["not_applicable", "failed"]
     reason: str
     failure: Mapping[str, object] = field(default_factory=dict)
-    """Parts of the error (code, experiment, file, place, found, fix) when ``failed``."""
+    """Parts of the error (code, experiment, file, place, found, fix) and its log when ``failed``;
+    code and log of the job that found out when ``not_applicable``."""

@@ -119,7 +119,7 @@ def doubtful(checks: Sequence[Check]) -> list[tuple[int, Check]]:
 
 
 def failure_facts(section: Section) -> list[tuple[str, str]]:
-    """Name and value of what is known of a failure, in reading order."""
+    """Name and value of what is known of why there is no result, in reading order."""
     return [
         (name, str(section.failure[key]))
         for key, name in _FAILURE_NAMES.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,9 @@ def agreement(
             seed=seed,
         )
         written = agreement_section(rows, groupings, pairs, moments, tests)
+        if written.status == "not_applicable":
+            lacking = run.not_applicable(written.reason)
+            written = dataclasses.replace(written, failure=lacking.failure)
     except Exception as error:
         written = section_without_result(ID, TITLE, run.outcome_of(error))
     write_csv(table, rows)

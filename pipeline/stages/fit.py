@@ -71,13 +71,15 @@ class MethodJob:
 
     def _first_view(self, files: Sequence[Path], opened: ExitStack) -> View | Outcome:
         """The view of the kind that comes first, or all reasons why there is none."""
-        reasons = []
+        reasons: list[Outcome] = []
         for kind, path in zip(self.spec.kinds, files, strict=False):
             found = opened.enter_context(open_record(path, KINDS[kind].view, Outcome))
             if not isinstance(found, Outcome) or found.status == "failed":
                 return found
-            reasons.append(found.reason)
-        return Outcome(status="not_applicable", reason=" ".join(dict.fromkeys(reasons)))
+            reasons.append(found)
+        return dataclasses.replace(
+            reasons[0], reason=" ".join(dict.fromkeys(each.reason for each in reasons))
+        )
 
     def read_parts(self, paths: Sequence[Path]) -> dict[str, Any]:
         """Parts, or why there is none, by name; rounds may have records of their own."""

@@ -1,4 +1,4 @@
-"""The end of a failed job's log, for readers who have the page and not its folder."""
+"""The end of the log of a job without a result, for readers who have the page, not its folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST_BYTES = 16_000
 
 
 def with_log_tail(section: Section, *, results: Path) -> Section:
-    """A section that failed, with the last lines of the log it names, as ``log_tail``.
+    """A section without a result, with the last lines of the log it names, as ``log_tail``.
 
     Parameters
     ----------
     section
-        Any section; one that did not fail, or whose log is gone, stays as it is.
+        Any section; one that names no log, or whose log is gone, stays as it is.
     results
         The folder of results, in which logs have their places.
     """

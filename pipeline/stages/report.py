@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from pipeline.report.page import AGREEMENT, DATA, Page, Timing
 from pipeline.report.redact import HIDDEN, redacted
 from pipeline.report.render import render
 from pipeline.report.saved_tables import tables_of_no_section
+from pipeline.stages.assess import section_without_result
 from pipeline.stages.citing import bibtex, methods_text, tool_versions
 from pipeline.stages.figures import write_figures, write_tables
 from pipeline.stages.log_tail import with_log_tail
@@ -228,14 +230,13 @@ def method_section(name: str, sections: Mapping[str, Path], *, experiment: str) 
             raise foreign(sections[name], f"it belongs to {section.id}, expected {name}")
         return section
     spec = registry.methods()[name]
-    reason = f"switched off in the settings (methods.{name}.enabled)"
-    return Section(
-        id=name,
-        title=spec.title,
+    off = Outcome(
         status="not_applicable",
-        sentence=f"{spec.title}: {reason}.",
-        reason=reason,
-        citation=spec.citation,
+        reason=f"switched off in the settings (methods.{name}.enabled)",
+        failure={"code": "CF-K18"},
+    )
+    return dataclasses.replace(
+        section_without_result(name, spec.title, off), citation=spec.citation
     )
 
 

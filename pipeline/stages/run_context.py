@@ -143,7 +143,7 @@ class StageRun:
         """
         if isinstance(error, NotApplicable):
             logger.info("%s: not applicable: %s", self.subject, error)
-            return Outcome(status="not_applicable", reason=str(error))
+            return self.not_applicable(str(error))
         if isinstance(error, PipelineError):
             error = error.at(experiment=self.subject, file=file)
         if self.on_error == "raise" or isinstance(error, EnvironmentFault | MemoryError | OSError):
@@ -157,8 +157,20 @@ class StageRun:
         logger.error("%s", known)
         print(known, file=sys.stderr)  # noqa: T201 - shown by the workflow beside the job
         self.keep_failure(known, output=output)
-        log = {"log": self.log_shown} if self.log else {}
-        return Outcome(status="failed", reason=known.found, failure={**known.parts(), **log})
+        return Outcome(
+            status="failed", reason=known.found, failure={**known.parts(), **self._log_named()}
+        )
+
+    def not_applicable(self, reason: str) -> Outcome:
+        """The record of why a method does not apply, with the log of the job that found out."""
+        return Outcome(
+            status="not_applicable",
+            reason=reason,
+            failure={"code": "ME-N02", **self._log_named()},
+        )
+
+    def _log_named(self) -> dict[str, str]:
+        return {"log": self.log_shown} if self.log else {}
 
     @property
     def log_shown(self) -> str:

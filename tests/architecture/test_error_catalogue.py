@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.core.errors import CODES, ConfigError, PipelineError
 from pipeline.core.notes import Note
+from pipeline.core.outcome import Outcome
 from pipeline.io.atomic import write_fault
+from pipeline.stages.run_context import StageRun
 from tests.support.nwb_factory import imaging_file, read
 from tests.support.seen_codes import SeenCodes
 
@@ -71,6 +73,12 @@ def test_what_the_package_makes_is_seen_and_what_a_test_makes_is_not(codes):
 def test_a_remark_of_the_package_is_seen(codes, tmp_path):
     read(imaging_file(tmp_path / "a.nwb"))
     assert "IN-C34" in codes.seen
+
+
+def test_a_record_of_what_does_not_apply_is_seen(codes):
+    StageRun(stage="fit", experiment="e").not_applicable("no trials")
+    Outcome(status="not_applicable", reason="of a test", failure={"code": "CF-K18"})
+    assert codes.seen == {"ME-N02"}
 
 
 @pytest.mark.parametrize("lacking", [{"found": ""}, {"fix": ""}, {"place": ""}, {"fix": "Go."}])

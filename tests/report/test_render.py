@@ -135,6 +135,8 @@ def test_a_failed_method_shows_code_message_and_what_to_do(outline):
 
 def test_a_method_that_does_not_apply_says_why(outline):
     assert "the recordings have no trials with conditions" in outline.text
+    assert "Code ME-N02 Log logs/worms_2023/trsa_gather.log Last lines of the log" in outline.text
+    assert f"INFO not applicable: {CLOSING}" in outline.text
 
 
 def test_settings_that_were_changed_are_marked(outline):

@@ -46,6 +46,12 @@ def test_a_section_is_that_of_its_experiment_and_method(stored):
         method_section("trsa", {"trsa": stored}, experiment="a")
 
 
+def test_a_method_that_is_switched_off_tells_so_by_its_code():
+    found = method_section("trsa", {}, experiment="a")
+    assert (found.status, found.failure) == ("not_applicable", {"code": "CF-K18"})
+    assert found.reason == "switched off in the settings (methods.trsa.enabled)"
+
+
 def test_a_section_that_was_made_to_fit_is_damaged(stored):
     document = json.loads(stored.read_text())
     stored.write_text(json.dumps({**document, "experiment": "b"}))
@@ -73,3 +79,5 @@ def test_agreement_tells_whose_it_is(tmp_path):
     )
     with pytest.raises(DataError, match="RN-R11"):
         read_document(tmp_path / "section.json", Section, experiment="b")
+    lacking = read_document(tmp_path / "section.json", Section, experiment="a")
+    assert (lacking.status, lacking.failure) == ("not_applicable", {"code": "ME-N02"})

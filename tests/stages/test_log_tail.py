@@ -36,6 +36,19 @@ def test_a_long_line_before_the_end_is_not_read_whole(tmp_path):
     assert len(log_tail(path)) < 20_000
 
 
+def test_what_does_not_apply_takes_the_end_of_its_log_too(tmp_path):
+    written(tmp_path, "INFO worms: not applicable: no trials\n")
+    section = Section(
+        id="trsa",
+        title="T",
+        status="not_applicable",
+        sentence="",
+        failure={"code": "ME-N02", "log": "logs/worms/trsa_gather.log"},
+    )
+    found = with_log_tail(section, results=tmp_path).failure
+    assert found["log_tail"] == "INFO worms: not applicable: no trials"
+
+
 def test_a_section_without_a_log_stays_as_it_is(tmp_path):
     for section in (failed(), failed(log="logs/worms/gone.log")):
         assert with_log_tail(section, results=tmp_path) is section

@@ -37,7 +37,13 @@ def run():
 def test_a_reason_why_a_method_does_not_apply_is_no_failure(run):
     outcome = run.outcome_of(NotApplicable("2 units, and 3 are needed"))
     assert (outcome.status, outcome.reason) == ("not_applicable", "2 units, and 3 are needed")
-    assert outcome.failure == {}
+    assert outcome.failure == {"code": "ME-N02"}
+
+
+def test_a_reason_names_the_log_of_the_job_that_found_it(run, tmp_path):
+    of_job = dataclasses.replace(run, log=tmp_path / "logs" / "e" / "trsa_gather.log")
+    failure = of_job.outcome_of(NotApplicable("no trials")).failure
+    assert failure == {"code": "ME-N02", "log": "logs/e/trsa_gather.log"}
 
 
 def test_a_fault_of_the_data_is_recorded_with_its_six_parts(run, capsys):

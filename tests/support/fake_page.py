@@ -390,6 +390,11 @@ def fake_page(**changes: object) -> Page:
                 status="not_applicable",
                 sentence="",
                 reason="Not applicable: the recordings have no trials with conditions.",
+                failure={
+                    "code": "ME-N02",
+                    "log": "logs/worms_2023/trsa_gather.log",
+                    "log_tail": f"INFO worms_2023: fit starts\nINFO not applicable: {CLOSING}",
+                },
             ),
             Section(
                 id="celltypes",

@@ -2,6 +2,7 @@
 
 An error or a remark counts when the package makes it (not when a test does): an error whose six
 parts make a whole message, a remark since ``strict`` refuses a file with its code, place and text.
+So does the record of a method that does not apply, which is no error and has its code alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from pipeline.core.errors import CODES, PipelineError
 from pipeline.core.notes import Note
+from pipeline.core.outcome import Outcome
 
 FORMS = ("pipeline.core.errors", "pipeline.core.notes", __name__)
 """Modules through which errors and remarks are made."""
@@ -49,9 +51,10 @@ class SeenCodes:
         self._made: dict[tuple[type, str], Callable[..., None]] = {}
 
     def watch(self) -> None:
-        """Have every error and every remark tell its code here."""
+        """Have every error, remark and record of what does not apply tell its code here."""
         self._after(PipelineError, "__init__", self._error)
         self._after(Note, "__post_init__", lambda note: self.seen.add(note.code))
+        self._after(Outcome, "__init__", self._outcome)
 
     def stop(self) -> None:
         """Let them be as they were."""
@@ -68,6 +71,10 @@ class SeenCodes:
             self.seen.add(error.code)
         else:
             self.broken.add(str(error))
+
+    def _outcome(self, outcome: Outcome) -> None:
+        if outcome.status == "not_applicable" and "code" in outcome.failure:
+            self.seen.add(str(outcome.failure["code"]))
 
     def _after(self, kind: type, name: str, tell: Callable[[Any], None]) -> None:
         made = getattr(kind, name)
