@@ -19,6 +19,8 @@ from pipeline.stages.run_context import digest_of, facts_file
 ABOVE_REPORTS = ("index.html", "summary.tsv", "provenance.json")
 """What is made of the reports of all experiments; nothing lies beside the last two."""
 RECORDING = "recording.h5"
+RECORD_ENDING = ".h5"
+"""Of the names of records among inputs; tables of the user's have others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +117,8 @@ def place_of(path: Path, name: str, provenance: Provenance) -> Path:
     experiment = next(
         (folder for folder in path.parents if folder.name == provenance.experiment), path.parent
     )
-    if provenance.stage == "ingest":
-        return Path(name)  # an NWB file, of which only the name is known
+    if provenance.stage == "ingest" or not name.endswith(RECORD_ENDING):
+        return Path(name)  # a file of the user's, of which only the name is known
     if provenance.stage == "prepare":
         return experiment / "recordings" / provenance.recording / name
     if provenance.stage == "halves":

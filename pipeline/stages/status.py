@@ -10,19 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import registry
-from pipeline.config import method_settings, report_settings, view_name, view_settings
+from pipeline.config import (
+    method_settings,
+    method_tables,
+    report_settings,
+    view_name,
+    view_settings,
+)
 from pipeline.core.provenance import Provenance
 from pipeline.core.recording import RECORDING_VERSION
 from pipeline.core.views import VIEW_VERSION
 from pipeline.core.words import joined
-from pipeline.io.hashing import code_digest
+from pipeline.io.hashing import code_digest, sha256_of
 from pipeline.io.records import read_provenance
 from pipeline.io.sheets import SheetRow
 from pipeline.stages.check import Project
 from pipeline.stages.contents import checksums_now
 from pipeline.stages.forget import RECORDS
 from pipeline.stages.ingest import reading_settings
-from pipeline.stages.lineage import ABOVE_REPORTS, facts_about, place_of, sources_told
+from pipeline.stages.lineage import (
+    ABOVE_REPORTS,
+    RECORD_ENDING,
+    facts_about,
+    place_of,
+    sources_told,
+)
 from pipeline.stages.run_context import digest_of
 
 DOCUMENTS = (
@@ -110,9 +122,11 @@ class _Looking:
         if provenance.stage == "ingest":
             reasons += self._of_version(provenance, RECORDING_VERSION)
             return reasons + self._of_recording(provenance)
-        reasons += self._of_settings(provenance)
+        reasons += self._of_settings(provenance) + self._of_tables(provenance)
         above = {
-            place_of(path, name, provenance): digest for name, digest in provenance.inputs.items()
+            place_of(path, name, provenance): digest
+            for name, digest in provenance.inputs.items()
+            if name.endswith(RECORD_ENDING)
         }
         return reasons + self._of_inputs(above)
 
@@ -158,11 +172,27 @@ class _Looking:
         reasons = self._of_version(provenance, wanted.pop("results_version"))
         if provenance.seed != settings.seed:
             reasons.append(f"seed {provenance.seed}, now {settings.seed}")
-        used = {name.split("/")[0] for name in provenance.inputs if name.count("/") == 1}
+        records = [name for name in provenance.inputs if name.endswith(RECORD_ENDING)]
+        used = {name.split("/")[0] for name in records if name.count("/") == 1}
         asked = {view_name(settings, kind) for kind in registry.methods()[provenance.method].kinds}
         if provenance.stage != "halves" and (others := used - asked - {"parts"}):
             reasons.append(f"made of other views than are asked for now ({joined(sorted(others))})")
         return reasons + differences(provenance.settings, wanted)
+
+    def _of_tables(self, provenance: Provenance) -> list[str]:
+        """Tables that the settings of a method name, as far as something was made of them."""
+        if not provenance.method:
+            return []
+        settings = self.project.settings
+        names = getattr(settings.methods, provenance.method).tables()
+        files = map(Path, method_tables(settings, provenance.method))
+        return [
+            f"the content of {name} changed"
+            for name, file in zip(names, files, strict=True)
+            if name in provenance.inputs
+            and file.exists()
+            and sha256_of(file) != provenance.inputs[name]
+        ]
 
     def _of_document(self, path: Path) -> list[str]:
         if path.parent == self.out and path.name in ABOVE_REPORTS[1:]:

@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.core.errors import DataError
+from pipeline.io.hashing import sha256_of
 from pipeline.stages.lineage import lineage
 from pipeline.stages.run_context import STARTED_VARIABLE, how_started
-from tests.support.finished_results import Results
+from tests.support.finished_results import EDGES, Results
 from tests.support.tiny_project import pipeline_run
 
 RECORDINGS = {"one.nwb", "two.nwb"}
@@ -57,6 +58,11 @@ def test_every_output_leads_to_the_recordings(made, file, above):
 def test_what_lies_beside_a_recording_leads_to_it_alone(made, file):
     chain = lineage(made.e / "recordings" / "one" / file)
     assert [one.path.name for one in chain] == [file, "recording.h5", "one.nwb"]
+
+
+def test_a_table_that_settings_name_is_told_as_they_name_it(made):
+    table = next(one for one in lineage(made.fit) if one.path.suffix == ".csv")
+    assert (table.path, table.recorded) == (Path(EDGES), sha256_of(made.folder / EDGES))
 
 
 def test_what_was_replaced_since_is_told_of_documents_too(made, tmp_path):

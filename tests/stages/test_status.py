@@ -10,7 +10,7 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.stages.check import load_project
 from pipeline.stages.status import outdated
-from tests.support.finished_results import Results
+from tests.support.finished_results import EDGES, Results
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,18 @@ def test_another_content_of_a_file_concerns_its_recording(results):
     found = listed(results)
     assert set(found) == of_recording(results, "one") | AFTER_VIEWS
     assert "content of one.nwb changed" in found["e/recordings/one/recording.h5"]
+
+
+def test_another_content_of_a_table_of_ones_own_concerns_the_fit_that_read_it(results):
+    table = results.folder / EDGES
+    before = table.read_text()
+    table.write_text(before + "AVAL,AVAR,1\n")
+    found = listed(results)
+    assert set(found) == AFTER_VIEWS
+    assert found["e/connectome/fit.h5"] == f"the content of {EDGES} changed"
+    table.write_text(before)
+    os.utime(table, (10**9, 10**9))
+    assert listed(results) == {}
 
 
 def test_a_view_that_was_made_anew_concerns_the_fit(results):

@@ -15,7 +15,8 @@ from pipeline.stages.ingest import reading_settings
 from pipeline.stages.run_context import StageRun, stage_run
 from tests.support import records
 
-SETTINGS = "recordings: sheet.tsv\nmethods: {connectome: {rank: 2}}\n"
+EDGES = "known/edges.csv"
+SETTINGS = f"recordings: sheet.tsv\nmethods: {{connectome: {{rank: 2, edges: {EDGES}}}}}\n"
 
 
 class Results:
@@ -43,6 +44,8 @@ class Results:
             "experiment\trecording\tnwb\ne\tone\tone.nwb\ne\ttwo\ttwo.nwb\n"
         )
         (folder / "settings.yaml").write_text(SETTINGS)
+        (folder / EDGES).parent.mkdir()
+        (folder / EDGES).write_text("pre,post,weight\n")
         for name in ("one", "two"):
             (folder / f"{name}.nwb").write_text(name)
         project = load_project(folder / "settings.yaml")
@@ -57,7 +60,7 @@ class Results:
             StageRun(stage="gather", experiment="e", method="connectome"),
             self.fit,
             settings=wanted,
-            inputs=views,
+            inputs={**views, EDGES: sha256_of(folder / EDGES)},
             seed=seed,
             results_version=version,
         )
