@@ -105,7 +105,7 @@ def test_limits_come_from_the_rule_before_numpy_is_imported(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "part"),
-    [("trsa", "permutation-000"), ("celltypes", "model-0")],
+    [("trsa", "permutation-000"), ("celltypes", "model-0"), ("biclustering", "chain-00")],
 )
 def test_a_method_leaves_the_limits_as_the_workflow_set_them(tmp_path, method, part):
     asked = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
