@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.needed import NO_SKIPS, lacking
+from pipeline.methods.connectome import graph_tool
+from tests.support.needed import NO_SKIPS, lacking, need_graph_tool, need_namespaces
 
 
 @pytest.mark.parametrize(("value", "ends"), [("", "Skipped"), ("1", "Failed")])
@@ -13,3 +14,18 @@ def test_what_is_lacking_is_a_failure_where_it_could_be_had(monkeypatch, value, 
     with pytest.raises(BaseException, match="no Slurm") as caught:  # outcomes are no Exceptions
         lacking("no Slurm")
     assert type(caught.value).__name__ == ends
+
+
+@pytest.mark.parametrize(
+    ("need", "want"),
+    [
+        (lambda: need_namespaces("unshare", "--no-such-option"), "gives no namespaces .*option"),
+        (lambda: need_namespaces("no-such-unshare"), "no no-such-unshare"),
+        (need_graph_tool, "no Python with graph_tool"),
+    ],
+)
+def test_so_is_what_a_machine_does_not_give(monkeypatch, tmp_path, need, want):
+    monkeypatch.setenv(NO_SKIPS, "1")
+    monkeypatch.setattr(graph_tool, "PYTHON", tmp_path / "python3")
+    with pytest.raises(pytest.fail.Exception, match=want):
+        need()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needed import need_namespaces
 from tests.support.tiny_project import write_tiny_recordings
 
 pytestmark = pytest.mark.slow
@@ -78,9 +79,7 @@ def run(folder, *words):
 
 
 def test_jobs_run_in_the_image_by_what_is_mounted(project):
-    allowed = subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False)
-    if allowed.returncode:
-        pytest.skip(f"no namespaces here: {allowed.stderr.decode()[:100]}")
+    need_namespaces(*NAMESPACE)
     done = run(project, "--until", "ingest")
     assert done.returncode == 0, done.stderr[-3000:]
     assert (project / "results" / "e" / "recordings" / "one" / "recording.h5").exists()

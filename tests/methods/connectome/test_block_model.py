@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import gammaln
 
 from pipeline.core.rng import stream
-from pipeline.methods.connectome import block_search
+from pipeline.methods.connectome import block_search, graph_tool
 from pipeline.methods.connectome.block_lengths import (
     WeightPrior,
     condensed,
@@ -28,7 +28,7 @@ from pipeline.methods.connectome.block_lengths import (
 )
 from pipeline.methods.connectome.block_model import _Edges, description_length, fit_block_model
 from pipeline.numerics.partitions import adjusted_rand_index
-from tests.support.needed import lacking
+from tests.support.needed import need_graph_tool
 
 
 def golden_files():
@@ -285,13 +285,7 @@ print(json.dumps(out))
 
 
 def test_lengths_are_those_of_graph_tool():
-    python = Path("/usr/bin/python3")
-    code = "import graph_tool"
-    if (
-        not python.exists()
-        or subprocess.run([python, "-I", "-c", code], capture_output=True, check=False).returncode
-    ):
-        lacking("no Python with graph_tool (Debian: python3-graph-tool)")
+    need_graph_tool()
     rng = stream(13, "block")
     edges = _Edges.of(small_graph(rng, n=12))
     label = np.arange(12) % 3
@@ -301,7 +295,7 @@ def test_lengths_are_those_of_graph_tool():
         "label": label.tolist(),
     }
     done = subprocess.run(
-        [python, "-I", "-c", GRAPH_TOOL],
+        [graph_tool.PYTHON, "-I", "-c", GRAPH_TOOL],
         input=json.dumps(given),
         capture_output=True,
         text=True,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,6 +17,7 @@ from pipeline.methods.connectome.communities import (
 )
 from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.numerics.partitions import adjusted_rand_index
+from tests.support.needed import need_graph_tool
 
 GROUPS = np.repeat([0, 1, 2, 3], [8, 6, 5, 11])
 """Three groups that are tied inside, and background."""
@@ -38,23 +36,10 @@ def by(method, weights, **settings):
     return find_communities([weights], config, rng=stream(0, "communities"))[0]
 
 
-def has_graph_tool():
-    command = [graph_tool.PYTHON, "-I", "-c", "import graph_tool"]
-    return (
-        Path(graph_tool.PYTHON).exists()
-        and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    )
-
-
-needs_graph_tool = pytest.mark.skipif(
-    not has_graph_tool(), reason="no Python with graph_tool (Debian: python3-graph-tool)"
-)
-
-
-@pytest.mark.parametrize(
-    "method", ["block_model", pytest.param("graph_tool", marks=needs_graph_tool)]
-)
+@pytest.mark.parametrize("method", ["block_model", "graph_tool"])
 def test_tied_groups_are_communities_and_the_rest_is_background(method):
+    if method == "graph_tool":
+        need_graph_tool()
     found = by(method, tied_groups(stream(0, "tied")))
     assert found.label.tolist() == np.where(GROUPS < 3, GROUPS, -1).tolist()
     assert adjusted_rand_index(found.levels[0], GROUPS) == 1.0
@@ -130,8 +115,8 @@ def test_a_missing_graph_tool_is_said_with_what_to_do(monkeypatch, tmp_path):
         by("graph_tool", tied_groups(stream(0, "tied")))
 
 
-@needs_graph_tool
 def test_both_programs_find_descriptions_of_about_the_same_length():
+    need_graph_tool()
     weights = tied_groups(stream(3, "tied"))
     ours, theirs = by("block_model", weights), by("graph_tool", weights)
     assert adjusted_rand_index(ours.levels[0], theirs.levels[0]) > 0.9
