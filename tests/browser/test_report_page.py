@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.viz.theme import DARK, LIGHT, text_on
 from tests.support import fake_page
@@ -156,14 +157,42 @@ def test_the_downloaded_bars_equal_the_data(opened, report_file):
         np.testing.assert_array_equal(found.T.astype(np.float32), np.float32(told))
 
 
+def saved(page, figure, button, name):
+    """The path of a picture that a button of a figure saves under this name."""
+    with page.expect_download() as waiting:
+        press(figure.locator(button))
+    assert waiting.value.suggested_filename == name
+    return waiting.value.path()
+
+
+def test_all_panels_can_be_saved_as_one_picture_of_points(opened, report_file):
+    watched = opened(report_file)
+    figure = watched.page.locator("#connectome-network")
+    press(figure.locator("details.numbers > summary"))
+
+    def of(button, name):
+        return saved(watched.page, figure, button, f"connectome-network{name}")
+
+    drawn = ElementTree.parse(of("[data-whole=svg]", ".svg")).getroot()  # noqa: S314 - our own
+    boxes = [[float(part.get(side)) for side in ("x", "y", "width", "height")] for part in drawn]
+    whole = Image.open(of("[data-whole=png]", ".png")).convert("RGB")
+    assert whole.size == tuple(round(3 * float(drawn.get(side))) for side in ("width", "height"))
+    for place, (x, y, width, height) in enumerate(boxes):
+        alone = Image.open(of(f"[data-image=png][data-place='{place}']", f"-{place + 1}.png"))
+        corners = [round(3 * side) for side in (x, y, x + width, y + height)]
+        there = whole.crop(corners).resize(alone.size)
+        apart = np.abs(np.asarray(there, float) - np.asarray(alone.convert("RGB"), float))
+        assert np.asarray(alone.convert("L")).std() > 1
+        assert apart.mean() < 1
+    assert watched.complaints == []
+
+
 def test_all_panels_can_be_saved_as_one_picture(opened, report_file):
     watched = opened(report_file)
     figure = watched.page.locator("#connectome-network")
     press(figure.locator("details.numbers > summary"))
-    with watched.page.expect_download() as waiting:
-        press(figure.get_by_role("button", name="All panels as SVG"))
-    assert waiting.value.suggested_filename == "connectome-network.svg"
-    whole = ElementTree.parse(waiting.value.path()).getroot()  # noqa: S314 - our own page's
+    path = saved(watched.page, figure, "[data-whole=svg]", "connectome-network.svg")
+    whole = ElementTree.parse(path).getroot()  # noqa: S314 - our own page's
     boxes = [[float(part.get(side)) for side in ("x", "y", "width", "height")] for part in whole]
     assert len(boxes) == figure.locator(".panel").count() > 1
     for (x, y, width, height), (right, below, *_) in itertools.pairwise(boxes):

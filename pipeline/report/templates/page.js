@@ -1005,6 +1005,8 @@
     }
     return keyed;
   };
+  const PNG_SCALE = 3; /* points of a saved picture for one of the page */
+  const LONGEST_SIDE = 16384; /* of a canvas: browsers leave larger ones empty */
   const pictureOf = async (holder, place, format) => {
     /* as on the page, in the light appearance, which is that of papers */
     await loadLibrary();
@@ -1036,31 +1038,52 @@
     layout.legend = { orientation: "h", x: (10 - margin.l) / plot.width, xanchor: "left",
       y: -plain.b / plot.height, yanchor: "top", entrywidth: entry, entrywidthmode: "pixels",
       font: { size: 12, color: theme.ink } };
-    const address = await Plotly.toImage({ data, layout }, { format, ...size, scale: format === "png" ? 3 : 1 });
+    const address = await Plotly.toImage({ data, layout }, { format, ...size, scale: format === "png" ? PNG_SCALE : 1 });
     return { ...size, content: address.slice(address.indexOf(",") + 1) };
   };
+  const pngBlob = (base64) => new Blob([bytesOf(base64)], { type: "image/png" });
   const svgBlob = (text) => new Blob([text], { type: "image/svg+xml" });
   const imageOf = async (button) => {
     const { image: format, place } = button.dataset;
     const { content } = await pictureOf(button.closest("figure"), Number(place), format);
-    return format === "png" ? new Blob([bytesOf(content)], { type: "image/png" })
+    return format === "png" ? pngBlob(content)
       : svgBlob(decodeURIComponent(content));
   };
-  const wholeOf = async (button) => {
-    /* all panels in one file, beside and below each other as on the page */
-    const holder = button.closest("figure");
+  const panelsOf = async (holder, format) => {
+    /* pictures of all panels with their places, beside and below each other as on the page */
     const tops = [...holder.querySelectorAll(".panel")].map((panel) => panel.offsetTop);
     const parts = [];
     let [x, y, widest, tallest] = [0, 0, 0, 0];
     for (const [place, top] of tops.entries()) {
       if (place && top !== tops[place - 1]) [x, y, tallest] = [0, y + tallest, 0];
-      const { content, width, height } = await pictureOf(holder, place, "svg");
-      parts.push(decodeURIComponent(content).replace("<svg ", `<svg x="${x}" y="${y}" `));
-      x += width;
-      [widest, tallest] = [Math.max(widest, x), Math.max(tallest, height)];
+      const part = { ...await pictureOf(holder, place, format), x, y };
+      parts.push(part);
+      x += part.width;
+      [widest, tallest] = [Math.max(widest, x), Math.max(tallest, part.height)];
     }
-    const size = `width="${widest}" height="${y + tallest}"`;
-    return svgBlob(`<svg xmlns="http://www.w3.org/2000/svg" ${size}>${parts.join("")}</svg>`);
+    return { parts, width: widest, height: y + tallest };
+  };
+  const wholeOf = async (button) => {
+    /* all panels in one file */
+    const format = button.dataset.whole;
+    const { parts, width, height } = await panelsOf(button.closest("figure"), format);
+    if (format === "svg") {
+      const placed = parts.map(({ content, x, y }) => decodeURIComponent(content)
+        .replace("<svg ", `<svg x="${x}" y="${y}" `));
+      const size = `width="${width}" height="${height}"`;
+      return svgBlob(`<svg xmlns="http://www.w3.org/2000/svg" ${size}>${placed.join("")}</svg>`);
+    }
+    const scale = Math.min(PNG_SCALE, LONGEST_SIDE / Math.max(width, height));
+    const canvas = new OffscreenCanvas(Math.round(scale * width), Math.round(scale * height));
+    const context = canvas.getContext("2d");
+    context.fillStyle = themes.light.surface;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    for (const part of parts) {
+      const picture = await createImageBitmap(pngBlob(part.content));
+      context.drawImage(picture, ...[part.x, part.y, part.width, part.height].map((side) => scale * side));
+      picture.close();
+    }
+    return canvas.convertToBlob({ type: "image/png" });
   };
   const save = (content, name) => {
     const link = document.createElement("a");
@@ -1073,7 +1096,7 @@
     /* the picture of a film, in which its frames stand beside each other */
     const { backgroundImage } = button.closest(".film").querySelector(".screen").style;
     const [, content] = /base64,([^")]*)/.exec(backgroundImage);
-    return new Blob([bytesOf(content)], { type: "image/png" });
+    return pngBlob(content);
   };
   const csvOfPixels = async (button) => {
     const picture = await createImageBitmap(stripOf(button), { colorSpaceConversion: "none" });
