@@ -206,7 +206,7 @@ def _sentence(
             f"{_name(pair, 0)} and {_name(pair, 1)}: ARI {pair.ari:z.2f} of "
             f"{counted(pair.n_units, 'unit')}, {verdict}."
         )
-    n_tested, n_small = _moments_tested(associations)
+    n_tested, n_small = moments_tested(associations)
     if n_tested:
         told.append(
             f"{n_small} of {counted(n_tested, 'comparison')} of states or components with epochs "
@@ -413,8 +413,8 @@ def _numbers(
         numbers[f"{key}_ami"] = _rounded(pair.ami, 4)
         numbers[f"{key}_units"] = pair.n_units
     if associations:
-        n_tested, n_small = _moments_tested(associations)
-        numbers["n_moments_tested"] = n_tested
+        n_tested, n_small = moments_tested(associations)
+        numbers["nmoments_tested"] = n_tested
         numbers["n_moments_small_adjusted_p"] = n_small
     return numbers
 
@@ -425,7 +425,7 @@ def _moments_adjusted(associations: Sequence[Association]) -> list[float]:
     return valid_for_all([one.p_value for one in associations], families)
 
 
-def _moments_tested(associations: Sequence[Association]) -> tuple[int, int]:
+def moments_tested(associations: Sequence[Association]) -> tuple[int, int]:
     """Comparisons of moments that have a p, and how many of them stay small once adjusted."""
     p = np.array(_moments_adjusted(associations))
     return int(np.isfinite(p).sum()), int((p <= LEVEL).sum())

@@ -238,6 +238,8 @@ class Section:
     status: Status
     sentence: str
     """For the first screen: the finding in one or two sentences, with its uncertainty."""
+    planted: str = ""
+    """In simulated recordings: what was planted, and how much of it was found."""
     reason: str = ""
     """Why there is no result, when there is none."""
     body: tuple[str | Figure | Table | Films, ...] = ()

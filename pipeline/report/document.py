@@ -72,6 +72,7 @@ def _section(section: Section, page: Page) -> Json:
     return {
         "status": section.status,
         "reason": section.reason or (doubts and f"read first: {doubts}"),
+        **({"planted": section.planted} if section.planted else {}),
         "numbers": plain(section.numbers),
         "checks": [plain(dataclasses.asdict(check)) for check in section.checks],
         "sources": list(page.sources.get(section.id, ())),

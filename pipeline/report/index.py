@@ -29,6 +29,8 @@ class IndexMethod:
 
     status: str
     reason: str = ""
+    planted: str = ""
+    """What simulated recordings hold of it, and how much was found."""
     numbers: Mapping[str, Number] = field(default_factory=dict)
 
 
@@ -61,6 +63,7 @@ class IndexEntry:
                 name: IndexMethod(
                     status=method["status"],
                     reason=method["reason"],
+                    planted=method.get("planted", ""),
                     numbers=_first_numbers(method["numbers"]),
                 )
                 for name, method in sections_of(document).items()

@@ -14,6 +14,7 @@ from pipeline.agreement.config import AgreementConfig
 from pipeline.agreement.halves import Population, compare_halves
 from pipeline.agreement.moments import states_beside_courses
 from pipeline.agreement.pairs import compare_pairs
+from pipeline.agreement.planted import planted_agreement
 from pipeline.agreement.section import ID, TITLE, agreement_section
 from pipeline.agreement.unit_table import (
     activity_levels,
@@ -31,6 +32,7 @@ from pipeline.io.documents import read_document, write_document
 from pipeline.io.records import read_record
 from pipeline.io.tables import write_csv
 from pipeline.stages.assess import section_without_result, unit_tables
+from pipeline.stages.planted import planted, read_truths
 from pipeline.stages.run_context import StageRun
 
 
@@ -41,6 +43,7 @@ def agreement(
     qualities: Mapping[str, Path],
     fits: Mapping[str, Sequence[Path]],
     halves: Mapping[str, Sequence[Path]],
+    truths: Sequence[Path],
     settings: Mapping[str, Any],
     seed: int,
     section: Path,
@@ -57,6 +60,8 @@ def agreement(
     halves
         Method to what was fitted to halves of the data, in the same way; methods that cannot be,
         or were not, are left out.
+    truths
+        What was planted for all methods, ``METHOD.h5`` each, in simulated recordings.
     settings
         The block ``agreement``.
     section, table
@@ -118,6 +123,9 @@ def agreement(
         if written.status == "not_applicable":
             lacking = run.not_applicable(written.reason)
             written = dataclasses.replace(written, failure=lacking.failure)
+        elif known := list(planted(read_truths(truths)[0]).values()):
+            beside = planted_agreement(known, groupings, pairs, moments)
+            written = dataclasses.replace(written, planted=beside)
     except Exception as error:
         written = section_without_result(ID, TITLE, run.outcome_of(error))
     write_csv(table, rows)

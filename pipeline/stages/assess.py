@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.errors import DataError
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Check, Section, qualified
 from pipeline.core.recording import Recording
@@ -17,6 +16,7 @@ from pipeline.core.views import View
 from pipeline.io.documents import write_document
 from pipeline.io.records import open_record, read_record
 from pipeline.stages.fit import MethodJob, first_outcome, usable
+from pipeline.stages.planted import planted_words, read_truths
 from pipeline.stages.run_context import StageRun
 
 
@@ -27,7 +27,7 @@ def assess(
     recordings: Mapping[str, Path],
     fits: Sequence[Path],
     views: Sequence[Path],
-    truth: Path | None,
+    truths: Sequence[Path],
     checks: Path,
     section: Path,
 ) -> Section:
@@ -41,8 +41,8 @@ def assess(
     fits
         The method's result, or the record of why there is none; one a recording, in folders named
         by the recordings' ids, of a method that does not pool them.
-    truth
-        What was planted, for simulated recordings.
+    truths
+        What was planted for all methods, ``METHOD.h5`` each, in simulated recordings.
     checks, section
         ``checks.json`` and ``section.json``.
     """
@@ -52,15 +52,15 @@ def assess(
     outcome = first_outcome(results) if lacking else None
     if outcome is None:
         try:
-            names = UnitNames.of(unit_tables(recordings))
+            units = unit_tables(recordings)
             with job.open_views(views) as seen:
                 written = _section(
                     job,
                     fitted=[path.parent.name for path in fits],
                     results=results,
                     seen=seen,
-                    truth=truth,
-                    names=names,
+                    truths=truths,
+                    units=units,
                 )
         except Exception as error:
             outcome = run.outcome_of(error, file=fits[0].name)
@@ -78,10 +78,12 @@ def _section(
     fitted: Sequence[str],
     results: Sequence[object],
     seen: Sequence[View | Outcome],
-    truth: Path | None,
-    names: UnitNames,
+    truths: Sequence[Path],
+    units: Mapping[str, pd.DataFrame],
 ) -> Section:
-    planted, doubted = _planted(truth, job)
+    names = UnitNames.of(units)
+    planted, doubted = read_truths(truths)
+    truth = planted.get(job.spec.name)
     if job.spec.pools_recordings:
         (result,) = results
         found, missing = usable(seen), missing_recordings(seen)
@@ -95,16 +97,18 @@ def _section(
         found = tuple(view for _, view in of_recording.values())
         missing = missing_recordings(results)
     checks: tuple[Check, ...] = job.spec.room("diagnostics").assess(
-        result, found, job.config, truth=planted
+        result, found, job.config, truth=truth
     )
     checks = (*missing, *doubted, *checks)
-    figures = job.spec.room("figures").figures(
-        result, found, job.config, truth=planted, names=names
-    )
+    figures = job.spec.room("figures").figures(result, found, job.config, truth=truth, names=names)
     section: Section = job.spec.room("section").section(
         result, checks, figures, job.config, names=names
     )
-    return dataclasses.replace(section, sentence=qualified(section.sentence, section.checks))
+    return dataclasses.replace(
+        section,
+        sentence=qualified(section.sentence, section.checks),
+        planted=planted_words(job.spec, result, planted, units),
+    )
 
 
 def unit_tables(recordings: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
@@ -115,30 +119,6 @@ def unit_tables(recordings: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
             if isinstance(record, Recording):
                 found[name] = record.units
     return found
-
-
-def _planted(truth: Path | None, job: MethodJob) -> tuple[object | None, tuple[Check, ...]]:
-    """What was planted, where it can be read; a warning where it cannot.
-
-    The result does not come from it: a truth in the form of other code must not cost the result.
-    One that is damaged is a fault of the machine, as with every file that is handed on.
-    """
-    if truth is None:
-        return None, ()
-    try:
-        return read_record(truth, job.spec.room("simulate").Truth), ()
-    except DataError as error:
-        return None, (
-            Check(
-                name="Planted truth",
-                status="warn",
-                value="not read",
-                threshold="readable",
-                meaning=f"Nothing is held against what was planted: {error.found}",
-                advice="Write the simulated recordings again with this version: "
-                "python -m pipeline demo --out FOLDER",
-            ),
-        )
 
 
 def missing_recordings(results: Sequence[object]) -> tuple[Check, ...]:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from pipeline.report.wording import typeset
 from tests.support.captions import lacking
 from tests.support.pressing import press
 
@@ -131,6 +133,48 @@ def test_the_planted_truth_stands_beside_each_finding(opened, results):
         for method in methods:
             checks = page.locator(f"#{method} .checks tr:has-text('Planted')")
             assert checks.count() >= 1
+
+
+PLANTED = """() => [...document.querySelectorAll('main > section')].map((section) => [section.id,
+  section.querySelector(':scope > .lead + .planted')?.textContent,
+  document.querySelector(`.card[aria-labelledby="card-${section.id}"] .planted`)?.textContent])"""
+
+
+@pytest.mark.parametrize(
+    ("experiment", "begins"),
+    [
+        ("worms", {"connectome": "Planted: 8 groups", "agreement": "Planted: 8 groups"}),
+        (
+            "cortex",
+            {
+                "biclustering": "Planted: 4 clusters",
+                "trsa": "Planted: answers to 12 conditions",
+                "celltypes": "Nothing of this kind was planted",
+                "agreement": "Planted: regions and clusters",
+            },
+        ),
+        ("retina", {"trsa": "Nothing of this kind", "celltypes": "Planted: 8 types of cells"}),
+    ],
+)
+def test_a_sentence_on_what_was_planted_stands_below_every_finding(
+    opened, results, experiment, begins
+):
+    page = opened(results / experiment / "report.html").page
+    told = {name: (head, card) for name, head, card in page.evaluate(PLANTED) if head or card}
+    assert set(told) == set(begins)
+    for name, (head, card) in told.items():
+        assert head == card
+        assert head.startswith(f"Simulated {begins[name]}")
+        assert any(letter.isdigit() for letter in head)
+    findings = json.loads((results / experiment / "report.json").read_text(encoding="utf-8"))
+    kept = {**findings["methods"], "agreement": findings["agreement"]}
+    shown = {name: head.removeprefix("Simulated ") for name, (head, _) in told.items()}
+    planted = {name: one["planted"] for name, one in kept.items() if "planted" in one}
+    assert {name: typeset(words) for name, words in planted.items()} == shown
+    index = opened(results / "index.html").page.locator(
+        f"#experiments tr[data-experiment={experiment}]"
+    )
+    assert all(words in index.text_content() for words in planted.values())
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_the_section_of_every_method_is_qualified(name, monkeypatch, tmp_path):
         recordings={},
         fits=[Path("a/fit.h5")],
         views=[],
-        truth=None,
+        truths=[],
         checks=tmp_path / "checks.json",
         section=tmp_path / "section.json",
     )
@@ -101,7 +101,7 @@ def test_a_truth_in_an_older_form_costs_no_result(monkeypatch, tmp_path):
         recordings={},
         fits=[fits],
         views=[],
-        truth=older,
+        truths=[older],
         checks=tmp_path / "checks.json",
         section=tmp_path / "section.json",
     )

@@ -30,7 +30,7 @@ def stored(tmp_path):
         recordings={},
         fits=[fit],
         views=[],
-        truth=None,
+        truths=[],
         checks=tmp_path / "checks.json",
         section=path,
     )
@@ -72,6 +72,7 @@ def test_agreement_tells_whose_it_is(tmp_path):
         qualities={},
         fits={},
         halves={},
+        truths=[],
         settings=AgreementConfig().model_dump(),
         seed=1,
         section=tmp_path / "section.json",

@@ -60,7 +60,7 @@ def test_a_method_that_took_one_of_several_recordings_names_units_by_all(
         recordings=paths,
         fits=fits[:1] if job.spec.pools_recordings else fits,
         views=[],
-        truth=None,
+        truths=[],
         checks=tmp_path / "checks.json",
         section=tmp_path / "section.json",
     )

@@ -21,7 +21,7 @@ AGREEMENT = frozenset({"agreement"}) | PAGES
 METHOD = frozenset({"connectome_fit", "connectome_gather", "connectome_assess"})
 CONNECTOME = METHOD | AGREEMENT
 JOINED = CONNECTOME - {"connectome_fit"}
-ASSESSED = frozenset({"connectome_assess"}) | PAGES
+ASSESSED = frozenset({"connectome_assess", "trsa_assess"}) | AGREEMENT
 ON_VIEW = frozenset({"prepare_view"}) | CONNECTOME
 METHODS = frozenset({"trsa_fit", "trsa_gather", "trsa_assess"}) | CONNECTOME
 VIEWS = frozenset({"prepare_view"}) | METHODS
@@ -38,7 +38,7 @@ WORDS = {
         "what reads it (of a connectome its joining, of tRSA its fits too) and assessment of this "
         "method; fits to halves, agreement, reports, index"
     ),
-    ASSESSED: "assessment of the method that it is for, reports, index",
+    ASSESSED: "assessment of all methods, agreement, reports, index",
     METHODS: (
         "fits, joining and assessment of all methods; fits to halves, agreement, reports, index"
     ),

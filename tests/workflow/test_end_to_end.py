@@ -81,6 +81,21 @@ def test_a_sound_experiment_has_a_result_that_the_others_do_not_harm(finished):
     assert found["settings"]["methods"]["connectome"]["rank"] == 2
 
 
+def test_what_was_planted_stands_beside_findings_of_simulated_recordings_alone(finished):
+    folder, _ = finished
+    planted = {
+        experiment: {
+            name: section["planted"]
+            for name, section in document(folder, experiment)["methods"].items()
+            if "planted" in section
+        }
+        for experiment in ("sound", "mixed", "broken")
+    }
+    assert list(planted["sound"]) == ["connectome"]
+    assert planted["sound"]["connectome"].startswith("Planted: ")
+    assert planted["mixed"] == planted["broken"] == {}
+
+
 def test_a_broken_recording_leaves_the_others_of_its_experiment(finished):
     folder, _ = finished
     found = document(folder, "mixed")

@@ -56,6 +56,7 @@ rule agreement:
         qualities=per_recording(
             f"{OUT}/{{experiment}}/recordings/{{recording}}/quality.json"
         ),
+        truths=truths,
     output:
         section=f"{OUT}/{{experiment}}/agreement/section.json",
         table=report(
@@ -82,6 +83,7 @@ rule agreement:
         halved=HALVED,
         settings=SETTINGS.agreement.model_dump(),
         seed=SETTINGS.seed,
+        truths=checksums_of(truths),
         version=__version__,  # its words
     message:
         "Holding the methods of {wildcards.experiment} against each other"

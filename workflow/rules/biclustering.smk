@@ -62,7 +62,7 @@ rule biclustering_assess:
         ),
         fits=per_recording(f"{folder_of('biclustering')}/fit.h5"),
         views=views_of("biclustering"),
-        truth=truth_of("biclustering"),
+        truths=truths,
     output:
         checks=f"{OUT}/{{experiment}}/biclustering/checks.json",
         section=f"{OUT}/{{experiment}}/biclustering/section.json",
@@ -82,7 +82,7 @@ rule biclustering_assess:
         method="biclustering",
         settings=method_settings(SETTINGS, "biclustering"),
         seed=SETTINGS.seed,
-        truth=checksums_of(truth_of("biclustering")),
+        truths=checksums_of(truths),
         version=__version__,  # its words
     message:
         "Questioning the bi-clustering of {wildcards.experiment}"

@@ -71,7 +71,7 @@ rule celltypes_assess:
         ),
         fits=[f"{OUT}/{{experiment}}/celltypes/fit.h5"],
         views=views_of("celltypes"),
-        truth=truth_of("celltypes"),
+        truths=truths,
     output:
         checks=f"{OUT}/{{experiment}}/celltypes/checks.json",
         section=f"{OUT}/{{experiment}}/celltypes/section.json",
@@ -89,7 +89,7 @@ rule celltypes_assess:
         method="celltypes",
         settings=method_settings(SETTINGS, "celltypes"),
         seed=SETTINGS.seed,
-        truth=checksums_of(truth_of("celltypes")),
+        truths=checksums_of(truths),
         version=__version__,  # its words
     message:
         "Questioning the cell types of {wildcards.experiment}"

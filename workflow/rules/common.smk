@@ -243,15 +243,16 @@ def batches_of(method, number=None):
     return [parts[start : start + size] for start in range(0, len(parts), size)]
 
 
-def truth_of(method):
-    """Input function: what was planted, for simulated experiments; nothing for others."""
-
-    def find(wildcards):
-        folders = {row.truth for row in EXPERIMENTS[wildcards.experiment] if row.truth}
-        files = [folder / f"{method}.h5" for folder in sorted(folders)]
-        return [ancient(str(file)) for file in files if file.exists()][:1]
-
-    return find
+def truths(wildcards):
+    """Input function: what was planted, a file a method, in simulated experiments; else nothing."""
+    folders = {row.truth for row in EXPERIMENTS[wildcards.experiment] if row.truth}
+    files = {
+        file.stem: file
+        for folder in sorted(folders, reverse=True)  # of several the first counts
+        for file in [folder / f"{method}.h5" for method in registry.methods()]
+        if file.exists()
+    }
+    return [ancient(str(file)) for file in files.values()]
 
 
 def fit_cost(method, parts):

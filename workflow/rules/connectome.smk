@@ -73,7 +73,7 @@ rule connectome_assess:
         ),
         fits=[f"{OUT}/{{experiment}}/connectome/fit.h5"],
         views=views_of("connectome"),
-        truth=truth_of("connectome"),
+        truths=truths,
     output:
         checks=f"{OUT}/{{experiment}}/connectome/checks.json",
         section=f"{OUT}/{{experiment}}/connectome/section.json",
@@ -93,7 +93,7 @@ rule connectome_assess:
         method="connectome",
         settings=method_settings(SETTINGS, "connectome"),
         seed=SETTINGS.seed,
-        truth=checksums_of(truth_of("connectome")),
+        truths=checksums_of(truths),
         version=__version__,  # its words
     message:
         "Questioning the connectome of {wildcards.experiment}"

@@ -66,7 +66,7 @@ rule trsa_assess:
         ),
         fits=[f"{OUT}/{{experiment}}/trsa/fit.h5"],
         views=views_of("trsa"),
-        truth=truth_of("trsa"),
+        truths=truths,
     output:
         checks=f"{OUT}/{{experiment}}/trsa/checks.json",
         section=f"{OUT}/{{experiment}}/trsa/section.json",
@@ -84,7 +84,7 @@ rule trsa_assess:
         method="trsa",
         settings=method_settings(SETTINGS, "trsa"),
         seed=SETTINGS.seed,
-        truth=checksums_of(truth_of("trsa")),
+        truths=checksums_of(truths),
         version=__version__,  # its words
     message:
         "Questioning the representations of {wildcards.experiment}"

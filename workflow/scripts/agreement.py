@@ -28,6 +28,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
             method: [Path(path) for path in found.get(f"halves_of_{method}", [])]
             for method in snakemake.params.halved
         },
+        truths=[Path(path) for path in found.truths],
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         section=outputs[0],

@@ -29,7 +29,7 @@ with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
         recordings={Path(path).parent.name: Path(path) for path in snakemake.input.recordings},
         fits=[Path(path) for path in snakemake.input.fits],
         views=[Path(path) for path in snakemake.input.views],
-        truth=next((Path(path) for path in snakemake.input.truth), None),
+        truths=[Path(path) for path in snakemake.input.truths],
         checks=outputs[0],
         section=outputs[1],
     )

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
+from pipeline.core.planted import Planted
+from pipeline.core.words import counted
 from pipeline.methods.biclustering.matching import counterparts
 from pipeline.methods.biclustering.result import BiclusteringResult
 from pipeline.methods.biclustering.truth import BiclusteringTruth
@@ -59,4 +61,28 @@ def recovery(result: BiclusteringResult, truth: BiclusteringTruth) -> Recovery:
         clusters=contingency(planted, found),
         states=contingency(present, result.state_of_bin),
         planted_state_of_bin=states,
+    )
+
+
+def planted(truth: BiclusteringTruth) -> Planted:
+    """What was planted, for readers and for other methods."""
+    return Planted(
+        words=f"{counted(truth.cluster.size, 'cluster')} of units with trajectories of their own, "
+        f"under {counted(truth.state.size, 'state')}",
+        moments="states that go with no epoch",
+        kind="clusters",
+        groups={
+            str(unit): str(truth.cluster[cluster])
+            for unit, cluster in zip(truth.unit, truth.cluster_of_unit, strict=True)
+        },
+    )
+
+
+def recovered(result: BiclusteringResult, truth: BiclusteringTruth) -> str:
+    """How much of it was found."""
+    seen = recovery(result, truth)
+    return (
+        f"{counted(result.n_clusters, 'cluster')} (ARI {seen.unit_agreement:z.2f} of "
+        f"{counted(int(result.used.sum()), 'unit')}) and {counted(result.n_states, 'state')} "
+        f"({100 * seen.state_accuracy:.0f} % of bins right)"
     )

@@ -10,7 +10,7 @@ from pipeline.core.views import View
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.constraints import Display
 from pipeline.methods.celltypes.evidence import FEWEST, OWN, matched
-from pipeline.methods.celltypes.objective import NO_TYPE, Labels
+from pipeline.methods.celltypes.recovery import true_labels
 from pipeline.methods.celltypes.result import CelltypesResult, ModelEvidence
 from pipeline.methods.celltypes.simulate import Truth
 
@@ -496,16 +496,6 @@ def _flags(model: ModelEvidence) -> tuple[Check, ...]:
             meaning="The search ended, but not everything in it went as it should.",
             advice="Compare restarts; more units or a larger holdout help where few decide.",
         ),
-    )
-
-
-def true_labels(result: CelltypesResult, truth: Truth) -> Labels:
-    """Planted type of every unit of a result; -1 for units that the truth does not know."""
-    number = {
-        str(name): int(kind) for name, kind in zip(truth.unit, truth.type_of_unit, strict=True)
-    }
-    return np.array(
-        [number.get(str(name), NO_TYPE) for name in result.units["unit"]], dtype=np.int64
     )
 
 

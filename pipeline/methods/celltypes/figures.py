@@ -12,9 +12,9 @@ from pipeline.core.views import View
 from pipeline.core.words import counted, for_number
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.describe import separated
-from pipeline.methods.celltypes.diagnostics import true_labels
 from pipeline.methods.celltypes.evidence import OWN, scaled_confusion, similar_order
 from pipeline.methods.celltypes.objective import NO_TYPE
+from pipeline.methods.celltypes.recovery import true_labels
 from pipeline.methods.celltypes.result import CelltypesResult, ModelEvidence, ShownEvidence
 from pipeline.methods.celltypes.simulate import Truth
 from pipeline.methods.celltypes.splitting import STEP_OF

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.axes import axes, check_axes
+from pipeline.core.planted import Planted
+from pipeline.core.words import counted
 from pipeline.methods.connectome.readback import active, present_in
 from pipeline.methods.connectome.result import ConnectomeResult
 from pipeline.methods.connectome.simulate import ConnectomeTruth
@@ -256,3 +258,26 @@ def _f1(found: NDArray[np.bool_], planted: NDArray[np.bool_]) -> float:
     """Harmonic mean of precision and recall of a set of units."""
     total = int(found.sum() + planted.sum())
     return 2 * int((found & planted).sum()) / total if total else 0.0
+
+
+def planted(truth: ConnectomeTruth) -> Planted:
+    """What was planted, for readers and for other methods.
+
+    A neuron may be in several groups, so none of them is its own.
+    """
+    groups, labels = truth.group.size, truth.label.size
+    return Planted(
+        words=f"{counted(groups, 'group')} of neurons that change together, each in the epochs of "
+        f"one of {counted(labels, 'label')}",
+        moments=f"{counted(groups, 'group')} of neurons, each active in the epochs of one label "
+        f"({groups} of {groups * labels} pairs of group and label)",
+    )
+
+
+def recovered(result: ConnectomeResult, truth: ConnectomeTruth) -> str:
+    """How much of it was found."""
+    seen = recovery(result, truth)
+    n_found = int((seen.group_f1 >= FOUND).sum())
+    scores = seen.label_ari[np.isfinite(seen.label_ari)]
+    apart = f"; groups of a label are told apart with ARI {scores.mean():z.2f}"
+    return f"{n_found} of them (mean F1 {seen.group_f1.mean():z.2f}){apart if scores.size else ''}"

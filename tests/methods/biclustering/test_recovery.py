@@ -18,7 +18,7 @@ from pipeline.methods.biclustering.diagnostics import assess
 from pipeline.methods.biclustering.figures import figures
 from pipeline.methods.biclustering.holdout import hidden_entries, predicted
 from pipeline.methods.biclustering.problem import problem_of
-from pipeline.methods.biclustering.recovery import recovery
+from pipeline.methods.biclustering.recovery import recovered, recovery
 from pipeline.methods.biclustering.replicas import replicate
 from pipeline.methods.biclustering.result import PartResult, Result
 from pipeline.methods.biclustering.scores import NAMES
@@ -80,6 +80,9 @@ def test_planted_clusters_and_states_are_found_in_draws_with_any_labels(planted,
     seen = recovery(result, planted[1])
     assert (seen.unit_agreement, result.n_clusters) == (1.0, 3)
     assert (seen.state_accuracy, result.n_states) == (1.0, 2)
+    assert recovered(result, planted[1]) == (
+        f"3 clusters (ARI 1.00 of {result.used.sum()} units) and 2 states (100 % of bins right)"
+    )
     assert result.chain_agreement.min() == 1
     own = result.cluster_probability[np.arange(18), result.cluster_of_unit]
     assert own.min() > 0.9

@@ -18,6 +18,7 @@ from pipeline.methods.celltypes.diagnostics import assess
 from pipeline.methods.celltypes.evidence import OWN, separation
 from pipeline.methods.celltypes.figures import figures
 from pipeline.methods.celltypes.model import find_types
+from pipeline.methods.celltypes.recovery import recovered
 from pipeline.methods.celltypes.section import agreements, section
 from pipeline.methods.celltypes.simulate import simulate
 from pipeline.numerics.device import device_name, device_of
@@ -153,6 +154,7 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     np.testing.assert_array_equal(ends > 0, on)
     checks = assess(result, (view,), config, truth=truth)
     assert {check.name: check.status for check in checks}["Planted types found"] == "pass"
+    assert recovered(result, truth) == f"3 types (ARI 1.00 of {typed.size} units)"
     drawn = figures(result, (view,), config, truth=truth)
     assert {"stimuli", "traces", "confusion", "stability", "baselines", "typing", "mosaic"} <= {
         figure.id for figure in drawn

@@ -16,8 +16,10 @@ from pipeline.methods.connectome.config import ConnectomeConfig
 from pipeline.methods.connectome.diagnostics import assess
 from pipeline.methods.connectome.figures import figures
 from pipeline.methods.connectome.recovery import (
+    FOUND,
     label_communities,
     onset_recovery,
+    recovered,
     recovery,
 )
 from pipeline.methods.connectome.section import section
@@ -71,6 +73,10 @@ def test_planted_groups_and_their_epochs_are_found(worms, result):
     # The component that fits a group best is strongest in the epochs of the group's label.
     best = seen.match.argmax(axis=0)
     np.testing.assert_array_equal(seen.component_label[best], worms[1].group_label)
+    n_found = int((seen.group_f1 >= FOUND).sum())
+    assert recovered(result, worms[1]).startswith(
+        f"{n_found} of them (mean F1 {seen.group_f1.mean():.2f})"
+    )
 
 
 def test_groups_that_different_components_hold_are_told_apart_in_a_label(worms, result):

@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.errors import NotApplicable
 from pipeline.core.rng import stream
 from pipeline.methods.trsa.algorithm import draws_of
-from pipeline.methods.trsa.recovery import recovery
+from pipeline.methods.trsa.recovery import recovered, recovery
 from pipeline.methods.trsa.simulate import simulate
 from tests.support.trsa_fits import CONFIG, fitted, parts_of
 
@@ -36,6 +36,14 @@ def test_regions_of_one_recording_are_told_apart(one):
     assert halves.all_chance.mean() == pytest.approx(1 / 3, abs=0.05)
     assert result.subjects is None
     assert result.subjects_missing == "one subject"
+
+
+def test_what_was_found_of_the_planted_geometries_is_told(one):
+    result, truth = one
+    told = recovered(result, truth)
+    values = [f"{region} {value:.2f}" for (_, region), value in recovery(result, truth).items()]
+    assert told == f"rank correlations with the planted dissimilarities of {', '.join(values)}"
+    assert [value.split()[0] for value in values] == ["VISp", "VISl"]
 
 
 def test_only_regions_that_answer_are_reliable(one):
