@@ -51,7 +51,7 @@ def planted_agreement(
     if in_time:
         n_tested, n_small = moments_tested(associations)
         found = f"{n_small} of {counted(n_tested, 'comparison')} with p <= {LEVEL:g}"
-        told.append(f"{' and '.join(in_time)} (found {found})")
+        told.append(f"{' and '.join(in_time)}, found: {found}")
     return f"Planted: {'; '.join(told)}."
 
 

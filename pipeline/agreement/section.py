@@ -414,7 +414,7 @@ def _numbers(
         numbers[f"{key}_units"] = pair.n_units
     if associations:
         n_tested, n_small = moments_tested(associations)
-        numbers["nmoments_tested"] = n_tested
+        numbers["n_moments_tested"] = n_tested
         numbers["n_moments_small_adjusted_p"] = n_small
     return numbers
 

@@ -204,6 +204,7 @@ def test_what_is_small_is_counted_after_adjustment_for_all_comparisons(areas):
     )
     assert p[:2] == (0.02, 0.4)
     assert (p[4], p[-1]) == (1.0, None)
+    assert section.numbers["n_moments_tested"] == 20
     assert section.numbers["n_moments_small_adjusted_p"] == 1
 
 

@@ -66,7 +66,7 @@ def test_planted_groups_and_what_the_file_names_are_held_against_each_other():
 def test_what_was_planted_in_time_stands_beside_comparisons_of_moments():
     told = planted_agreement([CLUSTERS], [], [], [COURSES])
     assert told == (
-        "Planted: states that go with no epoch (found 0 of 1 comparison with p <= 0.05)."
+        "Planted: states that go with no epoch, found: 0 of 1 comparison with p <= 0.05."
     )
 
 

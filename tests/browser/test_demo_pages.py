@@ -174,7 +174,7 @@ def test_a_sentence_on_what_was_planted_stands_below_every_finding(
     index = opened(results / "index.html").page.locator(
         f"#experiments tr[data-experiment={experiment}]"
     )
-    assert all(words in index.text_content() for words in planted.values())
+    assert all(words in index.text_content() for words in shown.values())
 
 
 @pytest.mark.parametrize(
