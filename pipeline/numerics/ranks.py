@@ -41,6 +41,28 @@ def weighted_ranks(codes: NDArray[np.int64], weights: NDArray[np.floating]) -> F
     return _weighted_ranks(np.ascontiguousarray(codes), _rows(weights))
 
 
+def tied_pairs(codes: NDArray[np.int64], weights: NDArray[np.floating]) -> Floats:
+    """How many pairs of drawn values are equal; copies of an entry are.
+
+    Parameters
+    ----------
+    codes
+        Dense codes, shape (row, entry), from :func:`dense_codes`.
+    weights
+        Whole numbers, shape (draw, entry).
+
+    Returns
+    -------
+    Shape (draw, row).
+    """
+    tied = np.empty((len(weights), len(codes)))
+    for row, code in enumerate(codes):
+        for draw, weight in enumerate(weights):
+            drawn = np.bincount(code, weight)
+            tied[draw, row] = (drawn * (drawn - 1)).sum() / 2
+    return tied
+
+
 def concordance(
     first: NDArray[np.int64], second: NDArray[np.int64], weights: NDArray[np.floating]
 ) -> Floats:

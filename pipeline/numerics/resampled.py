@@ -2,7 +2,8 @@
 
 A pair of items counts as often as both were drawn together, and pairs of two copies of one item
 do not count: all follows from weights, and nothing is gathered or built anew. Each draw's numbers
-are those of :func:`~pipeline.numerics.similarity.compare` on the drawn pairs.
+are those of :func:`~pipeline.numerics.similarity.compare` on the drawn pairs. Bures similarity
+alone needs all pairs: there copies of an item lie at distance 0.
 """
 
 from __future__ import annotations
@@ -13,10 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.numerics.dissimilarity import Floats, n_items, squared_form
-from pipeline.numerics.ranks import concordance, dense_codes, weighted_ranks
+from pipeline.numerics.ranks import concordance, dense_codes, tied_pairs, weighted_ranks
+from pipeline.numerics.similarity import moment_similarity, whitened_moments
 
 Resampled = Literal[
-    "cosine", "corr", "spearman", "rho_a", "tau_a", "whitened_cosine", "whitened_corr"
+    "cosine",
+    "corr",
+    "spearman",
+    "rho_a",
+    "tau_a",
+    "tau_b",
+    "whitened_cosine",
+    "whitened_corr",
+    "bures",
 ]
 RESAMPLED: tuple[Resampled, ...] = get_args(Resampled)
 
@@ -78,8 +88,10 @@ def compare_resampled(
         block = found[start : start + step]
         if measure in ("spearman", "rho_a"):
             block[:] = _of_ranks(one, other, weights, scaled=measure == "spearman")
-        elif measure == "tau_a":
-            block[:] = _kendall(one, other, weights)
+        elif measure in ("tau_a", "tau_b"):
+            block[:] = _kendall(one, other, weights, corrected=measure == "tau_b")
+        elif measure == "bures":
+            block[:] = _bures(one, other, items)
         elif measure.startswith("whitened"):
             block[:] = _whitened(one, other, items, weights, centred=measure == "whitened_corr")
         else:
@@ -109,7 +121,7 @@ def without_scale(
     left, right = np.triu_indices(count.size, 1)
     weight = np.asarray(count, dtype=np.float64)[left] * count[right]
     values: Floats = np.asarray(vectors, dtype=np.float64)
-    if measure in ("spearman", "rho_a", "tau_a"):
+    if measure in ("spearman", "rho_a", "tau_a", "tau_b"):
         return np.asarray(weighted_ranks(dense_codes(values), weight[None])[0])
     total = weight.sum()
     if measure in ("corr", "whitened_corr"):
@@ -170,18 +182,34 @@ def _of_ranks(one: Floats, other: Floats, weights: Floats, *, scaled: bool) -> F
     return np.asarray(np.where(np.isnan(found), np.nan, 12 * inner / np.where(every, every, 1)))
 
 
-def _kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
-    """Kendall's tau-a: copies of a pair are ties."""
-    total = weights.sum(axis=1)[:, None, None]
+def _kendall(one: Floats, other: Floats, weights: Floats, *, corrected: bool) -> Floats:
+    """Kendall's tau-a, or tau-b where ``corrected`` for ties: copies of a pair are ties."""
+    total = weights.sum(axis=1)[:, None]
     every = total * (total - 1) / 2
-    inner = concordance(dense_codes(one), dense_codes(other), weights)
-    there = weights[:, None, :] > 0
-    varied = [
-        np.where(there, side, -np.inf).max(axis=2) > np.where(there, side, np.inf).min(axis=2)
-        for side in (one, other)
-    ]
-    known = varied[0][:, :, None] & varied[1][:, None, :]
-    return np.asarray(np.where(known, inner / np.where(every > 0, every, 1), np.nan))
+    codes = [dense_codes(side) for side in (one, other)]
+    untied = [every - tied_pairs(code, weights) for code in codes]
+    known = (untied[0] > 0)[:, :, None] & (untied[1] > 0)[:, None, :]
+    scale = np.broadcast_to(every[:, :, None], known.shape)
+    if corrected:
+        scale = np.sqrt(untied[0][:, :, None] * untied[1][:, None, :])
+    inner = concordance(codes[0], codes[1], weights)
+    return np.asarray(inner / np.where(known, scale, np.nan))
+
+
+def _bures(one: Floats, other: Floats, items: Floats) -> Floats:
+    """Bures similarity of drawn items: one drawn m times weighs m, as if its noise were 1 / m."""
+    found = np.empty((len(items), len(one), len(other)))
+    for place, count in enumerate(items):
+        there = np.flatnonzero(count)
+        pairs = np.outer(count, count)[np.triu_indices(count.size, 1)] > 0
+        moments = [
+            whitened_moments(side[:, pairs], noise=1 / count[there]).reshape(
+                -1, there.size, there.size
+            )
+            for side in (one, other)
+        ]
+        found[place] = moment_similarity(moments[0], moments[1])[0]
+    return found
 
 
 def _whitened(

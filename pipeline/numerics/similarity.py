@@ -5,7 +5,8 @@ the whitened second moments they stand for. Features are made once for each vect
 follow from one matrix product. What a measure cannot say of two vectors is NaN with a status.
 
 Sources: Schuett, Kipnis, Diedrichsen & Kriegeskorte (2023), eLife 12:82566 (rho-a, tau-a, whitened
-measures); Diedrichsen, Berlot, Mur, Schuett, Shahbazi & Kriegeskorte (2020), arXiv 2007.02789.
+measures); Diedrichsen, Berlot, Mur, Schuett, Shahbazi & Kriegeskorte (2020), arXiv 2007.02789;
+Kendall (1945), Biometrika 33:239 (tau-b); Bhatia, Jain & Lim (2019), Expo. Math. 37:165 (Bures).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Status(IntEnum):
     CONSTANT = 1
     """A vector without what the measure compares: all zero, all equal, or of no variance."""
     MISSING = 2
-    """Fewer than three pairs are there in both vectors."""
+    """Fewer than three pairs are there in both vectors; for Bures similarity, not all of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +113,8 @@ def compare(
         for rows, columns, present in _alike(np.isnan(one), np.isnan(other)):
             cell = (*where, *np.ix_(rows, columns))
             n_pairs[cell] = present.sum()
-            if present.sum() >= 3:
+            enough = present.all() if measure == "bures" else True
+            if enough and present.sum() >= 3:
                 values[cell], defined = _complete(
                     one[rows], other[columns], measure, present, noise
                 )
@@ -186,8 +188,6 @@ def _complete(
         distances = cdist(first[:, present], second[:, present])
         return distances, np.ones(distances.shape, dtype=bool)
     if measure == "bures":
-        if not present.all():
-            return np.full((len(first), len(second)), np.nan), np.zeros((1, 1), dtype=bool)
         return _bures(first, second)
     if measure in ("tau_a", "tau_b"):
         return _kendall(first[:, present], second[:, present], corrected=measure == "tau_b")
@@ -291,33 +291,48 @@ def _noise_factor(noise: Floats, count: int) -> tuple[Floats, Floats]:
 
 def _kendall(first: Floats, second: Floats, *, corrected: bool) -> tuple[Floats, NDArray[np.bool_]]:
     """Kendall's tau-a, or tau-b where ``corrected`` for ties."""
-    from pipeline.numerics.ranks import concordance, dense_codes
+    from pipeline.numerics.ranks import concordance, dense_codes, tied_pairs
 
     one, other = dense_codes(first), dense_codes(second)
     ones = np.ones((1, first.shape[1]))
     agreements = concordance(one, other, ones)[0]
     every = first.shape[1] * (first.shape[1] - 1) / 2
-    untied = [every - _tied_pairs(codes) for codes in (one, other)]
+    untied = [every - tied_pairs(codes, ones)[0] for codes in (one, other)]
     scale = np.sqrt(np.outer(*untied)) if corrected else np.full(agreements.shape, every)
     defined = (untied[0][:, None] > 0) & (untied[1][None, :] > 0)
     return agreements / np.where(defined, scale, np.nan), defined
 
 
-def _tied_pairs(codes: NDArray[np.int64]) -> Floats:
-    """Number of pairs of equal entries in each row."""
-    counts = [np.bincount(row).astype(np.float64) for row in codes]
-    return np.array([(count * (count - 1)).sum() / 2 for count in counts])
-
-
 def _bures(first: Floats, second: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Bures similarity of centred second moments: nuclear norm of their roots' product."""
+    """Bures similarity of centred second moments, and where it is defined."""
+    count = n_items(first.shape[-1])
+    one, other = (whitened_moments(side).reshape(-1, count, count) for side in (first, second))
+    return moment_similarity(one, other)
+
+
+def moment_similarity(first: Floats, second: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Bures similarity of second moments A and B: tr (√A B √A)^½ / √(tr A tr B).
+
+    The cosine of the angle of clouds of points after the best turn (Procrustes), whatever their
+    size. Negative variances, as distances that are cross-validated have, count as 0, so that all
+    lies between 0 and 1.
+
+    Parameters
+    ----------
+    first, second
+        Shapes (first, item, item) and (second, item, item), symmetric.
+
+    Returns
+    -------
+    Values, and whether both have any variance, each of shape (first, second).
+    """
     roots, sizes = [], []
-    for vectors in (first, second):
-        count = n_items(vectors.shape[-1])
-        moments = whitened_moments(vectors).reshape(-1, count, count)
+    for moments in (first, second):
         value, axes = np.linalg.eigh(moments)
-        roots.append(axes * np.sqrt(np.maximum(value, 0))[:, None, :])
-        sizes.append(np.trace(moments, axis1=-2, axis2=-1))
+        rounding = 1e-10 * np.abs(value).sum(axis=-1, keepdims=True)
+        value = np.where(value > rounding, value, 0)
+        roots.append(axes * np.sqrt(value)[:, None, :])
+        sizes.append(value.sum(axis=-1))
     values = np.empty((len(first), len(second)))
     for row, root in enumerate(roots[0]):
         crossed = np.swapaxes(roots[1], -1, -2) @ root

@@ -7,6 +7,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.linalg import orthogonal_procrustes
 
 from pipeline.core.rng import stream
 from pipeline.numerics.dissimilarity import average_ranks, squared_form
@@ -61,6 +62,48 @@ def test_tau_a_counts_pairs_of_pairs():
     ):
         signs = [np.sign(x[i] - x[j]) * np.sign(y[i] - y[j]) for i, j in combinations(range(10), 2)]
         assert found == pytest.approx(np.mean(signs), abs=1e-15)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_bures_similarity_of_points_on_axes_is_that_of_their_spreads(ties):
+    # Moments that commute: tr (A^1/2 B A^1/2)^1/2 is the sum of the roots of products of variances.
+    axes = np.linalg.qr(stream(8, "axes").normal(size=(6, 6)) + np.eye(6))[0]
+    axes = np.linalg.qr(np.c_[np.ones(6), axes])[0][:, 1:6]  # means of 0
+    spread = np.array([[4.0, 1, 0, 0, 2], [1, 1, 3, 0, 0.5]])
+    if ties:
+        spread = np.round(spread)
+    points = axes * np.sqrt(spread)[:, None]
+    apart = np.square(points[:, :, None] - points[:, None]).sum(axis=-1)
+    x, y = apart[:, *np.triu_indices(6, 1)]
+    expected = np.sqrt(spread[0] * spread[1]).sum() / np.sqrt(spread[0].sum() * spread[1].sum())
+    found = compare(np.stack([x, 7 * x]), np.stack([y, 0.1 * y]), "bures").values
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
+def test_bures_similarity_is_the_cosine_of_the_angle_after_the_best_turn():
+    points = stream(9, "turn").normal(size=(2, 7, 4))
+    points[1] *= 3  # of no account
+    apart = np.square(points[:, :, None] - points[:, None]).sum(axis=-1)
+    x, y = apart[:, *np.triu_indices(7, 1)]
+    centred = points - points.mean(axis=1, keepdims=True)
+    _, distance = orthogonal_procrustes(*(c / np.linalg.norm(c) for c in centred))
+    assert compare(x[None], y[None], "bures").values[0, 0] == pytest.approx(distance, abs=1e-7)
+
+
+def test_bures_similarity_of_distances_below_0_is_at_most_1():
+    rows = vectors(2) + 2 * stream(10, "noise").normal(size=(2, 21))
+    assert (rows < 0).any()  # as cross-validated distances are
+    found = compare(rows, rows, "bures").values
+    np.testing.assert_allclose(np.diagonal(found), 1, atol=1e-7)
+    assert found[0, 1] < 1
+    assert compare(-vectors(1), rows, "bures").status.tolist() == [[Status.CONSTANT] * 2]
+
+
+def test_bures_similarity_needs_all_pairs():
+    rows = vectors(2)
+    rows[0, 3] = np.nan
+    found = compare(rows, rows, "bures")
+    assert found.status.tolist() == [[Status.MISSING] * 2, [Status.MISSING, Status.OK]]
 
 
 def test_rho_a_is_the_mean_of_spearmans_over_all_ways_to_break_ties():

@@ -189,14 +189,24 @@ class TrsaConfig(MethodConfig):
         ge=1,
         le=100,
     )
-    measure: Literal["rho_a", "spearman", "corr", "cosine", "whitened_cosine", "whitened_corr"] = (
-        Field(
-            default="rho_a",
-            description=(
-                "How dissimilarities of regions and models are compared; 'rho_a' is the rank "
-                "correlation that is fair to ties."
-            ),
-        )
+    measure: Literal[
+        "rho_a",
+        "tau_a",
+        "spearman",
+        "tau_b",
+        "corr",
+        "cosine",
+        "whitened_cosine",
+        "whitened_corr",
+        "bures",
+    ] = Field(
+        default="rho_a",
+        description=(
+            "How dissimilarities of regions and models are compared; 'rho_a' is the rank "
+            "correlation that is fair to ties, 'tau_a' Kendall's, 'bures' the cosine of the angle "
+            "of clouds of conditions after the best turn (0 to 1, above 0 by chance), for squared "
+            "distances. 'tau_a', 'tau_b' and 'bures' take longer."
+        ),
     )
     models: Literal["auto", "none"] | list[Annotated[str, Field(min_length=1)]] = Field(
         default="auto",

@@ -38,6 +38,9 @@ ASSIGNMENTS = 2
 POINT_ASSIGNMENTS = 24
 """Ways in which all data are split for the score itself, at least 20."""
 
+FROM_ZERO = ("cosine", "whitened_cosine", "bures")
+"""Measures for which a constant that is added to all pairs makes a difference."""
+
 SUBJECT_FOLDS = ((6, 2), (12, 3), (20, 4))
 CONDITION_FOLDS = ((12, 2), (24, 3), (40, 4))
 MOST_FOLDS = 5
@@ -149,7 +152,7 @@ def score_once(
     )
     left, right = np.triu_indices(condition.size, 1)
     times = condition[left] * condition[right]
-    centred = config.measure not in ("cosine", "whitened_cosine")
+    centred = config.measure not in FROM_ZERO
     found = []
     for inside in range(n_parts):
         learnt = np.where(part != inside, condition, 0)
@@ -297,7 +300,7 @@ def whole_weights(models: Models, targets: Targets, config: TrsaConfig) -> Float
     every = np.ones(targets.n_conditions, dtype=np.int64)
     plain = without_scale(targets.dissimilarities, config.measure, every)
     counts = np.ones(plain.shape[1])
-    centred = config.measure not in ("cosine", "whitened_cosine")
+    centred = config.measure not in FROM_ZERO
     spread = models.dissimilarities.std(axis=1)
     found = np.zeros((len(config.fitted_models), len(targets.region), len(models.name)))
     for number, kind in enumerate(config.fitted_models):

@@ -141,12 +141,12 @@ def planted(rng, *, n_subjects=8, n_conditions=16, effect=1.0):
     return distances(common + own), models
 
 
-@pytest.mark.parametrize("measure", ["corr", "rho_a", "cosine", "whitened_corr"])
+@pytest.mark.parametrize("measure", ["corr", "rho_a", "cosine", "whitened_corr", "tau_b", "bures"])
 def test_a_planted_sum_is_found_and_beats_its_parts(measure):
     rows, models = planted(stream(0, "sum"), n_conditions=24)
     rng = stream(0, "fitted", measure)
     kinds = ("weighted", "interpolated")
-    found = fitted(rows, models, rng, n_draws=20, measure=measure, kinds=kinds)
+    found = fitted(rows, models, rng, n_draws=40, measure=measure, kinds=kinds)
     table = found.table.set_index("model")
     for kind in ("weighted sum", "mixture of two"):
         assert table.loc[kind, "score"] > table.loc["c", "score"]

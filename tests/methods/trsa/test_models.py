@@ -125,7 +125,9 @@ def test_the_planted_ring_is_explained_by_directions(sample):
     assert ceiling.loc["VISp", "lower"] > ceiling.loc["CA1", "lower"]
 
 
-@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "spearman"])
+@pytest.mark.parametrize(
+    "measure", ["rho_a", "corr", "cosine", "spearman", "tau_a", "tau_b", "bures"]
+)
 def test_scores_are_means_over_subjects(sample, measure):
     from pipeline.methods.trsa.populations import dissimilarities_of, likeness
 
@@ -137,7 +139,9 @@ def test_scores_are_means_over_subjects(sample, measure):
     assert found["VISl"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "spearman", "whitened_cosine"])
+@pytest.mark.parametrize(
+    "measure", ["rho_a", "corr", "cosine", "spearman", "whitened_cosine", "tau_b", "bures"]
+)
 def test_the_lower_ceiling_leaves_each_subject_out(sample, measure):
     from pipeline.methods.trsa.populations import dissimilarities_of, likeness
     from pipeline.numerics.similarity import pooled
@@ -209,7 +213,7 @@ def test_a_region_is_no_model_for_what_was_recorded_with_it(sample):
         scored(sample, TrsaConfig(models=["region:V9"]))
 
 
-@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "whitened_cosine"])
+@pytest.mark.parametrize("measure", ["rho_a", "corr", "cosine", "whitened_cosine", "tau_b"])
 def test_resampled_scores_are_those_of_gathered_conditions(sample, measure):
     from pipeline.methods.trsa.identification import resamples
     from pipeline.methods.trsa.populations import likeness
