@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.browser
 FINISHED = "NEUROPTYCH_DEMO_RESULTS"
 EXPERIMENTS = ("worms", "cortex", "retina")
 READY = "() => document.documentElement.dataset.ready === 'yes'"
+ONE_OF_MANY = re.compile(
+    r"(?:\b(?:of|in|over) |: )1 (?:recordings|regions|populations|units|conditions|clusters|states|"
+    r"types|components|communities|curves|pairs|chains|folds|repeats|levels|comparisons)\b"
+)
 MOST_MARKS = 5000
 MOST_SECONDS = 2.0
 TIMES = 3
@@ -117,6 +122,12 @@ def test_every_figure_has_a_title_a_finding_a_caption_and_words_for_each_panel(o
         assert finding.endswith("."), figure
         assert lacking(caption) == [], figure
         assert described, figure
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_one_thing_is_not_told_in_the_plural(opened, results, experiment):
+    text = opened(results / experiment / "report.html").page.locator("main").text_content()
+    assert re.findall(f".{{0,40}}{ONE_OF_MANY.pattern}.{{0,20}}", text) == []
 
 
 def test_the_planted_truth_stands_beside_each_finding(opened, results):

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.core.parts import Check
 from pipeline.core.views import SpikeCounts
+from pipeline.core.words import counted
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.recovery import recovery
 from pipeline.methods.biclustering.result import BiclusteringResult
@@ -176,7 +177,7 @@ def _chains_agree(result: BiclusteringResult) -> Check:
         name="Agreement of chains",
         status="pass" if passed else "warn",
         value=(
-            f"units {units:z.2f}, states {states:z.2f} at least over {n} chains; "
+            f"units {units:z.2f}, states {states:z.2f} at least over {counted(n, 'chain')}; "
             f"clusters by chain: {counts}"
         ),
         threshold=f"adjusted Rand index >= {AGREE}",
@@ -209,7 +210,7 @@ def _number_of_clusters(result: BiclusteringResult) -> Check:
     return Check(
         name="Number of clusters",
         status="pass" if settled or agree else "warn",
-        value=f"{shares} of draws; it moved in {moving} of {n} chains",
+        value=f"{shares} of draws; it moved in {moving} of {counted(n, 'chain')}",
         threshold="chains agree, or it moves in all of them",
         meaning=(
             "Chains seldom change the number of clusters after their start, so shares tell too "
@@ -424,8 +425,8 @@ def _recovered(result: BiclusteringResult, truth: BiclusteringTruth) -> tuple[Ch
         Check(
             name="Planted clusters found",
             status="pass" if seen.unit_agreement >= FOUND_UNITS else "warn",
-            value=f"adjusted Rand index {seen.unit_agreement:z.2f}; {result.n_clusters} clusters, "
-            f"{truth.cluster.size} planted",
+            value=f"adjusted Rand index {seen.unit_agreement:z.2f}; "
+            f"{counted(result.n_clusters, 'cluster')}, {truth.cluster.size} planted",
             threshold=f">= {FOUND_UNITS}",
             meaning="Agreement of the units' clusters with what was planted; 0 is chance.",
             advice="" if seen.unit_agreement >= FOUND_UNITS else "Run longer chains.",
@@ -433,8 +434,8 @@ def _recovered(result: BiclusteringResult, truth: BiclusteringTruth) -> tuple[Ch
         Check(
             name="Planted states found",
             status="pass" if seen.state_accuracy >= FOUND_STATES else "warn",
-            value=f"{100 * seen.state_accuracy:.0f} % of bins right; {result.n_states} states, "
-            f"{truth.state.size} planted",
+            value=f"{100 * seen.state_accuracy:.0f} % of bins right; "
+            f"{counted(result.n_states, 'state')}, {truth.state.size} planted",
             threshold=f">= {100 * FOUND_STATES:.0f} %",
             meaning="Bins whose state is the counterpart of the planted one.",
             advice=""

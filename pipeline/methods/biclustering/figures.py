@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import REMARK, Bars, Figure, Heatmap, Line, Lines, Panel, Points
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import SpikeCounts
+from pipeline.core.words import counted
 from pipeline.methods.biclustering.associations import bin_labels, epoch_names
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.recovery import recovery
@@ -145,8 +146,8 @@ def _overview(
         id=f"overview{end}",
         title="Units by cluster, and states of the population",
         finding=(
-            f"{int(result.used.sum())} units in {result.n_clusters} clusters ({members}) and "
-            f"{result.n_states} {'state' if result.n_states == 1 else 'states'} in "
+            f"{int(result.used.sum())} units in {counted(result.n_clusters, 'cluster')} "
+            f"({members}) and {counted(result.n_states, 'state')} in "
             f"{result.state_of_bin.size} bins of {result.bin_s:g} s."
         ),
         caption=(
@@ -426,7 +427,8 @@ def _trajectories(result: BiclusteringResult, axis: Timeline, end: str) -> Figur
             f"{spread[strongest, 0]:z.2f})."
         ),
         caption=(
-            f"Posterior means and 95 % bands of {n_shown} of {result.n_clusters} clusters. The "
+            f"Posterior means and 95 % bands of {n_shown} of "
+            f"{counted(result.n_clusters, 'cluster')}. The "
             "common log rate is the mean over the cluster's units; factors are the directions in "
             "which they differ most around it, per standard deviation of their loadings; all are "
             f"0 on average. {averaged_words(bins, result)} Factors of draws are turned to agree, "

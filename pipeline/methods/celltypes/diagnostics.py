@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Check
 from pipeline.core.views import View
+from pipeline.core.words import counted
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.constraints import Display
 from pipeline.methods.celltypes.evidence import FEWEST, OWN, matched
@@ -208,7 +209,7 @@ def _continuum(result: CelltypesResult) -> Check:
     p = (1 + int((null >= result.separation).sum())) / (1 + null.size)
     value = (
         f"{result.separation:z.2f} against {np.median(null):z.2f} (largest {null.max():z.2f}) in "
-        f"{null.size} populations, p = {p:.2g}"
+        f"{counted(null.size, 'population')}, p = {p:.2g}"
     )
     above = bool((result.separation > null).all())
     if above and null.size < FOR_A_CLAIM:

@@ -97,8 +97,8 @@ def _sentence(result: CelltypesResult) -> str:
     supported = int((result.verdict == "supported").sum())
     null = result.null_separation
     above = (
-        f", separated better than {int((null < result.separation).sum())} of {null.size} "
-        "populations without types"
+        f", separated better than {int((null < result.separation).sum())} of "
+        f"{counted(null.size, 'population')} without types"
         if null.size
         else ""
     )

@@ -363,7 +363,7 @@ def _groups(result: ConnectomeResult) -> Check:
     return Check(
         name="Groups in components",
         status="pass" if n_structured else "warn",
-        value=f"{n_structured} of {result.rank} components"
+        value=f"{n_structured} of {counted(result.rank, 'component')}"
         + (f", median {np.median(result.saved_nats):.0f} nats saved" if asked else ""),
         threshold="at least one"
         + (f", more than {NO_STRUCTURE_NATS:g} nats saved each" if asked else ""),

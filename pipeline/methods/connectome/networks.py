@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Figure, Network
 from pipeline.core.unit_names import UnitNames
+from pipeline.core.words import counted
 from pipeline.methods.connectome.result import ConnectomeResult
 
 DRAWN_COMPONENTS = 4
@@ -63,14 +64,16 @@ def network_figure(result: ConnectomeResult, called: Called) -> Figure:
         id="network",
         title="Strongest pairs",
         finding=(
-            f"{_counted(sizes)}; in {int(result.structured.sum())} of {result.rank} components "
-            "groups are a better description than one group of all units."
+            f"{_counted(sizes)}; in {int(result.structured.sum())} of "
+            f"{counted(result.rank, 'component')} groups are a better description than one group "
+            "of all units."
         ),
         caption=(
             f"Pairs with at least {100 * LEAST_EDGE:.0f} % of the largest strength, the "
             f"{DRAWN_EDGES} strongest at most, among the {DRAWN_UNITS} strongest units of the "
-            f"first {n_drawn} of {result.rank} components, on a circle by community (colour; open: "
-            f"none). {result.unit.size} units from {result.recording.size} recordings; edges have "
+            f"first {n_drawn} of {counted(result.rank, 'component')}, on a circle by community "
+            f"(colour; open: none). {result.unit.size} units from "
+            f"{counted(result.recording.size, 'recording')}; edges have "
             "no direction and are not synapses: two units are joined when both change at the same "
             "times. No band: how stable components are has figures of its own. Good: few units "
             "with many edges among them. Bad: one unit joined to all."

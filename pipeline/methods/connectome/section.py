@@ -354,8 +354,8 @@ def _communities_words(result: ConnectomeResult, config: ConnectomeConfig) -> st
         f"of {MIN_SIZE} or more units that are tied at least as strongly as the component's units "
         "are on average, and that are in the group in at least half of "
         f"{config.n_partitions} partitions drawn again; the rest is background. In "
-        f"{n_structured} of {result.rank} components groups are a shorter description than one "
-        "group of all units; the others are listed as one community and are no finding."
+        f"{n_structured} of {counted(result.rank, 'component')} groups are a shorter description "
+        "than one group of all units; the others are listed as one community and are no finding."
     )
     return (
         f"{how} The second opinion is {second}; its communities agree with an adjusted Rand index "

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.parts import Number
+from pipeline.core.words import counted, for_number
 
 
 def columns(table: pd.DataFrame, names: Mapping[str, str]) -> dict[str, tuple[Number, ...]]:
@@ -35,3 +36,9 @@ def _cell(value: object) -> Number:
         return int(value)
     number = float(value)  # type: ignore[arg-type]
     return float(f"{number:.3g}") if np.isfinite(number) else None
+
+
+def populations_drawn(count: int, most: int) -> str:
+    """How many of so many populations a figure draws, without a full stop."""
+    shown = min(count, most)
+    return f"{shown} of {counted(count, 'population')} {for_number(shown, '[is|are]')} drawn"

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.core.parts import Check
 from pipeline.core.views import ResponsePatterns
+from pipeline.core.words import counted
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.halves import LEAST_UNITS, SAFE_UNITS
 from pipeline.methods.trsa.model import FEW_CONDITIONS
@@ -102,7 +103,7 @@ def _reliable(result: TrsaResult) -> Check:
     return Check(
         name="Reliability of dissimilarities",
         status="warn" if len(weak) else "pass",
-        value=f"{low:z.2f} to {high:z.2f} over {len(rows)} regions",
+        value=f"{low:z.2f} to {high:z.2f} over {counted(len(rows), 'region')}",
         threshold=f"above 0, p <= {LEVEL} where it can be tested",
         meaning=(
             "Rank correlation of a region's dissimilarities between halves that share neither "
@@ -123,7 +124,8 @@ def _defined(result: TrsaResult) -> Check:
     return Check(
         name="Dissimilarities defined",
         status="warn" if len(bad) else "pass",
-        value=f"{len(result.populations) - len(bad)} of {len(result.populations)} regions",
+        value=f"{len(result.populations) - len(bad)} of "
+        f"{counted(len(result.populations), 'region')}",
         threshold="all",
         meaning=f"Estimator '{result.estimator[0]}'." + (f" {words}." if words else ""),
         advice="Choose another estimator for these data." if len(bad) else "",
@@ -220,7 +222,7 @@ def _units(result: TrsaResult, views: tuple[ResponsePatterns, ...]) -> Check:
     return Check(
         name="Units used",
         status="pass" if share >= 1 - MOST_LOST else "warn",
-        value=f"{used} of {used + n_lost} in {len(views)} recordings",
+        value=f"{used} of {used + n_lost} in {counted(len(views), 'recording')}",
         threshold=f">= {100 * (1 - MOST_LOST):.0f} %",
         meaning=f"Left out: {words or 'none'}.",
         advice="" if share >= 1 - MOST_LOST else "Look at why most units were left out.",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.core.parts import Figure, Line, Lines, Table
-from pipeline.methods.trsa.cells import columns, where_told
+from pipeline.core.words import counted, for_number
+from pipeline.methods.trsa.cells import columns, populations_drawn, where_told
 from pipeline.methods.trsa.result import GraphsResult, TrsaResult
 
 LEVEL = 0.05
@@ -83,7 +84,8 @@ def _curves(result: TrsaResult, found: GraphsResult) -> Figure:
         id="graphs",
         title="Graphs of conditions over thresholds",
         finding=(
-            f"{len(good)} of {int(tests['p'].notna().sum())} curves differ from those of shuffled "
+            f"{len(good)} of {counted(int(tests['p'].notna().sum()), 'curve')} "
+            f"{for_number(len(good), '[differs|differ]')} from those of shuffled "
             f"units (adjusted p <= {LEVEL})"
             + (f": {told}" if told else "")
             + (" ..." if len(good) > 4 else "")
@@ -96,7 +98,7 @@ def _curves(result: TrsaResult, found: GraphsResult) -> Figure:
             "that Louvain's method finds. Bands: 95 % of resamples of the units. Grey: 95 % of "
             "shuffles of each unit by itself, mean over populations. Resamples hold some units "
             "twice and are noisier than the data, which need not lie in the middle of its band. "
-            f"{min(len(names), SHOWN_POPULATIONS)} of {len(names)} populations are drawn. Good: a "
+            f"{populations_drawn(len(names), SHOWN_POPULATIONS)}. Good: a "
             "curve with its band outside the grey over several levels. Bad: at one level only."
         ),
         alt="Curves over thresholds with bands, one panel a statistic.",

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.parts import Figure, Line, Lines, Panel
+from pipeline.core.words import counted
+from pipeline.methods.trsa.cells import populations_drawn
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.result import TrsaResult
 from pipeline.methods.trsa.topology import BETTI_LEVELS
@@ -64,7 +66,7 @@ def _barcodes(result: TrsaResult, rows: pd.DataFrame, source: str, scale: str) -
         title=f"Loops among {source}",
         finding=(
             f"The longest loop is longer than that of shuffled units in {len(passing)} of "
-            f"{len(loops)} populations"
+            f"{counted(len(loops), 'population')}"
             + (f": {told}. " if told else ". ")
             + ("Named: " + "; ".join(named) if named else "No topology is determined")
             + "."
@@ -79,7 +81,7 @@ def _barcodes(result: TrsaResult, rows: pd.DataFrame, source: str, scale: str) -
             "(median, 5 to 95 %). Good: one or few loops far above the band, then a step down into "
             "it. Bad: many bars a little above the band, with no step: units are not independent, "
             "but no number of loops follows. "
-            f"{min(len(loops), SHOWN_POPULATIONS)} of {len(loops)} populations are drawn."
+            f"{populations_drawn(len(loops), SHOWN_POPULATIONS)}."
         ),
         alt="Bars of parts, loops and voids, and curves of the lengths of loops in order.",
         panels=tuple(panels),
@@ -138,7 +140,7 @@ def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConf
         )
     n_points = sorted({int(n) for n in rows["n_points"]})
     points = f"{n_points[0]}" if len(n_points) == 1 else f"{n_points[0]} to {n_points[-1]}"
-    counted = " and ".join(
+    named = " and ".join(
         part
         for part in (", ".join(KINDS[place] for place in dimensions[:-1]), KINDS[dimensions[-1]])
     )
@@ -153,7 +155,7 @@ def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConf
         title=f"Holes among {source} as they are joined (Betti curves)",
         finding=f"Most loops at once: {'; '.join(told)}.",
         caption=(
-            f"Numbers of {counted} when the nearest pairs are joined, {end}; {points} {source} a "
+            f"Numbers of {named} when the nearest pairs are joined, {end}; {points} {source} a "
             f"population. Grey: median and 5 to 95 % of {config.homology.n_shuffles} shuffles, at "
             "their own quantiles of distances, level by level: one level in ten is outside by "
             "chance. Good: a low plateau over many levels, as one loop of a ring where shuffles "
@@ -162,9 +164,9 @@ def _betti(result: TrsaResult, rows: pd.DataFrame, source: str, config: TrsaConf
             "Below the band: fewer holes than units make that go their own ways, as of points "
             "along few dimensions. Bad: a high and narrow peak like that of the shuffles, of small "
             "holes between neighbours. "
-            f"{len(drawn)} of {len(clouds)} populations are drawn."
+            f"{populations_drawn(len(clouds), len(drawn))}."
         ),
-        alt=f"Curves of the numbers of {counted} over the share of pairs joined.",
+        alt=f"Curves of the numbers of {named} over the share of pairs joined.",
         panels=tuple(panels),
         columns=len(dimensions),
     )
