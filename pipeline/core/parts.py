@@ -137,9 +137,18 @@ class Points:
     hulls: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """Joins two bars that differ; ``label`` says how surely."""
+
+    first: int
+    second: int
+    label: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bars:
-    """One bar a label, with optional error range and a dashed reference value."""
+    """One bar a label, with optional error range, a dashed reference value and brackets."""
 
     title: str
     labels: tuple[str, ...]
@@ -150,6 +159,7 @@ class Bars:
     upper: NDArray[np.float64] | None = None
     reference: float | None = None
     reference_label: str = ""
+    brackets: tuple[Bracket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

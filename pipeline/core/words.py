@@ -13,6 +13,13 @@ def counted(number: int, noun: str, several: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {several or noun + 's'}"
 
 
+def from_to(counts: Iterable[int], noun: str) -> str:
+    """Least and most of several counts, such as ``20 to 40 units``."""
+    listed = [int(count) for count in counts]
+    low, high = min(listed), max(listed)
+    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
+
+
 def with_article(noun: str) -> str:
     """A noun with its indefinite article: ``a Recording``, ``an Outcome``, ``a UnitTable``."""
     return f"{'an' if noun[:1].lower() in set('aeio') else 'a'} {noun}"

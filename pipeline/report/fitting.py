@@ -195,6 +195,7 @@ def thin_bars(panel: Bars, *, every: int) -> Bars:
         values=panel.values[kept],
         lower=None if panel.lower is None else panel.lower[kept],
         upper=None if panel.upper is None else panel.upper[kept],
+        brackets=panel.brackets if every == 1 else (),
     )
 
 

@@ -18,6 +18,7 @@ from pipeline.core.parts import Bars, Figure, Heatmap, Lines, Network, Panel, Po
 from pipeline.report.packing import pack_array
 from pipeline.viz.axis import counts, told_apart
 from pipeline.viz.bars import bar_width, bars_lie, measured
+from pipeline.viz.brackets import bracket_paths
 from pipeline.viz.lines import dashes_tell
 from pipeline.viz.network import LONGEST, edge_classes, labelled_nodes, on_ring
 from pipeline.viz.points import group_name, hulls
@@ -287,7 +288,7 @@ def _bars(panel: Bars, pool: ArrayPool) -> Json:
     if across:
         names["range"] = [len(places) - 0.4, -0.6]
     return {
-        "traces": [trace],
+        "traces": [trace, *_brackets(panel, pool, across=across)],
         "x": numbers if across else names,
         "y": names if across else numbers,
         "across": across,
@@ -299,6 +300,31 @@ def _bars(panel: Bars, pool: ArrayPool) -> Json:
         "referenceLabel": panel.reference_label,
         "csv": {"form": "columns", "columns": columns},
     }
+
+
+def _brackets(panel: Bars, pool: ArrayPool, *, across: bool) -> list[Json]:
+    """One line of all brackets, with a gap after each."""
+    if not panel.brackets:
+        return []
+    corners = bracket_paths(panel)
+    gaps = np.full((len(corners), 1, 2), np.nan)
+    place, value = np.concatenate([corners, gaps], axis=1).reshape(-1, 2).T
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": pool.add(value if across else place, exact=True),
+            "y": pool.add(place if across else value, exact=True),
+            "customdata": [
+                plotly_text(bracket.label)
+                for bracket in panel.brackets
+                for _ in range(corners.shape[1] + 1)
+            ],
+            "hovertemplate": "%{customdata}<extra></extra>",
+            "line": {"color": "@ink", "width": 1.2},
+            "showlegend": False,
+        }
+    ]
 
 
 def _network(panel: Network, pool: ArrayPool) -> Json:

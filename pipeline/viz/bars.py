@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.core.parts import Bars
 from pipeline.viz.axis import told_apart
+from pipeline.viz.brackets import bracket_paths
 from pipeline.viz.theme import LIGHT
 
 Axes = Any  # Any: Matplotlib's axes; Matplotlib is imported when something is drawn
@@ -52,7 +53,7 @@ def labels_turned(labels: Sequence[str], *, width: float) -> bool:
 
 
 def draw_bars(axes: Axes, panel: Bars) -> None:
-    """Draw bars, upright or lying, with error ranges and a dashed reference."""
+    """Draw bars, upright or lying, with error ranges, brackets and a dashed reference."""
     places = np.arange(len(panel.labels))
     lies = bars_lie(panel)
     bars = axes.barh if lies else axes.bar
@@ -64,6 +65,9 @@ def draw_bars(axes: Axes, panel: Bars) -> None:
             *at, **{"xerr" if lies else "yerr": reach}, fmt="none", ecolor=LIGHT.ink,
             elinewidth=0.9, capsize=2.5,
         )  # fmt: skip
+    for corners in bracket_paths(panel):
+        line = corners[:, ::-1] if lies else corners
+        axes.plot(*line.T, color=LIGHT.ink, linewidth=0.9)
     names = told_apart(panel.labels)
     width = axes.figure.get_size_inches()[0] * axes.get_position().width / 0.775
     every = max(1, len(names) // 40)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.core.parts import Bars, Figure, Heatmap
+from pipeline.viz.brackets import bar_ends, bracket_paths
 from pipeline.viz.theme import LIGHT
 
 
@@ -32,21 +32,13 @@ BEYOND = 0.04
 def bar_limits(panel: Bars, figure: Figure) -> tuple[float, float] | None:
     """The range that a panel shares with the figure's other bars of the same quantity.
 
-    ``None`` where it has none beside it, so that nothing is to be compared.
+    ``None`` where it has none beside it, so that nothing is to be compared, and no brackets.
     """
     alike = [one for one in figure.panels if isinstance(one, Bars) and one.y_title == panel.y_title]
-    if len(alike) < 2:
+    if len(alike) < 2 and not panel.brackets:
         return None
-    ends = np.concatenate([_ends(one) for one in alike])
+    ends = np.concatenate([np.append(bar_ends(one), bracket_paths(one)[..., 1]) for one in alike])
     ends = ends[np.isfinite(ends)]
     low, high = float(ends.min(initial=0.0)), float(ends.max(initial=0.0))
     room = BEYOND * (high - low or 1.0)
     return (low - room if low < 0 else 0.0), (high + room if high > 0 else 0.0)
-
-
-def _ends(panel: Bars) -> NDArray[np.float64]:
-    """Everything that a panel of bars reaches."""
-    parts = [panel.values, panel.lower, panel.upper, [panel.reference]]
-    return np.concatenate(
-        [np.asarray(part, dtype=np.float64) for part in parts if part is not None]
-    )

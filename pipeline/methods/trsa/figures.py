@@ -7,24 +7,25 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parts import LEAST_OF_HULL, Bars, Figure, Heatmap, Line, Lines, Panel, Points
+from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Panel
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import ResponsePatterns
-from pipeline.core.words import counted
+from pipeline.core.words import counted, from_to
 from pipeline.methods.trsa.comparison_figures import comparison_figures
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
+from pipeline.methods.trsa.families import families_figure
 from pipeline.methods.trsa.geodesics import two_step
 from pipeline.methods.trsa.graph_figures import graph_figures
+from pipeline.methods.trsa.population_maps import regions_figure
 from pipeline.methods.trsa.recovery import recovery
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
 from pipeline.methods.trsa.simulate import TrsaTruth
 from pipeline.methods.trsa.subject_time_figures import subject_time_figures
 from pipeline.methods.trsa.time_figures import time_figures
 from pipeline.methods.trsa.topology_figures import holes_figures
-from pipeline.methods.trsa.transforms import FAMILIES, geo_topological, scaled_ranks
+from pipeline.methods.trsa.transforms import geo_topological, scaled_ranks
 from pipeline.numerics.dissimilarity import squared_form
-from pipeline.numerics.embedding import classical_scaling
 
 SHOWN_POPULATIONS = 6
 SHOWN_LABELS = 40
@@ -67,10 +68,10 @@ def figures(
     if result.subjects is not None:
         found.append(_subjects(result, result.subjects))
         if result.subjects.least_p <= LEVEL:
-            found.append(_families(result.subjects))
+            found.append(families_figure(result.subjects, config))
     found.append(_transform(result))
     if len(result.populations) > 2:
-        found.append(_regions(result, config))
+        found.append(regions_figure(result, config, population_names(result), best_levels(result)))
     if result.model.size:
         found.append(_models(result, config))
     found += graph_figures(result)
@@ -227,12 +228,6 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     )
 
 
-def _from_to(counts: NDArray[np.int64], noun: str) -> str:
-    """Least and most of several counts, such as ``20 to 40 units``."""
-    low, high = int(counts.min()), int(counts.max())
-    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
-
-
 def _reliability(result: TrsaResult) -> Figure:
     """How well dissimilarities repeat over units and trials, and over trials alone."""
     names = population_names(result)
@@ -259,8 +254,8 @@ def _reliability(result: TrsaResult) -> Figure:
             )
         ),
         caption=(
-            f"n: {_from_to(rows['n_units'].to_numpy(), 'unit')} a region and "
-            f"{_from_to(rows['n_folds'].to_numpy(), 'repeat')}. Left: rank correlation of "
+            f"n: {from_to(rows['n_units'], 'unit')} a region and "
+            f"{from_to(rows['n_folds'], 'repeat')}. Left: rank correlation of "
             "dissimilarities "
             "between halves with other units and other repeats, mean over random splits, with 95 % "
             "ranges over neurons and stimuli of this recording; a half has half the units, so all "
@@ -404,50 +399,6 @@ def _subjects(result: TrsaResult, found: SubjectsResult) -> Figure:
     )
 
 
-def _families(found: SubjectsResult) -> Figure:
-    """Accuracy of the families of levels."""
-    from scipy.stats import t as student
-
-    width = student.ppf(0.975, found.degrees) * found.family_se
-    labels = tuple(str(name) for name in found.family)
-    upper = np.triu_indices(len(labels), 1)
-    p = found.family_p[upper]
-    n_different = int((p <= LEVEL).sum())
-    return Figure(
-        id="families",
-        title="Geometry and topology over subjects",
-        finding=(
-            f"{n_different} of {p.size} differences between statistics are significant (adjusted "
-            f"p <= {LEVEL}); the best is '{labels[int(found.family_accuracy.argmax())]}' with "
-            f"{100 * found.family_accuracy.max():.0f} %."
-        ),
-        caption=(
-            "Accuracy of dissimilarities as measured, of unit norm, of their ranks, and mean over "
-            "random pairs of levels of each family: "
-            + "; ".join(f"{name}: {words}" for name, words in FAMILIES.items())
-            + ". Intervals of 95 % from resampled subjects and conditions, corrected for counting "
-            f"noise twice, t with {found.degrees} degrees of freedom "
-            f"({found.subject.size} subjects); they are rather too wide. Dashed: chance. Good: "
-            "intervals above the dashed line. Bad: intervals that hold it. Where all intervals "
-            "overlap, no statistic is better than another."
-        ),
-        alt="Bars of accuracy with intervals, one a family of levels.",
-        panels=(
-            Bars(
-                title="Accuracy",
-                labels=labels,
-                values=found.family_accuracy.round(4),
-                lower=np.maximum(found.family_accuracy - width, 0).round(4),
-                upper=np.minimum(found.family_accuracy + width, 1).round(4),
-                x_title="Statistic",
-                y_title="Accuracy",
-                reference=round(1 / found.region.size, 4),
-                reference_label="chance",
-            ),
-        ),
-    )
-
-
 def _transform(result: TrsaResult) -> Figure:
     """The ramp between two levels."""
     best = best_levels(result)
@@ -490,91 +441,6 @@ def _transform(result: TrsaResult) -> Figure:
             _level_heatmap(result, width, title="Width of the ramp", value_title="Width"),
         ),
         columns=2,
-    )
-
-
-def _regions(result: TrsaResult, config: TrsaConfig) -> Figure:
-    """Populations as points: near where their dissimilarities are alike."""
-    names = population_names(result)
-    usable = np.flatnonzero(~np.isnan(np.diagonal(result.similarity)))
-    apart = 1 - result.similarity[np.ix_(usable, usable)]
-    np.fill_diagonal(apart, 0)
-    points, share = classical_scaling(np.maximum(np.where(np.isnan(apart), 1, apart), 0))
-    regions = result.populations["region"].to_numpy()[usable]
-    kinds = tuple(dict.fromkeys(map(str, regions)))
-    reliable = ~(result.populations["reliability"].to_numpy(dtype=np.float64)[usable] <= 0)
-    upper = np.triu_indices(usable.size, 1)
-    told = np.where(reliable[upper[0]] & reliable[upper[1]], apart[upper], np.inf)
-    recording = result.populations["recording"].to_numpy()[usable]
-    finding = "Fewer than two populations are reliable, so none are called alike."
-    if told.size and np.isfinite(told.min()):
-        nearest = int(np.argmin(told))
-        one, other = upper[0][nearest], upper[1][nearest]
-        finding = (
-            f"Of the populations that are reliable, {names[usable[one]]} and "
-            f"{names[usable[other]]} are most alike ({config.measure} {1 - told[nearest]:z.2f})."
-        )
-        if recording[one] == recording[other]:
-            places = int(usable[one]), int(usable[other])
-            finding = finding[:-1] + _without_shared_noise(result, *places)
-    return Figure(
-        id="regions",
-        title="Populations by how alike their dissimilarities are",
-        finding=finding,
-        caption=(
-            f"Classical scaling of 1 - '{config.measure}' between the dissimilarities of "
-            f"{usable.size} populations, from all units and trials ({100 * share.sum():.0f} % of "
-            f"the spread is in this plane); colours are regions.{_hull_words(regions)} Good: "
-            "populations of one region side by side. Bad: those of one recording. Populations "
-            "recorded at the same time share noise of single trials and come too near; the table "
-            "of pairs of regions is free of that."
-        ),
-        alt="Points in a plane, one a population.",
-        panels=(
-            Points(
-                title="Populations",
-                x=points[:, 0].round(4),
-                y=points[:, 1].round(4),
-                x_title="Dimension 1",
-                y_title="Dimension 2",
-                labels=tuple(names[place] for place in usable),
-                group=np.array([kinds.index(str(name)) for name in regions], dtype=np.int64),
-                group_names=kinds,
-                hulls=True,
-            ),
-        ),
-    )
-
-
-def _hull_words(regions: NDArray[np.object_]) -> str:
-    """What outlines around regions mean; nothing where no region has enough populations."""
-    counts = np.unique(regions, return_counts=True)[1]
-    outlined = counts[counts >= LEAST_OF_HULL]
-    if not outlined.size:
-        return ""
-    return (
-        " Outlines: the smallest convex shapes that hold all populations of a region, around "
-        f"regions with {LEAST_OF_HULL} or more (here {_from_to(outlined, 'population')}). They are "
-        "no intervals: one far population makes an outline wide, and the outline of few, or one "
-        "that overlaps others, says nothing."
-    )
-
-
-def _without_shared_noise(result: TrsaResult, one: int, other: int) -> str:
-    """End of a finding: what of a likeness is left in halves that share nothing."""
-    first, second = (result.populations.iloc[place] for place in (one, other))
-    pairs = result.region_pairs
-    rows = pairs[
-        (pairs["recording"] == first["recording"])
-        & pairs["first"].isin([first["region"], second["region"]])
-        & pairs["second"].isin([first["region"], second["region"]])
-    ]
-    left = rows["relation"].to_numpy(dtype=np.float64)
-    if not left.size or not np.isfinite(left[0]):
-        return "; they were recorded together and share noise."
-    return (
-        f"; they were recorded together and share noise, and in halves without common units or "
-        f"repeats it is {left[0]:z.2f}."
     )
 
 

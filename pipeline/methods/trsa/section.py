@@ -21,6 +21,7 @@ from pipeline.methods.trsa.cells import where_told
 from pipeline.methods.trsa.comparison_figures import comparison_body
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
+from pipeline.methods.trsa.families import families_table
 from pipeline.methods.trsa.figures import best_levels, geometry_level
 from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
 from pipeline.methods.trsa.graph_figures import graph_body
@@ -70,7 +71,8 @@ def section(
     body.append(_subjects_words(result))
     if result.subjects is not None:
         body += [by_id["across"], recognition_table(result.subjects)]
-    body += [by_id[name] for name in ("families",) if name in by_id]
+    if result.subjects is not None and "families" in by_id:
+        body += [by_id["families"], families_table(result.subjects, config)]
     body.append(by_id["transform"])
     body += [by_id[name] for name in ("regions", "models") if name in by_id]
     if len(result.model_scores):

@@ -810,7 +810,7 @@
       if (!trace.x || !trace.y || trace.fill) continue;
       const paint = inkOf(trace.line?.color || trace.marker?.color, theme, theme.groups[0]);
       pen.strokeStyle = pen.fillStyle = Array.isArray(paint) ? theme.groups[0] : paint;
-      if (panel.kind === "bars") {
+      if (trace.type === "bar") {
         const count = trace.x.length;
         const share = panel.traces[0].width;
         const thick = Math.max(1, (share * ((panel.across ? height : width) - 2 * edge)) / count);
