@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from pipeline.core.views import ResponsePatterns
 from pipeline.methods.trsa import (
     across,
     comparison,
+    decoding,
     dimensions,
     fitting,
     graph_curves,
@@ -29,7 +30,6 @@ from pipeline.methods.trsa.config import COMPARISON_PARTS, TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
-    decoded_share,
     dissimilarities_of,
     likeness,
     participation_ratio,
@@ -125,6 +125,7 @@ def fit_part(
             name=part.name,
             halves_accuracy=inside.accuracy if inside else None,
             halves_raw=inside.raw if inside else None,
+            halves_taken=inside.taken if inside else None,
             separation=inside.separation if inside else None,
             course_separation=inside.courses if inside else None,
             pair_separation=inside.pair_separation if inside else None,
@@ -137,6 +138,7 @@ def fit_part(
     scored = scores.resampled(models, targets, config, n_draws, rng, loops) or {}
     fitted = fitting.resampled(models, targets, config, n_draws, rng, loops) or {}
     alike = within.resampled(sample, config, n_draws, rng, provenance, loops)
+    told = decoding.resampled(sample, n_draws, rng, loops)
     return PartResult(
         name=part.name,
         accuracy_both=resampled["both"] if resampled else None,
@@ -145,6 +147,12 @@ def fit_part(
         halves_both=alike.get("both"),
         halves_units=alike.get("units"),
         halves_conditions=alike.get("conditions"),
+        taken_both=alike.get("taken_both"),
+        taken_units=alike.get("taken_units"),
+        taken_conditions=alike.get("taken_conditions"),
+        decoding_both=told["both"],
+        decoding_units=told["units"],
+        decoding_conditions=told["conditions"],
         model_both=scored.get("both"),
         model_subjects=scored.get("subjects"),
         model_conditions=scored.get("conditions"),
@@ -209,7 +217,7 @@ def combine(
     holes = persistence.observed(sample, clouds, ordered, config)
     return TrsaResult(
         condition=sample.condition,
-        populations=_population_table(sample, found.status, first, observed),
+        populations=_population_table(sample, found.status, first, observed, ordered),
         estimator=np.array(config.estimators),
         dissimilarities=found.by_estimator,
         level_bounds=levels,
@@ -307,9 +315,14 @@ def _smoothest(dissimilarities: Floats) -> float:
 
 
 def _population_table(
-    sample: Sample, status: list[str], first: Floats, observed: within.Observed
+    sample: Sample,
+    status: list[str],
+    first: Floats,
+    observed: within.Observed,
+    parts: Sequence[PartResult],
 ) -> pd.DataFrame:
     """One row a region of a recording."""
+    told = decoding.observed(sample, parts)
     rows = []
     for place, (index, region) in enumerate(sample.populations()):
         session = sample.sessions[index]
@@ -325,7 +338,9 @@ def _population_table(
                 "n_folds": session.n_folds,
                 "rate_hz": float(np.median(session.rate_hz[session.units_of(region)])),
                 "status": status[place],
-                "decoding": decoded_share(session, region, sample.n_conditions),
+                "decoding": told[place][0],
+                "decoding_low": told[place][1].low,
+                "decoding_high": told[place][1].high,
                 "dimensionality": participation_ratio(first[place]),
                 "reliability": seen.reliability if seen else np.nan,
                 # A correlation: its symmetric interval ends where correlations do.

@@ -238,6 +238,10 @@ def _reliability(result: TrsaResult) -> Figure:
         result.populations[f"reliability_{end}"].to_numpy(dtype=np.float64)[known]
         for end in ("low", "high")
     )
+    told, told_low, told_high = (
+        result.populations[f"decoding{end}"].to_numpy(dtype=np.float64)[known]
+        for end in ("", "_low", "_high")
+    )
     labels = tuple(names[place] for place in known)
     rows = result.populations.iloc[known]
     best, worst = int(values.argmax()), int(values.argmin())
@@ -260,13 +264,16 @@ def _reliability(result: TrsaResult) -> Figure:
             "between halves with other units and other repeats, mean over random splits, with 95 % "
             "ranges over neurons and stimuli of this recording; a half has half the units, so all "
             "units are more reliable than this. "
-            "Right: halves of the repeats with the same units; it says how noisy trials are, and "
-            "nothing about the region: any group of units is like itself. "
+            "Then: halves of the repeats with the same units; it says how noisy trials are, and "
+            "nothing about the region: any group of units is like itself. Last: share of "
+            "conditions that are recognised in a left-out repeat by the nearest mean of the "
+            "others, with 95 % ranges over neurons and stimuli; dashed: chance; without a range "
+            "where no resample differs. "
             "Good: on the left well above 0, with a range that does not hold 0. Bad: a range that "
             "holds 0; how such a region relates to others is not known, however well its trials "
-            "repeat on the right."
+            "repeat and tell conditions."
         ),
-        alt="Two bar charts over regions.",
+        alt="Three bar charts over regions.",
         panels=(
             Bars(
                 title="Other units, other repeats",
@@ -288,8 +295,19 @@ def _reliability(result: TrsaResult) -> Figure:
                 reference=0.0,
                 reference_label="no agreement",
             ),
+            Bars(
+                title="Conditions told by single trials",
+                labels=labels,
+                values=told.round(4),
+                lower=told_low.round(4),
+                upper=told_high.round(4),
+                x_title="Region",
+                y_title="Share of conditions",
+                reference=round(1 / result.condition.size, 4),
+                reference_label="chance",
+            ),
         ),
-        columns=2,
+        columns=3,
     )
 
 
@@ -300,51 +318,89 @@ def _halves(result: TrsaResult, halves: HalvesResult) -> Figure:
     geometry = geometry_level(result)
     p = float(halves.all_p_corrected[best])
     several = halves.session.size > 1
-    labels = ("unit norm", "ranks", f"{lower:g} to {upper:g}")
-    values = np.array(
-        [
-            halves.raw_accuracy.mean(),
-            halves.all_accuracy[geometry],
-            halves.all_accuracy[best],
-        ]
-    )
-    chance = float(halves.all_chance[geometry])
+    span = halves.accuracy_low, halves.accuracy_high
+    unknown = (np.nan, np.nan)
+    # Each accuracy with its range, then that of regroupings.
+    told = {
+        "unit norm": (halves.raw_accuracy.mean(), unknown),
+        "unit norm, chance": (halves.raw_chance.mean(), halves.raw_regrouped),
+        "ranks": (halves.all_accuracy[geometry], span),
+        "ranks, chance": (halves.all_chance[geometry], halves.all_regrouped[geometry]),
+        f"{lower:g} to {upper:g}": (halves.all_accuracy[best], unknown),
+        f"{lower:g} to {upper:g}, chance": (halves.all_chance[best], halves.all_regrouped[best]),
+    }
+    values = np.array([value for value, _ in told.values()])
+    ends = np.array([ends for _, ends in told.values()])
     where = f"the mean over {halves.session.size} recordings" if several else "this recording"
     return Figure(
         id="within",
         title="Telling regions apart within a recording",
         finding=(
             f"In {where}, a region's half is recognised among the halves of the other regions in "
-            f"{100 * values[2]:.0f} % at the best levels ({lower:g} to {upper:g}; corrected p = "
-            f"{p:.2g}) and in {100 * values[1]:.0f} % by ranks, where random regroupings of the "
-            f"same units reach {100 * chance:.0f} %."
+            f"{100 * values[4]:.0f} % at the best levels ({lower:g} to {upper:g}; corrected p = "
+            f"{p:.2g}) and in {100 * values[2]:.0f} % by ranks"
+            + (f" (95 % range {_percent(*span)} %)" if np.isfinite(span[0]) else "")
+            + f", where random regroupings of the same units reach {100 * values[3]:.0f} % "
+            f"({_percent(*ends[3])} % in nine of ten)."
         ),
         caption=(
             f"{halves.n_splits} random splits; halves have other units and other repeats. Left: "
             "accuracy at each pair of levels, lower level to the right and upper level upwards, "
             "the best one framed; "
-            "the corner on the left above is pure geometry, the diagonal pure topology. Right: "
+            "the corner on the left above is pure geometry, the diagonal pure topology. Bars: "
             "accuracy of dissimilarities scaled to unit norm, of their ranks, and at the best "
-            f"levels; dashed: mean of {result.n_permutations} regroupings of the units. The p of "
+            f"levels, each above its chance: {result.n_permutations} regroupings of the units "
+            "(mean, and 5 to 95 % of them). The 95 % range of ranks is over neurons and stimuli of "
+            + ("these recordings" if several else "this recording")
+            + ", and secondary to p; unit norm has none, and the best levels have none, as they "
+            "were chosen on the same data. The p of "
             "the best levels is against the largest accuracy anywhere on the map in each "
-            "regrouping. Good: bars well above the dashed line. Bad: bars that end at it, as if "
+            "regrouping. Matrix: which region's halves were taken for which, by ranks; rows sum to "
+            "1"
+            + (", means over recordings that have both regions" if several else "")
+            + ". Good: bars well beyond their regroupings, a strong diagonal. Bad: bars within "
+            "them, as if "
             "units had been dealt out to regions. It is about units of these recordings and no "
             "statement on other animals."
         ),
-        alt="A map of accuracy over lower and upper levels, and three bars beside chance.",
+        alt="A map of accuracy over levels, bars beside regroupings, and a matrix of regions.",
         panels=(
             _accuracy_map(result, halves.all_accuracy, p=f"corrected p = {p:.2g}"),
             Bars(
                 title="Geometry and topology",
-                labels=labels,
+                labels=tuple(told),
                 values=values.round(4),
+                lower=ends[:, 0].round(4),
+                upper=ends[:, 1].round(4),
                 x_title="Statistic",
                 y_title="Accuracy",
-                reference=round(chance, 4),
-                reference_label="regroupings",
             ),
+            _taken_matrix(halves),
         ),
         columns=2,
+    )
+
+
+def _percent(low: float, high: float) -> str:
+    return f"{100 * low:.0f} to {100 * high:.0f}"
+
+
+def _taken_matrix(halves: HalvesResult) -> Heatmap:
+    """Which region's halves were taken for which, mean over recordings."""
+    names = tuple(dict.fromkeys(halves.taken["region"].astype(str)))
+    mean = halves.taken.groupby(["region", "assigned"])["share"].mean()
+    values = [[mean.get((one, other), np.nan) for other in names] for one in names]
+    return Heatmap(
+        title="Which region's halves were taken for which",
+        values=np.array(values).round(4).astype(np.float32),
+        x_title="Taken for",
+        y_title="Region",
+        value_title="Share",
+        x_labels=names,
+        y_labels=names,
+        limits=(0.0, 1.0),
+        square=True,
+        missing_title="never recorded together",
     )
 
 

@@ -63,6 +63,8 @@ class Statistics:
     """The same for dissimilarities scaled to unit norm, shape (draw,)."""
     correlation: Floats
     """Rank correlation of region q in half 1 with region r in half 2, shape (draw, q, r)."""
+    taken: Floats
+    """As :func:`taken_for`, shape (draw, q, r)."""
 
     @property
     def separation(self) -> Floats:
@@ -90,6 +92,27 @@ def separation_of(correlation: Floats) -> Floats:
     within = np.trace(correlation, axis1=1, axis2=2) / n
     between = correlation.sum(axis=(1, 2)) - n * within
     return np.asarray(within - between / max(1, n * (n - 1)))
+
+
+def taken_for(correlation: Floats) -> Floats:
+    """How often halves of region q are taken for region r, the one they correlate best with.
+
+    Mean over both directions; ties are shared out. NaN for a region without a half, which is no
+    candidate either.
+
+    Parameters
+    ----------
+    correlation
+        Of region q in half 1 with region r in half 2, shape (..., q, r).
+    """
+    shares = []
+    for one in (correlation, np.swapaxes(correlation, -1, -2)):
+        missing = np.isnan(one)
+        known = np.where(missing, -np.inf, one)
+        best = known >= known.max(axis=-1, keepdims=True) - 1e-12
+        share = best / best.sum(axis=-1, keepdims=True)
+        shares.append(np.where(missing.all(axis=-1, keepdims=True), np.nan, share))
+    return np.asarray(sum(shares) / 2)
 
 
 def why_not(session: Session) -> str:
@@ -205,9 +228,15 @@ def statistics(
     accuracy = np.zeros((n_draws, len(levels)))
     raw_accuracy = np.zeros(n_draws)
     correlation = np.zeros((n_draws, n_regions, n_regions))
+    taken = np.zeros(correlation.shape)
     n_splits = len(splits.fold_half)
     units = Units.of(session, n_conditions, splits, responses)
-    made = {"accuracy": accuracy, "raw": raw_accuracy, "correlation": correlation}
+    made = {
+        "accuracy": accuracy,
+        "raw": raw_accuracy,
+        "correlation": correlation,
+        "taken": taken,
+    }
     for number in loops.steps(n_splits, made):
         first, second = units.halves(splits.fold_half[number])
         for start in range(0, n_draws, DRAWS_AT_ONCE):
@@ -229,12 +258,15 @@ def statistics(
                 one, other = first_scaled, second_scaled
             else:
                 one, other = scaled_ranks(one), scaled_ranks(other)
-            correlation[some] += _unit(one) @ np.swapaxes(_unit(other), 1, 2)
+            alike = _unit(one) @ np.swapaxes(_unit(other), 1, 2)
+            correlation[some] += alike
+            taken[some] += taken_for(alike)
         progress(number + 1, n_splits, "splits")
     return Statistics(
         accuracy=accuracy / n_splits,
         raw_accuracy=raw_accuracy / n_splits,
         correlation=correlation / n_splits,
+        taken=taken / n_splits,
     )
 
 

@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.resuming import ALONE, Loops
-from pipeline.methods.trsa.halves import Splits, Units, quick_ranks
+from pipeline.methods.trsa.halves import Splits, Units, quick_ranks, taken_for
 from pipeline.methods.trsa.identification import corrected_variance, pair_weights, resamples
 from pipeline.methods.trsa.model import Session
 
 Floats = NDArray[np.float64]
 
 FACTORS = ("both", "units", "conditions")
+TAKEN = "taken_"
+"""Before the factor: how often a region is taken for each, in place of their correlation."""
 MOST_SPLITS = 20
 """Splits that are resampled; more change the mean over them little."""
 
@@ -44,20 +46,25 @@ def resampled(
     rng: np.random.Generator,
     loops: Loops = ALONE,
 ) -> dict[str, Floats]:
-    """Mean rank correlations of halves under resampling, each (draw, region, region).
+    """Rank correlations of halves under resampling, means over splits, (draw, region, region).
 
     Row: region of half 1 and of half 2, averaged over both directions.
 
     Returns
     -------
-    By :data:`FACTORS`; NaN for draws that leave a half of a region without units.
+    By :data:`FACTORS`, and with :data:`TAKEN` before how often halves of a region are taken for
+    each; NaN for draws that leave a half of a region without units.
     """
     n_regions = len(splits.regions)
     draws = list(resamples(1, n_conditions, n_draws, rng))
     times = np.stack([_drawn_units(splits, rng) for _ in draws])
     weights = np.array([pair_weights(draw.condition) for draw in draws])
     once, every = np.ones((1, times.shape[1])), np.ones((1, weights.shape[1]))
-    found = {name: np.zeros((len(draws), n_regions, n_regions)) for name in FACTORS}
+    found = {
+        kind + name: np.zeros((len(draws), n_regions, n_regions))
+        for kind in ("", TAKEN)
+        for name in FACTORS
+    }
     n_splits = min(MOST_SPLITS, len(splits.fold_half))
     units = Units.of(session, n_conditions, splits)
     for number in loops.steps(n_splits, found):
@@ -77,6 +84,7 @@ def resampled(
         ):
             one = _weighted_correlation(*pair, weight[:, units.usable])
             found[name] += (one + np.swapaxes(one, 1, 2)) / (2 * n_splits)
+            found[TAKEN + name] += taken_for(one) / n_splits
     return found
 
 
@@ -105,6 +113,19 @@ def interval(
     se = float(np.sqrt(corrected))
     width = se * float(student.ppf(0.975, min(n_units, n_conditions) - 1))
     return Interval(se=se, low=float(estimate - width), high=float(estimate + width))
+
+
+def share_interval(
+    estimate: float, draws: Mapping[str, Floats], *, n_units: int, n_conditions: int
+) -> Interval:
+    """As :func:`interval`, of a share, within 0 and 1; NaN where no draw differs from another.
+
+    A share that all draws leave as it is, as one of 0 or 1, is not so sure that it has no range.
+    """
+    if all(np.nanmax(draw) - np.nanmin(draw) < 1e-12 for draw in draws.values()):
+        return Interval(se=float("nan"), low=float("nan"), high=float("nan"))
+    found = interval(estimate, draws, n_units=n_units, n_conditions=n_conditions)
+    return Interval(se=found.se, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def smallest_half(splits: Splits) -> int:

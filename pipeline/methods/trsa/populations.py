@@ -19,6 +19,7 @@ from pipeline.numerics.similarity import Measure, compare
 Floats = NDArray[np.float64]
 
 OK = "ok"
+DRAWS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,6 +110,25 @@ def decoded_share(session: Session, region: int, n_conditions: int) -> float:
 
     Units count in units of their noise. Ties count by their share. NaN with fewer than two folds.
     """
+    once = np.ones((1, session.units_of(region).size))
+    right, judged = decoded(session, region, n_conditions, once)
+    return float(right.sum() / judged.sum()) if judged.any() else float("nan")
+
+
+def decoded(
+    session: Session, region: int, n_conditions: int, times: Floats
+) -> tuple[Floats, Floats]:
+    """How often each condition is recognised, and how often it is judged.
+
+    Parameters
+    ----------
+    times
+        How often each unit of the region counts, shape (draw, unit).
+
+    Returns
+    -------
+    Shapes (draw, condition) and (condition,).
+    """
     responses = session.responses[:, session.units_of(region)]
     errors, degrees = residuals(responses, session.condition)
     spread = np.sqrt(np.square(errors).sum(axis=0) / max(degrees, 1))
@@ -122,18 +142,25 @@ def decoded_share(session: Session, region: int, n_conditions: int) -> float:
     others = present.sum(axis=0) - present
     total = (means * present).sum(axis=0) - means * present
     trained = total / np.maximum(others, 1)
-    right = judged = 0.0
+    right, judged = np.zeros((len(times), n_conditions)), np.zeros(n_conditions)
     for fold, centre, there, known in zip(means, trained, present, others, strict=True):
-        usable = known[:, 0] > 0
-        if usable.sum() < 2:
+        usable = np.flatnonzero(known[:, 0] > 0)
+        here = np.flatnonzero(there[:, 0] & (known[:, 0] > 0))
+        if usable.size < 2 or not here.size:
             continue
-        for condition in np.flatnonzero(there[:, 0] & usable):
-            apart = np.square(fold[condition] - centre).sum(axis=1)
-            apart[~usable] = np.inf
-            nearest = apart <= apart.min() * (1 + 1e-12)
-            right += nearest[condition] / nearest.sum()
-            judged += 1
-    return right / judged if judged else float("nan")
+        for start in range(0, len(times), DRAWS_AT_ONCE):
+            weight = times[start : start + DRAWS_AT_ONCE]
+            # Squared distances of all to all, unit by unit weighted: (draw, here, usable).
+            apart = (
+                (weight @ np.square(fold[here]).T)[:, :, None]
+                + (weight @ np.square(centre[usable]).T)[:, None, :]
+                - 2 * ((weight[:, None, :] * fold[here]) @ centre[usable].T)
+            )
+            nearest = apart <= apart.min(axis=2, keepdims=True) + 1e-10 * np.abs(apart).max()
+            own = nearest[:, np.arange(here.size), np.searchsorted(usable, here)]
+            right[start : start + DRAWS_AT_ONCE, here] += own / nearest.sum(axis=2)
+        judged[here] += 1
+    return right, judged
 
 
 def participation_ratio(squared_distances: Floats) -> float:

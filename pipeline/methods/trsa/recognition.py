@@ -1,4 +1,4 @@
-"""How well each region is recognised over subjects: sensitivity and specificity."""
+"""How well each region is recognised: sensitivity and specificity, over subjects and within one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parts import Table
 from pipeline.methods.trsa.cells import columns, where_told
-from pipeline.methods.trsa.result import SubjectsResult
+from pipeline.methods.trsa.result import HalvesResult, SubjectsResult
 
 Floats = NDArray[np.float64]
 
@@ -21,19 +21,19 @@ def sensitivity_specificity(
     Parameters
     ----------
     confusion
-        Share of the rows of each region that were assigned to each, shape (region, assigned).
+        Share of the rows of each region that were assigned to each, (..., region, assigned).
     counts
         How many rows each region has, shape (region,).
 
     Returns
     -------
     Share of a region's own rows that were taken for it, and share of the rows of all other regions
-    that were not, each of shape (region,).
+    that were not, each of shape (..., region).
     """
     taken = confusion * counts[:, None]
-    own = np.diagonal(taken)
+    own = np.diagonal(taken, axis1=-2, axis2=-1)
     others = counts.sum() - counts
-    return np.asarray(own / counts), np.asarray(1 - (taken.sum(axis=0) - own) / others)
+    return np.asarray(own / counts), np.asarray(1 - (taken.sum(axis=-2) - own) / others)
 
 
 def exact_interval(share: float, n: int) -> tuple[float, float]:
@@ -48,6 +48,47 @@ def exact_interval(share: float, n: int) -> tuple[float, float]:
         return np.nan, np.nan
     low, high = binomtest(hits, n).proportion_ci(method="exact")
     return float(low), float(high)
+
+
+def halves_table(found: HalvesResult, n_permutations: int) -> Table:
+    """One row a region of a recording: how often its halves are recognised in that recording."""
+    return Table(
+        id="recognition-within",
+        title="How well each region is recognised within a recording",
+        caption=(
+            "Sensitivity: share of splits and directions in which a region's half is taken for the "
+            "region, by rank correlation with the other halves; specificity: share of the other "
+            "regions' halves that are not taken for it. By ranks, for which no level is chosen. "
+            + where_told(
+                found.recognition,
+                "sensitivity_low",
+                "Ranges of 95 % are over neurons and stimuli of the recording, and secondary to "
+                "regroupings; none where no resample differs. ",
+            )
+            + f"Regroupings: mean, and what 95 % stay below, of {n_permutations} relabellings of "
+            "the units; a region with more units is recognised more often in these, too. Splits "
+            "share all units and trials, so that their number is no n. All this is about the "
+            "units of these recordings, and says nothing about these regions in other animals."
+        ),
+        columns=columns(
+            found.recognition,
+            {
+                "recording": "recording",
+                "region": "region",
+                "n_units": "units",
+                "sensitivity": "sensitivity",
+                "sensitivity_low": "from",
+                "sensitivity_high": "to",
+                "sensitivity_chance": "regroupings",
+                "sensitivity_most": "95 % of these below",
+                "specificity": "specificity",
+                "specificity_low": "specificity from",
+                "specificity_high": "specificity to",
+                "specificity_chance": "specificity of regroupings",
+                "specificity_most": "95 % of those below",
+            },
+        ),
+    )
 
 
 def recognition_table(found: SubjectsResult) -> Table:

@@ -21,6 +21,8 @@ POPULATION_COLUMNS = (
     "rate_hz",
     "status",
     "decoding",
+    "decoding_low",
+    "decoding_high",
     "dimensionality",
     "reliability",
     "reliability_low",
@@ -43,6 +45,22 @@ PAIR_COLUMNS = (
     "relation_p_adjusted",
     "ceiling",
 )
+RECOGNITION_COLUMNS = (
+    "recording",
+    "region",
+    "n_units",
+    "sensitivity",
+    "sensitivity_low",
+    "sensitivity_high",
+    "sensitivity_chance",
+    "sensitivity_most",
+    "specificity",
+    "specificity_low",
+    "specificity_high",
+    "specificity_chance",
+    "specificity_most",
+)
+TAKEN_COLUMNS = ("recording", "region", "assigned", "share", "chance")
 SUBJECT_STRETCH_COLUMNS = ("start_s", "stop_s", "mass", "p")
 DIMENSION_COLUMNS = (
     "recording",
@@ -132,6 +150,9 @@ class PartResult:
     halves_accuracy: NDArray[np.float64] | None = axes("draw", "session", "level", optional=True)
     """Of sessions that can be split, in their order."""
     halves_raw: NDArray[np.float64] | None = axes("draw", "session", optional=True)
+    halves_taken: NDArray[np.float64] | None = axes("draw", "compared_cell", optional=True)
+    """How often halves of a region are taken for each, all regions by all of a session, of the
+    sessions with two regions one after another; relabelled units."""
     separation: NDArray[np.float64] | None = axes("draw", "session", optional=True)
     course_separation: NDArray[np.float64] | None = axes(
         "draw", "session", "time_bin", optional=True
@@ -145,6 +166,14 @@ class PartResult:
     and conditions resampled."""
     halves_units: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
     halves_conditions: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
+    taken_both: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
+    """As ``halves_both``: how often halves of a region are taken for each."""
+    taken_units: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
+    taken_conditions: NDArray[np.float64] | None = axes("draw", "region_cell", optional=True)
+    decoding_both: NDArray[np.float64] | None = axes("draw", "population", optional=True)
+    """Share of conditions that single trials tell; units and conditions resampled."""
+    decoding_units: NDArray[np.float64] | None = axes("draw", "population", optional=True)
+    decoding_conditions: NDArray[np.float64] | None = axes("draw", "population", optional=True)
     accuracy_null: NDArray[np.float64] | None = axes("draw", "statistic", optional=True)
     """Over subjects; relabelled regions. Unscaled and scaled dissimilarities, then all levels."""
     accuracy_both: NDArray[np.float64] | None = axes("draw", "family_statistic", optional=True)
@@ -233,6 +262,19 @@ class HalvesResult:
     """Mean over sessions."""
     all_chance: NDArray[np.float64] = axes("level")
     all_p_corrected: NDArray[np.float64] = axes("level")
+    all_regrouped: NDArray[np.float64] = axes("level", "bound")
+    """5 and 95 % of regroupings of the units."""
+    raw_regrouped: NDArray[np.float64] = axes("bound")
+    """Of dissimilarities of unit norm."""
+    accuracy_low: float
+    """95 % interval, over units and conditions, of the accuracy by ranks; NaN where no resample
+    differs. Of several recordings as if all erred together, which is rather too wide."""
+    accuracy_high: float
+    recognition: pd.DataFrame = table("halves_region", RECOGNITION_COLUMNS)
+    """By ranks, one row a region of a recording. ``chance``, ``most``: mean and 95 % of
+    regroupings."""
+    taken: pd.DataFrame = table("halves_assigned", TAKEN_COLUMNS)
+    """By ranks: how often a region's halves are taken for each of its recording."""
     gain: float
     """Accuracy at the best pair of levels less that of ranks, mean over sessions."""
     gain_p: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,25 @@ from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.halves import Splits, Statistics
 from pipeline.methods.trsa.intervals import Interval
 from pipeline.methods.trsa.model import Sample, Session
+from pipeline.methods.trsa.recognition import sensitivity_specificity
 from pipeline.methods.trsa.relations import Order, Relation, condition_orders, rank_scores, relate
-from pipeline.methods.trsa.result import PAIR_COLUMNS, CoursesResult, HalvesResult, PartResult
+from pipeline.methods.trsa.result import (
+    PAIR_COLUMNS,
+    RECOGNITION_COLUMNS,
+    TAKEN_COLUMNS,
+    CoursesResult,
+    HalvesResult,
+    PartResult,
+)
 from pipeline.numerics.permutation import adjusted, largest_p_values, p_values
 
 Floats = NDArray[np.float64]
 
 GEOMETRY = np.array([[0.0, 1.0]])
 """Levels that keep all ranks."""
+
+REGROUPED = (0.05, 0.95)
+"""Quantiles of regroupings that are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,6 +52,8 @@ class Draws:
     """Shape (draw, session)."""
     pair_separation: Floats
     """Shape (draw, pair of regions), sessions one after another."""
+    taken: Floats
+    """How often regions are taken for each, cells of sessions one after another, (draw, cell)."""
     courses: Floats | None
     """Separation in time bins, shape (draw, session, time_bin)."""
     contiguous: Floats | None = None
@@ -62,25 +76,27 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Uncertain:
-    """Correlations of halves of one session under resampling."""
+    """Correlations of halves of one session under resampling, and what is taken for what."""
 
     draws: Mapping[str, Floats]
     """By factor, shape (draw, region, region)."""
+    taken: Mapping[str, Floats]
+    """The same of how often regions are taken for each."""
 
     @classmethod
     def of(cls, parts: Sequence[PartResult], n_regions: Sequence[int]) -> list[_Uncertain]:
         """Of all sessions, by their numbers of regions."""
-        bounds = np.cumsum([0, *(n * n for n in n_regions)])
         names = intervals.FACTORS if n_regions else ()
-        joined = {name: _joined(parts, f"halves_{name}") for name in names}
+        draws, taken = (
+            {name: _by_session(_joined(parts, kind + name), n_regions) for name in names}
+            for kind in ("halves_", intervals.TAKEN)
+        )
         return [
             cls(
-                draws={
-                    name: draws[:, bounds[place] : bounds[place + 1]].reshape(-1, n, n)
-                    for name, draws in joined.items()
-                }
+                draws={name: made[place] for name, made in draws.items()},
+                taken={name: made[place] for name, made in taken.items()},
             )
-            for place, n in enumerate(n_regions)
+            for place in range(len(n_regions))
         ]
 
     def of_region(self, seen: float, place: int, splits: Splits, n_conditions: int) -> Interval:
@@ -180,7 +196,7 @@ def resampled(
     provenance: Provenance,
     loops: Loops,
 ) -> dict[str, Floats]:
-    """Correlations of halves under resampled units and conditions, each (draw, cell).
+    """Halves under resampled units and conditions, by names of ``intervals``, each (draw, cell).
 
     Regions by regions of each session, one session after another; empty where none can be split.
     """
@@ -190,7 +206,7 @@ def resampled(
     ]
     return {
         name: np.concatenate([one[name].reshape(n_draws, -1) for one in found], axis=1)
-        for name in (intervals.FACTORS if found else ())
+        for name in (found[0] if found else ())
     }
 
 
@@ -255,6 +271,7 @@ def observed(
         raw=_joined(parts, "halves_raw"),
         separation=_joined(parts, "separation"),
         pair_separation=_joined(parts, "pair_separation"),
+        taken=_joined(parts, "halves_taken"),
         courses=None if sample.time_bin is None else _joined(parts, "course_separation"),
         contiguous=_joined(parts, "contiguous_separation"),
     )
@@ -308,8 +325,18 @@ def _draws(found: Sequence[Statistics], along_time: Sequence[Floats] | None) -> 
         raw=np.stack([one.raw_accuracy for one in found], axis=1),
         separation=np.stack([one.separation for one in found], axis=1),
         pair_separation=np.concatenate([one.pair_separation for one in found], axis=1),
+        taken=np.concatenate([one.taken.reshape(len(one.taken), -1) for one in found], axis=1),
         courses=None if along_time is None else np.stack(along_time, axis=1),
     )
+
+
+def _by_session(cells: Floats, n_regions: Sequence[int]) -> list[Floats]:
+    """Cells (draw, cell) of sessions one after another, each as (draw, region, region)."""
+    ends = np.cumsum([n * n for n in n_regions])
+    return [
+        part.reshape(-1, n, n)
+        for part, n in zip(np.split(cells, ends[:-1], axis=1), n_regions, strict=True)
+    ]
 
 
 def _joined(parts: Sequence[PartResult], field: str) -> Floats:
@@ -334,6 +361,23 @@ def _halves_result(
     ]
     patches = null.contiguous if null.contiguous is not None else np.full((1, len(chosen)), np.nan)
     geometry = int(np.flatnonzero((levels[:, 0] == 0) & (levels[:, 1] == 1))[0])
+
+    told = _told_apart(chosen, seen, null, spans, n_conditions)
+    of_accuracy = [
+        intervals.share_interval(
+            float(accuracy[place, geometry]),
+            {
+                factor: _mean_sensitivity(draws)
+                for factor, draws in spans[session.recording].taken.items()
+            },
+            n_units=intervals.smallest_half(splits),
+            n_conditions=n_conditions,
+        )
+        for place, (session, splits) in enumerate(chosen)
+    ]
+    mean = float(accuracy[:, geometry].mean())
+    below = float(np.mean([accuracy[i, geometry] - one.low for i, one in enumerate(of_accuracy)]))
+    above = float(np.mean([one.high - accuracy[i, geometry] for i, one in enumerate(of_accuracy)]))
 
     def gain(draws: Floats) -> Floats:
         mean = draws.mean(axis=1)
@@ -371,9 +415,76 @@ def _halves_result(
         all_accuracy=accuracy.mean(axis=0),
         all_chance=null.accuracy.mean(axis=(0, 1)),
         all_p_corrected=largest_p_values(accuracy.mean(axis=0), null.accuracy.mean(axis=1)),
+        all_regrouped=np.quantile(null.accuracy.mean(axis=1), REGROUPED, axis=0).T,
+        raw_regrouped=np.quantile(null.raw.mean(axis=1), REGROUPED),
+        accuracy_low=mean - below,
+        accuracy_high=mean + above,
+        recognition=told.recognition,
+        taken=told.taken,
         gain=float(gain(seen.accuracy)[0]),
         gain_p=float(p_values(gain(seen.accuracy)[0], gain(null.accuracy))),
     )
+
+
+class _Told(NamedTuple):
+    """Tables of ``HalvesResult``."""
+
+    recognition: pd.DataFrame
+    taken: pd.DataFrame
+
+
+def _told_apart(
+    chosen: Sequence[tuple[Session, Splits]],
+    seen: Draws,
+    null: Draws,
+    spans: Mapping[str, _Uncertain],
+    n_conditions: int,
+) -> _Told:
+    """How well each region is recognised, and which it is taken for."""
+    n_regions = [len(splits.regions) for _, splits in chosen]
+    rows: list[tuple[object, ...]] = []
+    cells: list[tuple[object, ...]] = []
+    for (session, splits), own, drawn in zip(
+        chosen, _by_session(seen.taken, n_regions), _by_session(null.taken, n_regions), strict=True
+    ):
+        names = [session.regions[region] for region in splits.regions]
+        once = np.ones(len(names), dtype=np.int64)
+        chance = drawn.mean(axis=0)
+        cells += [
+            (session.recording, one, other, own[0, a, b], chance[a, b])
+            for a, one in enumerate(names)
+            for b, other in enumerate(names)
+        ]
+        shares = sensitivity_specificity(own[0], once)
+        regrouped = sensitivity_specificity(drawn, once)
+        resampled = {
+            factor: sensitivity_specificity(draws, once)
+            for factor, draws in spans[session.recording].taken.items()
+        }
+        for place, name in enumerate(names):
+            numbers: list[float] = []
+            for kind in (0, 1):  # sensitivity, specificity
+                value, draws = float(shares[kind][place]), regrouped[kind][:, place]
+                span = intervals.share_interval(
+                    value,
+                    {factor: pair[kind][:, place] for factor, pair in resampled.items()},
+                    n_units=intervals.smallest_half(splits),
+                    n_conditions=n_conditions,
+                )
+                most = float(np.quantile(draws, REGROUPED[1]))
+                numbers += [value, span.low, span.high, float(draws.mean()), most]
+            rows.append((session.recording, name, int((splits.region == place).sum()), *numbers))
+    table = pd.DataFrame(rows, columns=list(RECOGNITION_COLUMNS))
+    taken = pd.DataFrame(cells, columns=list(TAKEN_COLUMNS))
+    return _Told(
+        recognition=table.astype({"recording": "str", "region": "str"}),
+        taken=taken.astype({"recording": "str", "region": "str", "assigned": "str"}),
+    )
+
+
+def _mean_sensitivity(taken: Floats) -> Floats:
+    """Accuracy of regions that are as many rows each, shape (draw,)."""
+    return np.asarray(np.diagonal(taken, axis1=-2, axis2=-1).mean(axis=-1))
 
 
 def _p_where_known(seen: Floats, null: Floats) -> Floats:

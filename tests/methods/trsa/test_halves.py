@@ -101,6 +101,25 @@ def test_statistics_are_those_of_a_loop(session, splits, scale):
         np.testing.assert_allclose(found.correlation[draw], expected, atol=1e-9)
 
 
+def test_what_is_taken_for_what_by_hand():
+    # Halves 1 (rows) with halves 2: a goes to b, b to b; back, a goes to a, b to a and b alike.
+    correlation = np.array([[0.5, 0.6], [0.4, 0.6]])
+    np.testing.assert_allclose(halves.taken_for(correlation), [[0.5, 0.5], [0.25, 0.75]])
+    # A region without a second half is never chosen there, and is not judged from there.
+    gone = np.array([[0.5, np.nan, 0.2], [0.9, np.nan, 0.1], [0.3, np.nan, 0.4]])
+    taken = halves.taken_for(gone)
+    np.testing.assert_allclose(taken[[0, 2]], [[0.5, 0.5, 0], [0, 0, 1]])
+    assert np.isnan(taken[1]).all()
+
+
+def test_what_is_taken_for_what_has_the_accuracy_of_ranks_on_its_diagonal(session, splits):
+    orders = halves.relabellings(session, splits, 3, stream(3, "orders"))
+    found = halves.statistics(session, 8, splits, orders, np.array([[0.0, 1.0]]))
+    own = np.diagonal(found.taken, axis1=1, axis2=2)
+    np.testing.assert_allclose(own.mean(axis=1), found.accuracy[:, 0], atol=1e-9)
+    np.testing.assert_allclose(found.taken.sum(axis=2), 1)
+
+
 def test_raw_accuracy_is_nearest_in_angle(session, splits):
     found = halves.statistics(session, 8, splits, halves.identity(splits), LEVELS)
     one, other = halves.half_dissimilarities(session, 8, splits)

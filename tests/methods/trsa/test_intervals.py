@@ -27,8 +27,10 @@ def test_drawing_everything_once_gives_what_is_seen(session, splits, monkeypatch
     found = intervals.resampled(session, 8, splits, 2, stream(0, "once"))
     order = halves.identity(splits)
     seen = halves.statistics(session, 8, splits, order, GEOMETRY).correlation[0]
+    taken = halves.statistics(session, 8, splits, order, GEOMETRY).taken[0]
     for name in intervals.FACTORS:
         np.testing.assert_allclose(found[name][0], (seen + seen.T) / 2, atol=1e-9)
+        np.testing.assert_allclose(found[intervals.TAKEN + name][0], taken, atol=1e-9)
 
 
 def test_a_draw_is_that_of_copied_units_and_weighted_pairs(session, splits, monkeypatch):
@@ -67,6 +69,25 @@ def test_the_interval_is_around_what_is_seen():
     found = intervals.interval(0.3, draws, n_units=10, n_conditions=12)
     assert (found.low + found.high) / 2 == pytest.approx(0.3)
     assert 1.0 < found.se < 1.6
+
+
+def test_the_interval_of_a_share_is_a_part_of_0_to_1_and_none_where_nothing_varies():
+    draws = {name: np.tile([0.5, 1.0], 20) for name in intervals.FACTORS}
+    found = intervals.share_interval(0.9, draws, n_units=10, n_conditions=12)
+    assert 0 < found.low < 0.9
+    assert found.high == 1.0
+    same = {name: np.array([1.0, np.nan, 1.0]) for name in intervals.FACTORS}
+    assert np.isnan(intervals.share_interval(1.0, same, n_units=10, n_conditions=12).low)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["accuracy", "decoded"])
+def test_intervals_of_shares_are_as_wide_as_recordings_differ(kind):
+    _, _, ratio, coverage = calibration(
+        40, n_units=16, n_conditions=12, own=1.0, n_draws=60, kind=kind
+    )
+    assert 0.7 <= ratio <= 2.2
+    assert coverage >= 0.85
 
 
 @pytest.mark.slow

@@ -18,6 +18,15 @@ def test_a_matrix_of_counts_by_hand():
     np.testing.assert_allclose(specificity, [5 / 7, 4 / 6, 8 / 9])
 
 
+def test_many_matrices_at_once_are_each_by_itself():
+    shares = np.array([[[1, 0], [0.5, 0.5]], [[0.2, 0.8], [0, 1]]])
+    counts = np.array([4, 4])
+    together = sensitivity_specificity(shares, counts)
+    for place, one in enumerate(shares):
+        for all_of, alone in zip(together, sensitivity_specificity(one, counts), strict=True):
+            np.testing.assert_array_equal(all_of[place], alone)
+
+
 @pytest.mark.parametrize(
     ("share", "n", "low", "high"),
     [

@@ -192,6 +192,45 @@ def test_regions_are_told_with_sensitivity_and_specificity_beside_the_confusions
     )
 
 
+def test_regions_of_a_recording_are_told_with_ranges_beside_what_regroupings_reach(one):
+    result, _, drawn, made = one
+    halves = result.halves
+    at = int(np.flatnonzero((result.level_bounds == [0, 1]).all(axis=1))[0])
+    bars = next(figure for figure in drawn if figure.id == "within").panels[1]
+    ranks, chance = bars.labels.index("ranks"), bars.labels.index("ranks, chance")
+    assert bars.values[ranks] == pytest.approx(halves.all_accuracy[at], abs=1e-4)
+    assert bars.lower[ranks] == pytest.approx(halves.accuracy_low, abs=1e-4)
+    assert (bars.lower[chance], bars.upper[chance]) == pytest.approx(halves.all_regrouped[at])
+    best = len(bars.labels) - 2
+    assert np.isnan(bars.lower[best])  # chosen on the same data
+    assert "95 % range over units and conditions" in made.sentence
+    ids = [part.id for part in made.body if not isinstance(part, str)]
+    assert ids[ids.index("within") + 1] == "recognition-within"
+    words = next(part.caption for part in made.body if getattr(part, "id", "") == ids[0])
+    assert words
+    table = next(part for part in made.body if getattr(part, "id", "") == "recognition-within")
+    assert "says nothing about these regions in other animals" in table.caption
+    rows = halves.recognition
+    assert rows["sensitivity"].mean() == pytest.approx(halves.all_accuracy[at])
+    assert (rows["sensitivity_low"].dropna() <= rows["sensitivity"]).all()
+    assert halves.taken.groupby("region")["share"].sum().to_numpy() == pytest.approx(1)
+    own = halves.taken[halves.taken["region"] == halves.taken["assigned"]]
+    np.testing.assert_allclose(own["share"], rows["sensitivity"])
+    np.testing.assert_allclose(own["chance"], rows["sensitivity_chance"])
+
+
+def test_the_share_that_single_trials_tell_has_a_range_in_figure_and_table(one):
+    result, _, drawn, made = one
+    told = next(figure for figure in drawn if figure.id == "reliability").panels[2]
+    np.testing.assert_allclose(told.values, result.populations["decoding"], atol=1e-4)
+    np.testing.assert_allclose(told.lower, result.populations["decoding_low"], atol=1e-4)
+    assert told.reference == 1 / 8
+    table = next(part for part in made.body if getattr(part, "id", "") == "populations")
+    assert len(table.columns["decoded from"]) == 3
+    assert "decoded_low" not in made.numbers
+    assert len(made.numbers["decoding_low"]) == 3
+
+
 def test_a_p_is_explained_where_the_table_has_one_and_only_there(several):
     result, checks, drawn, made = several
     every_p = {
