@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,8 @@ from pipeline.stages.machine import commit_at_start
 PROVENANCE_VERSION = 1
 PERSONAL_FACTS = ("host", "system", "slurm_job", "inputs", "settings", "started")
 """What the facts of a job say about the house it ran in, and names of files."""
+CODE_FACTS = ("package_version", "commit", "changed_since_commit")
+"""What they say about the code."""
 
 
 def write_provenance(
@@ -73,7 +76,7 @@ def write_provenance(
 
 
 def computed_in_words(folder: Path, *, redact: bool) -> str:
-    """Commit of the code, and by which threads, machines, jobs and devices an experiment was made.
+    """By which code, threads, machines, jobs and devices an experiment was made.
 
     Parameters
     ----------
@@ -82,10 +85,9 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
     redact
         Whether names of hosts and numbers of a scheduler's jobs are left out.
     """
-    code = commit_at_start()
-    changed = ", with changes since" if code.get("changed_since_commit") else ""
-    said = [f"Code of commit {code['commit']}{changed}."] if code else []
-    facts = [_facts(path, redact=redact) for path in sorted(folder.rglob("*.run.json"))]
+    # Of the page itself nothing is known until it is written, and then of the one before.
+    facts = [fact for fact in _jobs(folder, redact=redact) if fact.get("stage") != "report"]
+    said = _code_in_words(code_of(facts))
     if facts:
         threads = sorted({int(fact["threads"]) for fact in facts})
         each = for_number(threads[-1], "[thread|threads]")
@@ -107,6 +109,40 @@ def computed_in_words(folder: Path, *, redact: bool) -> str:
     return " ".join(said)
 
 
+def code_of(facts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """By which code jobs were done, as far as they tell it: one entry a commit and version.
+
+    Results are kept when the package is replaced, so that there may be several. Entries tell
+    ``commit``, ``changed_since_commit``, ``package_version`` and the number of ``jobs``, those of
+    most jobs first.
+    """
+    told = [tuple((key, fact[key]) for key in CODE_FACTS if key in fact) for fact in facts]
+    counts = Counter(code for code in told if code)
+    return [{**dict(code), "jobs": number} for code, number in counts.most_common()]
+
+
+def _code_in_words(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The code of the jobs, and that of the page where it is another."""
+    now = {"package_version": pipeline.__version__, **commit_at_start()}
+    if len(found) > 1:
+        said = joined(f"{_code_name(code)} ({counted(code['jobs'], 'job')})" for code in found)
+    else:
+        said = _code_name(found[0] if found else now)
+    # Jobs of older versions told less.
+    same = any(
+        all(now.get(key) == code[key] for key in CODE_FACTS if key in code) for code in found
+    )
+    page = f"; this page by that of {_code_name(now)}" if found and not same else ""
+    return [f"Code of {said}{page}."]
+
+
+def _code_name(code: Mapping[str, Any]) -> str:
+    changed = ", with changes since," if code.get("changed_since_commit") else ""
+    commit = f"commit {code['commit']}{changed}" if code.get("commit") else ""
+    version = f"version {code['package_version']}" if code.get("package_version") else ""
+    return " of ".join(filter(None, (commit, version))).removesuffix(",")
+
+
 def installed() -> dict[str, str]:
     """Package to version, of everything in the environment."""
     found = {each.metadata["Name"]: each.version for each in metadata.distributions()}
@@ -114,15 +150,14 @@ def installed() -> dict[str, str]:
 
 
 def _experiment(folder: Path, names: Sequence[str], *, redact: bool) -> dict[str, Any]:
+    jobs = _jobs(folder, redact=redact)
     return {
         "recordings": {
             name: _inputs(folder / "recordings" / name / "recording.h5", redact=redact)
             for name in names
         },
-        "jobs": [
-            {"file": str(path.relative_to(folder)), **_facts(path, redact=redact)}
-            for path in sorted(folder.rglob("*.run.json"))
-        ],
+        "code": code_of(jobs),
+        "jobs": jobs,
     }
 
 
@@ -133,6 +168,14 @@ def _inputs(path: Path, *, redact: bool) -> dict[str, str]:
     if redact:
         return {number_of(place): digest for place, digest in enumerate(inputs.values())}
     return inputs
+
+
+def _jobs(folder: Path, *, redact: bool) -> list[dict[str, Any]]:
+    """What every job of an experiment left beside its file, and which file that is."""
+    return [
+        {"file": str(path.relative_to(folder)), **_facts(path, redact=redact)}
+        for path in sorted(folder.rglob("*.run.json"))
+    ]
 
 
 def _facts(path: Path, *, redact: bool) -> dict[str, Any]:
