@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the chain; 1 when a file on the way is no longer what was used."""
+    """Print the chain; 1 when a file on it is no longer what was used, or it ends too early."""
     from pipeline.stages.lineage import lineage, output_with
 
     chain = lineage(arguments.file)
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Nothing is told of some files; what they were made of was made by the same command.
     facts = next((one.facts for one in chain if one.facts.get("started")), {})
     print(f"  {command_again(output_with(chain[0].path), facts, arguments.configfile)}")
-    return int(any(ancestor.changed for ancestor in chain))
+    return int(any(ancestor.changed or ancestor.lost for ancestor in chain))
 
 
 def command_again(file: Path, facts: Mapping[str, Any], configfile: Path | None) -> str:
@@ -93,12 +93,18 @@ def _lines(ancestor: Ancestor) -> list[str]:
         lines.append(f"{indent}    {text}")
 
     made = ancestor.provenance
+    kind = "content" if ancestor.path.suffix == ".h5" and ancestor.ours else "SHA-256"
     if ancestor.changed:
-        tell(f"CHANGED since it was used: it was {ancestor.recorded}")
+        tell(f"CHANGED since it was used: its {kind} was {ancestor.recorded}")
     if ancestor.found:
-        tell(f"content {ancestor.found}")
+        tell(f"{kind} {ancestor.found}")
+    elif ancestor.gone:
+        part = ", as parts may be that were joined" if ancestor.joined else ""
+        tell(f"GONE{part}{f': its {kind} was {ancestor.recorded}' if ancestor.recorded else ''}")
     elif ancestor.recorded:
-        tell(f"SHA-256 {ancestor.recorded}" if made is None else "GONE")
+        tell(f"{kind} {ancestor.recorded}{'' if ancestor.ours else ', not found here'}")
+    if ancestor.lost:
+        tell("the chain ends here: nothing that is left tells what it was made of")
     if made is not None:
         numbers = f"results version {made.results_version}, " if made.results_version else ""
         tell(

@@ -22,7 +22,7 @@ from pipeline.report.redact import Secrets, number_of, places_named
 from pipeline.stages.machine import commit_at_start
 
 PROVENANCE_VERSION = 1
-PERSONAL_FACTS = ("host", "system", "slurm_job", "inputs", "settings", "started")
+PERSONAL_FACTS = ("host", "system", "slurm_job", "inputs", "read_from", "settings", "started")
 """What the facts of a job say about the house it ran in, and names of files."""
 CODE_FACTS = ("package_version", "commit", "changed_since_commit")
 """What they say about the code."""

@@ -83,6 +83,8 @@ class StageRun:
     """Sizes of the work, and what they were expected to take (``pipeline.stages.costs``)."""
     inputs: tuple[Path, ...] = ()
     """Files that documents were made of; records hold theirs themselves."""
+    read_from: Path | None = None
+    """Folder of the user's files of which records tell only the names."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """Settings that documents depend on."""
 
@@ -200,29 +202,33 @@ class StageRun:
     def links(self) -> dict[str, object]:
         """What this run made, of what and with which settings; paths from the first output on."""
         folder = self.outputs[0].parent
-        made = {_from(folder, path): digest_of(path) for path in self.inputs}
+        made = self._made()
+        # Records name theirs in a way of their own, which is told as it is: they may be deleted.
+        of_record = dict(made.inputs) if made is not None else {}
+        inputs = {_from(folder, path): digest_of(path) for path in self.inputs} or of_record
         return {
             "code_digest": code_digest(),
             "outputs": [_from(folder, path) for path in self.outputs],
-            **({"inputs": made} if made else {}),
+            **({"inputs": inputs} if inputs else {}),
+            **({"read_from": _from(folder, self.read_from)} if self.read_from else {}),
             **({"settings": self.settings} if self.settings else {}),
             **(
                 {"started": json.loads(started)}
                 if (started := os.environ.get(STARTED_VARIABLE))
                 else {}
             ),
-            **({"device": device} if (device := self._device()) else {}),
+            **({"device": made.device} if made is not None else {}),
         }
 
-    def _device(self) -> str:
-        """Where its records say they were computed; empty where they hold no result."""
+    def _made(self) -> Provenance | None:
+        """What its first record with a result says of itself; ``None`` where there is none."""
         for path in self.outputs:
             if path.suffix == ".h5":
                 with suppress(EnvironmentFault, DataError):  # told by whoever reads it
                     made = read_provenance(path, sealed=False)
                     if made is not None:
-                        return made.device
-        return ""
+                        return made
+        return None
 
     def keep_failure(self, error: PipelineError, *, output: Path | None = None) -> None:
         """Write what failed, where and when, beside the result that it kept from being made.

@@ -124,7 +124,13 @@ class _Looking:
             return reasons + self._of_recording(provenance)
         reasons += self._of_settings(provenance) + self._of_tables(provenance)
         above = {
-            place_of(path, name, provenance): digest
+            place_of(
+                path,
+                name,
+                stage=provenance.stage,
+                experiment=provenance.experiment,
+                recording=provenance.recording,
+            ): digest
             for name, digest in provenance.inputs.items()
             if name.endswith(RECORD_ENDING)
         }

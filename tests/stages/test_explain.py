@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,25 +14,29 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.core.errors import DataError
 from pipeline.io.hashing import sha256_of
+from pipeline.io.records import read_digest
 from pipeline.stages.lineage import lineage
-from pipeline.stages.run_context import STARTED_VARIABLE, how_started
+from pipeline.stages.run_context import STARTED_VARIABLE, StageRun, how_started
 from tests.support.finished_results import EDGES, Results
 from tests.support.tiny_project import pipeline_run
 
 RECORDINGS = {"one.nwb", "two.nwb"}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    started = how_started(
+def started_in(folder):
+    return how_started(
         directory=folder,
         out="results",
         configfiles=[folder / "settings.yaml"],
         config={"seed": 0, "methods": {"connectome": {"rank": 2}}},
     )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STARTED_VARIABLE, started)
+        patch.setenv(STARTED_VARIABLE, started_in(folder))
         return Results(folder).make()
 
 
@@ -70,6 +77,73 @@ def test_what_was_replaced_since_is_told_of_documents_too(made, tmp_path):
     (copy.e / "connectome" / "section.json").write_text("another")
     changed = [one.path.name for one in lineage(copy.e / "report.html") if one.changed]
     assert changed == ["section.json"]
+
+
+def explained(capsys, file):
+    code = main(["explain", str(file)])
+    return code, capsys.readouterr().out
+
+
+def test_where_records_are_gone_the_chain_goes_on_by_what_their_jobs_told(made, tmp_path, capsys):
+    copy = Results.copied(made.folder, tmp_path / "copy")
+    read = {path: read_digest(path) for path in copy.out.rglob("recordings/*/recording.h5")}
+    for path in (*read, *copy.view.glob("*.h5")):
+        path.unlink()
+    code, told = explained(capsys, copy.fit)
+    for path, digest in read.items():
+        assert re.search(rf"{re.escape(str(path))}\n +GONE: its content was {digest}\n", told)
+    assert {one.path.name for one in lineage(copy.fit) if not one.ours} == {
+        *RECORDINGS,
+        "edges.csv",
+    }
+    assert told.count("GONE") == 4
+    assert "the chain ends here" not in told
+    assert code == 0
+    assert "one.nwb" in explained(capsys, copy.e / "recordings" / "one" / "quality.json")[1]
+
+
+def test_where_nothing_is_left_of_a_record_the_chain_is_said_to_end(made, tmp_path, capsys):
+    copy = Results.copied(made.folder, tmp_path / "copy")
+    shutil.rmtree(copy.e / "recordings" / "one")
+    code, told = explained(capsys, copy.fit)
+    assert told.count("the chain ends here") == 1
+    assert ("one.nwb" in told, "two.nwb" in told) == (False, True)
+    assert code == 1
+
+
+def test_parts_that_were_joined_may_be_gone(made, tmp_path, capsys):
+    copy = Results.copied(made.folder, tmp_path / "copy")
+    run = StageRun(stage="gather", experiment="e", method="connectome")
+    inputs = {f"{copy.view.name}/one.h5": "0", "parts/restart-00.h5": "c0ffee"}
+    copy.record(run, copy.e / "fit.h5", settings={}, inputs=inputs)
+    _, told = explained(capsys, copy.e / "fit.h5")
+    assert "GONE, as parts may be that were joined: its content was c0ffee" in told
+    assert "the chain ends here" not in told
+
+
+def test_a_replaced_recording_is_changed_and_one_that_is_not_there_not_found(
+    made, tmp_path, capsys
+):
+    again = Results.copied(made.folder, tmp_path / "again")
+    before = sha256_of(again.folder / "one.nwb")
+    (again.folder / "one.nwb").write_text("another")
+    (again.folder / "two.nwb").unlink()
+    code, told = explained(capsys, again.fit)
+    assert f"CHANGED since it was used: its SHA-256 was {before}" in told
+    assert f"SHA-256 {sha256_of(again.folder / 'one.nwb')}" in told
+    assert f"SHA-256 {hashlib.sha256(b'two').hexdigest()}, not found here" in told
+    assert code == 1
+    assert [one.path.name for one in lineage(again.fit) if one.changed] == ["one.nwb"]
+
+
+def test_a_replaced_table_is_changed(made, tmp_path):
+    folder = tmp_path / "again"
+    again = Results.copied(made.folder, folder)
+    facts = {"outputs": ["fit.h5"], "started": json.loads(started_in(folder))}
+    again.fit.with_suffix(".run.json").write_text(json.dumps(facts))
+    assert not any(one.changed for one in lineage(again.fit))
+    (folder / EDGES).write_text("another")
+    assert [one.path for one in lineage(again.fit) if one.changed] == [Path(EDGES)]
 
 
 @pytest.mark.parametrize("file", ["notes.txt", "e/notes.json"])

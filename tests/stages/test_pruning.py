@@ -42,7 +42,8 @@ def test_joined_parts_and_views_of_older_settings_go(results):
     assert {path.name for path in freed} == {"restart-00.h5"}
     assert all(size > 0 for size in freed.values())
     prune_results(project(results, **{"prepare.ensemble.rate_hz": 1}), results.out)
-    gone = {f"e/views/{results.view.name}/{name}.h5" for name in ("one", "two")}
+    gone = {f"e/views/{results.view.name}/{name}" for name in ("one", "two")}
+    gone = {f"{view}{ending}" for view in gone for ending in (".h5", ".run.json")}
     assert before - files(results) == gone | {"e/connectome/parts/restart-00.h5"}
     assert not results.view.exists()
 

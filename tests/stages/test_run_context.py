@@ -130,7 +130,7 @@ def test_facts_of_the_run_lie_beside_the_result(run, tmp_path):
     assert facts["outputs"] == ["fit.h5"]
 
 
-def test_facts_tell_the_code_the_device_and_what_documents_were_made_of(run, tmp_path, monkeypatch):
+def test_facts_tell_the_code_the_device_and_what_a_file_was_made_of(run, tmp_path, monkeypatch):
     monkeypatch.setenv(COMMIT_VARIABLE, '{"commit": "c0ffee", "changed_since_commit": false}')
     fit, table = tmp_path / "e" / "fit.h5", tmp_path / "e" / "parts" / "units.csv"
     (tmp_path / "e" / "parts").mkdir(parents=True)
@@ -140,7 +140,7 @@ def test_facts_tell_the_code_the_device_and_what_documents_were_made_of(run, tmp
         write_record(fit, dataclasses.replace(made, provenance=on_a_card))
     facts = json.loads((tmp_path / "e" / "fit.run.json").read_text())
     assert (facts["commit"], facts["device"]) == ("c0ffee", "cuda (a card)")
-    assert "inputs" not in facts
+    assert facts["inputs"] == made.provenance.inputs
     of_fit = dataclasses.replace(run, inputs=(fit,), settings={"seed": 3})
     with stage_run(of_fit, log=None, outputs=[table, fit.with_name("checks.json")]):
         pass

@@ -116,7 +116,9 @@ class Results:
     def ingest(self, row):
         output = self.e / "recordings" / row.recording / "recording.h5"
         prepare = self.settings.prepare
-        run = StageRun(stage="ingest", experiment="e", recording=row.recording)
+        run = StageRun(
+            stage="ingest", experiment="e", recording=row.recording, read_from=row.nwb.parent
+        )
         settings = reading_settings(
             row.options, subject=row.subject, strict=prepare.strict, limits=prepare.quality
         )
@@ -135,13 +137,15 @@ class Results:
     def make_views(self):
         for recording in sorted(self.e.glob("recordings/*/recording.h5")):
             name = recording.parent.name
-            self.record(
-                StageRun(stage="prepare", experiment="e", recording=name),
-                self.view / f"{name}.h5",
-                settings=view_settings(self.settings, "ensemble"),
-                inputs={"recording.h5": read_digest(recording)},
-                results_version=VIEW_VERSION,
-            )
+            run = StageRun(stage="prepare", experiment="e", recording=name)
+            with stage_run(run, log=None, outputs=[self.view / f"{name}.h5"]):
+                self.record(
+                    run,
+                    self.view / f"{name}.h5",
+                    settings=view_settings(self.settings, "ensemble"),
+                    inputs={"recording.h5": read_digest(recording)},
+                    results_version=VIEW_VERSION,
+                )
 
     def documents(self, run, *names):
         paths = [self.e / name for name in names]

@@ -12,6 +12,7 @@ run = StageRun(
     recording=snakemake.wildcards.recording,
     threads=snakemake.threads,
     cost=ingest_job(snakemake.input.nwb).fact(),
+    read_from=Path(snakemake.input.nwb).parent,
 )
 outputs = [Path(path) for path in snakemake.output]
 with stage_run(run, log=Path(snakemake.log[0]), outputs=outputs) as run:
