@@ -16,11 +16,13 @@ import pytest
 from pipeline.report.wording import typeset
 from tests.support.captions import lacking
 from tests.support.pressing import press
+from tests.support.touring import STOPS, walk
 
 pytestmark = pytest.mark.browser
 
 FINISHED = "NEUROPTYCH_DEMO_RESULTS"
 EXPERIMENTS = ("worms", "cortex", "retina")
+FULLEST = "cortex"
 READY = "() => document.documentElement.dataset.ready === 'yes'"
 ONE_OF_MANY = re.compile(
     r"(?:\b(?:of|in|over) |: )1 (?:recordings|regions|populations|units|conditions|clusters|states|"
@@ -31,6 +33,10 @@ MOST_SECONDS = 2.0
 TIMES = 3
 PLACES = """() => [...document.querySelectorAll('main h2, main h3, main figcaption')].map(
   (element) => element.getBoundingClientRect().top + scrollY)"""
+CUT_OFF = """() => [...document.querySelectorAll('main table')].filter((table) =>
+  !table.rows[table.rows.length - 1].checkVisibility({ contentVisibilityAuto: true })
+  || table.parentElement.scrollHeight > table.parentElement.clientHeight + 1)
+  .map((table) => table.parentElement.parentElement.id)"""
 MARKS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
   figure.querySelectorAll('.main-svg path, .main-svg text, .main-svg circle').length])"""
 WORDS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
@@ -83,9 +89,37 @@ def test_every_figure_is_drawn_in_its_place_from_few_marks(opened, results, name
     ],
 )
 def test_axe_finds_no_barrier_on_any_page(opened, barriers, results, name, scheme):
-    """In words and tables; figures of every kind are drawn for it on the page of invented parts."""
+    """On the fullest page with all figures drawn, as on that of invented parts; else without."""
     path = results / "index.html" if name == "index" else results / name / "report.html"
-    assert barriers(opened(path, scheme=scheme).page) == []
+    watched = opened(path, scheme=scheme)
+    if name == FULLEST:
+        watched.draw_all()
+    assert barriers(watched.page) == []
+
+
+def test_the_keyboard_stops_everywhere_in_order_and_holds_nobody(opened, results):
+    page = opened(results / FULLEST / "report.html").page
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_function(READY)
+    expected = page.evaluate(STOPS)
+    met = walk(page, "Tab")
+    assert [here["stop"] for here in met] == expected
+    assert [here for here in met if not here["ring"] or not here["seen"]] == []
+
+
+def test_all_figures_and_rows_are_printed(opened, results):
+    watched = opened(results / FULLEST / "report.html", scheme="dark")
+    page = watched.page
+    page.wait_for_function(READY)
+    n_figures = page.locator("figure.drawn").count()
+    assert page.locator("figure.drawn[data-drawn=yes]").count() < n_figures
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("figure.drawn[data-drawn=yes]").count() == n_figures
+    assert page.locator("details:not([open])").count() == 0
+    assert page.evaluate(CUT_OFF) == []
+    assert watched.complaints == []
 
 
 def test_a_page_is_ready_in_two_seconds(opened, page_file):

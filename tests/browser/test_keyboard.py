@@ -7,23 +7,11 @@ import pytest
 from PIL import Image
 
 from tests.support import fake_page
+from tests.support.touring import HERE, STOPS, walk
 
 pytestmark = pytest.mark.browser
 
 READY = "() => document.documentElement.dataset.ready === 'yes'"
-STOPS = """() => [...document.querySelectorAll(
-  'a[href], button, input, summary, [tabindex="0"], select, textarea')].filter((element) =>
-    element.checkVisibility({ visibilityProperty: true }) && !element.disabled)
-  .map((element, at) => { element.dataset.stop = at; return at; })"""
-HERE = """() => {
-  const element = document.activeElement;
-  if (element === document.body) return null;
-  const style = getComputedStyle(element);
-  const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1;
-  const box = element.getBoundingClientRect();
-  return { stop: Number(element.dataset.stop), ring, name: element.textContent.slice(0, 40),
-    seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight };
-}"""
 
 
 @pytest.fixture
@@ -35,18 +23,6 @@ def page(opened, report_file):
     watched.page.wait_for_function(READY)
     yield watched.page
     assert watched.complaints == []
-
-
-def walk(page, key):
-    """What the key leads to, until it leads out of the page."""
-    met = []
-    while True:
-        page.keyboard.press(key)
-        here = page.evaluate(HERE)
-        if here is None:
-            return met
-        met.append(here)
-        assert len(met) < 2000, "the key never leads out of the page"
 
 
 def to(page, selector):

@@ -124,6 +124,34 @@ def test_all_rows_are_turned_to_and_few_are_on_the_page(long):
     assert column(long, 1)[0] == "N250"
 
 
+LAID_OUT = "row => row.checkVisibility({ contentVisibilityAuto: true })"
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_a_long_table_is_laid_out_near_the_screen_and_moves_nothing(opened, tmp_path, width):
+    table = long_table()
+    wide = {f"{name} {at}": cells for at in range(3) for name, cells in table.columns.items()}
+    section = dataclasses.replace(
+        data_stub(),
+        body=tuple(dataclasses.replace(table, id=f"units-{at}", columns=wide) for at in range(12)),
+    )
+    path = tmp_path / "report.html"
+    path.write_text(render(fake_page(sections=(section,))), encoding="utf-8")
+    watched = opened(path, width=width)
+    page = watched.page
+    page.wait_for_function(READY)
+    last = page.locator("#data-units-11 tbody tr").first
+    height = "document.documentElement.scrollHeight"
+    before = page.evaluate(height)
+    assert not last.evaluate(LAID_OUT)
+    last.scroll_into_view_if_needed()
+    assert last.evaluate(LAID_OUT)
+    page.wait_for_function("() => document.querySelector('#data-units-11 .scroll[data-wide]')")
+    assert page.locator("#data-units-11 .hint").is_visible()
+    assert page.evaluate(height) == before
+    assert watched.overflow() <= 0
+
+
 def test_more_rows_are_printed_than_are_shown_and_the_rest_is_told(long):
     long.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert long.locator("tbody tr").count() == 500

@@ -863,22 +863,27 @@
 
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 300));
   idle(async () => {
+    await reserved;
+    sketchAll();
     /* the library is unpacked early, so that printing can draw at once */
     if (figures.size) await loadLibrary().catch(() => null); /* as above */
-    await reserved;
     for (const holder of tables.keys()) {
       await rowsOf(holder).catch(() => null); /* the page's own rows stay */
     }
-    sketchAll();
     root.dataset.ready = "yes";
   });
 
-  const markWide = () => {
-    for (const box of document.querySelectorAll(".tabled .scroll")) {
-      box.toggleAttribute("data-wide", box.scrollWidth > box.clientWidth + 1);
-    }
+  const boxes = [...document.querySelectorAll(".tabled .scroll")];
+  const markWide = (some = boxes) => {
+    /* widths are read before any is marked, so that the page is laid out once */
+    const wide = some.map((box) => box.scrollWidth > box.clientWidth + 1);
+    some.forEach((box, at) => box.toggleAttribute("data-wide", wide[at]));
   };
   markWide();
+  for (const box of boxes) {
+    /* what is far from the screen has no width before it is laid out */
+    box.addEventListener("contentvisibilityautostatechange", () => markWide([box]));
+  }
 
   let pending = 0;
   let lastWidth = innerWidth;
