@@ -122,18 +122,20 @@ def test_all_figures_and_rows_are_printed(opened, results):
     assert watched.complaints == []
 
 
-def test_a_page_is_ready_in_two_seconds(opened, page_file):
+def test_a_page_is_ready_in_two_seconds(chromium, page_file):
     """Of work, that is: other programs may take the processor, and the clock tells of them too."""
     taken = []
     for _ in range(TIMES):
-        page = opened(page_file).page
-        page.wait_for_function(READY)
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
         session = page.context.new_cdp_session(page)
+        # Before the page is opened: work counts from here.
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        page.goto(page_file.as_uri())
+        page.wait_for_function(READY)
         told = session.send("Performance.getMetrics")["metrics"]
         taken.append({each["name"]: each["value"] for each in told}["TaskDuration"])
         page.close()
-    assert min(taken) < MOST_SECONDS
+    assert 0 < min(taken) < MOST_SECONDS
 
 
 @pytest.mark.parametrize(("width", "most"), [(375, 2), (1280, 4)])
