@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numerics.courses import STABLE_DIGITS
-
 Factors = Sequence[NDArray[np.floating]]
 """One matrix a mode, each (entry, component)."""
 
@@ -87,8 +85,7 @@ def match_score(
         largest = np.maximum(first_weight[:, None], second_weight[None, :])
         scores *= 1 - gap / np.where(largest > 0, largest, 1)
     rows, columns = linear_sum_assignment(-scores)
-    # Sums of products differ in the last bit with where arrays lie in memory; results must not.
-    return round(float(scores[rows, columns].mean()), STABLE_DIGITS)
+    return float(scores[rows, columns].mean())
 
 
 def matches(first: Factors, second: Factors) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
