@@ -5,6 +5,9 @@ decays; the second cell twice as bright as the first, and so on. Two gratings ar
 
 The probe session: three cells, two of CA1 that fire with a theta rhythm in and out of phase and
 one of VISp that fires a burst for every flash.
+
+The retina: twelve cells under a checkerboard of 6 x 6 checks for two minutes; half of them fire for
+light and half for dark in a check of their own.
 """
 
 from __future__ import annotations
@@ -184,6 +187,23 @@ def build_probe_file(
     add_units(nwb, spikes=spikes, columns=columns, observed=observed)
     if trials:
         add_trials(nwb, trials)
+    return save(nwb, path)
+
+
+def retina_file(path: Path) -> Path:
+    """The retina."""
+    from pynwb.image import ImageSeries
+
+    rng = np.random.default_rng(0)
+    n_frames, side, frame_hz = 3600, 6, 30.0
+    movie = rng.choice(np.array([-1, 1], dtype=np.int8), (n_frames, side, side))
+    nwb = new_session()
+    nwb.add_stimulus(ImageSeries(name="checkerboard", data=movie, unit="n.a.", rate=frame_hz))
+    for cell in range(12):
+        seen = movie[:, 1 + cell % 4, 1 + cell // 4] * (-1) ** cell
+        counts = rng.poisson(np.roll(np.where(seen > 0, 0.8, 0.05), 2))
+        starts = np.repeat(np.arange(n_frames), counts)
+        nwb.add_unit(spike_times=np.sort(starts + rng.random(starts.size)) / frame_hz)
     return save(nwb, path)
 
 
