@@ -46,12 +46,12 @@ LEAST_FACTS = 5
 LEAST_SPREAD = 2.0
 """Sizes that differ by less than this factor among all jobs have no price."""
 FEW: dict[str, dict[str, Any]] = {
-    "biclustering": {"max_counts": 200_000},
+    "biclustering": {"max_counts": 200_000, "held_out": "both"},
 }
 """What differs from the settings of tests: recordings of every size are fitted."""
 MANY: dict[str, dict[str, Any]] = {
     "connectome": {"rank": 6, "max_iterations": 60, "n_surrogates": 3},
-    "biclustering": {"enabled": False},
+    "biclustering": {"n_tune": 20, "n_draws": 20, "held_out": "both"},
     "trsa": {
         "n_permutations": 199,
         "n_bootstraps": 100,
