@@ -56,8 +56,8 @@ def refit_halves(
     fit
         The main fit, which tells how many components or types to seek.
     others
-        Results of the other methods that could be held against this one; if none of them has any,
-        nothing is fitted.
+        Views of the other methods that could be held against this one; if none of them could be
+        made, nothing is fitted.
     gap_s
         Seconds between the halves that are left out, at least.
     output

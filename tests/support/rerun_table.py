@@ -18,8 +18,10 @@ END = "<!-- end -->\n"
 
 PAGES = frozenset({"report", "index", "provenance", "summary", "all"})
 AGREEMENT = frozenset({"agreement"}) | PAGES
+HALVES = frozenset({"connectome_halves", "celltypes_halves"}) | AGREEMENT
 METHOD = frozenset({"connectome_fit", "connectome_gather", "connectome_assess"})
 CONNECTOME = METHOD | AGREEMENT
+ONE_OF_TWO = frozenset({"connectome_halves"}) | CONNECTOME
 JOINED = CONNECTOME - {"connectome_fit"}
 ASSESSED = frozenset({"connectome_assess", "trsa_assess"}) | AGREEMENT
 ON_VIEW = frozenset({"prepare_view"}) | CONNECTOME
@@ -30,13 +32,18 @@ WORDS = {
     frozenset(): "nothing",
     PAGES: "reports, index",
     AGREEMENT: "agreement, reports, index",
+    HALVES: "fits to halves of all methods, agreement, reports, index",
     CONNECTOME: (
-        "fits, joining and assessment of this method and no other; fits to halves, agreement, "
+        "fits, joining and assessment of this method and no other; its fits to halves where there "
+        "are any, agreement, reports, index"
+    ),
+    ONE_OF_TWO: (
+        "fits, joining, assessment and fits to halves of this method and no other; agreement, "
         "reports, index"
     ),
     JOINED: (
         "what reads it (of a connectome its joining, of tRSA its fits too) and assessment of this "
-        "method; fits to halves, agreement, reports, index"
+        "method; its fits to halves, agreement, reports, index"
     ),
     ASSESSED: "assessment of all methods, agreement, reports, index",
     METHODS: (
@@ -56,12 +63,14 @@ class Change:
     """In words, for the table."""
     anew: frozenset[str]
     """Rules whose jobs are run again."""
-    settings: Mapping[str, str | int] = field(default_factory=dict)
+    settings: Mapping[str, str | float] = field(default_factory=dict)
     """What is changed in the settings of the test."""
     raised: tuple[str, str] | None = None
     """Module of the package, and the version in it that is raised."""
     project: Callable[[Path], None] | None = None
     """What is done to recordings and sheet in the project's folder."""
+    grouped: bool = False
+    """Whether it is tried where two methods group units, which are fitted to halves then."""
     words: str = ""
     """What runs again, where it is less than all jobs of these rules."""
 
@@ -112,6 +121,16 @@ def name_a_subject(folder: Path) -> None:
     sheet.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def move_recordings(folder: Path) -> None:
+    """Put the recordings into another folder, and name it in the sheet."""
+    (folder / "moved").mkdir(exist_ok=True)
+    for path in folder.glob("*.nwb"):
+        path.rename(folder / "moved" / path.name)
+    sheet = folder / "sheet.tsv"
+    text = sheet.read_text(encoding="utf-8")
+    sheet.write_text(re.sub(r"\b\w+\.nwb", r"moved/\g<0>", text), encoding="utf-8")
+
+
 OF_ITS_EXPERIMENT = (
     "the recording and its views; methods, agreement and report of its experiment; index"
 )
@@ -158,9 +177,31 @@ CHANGES = (
         project=name_a_subject,
         words=OF_ITS_EXPERIMENT,
     ),
+    Change("the folder in which recordings lie", EVERYTHING, project=move_recordings),
     Change("a setting of the report: `run.redact`", PAGES, {"redact": "true"}),
+    Change("`run.page_limit_mb`", PAGES, {"page_limit": 2}),
+    Change("`run.table_formats`", PAGES, {"tables": "[csv, parquet]"}),
+    Change("`run.figure_formats`", PAGES, {"figures": "[svg]"}),
+    Change(
+        "a new version of the package that raises none of the others",
+        ASSESSED,
+        raised=("__init__.py", "__version__"),
+    ),
     Change("`agreement.min_units`", AGREEMENT, {"min_units": 9}),
+    Change("`agreement.gap_s`, where two methods group units", HALVES, {"gap": 20}, grouped=True),
+    Change(
+        "`agreement.halves`: false, where two methods group units",
+        AGREEMENT,
+        {"halves": "false"},
+        grouped=True,
+    ),
     Change("a setting of one method", CONNECTOME, {"rank": 3}),
+    Change(
+        "a setting of one method, where two methods group units",
+        ONE_OF_TWO,
+        {"rank": 3},
+        grouped=True,
+    ),
     Change("`seed`", METHODS, {"seed": 2}),
     Change(
         "a method's `results_version`",

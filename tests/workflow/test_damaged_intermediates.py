@@ -109,7 +109,7 @@ class Stages:
                 "recordings": self.recordings,
                 "views": list(self.views.values()),
                 "fit": self.fit,
-                "others": [self.fit],  # in place of another method's
+                "others": [self.fit],  # in place of a view of another method
                 "gap_s": 0.0,
                 "output": self.halves,
                 **changed,

@@ -36,20 +36,30 @@ methods:
     n_graphs: 0
     homology: {{n_shuffles: 0}}
   biclustering: {{enabled: false}}
-  celltypes: {{enabled: false}}
+  celltypes:
+    enabled: {celltypes}
+    n_models: 1
+    n_restarts: 1
+    n_nulls: 0
+    folds: {{number: 0}}
 prepare:
   strict: {strict}
   quality: {{min_snr: {snr}}}
   ensemble: {{rate_hz: {rate}}}
   counts: {{bin_width_s: {bin_width}}}
-agreement: {{min_units: {min_units}}}
+agreement: {{min_units: {min_units}, gap_s: {gap}, halves: {halves}}}
 run:
   parts_per_job: {parts}
   redact: {redact}
+  page_limit_mb: {page_limit}
+  table_formats: {tables}
+  figure_formats: {figures}
   on_method_error: {on_error}
   stalled_after_s: {stalled}
   container: {container}
 """
+GROUPED = {"sheet": "grouped.tsv", "out": "grouped", "trsa": "false", "celltypes": "true"}
+"""Changed where two methods group units."""
 LARGE = 2 * 2**20
 """More bytes than Snakemake itself looks at for a checksum."""
 USUAL = {
@@ -66,6 +76,12 @@ USUAL = {
     "rate": "auto",
     "bin_width": 0.5,
     "min_units": 10,
+    "celltypes": "false",
+    "gap": 10,
+    "halves": "true",
+    "page_limit": 3,
+    "tables": "[csv]",
+    "figures": "[]",
     "stalled": 900,
     "container": "one.sif",
 }
@@ -108,6 +124,16 @@ def finished(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def grouped(finished):
+    """In the same folder, results of two methods that group units and are fitted to halves."""
+    (finished / "grouped.tsv").write_text(
+        "experiment\trecording\tnwb\tactivity\tidentity\ne\tone\tone.nwb\tcalcium\tidentity\n"
+    )
+    run(finished, "--cores", "2", **GROUPED)
+    return GROUPED
+
+
 @pytest.fixture
 def copied_code(tmp_path):
     """The code in another folder, to be changed; all its files have new times, as in a clone."""
@@ -120,7 +146,7 @@ def copied_code(tmp_path):
 
 def raise_version(path, name):
     text = path.read_text()
-    raised = re.sub(rf"{name}( ?=) ?(\d+)", lambda m: f"{name}{m[1]}{int(m[2]) + 1}", text)
+    raised = re.sub(rf"{name}( ?= ?\"?)(\d+)", lambda m: f"{name}{m[1]}{int(m[2]) + 1}", text)
     assert raised != text
     path.write_text(raised)
 
@@ -136,13 +162,19 @@ def project(finished):
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=[change.what for change in CHANGES])
-def test_what_a_change_makes_anew(project, copied_code, change):
+def test_what_a_change_makes_anew(project, copied_code, change, request):
     if change.raised is not None:
         module, version = change.raised
         raise_version(copied_code / "pipeline" / module, version)
     if change.project is not None:
         change.project(project)
-    assert planned(project, checkout=copied_code, **change.settings) == change.anew
+    usual = request.getfixturevalue("grouped") if change.grouped else {}
+    settings = {**usual, **change.settings}
+    assert planned(project, checkout=copied_code, **settings) == change.anew
+
+
+def test_nothing_runs_again_where_two_methods_group_units(grouped, project):
+    assert planned(project, **grouped) == set()
 
 
 def test_a_left_out_recording_is_told_with_its_reason(finished):

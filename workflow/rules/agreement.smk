@@ -20,7 +20,7 @@ for method in HALVED:
                 else [f"{OUT}/{{experiment}}/recordings/{{recording}}/recording.h5"]
             ),
             fit=f"{folder_of(method)}/fit.h5",
-            others=fits_beside(method),
+            others=views_beside(method),
         output:
             halves=f"{folder_of(method)}/halves.h5",
         log:
@@ -31,7 +31,7 @@ for method in HALVED:
             f"../../envs/{environment}.yaml"
         threads: 1
         resources:
-            mem_mb=memory(method_cost(method, "halves"), 3_000, 60),
+            mem_mb=memory(method_cost(method, "halves"), 3_000, 60, aside="others"),
             runtime=minutes(method_cost(method, "halves"), 120),
             gpu=cards(method),
         params:

@@ -150,7 +150,7 @@ def per_recording(pattern):
 
 
 def views_of(method):
-    """Input function: the views a method pools, by kind those it prefers first."""
+    """Input function: the views of a method, by kind those it prefers first."""
     kinds = registry.methods()[method].kinds
     folders = [
         f"{OUT}/{{experiment}}/views/{view_name(SETTINGS, kind)}" for kind in kinds
@@ -198,17 +198,19 @@ def halves_of(method):
     return find
 
 
-def fits_beside(method):
-    """Input function: results of the other methods that are fitted to halves."""
+def views_beside(method):
+    """Input function: views of the other methods that are fitted to halves.
+
+    They tell whether these have anything to fit, and do not change with settings of theirs.
+    """
 
     def find(wildcards):
         rows = EXPERIMENTS[wildcards.experiment]
         return [
-            file.format(experiment=wildcards.experiment, recording=row.recording)
+            view
             for spec in fitted_to_halves(SETTINGS, rows)
             if spec.name != method
-            for row in (rows[:1] if spec.pools_recordings else rows)
-            for file in [f"{folder_of(spec.name)}/fit.h5"]
+            for view in views_of(spec.name)(wildcards)
         ]
 
     return find
