@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,21 @@ def _collected(folder: Path) -> dict[str, Any]:
     experiments = {
         path.parent.name: _results(_document(path)) for path in sorted(folder.glob("*/report.json"))
     }
-    inputs = {name: entry["recordings"] for name, entry in made.pop("experiments").items()}
+    collected = made.pop("experiments")
+    inputs = {name: entry["recordings"] for name, entry in collected.items()}
+    code = {name: _without_counts(entry.get("code", [])) for name, entry in collected.items()}
     return {
         **{key: value for key, value in made.items() if key not in IGNORED},
         "inputs": inputs,
+        "code": code,
         "experiments": experiments,
     }
+
+
+def _without_counts(code: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Commits and versions, whatever the number of jobs that each did."""
+    found = [{key: value for key, value in each.items() if key != "jobs"} for each in code]
+    return sorted(found, key=json.dumps)
 
 
 def _results(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,9 +33,13 @@ class Results:
         return cls(target)._known()
 
     def _known(self):
-        self.settings = load_project(self.folder / "settings.yaml").settings
+        self.settings = self.project().settings
         self.view = self.e / "views" / view_name(self.settings, "ensemble")
         return self
+
+    def project(self):
+        """Settings and sheet."""
+        return load_project(self.folder / "settings.yaml")
 
     def make(self):
         """Write everything, each file from those before it."""
@@ -48,9 +52,8 @@ class Results:
         (folder / EDGES).write_text("pre,post,weight\n")
         for name in ("one", "two"):
             (folder / f"{name}.nwb").write_text(name)
-        project = load_project(folder / "settings.yaml")
         self._known()
-        for row in project.experiments["e"]:
+        for row in self.project().experiments["e"]:
             self.ingest(row)
         self.make_views()
         wanted = method_settings(self.settings, "connectome")
