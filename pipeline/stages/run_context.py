@@ -58,9 +58,6 @@ STARTED_VARIABLE = "NEUROPTYCH_STARTED"
 LEAST_BYTES = 2**17
 """What any stage writes at the very least: a result, the facts of the run, a log."""
 
-NUMBA_THREADS = "NUMBA_NUM_THREADS"
-"""Read by numba when a method imports it."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -424,8 +421,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
         if outputs:
             remove_leftovers(facts_file(outputs[0]))
             check_room(outputs[0], least_bytes=LEAST_BYTES)
-        # The workflow tells the other libraries by such variables before Python starts.
-        os.environ[NUMBA_THREADS] = str(run.threads)
+        # Beside the variables that the workflow sets before Python starts.
         with threadpool_limits(limits=run.threads), termination_heard():
             yield run
     except SystemExit:

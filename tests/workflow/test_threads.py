@@ -10,14 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needed import lacking
 from tests.support.tiny_project import write_tiny_recordings
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        len(os.sched_getaffinity(0)) < 2, reason="OpenBLAS takes no more threads than processors"
-    ),
-]
+pytestmark = pytest.mark.slow
+LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = """\
@@ -66,7 +63,7 @@ import atexit, json, os, sys
 script = os.path.basename(sys.orig_argv[-1]).rpartition(".")[0].rpartition(".")[2]
 if script in ("prepare", "fit"):
     before = {name: os.environ.get(name) for name in
-              ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+              ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")}
     assert "numpy" not in sys.modules
 
     def tell():
@@ -79,6 +76,12 @@ if script in ("prepare", "fit"):
 """
 
 
+@pytest.fixture(autouse=True)
+def _two_processors():
+    if len(os.sched_getaffinity(0)) < 2:
+        lacking("one processor, and OpenBLAS takes no more threads than processors")
+
+
 def test_limits_come_from_the_rule_before_numpy_is_imported(tmp_path):
     write_tiny_recordings(tmp_path)
     (tmp_path / "recordings.tsv").write_text(SHEET)
@@ -89,7 +92,12 @@ def test_limits_come_from_the_rule_before_numpy_is_imported(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "run", "--", *words, *more],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.fspath(tmp_path), "OMP_NUM_THREADS": "7"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+            "OMP_NUM_THREADS": "7",
+            "NUMBA_NUM_THREADS": "7",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -108,7 +116,7 @@ def test_limits_come_from_the_rule_before_numpy_is_imported(tmp_path):
     [("trsa", "permutation-000"), ("celltypes", "model-0"), ("biclustering", "chain-00")],
 )
 def test_a_method_leaves_the_limits_as_the_workflow_set_them(tmp_path, method, part):
-    asked = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    asked = dict.fromkeys(LIMITS, "1")
     done = subprocess.run(
         [sys.executable, "-c", STAGE, method, part],
         cwd=tmp_path,

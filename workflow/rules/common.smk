@@ -70,6 +70,8 @@ if (
         "Nothing was started: --sdm apptainer needs an image. Fix: name it in the settings, "
         "'run: {container: IMAGE}'."
     )
+# Snakemake itself tells the other libraries, and numba not.
+shell.prefix("export NUMBA_NUM_THREADS=$OMP_NUM_THREADS; ")
 OUT = SETTINGS.out
 EXPERIMENTS = PROJECT.experiments
 METHODS = [
