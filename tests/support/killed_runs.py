@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PLAIN = ("checks.json", "section.json", "quality.json")
 """Results that are no HDF5; reports tell times, so they differ."""
 
 
-def killed_run(folder, *words, after_s, checkout=None, all_of_it=True):
+def killed_run(folder, *words, after_s=math.inf, once=lambda: False, checkout=None, all_of_it=True):
     """Start a run and kill it, unless it is done by then.
 
     Parameters
     ----------
+    after_s, once
+        When it is killed: so many seconds after its start, or as soon as something holds.
     all_of_it
         With its jobs, at once, as when a node is lost; else the driver alone, and jobs go on.
 
@@ -37,9 +40,10 @@ def killed_run(folder, *words, after_s, checkout=None, all_of_it=True):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        code = process.wait(timeout=after_s)
-    except subprocess.TimeoutExpired:
+    end = time.monotonic() + after_s
+    while (code := process.poll()) is None and time.monotonic() < end and not once():
+        time.sleep(0.05)
+    if code is None:
         for pid in of_session(process.pid) if all_of_it else (process.pid, *driver(process.pid)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -47,6 +51,20 @@ def killed_run(folder, *words, after_s, checkout=None, all_of_it=True):
         return True
     assert code == 0, f"the run ended with {code} before it was killed"
     return False
+
+
+@contextmanager
+def ended_afterwards():
+    """A list for leaders of sessions: at its end they are killed, with all that they started."""
+    leaders = []
+    try:
+        yield leaders
+    finally:
+        for leader in leaders:
+            for pid in of_session(leader.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            leader.wait()
 
 
 def of_session(leader):
@@ -68,10 +86,11 @@ def driver(pid):
 
 
 def _numbers(path):
-    """Parent and session of a process; 0 for one that has just ended."""
+    """Parent and session of a process; 0 for one that has ended, and that nobody waited for."""
     with suppress(OSError):
-        fields = path.read_text().rpartition(")")[2].split()
-        return int(fields[1]), int(fields[3])
+        state, *fields = path.read_text().rpartition(")")[2].split()
+        if state not in "ZX":
+            return int(fields[0]), int(fields[2])
     return 0, 0
 
 
