@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.io.records import read_digest
+from tests.support.killed_runs import ended_afterwards
 from tests.support.needed import lacking
 from tests.support.tiny_project import pipeline_run, write_tiny_recordings
 
@@ -41,7 +42,27 @@ PROFILE = (
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
     *("--slurm-keep-successful-logs", "--jobs", "4"),
 )
+OUTLASTING = """\
+import os, sys, time
+
+if sys.orig_argv[-1].endswith("fit.py"):
+    from pipeline.stages import checkpoints
+
+    checkpoints.SECONDS_BETWEEN_CHECKPOINTS = checkpoints.WORK_BETWEEN_CHECKPOINTS = 0.0
+    keep = checkpoints.Checkpoints._keep
+
+    def keep_and_sleep(self, state):
+        keep(self, state)
+        if not os.path.exists("slept"):
+            with open("slept", "w") as file:
+                file.write(str(self.path))
+            time.sleep(300)
+
+    checkpoints.Checkpoints._keep = keep_and_sleep
+"""
 LIMIT_S = 900
+SHIPPED_LIMIT_S = 300
+"""What a small experiment may take through the shipped profile: five minutes."""
 ANOTHER_IS_SET_UP = 3
 
 pytestmark = pytest.mark.slow
@@ -94,17 +115,30 @@ def expected(recordings, tmp_path_factory):
     return digests(folder)
 
 
-def start(folder, *words, **environment):
-    """The driver, in the background; what it says goes to ``driver.log``."""
-    with (folder / "driver.log").open("a") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", "--", *PROFILE, *words],
-            cwd=folder,
-            env={**os.environ, **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+@pytest.fixture
+def start(slurm, folder):
+    """Starts a driver in the background; what it says goes to ``driver.log``.
+
+    Neither drivers nor jobs outlive the test.
+    """
+    with ended_afterwards() as drivers:
+
+        def begin(*words, **environment):
+            with (folder / "driver.log").open("a") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "pipeline", "run", "--", *PROFILE, *words],
+                    cwd=folder,
+                    env={**os.environ, **environment},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            drivers.append(process)
+            return process
+
+        yield begin
+    if left := jobs("running,pending"):
+        subprocess.run(["scancel", *map(str, left)], check=True)
 
 
 def jobs(state):
@@ -127,11 +161,7 @@ def until(found, *, process, what):
 
 
 def ended(process, folder):
-    try:
-        code = process.wait(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
+    code = process.wait(timeout=LIMIT_S)
     assert code == 0, (folder / "driver.log").read_text()[-4000:]
 
 
@@ -145,9 +175,10 @@ def unlock(folder):
     )
 
 
-def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, folder):
-    before = set(jobs("all"))
-    ended(start(folder), folder)
+def test_the_shipped_profile_gives_the_results_of_a_local_run_in_time(expected, folder, start):
+    before, began = set(jobs("all")), time.monotonic()
+    ended(start(), folder)
+    assert time.monotonic() - began < SHIPPED_LIMIT_S
     assert digests(folder) == expected
     text = (folder / "driver.log").read_text()
     assert "This Slurm keeps no accounts: jobs are watched with squeue" in text
@@ -161,9 +192,9 @@ def test_the_shipped_profile_gives_the_results_of_a_local_run(slurm, expected, f
     assert not jobs("running,pending")
 
 
-def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, folder):
+def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, folder, start):
     small = ("--set-resources", "connectome_fit_1:mem_mb=60*20**(attempt-1)")
-    process = start(folder, *small)
+    process = start(*small)
 
     def fitting():
         return [job for job, rule in jobs("running").items() if "connectome_fit_0" in rule]
@@ -178,8 +209,8 @@ def test_memory_kills_and_cancelled_jobs_are_tried_again(slurm, expected, folder
     assert "exceeded memory limit" in killed
 
 
-def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expected, folder):
-    process = start(folder)
+def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(expected, folder, start):
+    process = start()
     node = socket.gethostname().partition(".")[0]
     control = ["scontrol", "update", f"nodename={node}"]
     until(lambda: jobs("running"), process=process, what="a job on the node")
@@ -214,23 +245,20 @@ def test_a_lost_node_and_a_killed_driver_cost_only_what_was_running(slurm, expec
     kept = {path: path.stat().st_mtime_ns for path in fit.glob("parts/*.h5")}
     unlocked = unlock(folder)
     assert unlocked.returncode == 0, unlocked.stderr
-    ended(start(folder), folder)
+    ended(start(), folder)
     assert digests(folder) == expected
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert jobs("node_fail")
 
 
-def test_a_job_at_its_time_limit_is_given_more(slurm, expected, folder):
-    # Imported by every Python of the run: the first attempt at a fit outlasts its minute.
-    (folder / "sitecustomize.py").write_text(
-        "import os, sys, time\n"
-        "if sys.orig_argv[-1].endswith('fit.py') and not os.path.exists('slept'):\n"
-        "    open('slept', 'w').close()\n"
-        "    time.sleep(300)\n"
-    )
+def test_a_job_at_its_time_limit_is_given_more_and_goes_on(expected, folder, start):
+    # Imported by every Python of the run: the first attempt at a fit outlasts its minute, once it
+    # has left its first checkpoint.
+    (folder / "sitecustomize.py").write_text(OUTLASTING)
     limits = [f"connectome_fit_{number}:runtime=attempt" for number in (0, 1)]
-    words = ("--set-resources", *limits)
-    ended(start(folder, *words, PYTHONPATH=str(folder)), folder)
-    assert (folder / "slept").exists()
+    ended(start("--set-resources", *limits, PYTHONPATH=str(folder)), folder)
+    left = (folder / "slept").read_text()
     assert jobs("timeout")
+    logs = (folder / "results" / "logs" / "sound").glob("connectome_fit*.log")
+    assert any(f"going on from {left}" in log.read_text() for log in logs)
     assert digests(folder) == expected
