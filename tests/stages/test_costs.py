@@ -71,6 +71,18 @@ def test_a_method_works_longer_on_more_and_holds_more(name):
 
 
 @pytest.mark.parametrize("name", SIZES)
+def test_more_to_fit_is_told_to_take_longer(name):
+    """Where docs/clusters.md names no kind as one whose price knows no size."""
+    flat = {"connectome.fit.choice", "connectome.gather", "biclustering.gather"}
+    flat |= {"trsa.fit.comparison", *(f"{method}.assess" for method in SIZES)}
+    small = SIZES[name]
+    large = {axis: 4 * size for axis, size in small.items()}
+    for one, other in zip(jobs_of(name, [small]), jobs_of(name, [large]), strict=True):
+        if one.kind not in flat:
+            assert other.estimate.seconds > one.estimate.seconds, one.kind
+
+
+@pytest.mark.parametrize("name", SIZES)
 def test_jobs_were_measured_and_have_prices_of_their_own_sizes(name):
     known = json.loads(costs.MEASURED.read_text())
     for job in jobs_of(name, [SIZES[name]]):
