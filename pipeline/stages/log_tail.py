@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pipeline.core.parts import Section
 from pipeline.stages.reference import PROJECT_FOLDER
-from pipeline.stages.run_context import NEXT_ATTEMPT
 
 MOST_LINES = 20
 MOST_BYTES = 16_000
@@ -36,7 +35,7 @@ def log_tail(path: Path) -> str:
     """The last lines of a log, without the folders of whoever ran the job."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - MOST_BYTES))
-        text = file.read().decode("utf-8", errors="replace").rpartition(NEXT_ATTEMPT)[2]
+        text = file.read().decode("utf-8", errors="replace")
     for folder, shown in ((PROJECT_FOLDER, "."), (Path.cwd(), "."), (Path.home(), "~")):
         if len(folder.parts) > 1:
             text = text.replace(os.fspath(folder), shown)

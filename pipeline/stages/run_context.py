@@ -40,8 +40,6 @@ from pipeline.stages.machine import commit_at_start, machine_facts
 from pipeline.stages.termination import termination_heard
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
-NEXT_ATTEMPT = f"{'-' * 20} next attempt {'-' * 20}\n"
-"""Parts a job's log from what an earlier job left there, which a killed one says nowhere else."""
 SECONDS_BETWEEN_PROGRESS = 10.0
 COMPUTING_LIBRARIES = ("numpy", "scipy", "pandas", "h5py", "scikit-learn", "tensorly", "pynwb")
 
@@ -391,7 +389,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     run
         What is being run.
     log
-        Log file, to whose end is written; console only when ``None``.
+        Log file; console only when ``None``.
     outputs
         Files the stage makes; what killed writers of them left is removed, and what was told of
         an earlier failure. Facts of the run are written beside the first one, since they do not
@@ -405,9 +403,7 @@ def stage_run(run: StageRun, *, log: Path | None, outputs: Sequence[Path]) -> It
     handlers: list[logging.Handler] = [logging.StreamHandler()] if log is None else []
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as earlier:
-            earlier.write(NEXT_ATTEMPT if earlier.tell() else "")
-        handlers.append(logging.FileHandler(log, encoding="utf-8"))
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
     logger.info("%s: %s starts, %d threads", run.subject, run.stage, run.threads)

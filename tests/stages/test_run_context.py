@@ -15,10 +15,8 @@ import pytest
 
 from pipeline.core.errors import DataError, EnvironmentFault, NotApplicable
 from pipeline.io.records import read_digest, write_record
-from pipeline.stages.log_tail import log_tail
 from pipeline.stages.machine import COMMIT_VARIABLE
 from pipeline.stages.run_context import (
-    NEXT_ATTEMPT,
     ON_ERROR_VARIABLE,
     RUN_VARIABLE,
     Progress,
@@ -104,18 +102,6 @@ def test_a_stage_ends_with_the_exit_code_of_its_error_and_the_log_says_so(run, t
     assert ended.value.code == 5
     assert log.read_text().rstrip().endswith("(exit 5)")
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_what_an_earlier_attempt_had_to_say_stays_in_the_log(run, tmp_path):
-    log = tmp_path / "fit.log"
-    for words in ("killed", "done"):
-        with stage_run(run, log=log, outputs=[]):
-            logging.getLogger("any").info(words)
-    first, second = log.read_text().split(NEXT_ATTEMPT)
-    assert "killed" in first
-    assert "done" in second
-    assert "done" in log_tail(log)
-    assert "killed" not in log_tail(log)
 
 
 def test_facts_of_the_run_lie_beside_the_result(run, tmp_path):
