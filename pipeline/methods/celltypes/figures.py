@@ -261,6 +261,7 @@ def _confusion(result: CelltypesResult) -> Figure:
                 y_labels=names,
                 limits=(0.0, 1.0),
                 square=True,
+                missing_title="same type",
             ),
         ),
         columns=2,

@@ -206,6 +206,7 @@ def _matrix(result: ConnectomeResult, component: int, called: Called, *, title: 
         y_labels=names,
         limits=(0.0, 1.0),
         square=True,
+        missing_title="diagonal, or never together",
     )
 
 

@@ -61,6 +61,7 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
                 scale="diverging" if measure in LIMITS and limits[0] < 0 else "sequential",
                 limits=limits,
                 square=True,
+                missing_title="same population",
             )
         )
     cka = table[table["measure"] == SHOWN[0]]

@@ -156,6 +156,9 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     assert {check.name: check.status for check in checks}["Planted types found"] == "pass"
     assert recovered(result, truth) == f"3 types (ARI 1.00 of {typed.size} units)"
     drawn = figures(result, (view,), config, truth=truth)
+    pairs = next(one for one in drawn if one.id == "confusion").panels[1]
+    np.testing.assert_array_equal(np.isnan(pairs.values), np.eye(len(pairs.values), dtype=bool))
+    assert pairs.missing_title == "same type"
     assert {"stimuli", "traces", "confusion", "stability", "baselines", "typing", "mosaic"} <= {
         figure.id for figure in drawn
     }

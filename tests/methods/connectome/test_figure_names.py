@@ -44,6 +44,9 @@ def test_units_of_the_only_recording_taken_are_called_as_in_the_data():
     result = combine(parts, (view,), CONFIG, stream(0, "combine"), provenance=PROVENANCE)
     names = UnitNames.of(units)
     drawn = figures(result, (view,), CONFIG, names=names)
+    matrix = next(one for one in drawn if one.id == "components").panels[-1]
+    assert np.isnan(matrix.values.diagonal()).all()
+    assert matrix.missing_title == "diagonal, or never together"
     body = section(result, (), drawn, CONFIG, names=names).body
     assert {"network", "traces", "lead-lag-table", "predictions"} <= {
         part.id for part in body if not isinstance(part, str)

@@ -185,6 +185,7 @@ def test_the_report_shows_pairs_and_their_table(several):
     shown = {part.id for part in made.body if isinstance(part, Figure | Table)}
     assert shown >= {"alike", "alike-pairs"}
     figure = next(figure for figure in drawn if figure.id == "alike")
+    assert {panel.missing_title for panel in figure.panels} == {"same population"}
     recording = result.populations["recording"].iloc[0]
     assert re.search(
         rf"that of \w+ \({recording[:-1]}\d\) and \w+ \({recording[:-1]}\d\)", figure.finding
