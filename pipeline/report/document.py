@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.core.parts import Section
+from pipeline.core.parts import Check, Section
 from pipeline.report.page import AGREEMENT, DATA, Page
 from pipeline.report.redact import redacted
 
@@ -68,12 +68,20 @@ def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers
 
 
 def _section(section: Section, page: Page) -> Json:
-    doubts = ", ".join(check.name for check in section.checks if check.status in ("warn", "fail"))
     return {
         "status": section.status,
-        "reason": section.reason or (doubts and f"read first: {doubts}"),
+        "reason": section.reason or _doubts(section.checks),
         **({"planted": section.planted} if section.planted else {}),
         "numbers": plain(section.numbers),
         "checks": [plain(dataclasses.asdict(check)) for check in section.checks],
         "sources": list(page.sources.get(section.id, ())),
     }
+
+
+def _doubts(checks: Sequence[Check]) -> str:
+    """Names of the checks that failed, and behind them of those that warn."""
+    words = {"fail": "failed", "warn": "read first"}
+    named = {status: [one.name for one in checks if one.status == status] for status in words}
+    return "; ".join(
+        f"{words[status]}: {', '.join(each)}" for status, each in named.items() if each
+    )

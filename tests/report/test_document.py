@@ -36,6 +36,9 @@ def test_the_document_has_the_methods_with_status_reason_and_numbers():
     assert list(document["methods"]) == ["connectome", "biclustering", "trsa", "celltypes"]
     connectome = document["methods"]["connectome"]
     assert connectome["status"] == "warn"
+    assert connectome["reason"] == (
+        "failed: Held-out gain over static correlation; read first: Reproducible across animals"
+    )
     assert connectome["numbers"]["n_communities"] == 6
     assert document["methods"]["trsa"]["reason"].startswith("Not applicable")
     assert document["recordings"][0]["units_used"] == 118
