@@ -188,3 +188,11 @@ def test_settings_that_are_alike_in_what_is_shown_are_not_listed_as_different(to
     assert words.text_content().startswith("Settings are compared where two experiments or more")
     press(toolbox.get_by_role("button", name="Undo all"))
     assert rows.count() == 1
+
+
+def test_bars_of_numbers_are_printed(opened, index_file):
+    page = opened(index_file).page
+    page.emulate_media(media="print")
+    bars = page.locator(".multiple .bar")
+    assert bars.count() > 0
+    assert bars.first.evaluate("(bar) => getComputedStyle(bar).printColorAdjust") == "exact"

@@ -351,6 +351,29 @@ def test_nothing_is_folded_or_clipped_in_print(opened, report_file):
     assert watched.complaints == []
 
 
+def test_headings_that_sort_are_printed_again_on_every_page(opened, report_file):
+    """A browser repeats the words of a table's head, and not the boxes of buttons in it."""
+    page = opened(report_file).page
+    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    page.emulate_media(media="print")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('thead button')].map((one) => getComputedStyle(one).display)"
+    )
+    assert set(shown) == {"contents"}
+
+
+KEPT = """(what) => [...document.querySelectorAll(what)]
+  .map((one) => getComputedStyle(one).printColorAdjust)"""
+
+
+@pytest.mark.parametrize("what", [".chip", ".plot text"])
+def test_colours_that_tell_something_are_printed(opened, report_file, what):
+    watched = opened(report_file)
+    watched.draw_all()
+    watched.page.emulate_media(media="print")
+    assert set(watched.page.evaluate(KEPT, what)) == {"exact"}
+
+
 def test_a_script_that_gets_into_the_page_does_not_run(opened, report_file):
     watched = opened(report_file)
     blocked = watched.page.evaluate(
