@@ -196,3 +196,14 @@ def test_bars_of_numbers_are_printed(opened, index_file):
     bars = page.locator(".multiple .bar")
     assert bars.count() > 0
     assert bars.first.evaluate("(bar) => getComputedStyle(bar).printColorAdjust") == "exact"
+
+
+def test_without_scripts_nothing_stands_there_that_needs_them(chromium, index_file):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(index_file.as_uri())
+    assert page.locator("#experiments").is_visible()
+    assert page.get_by_role("columnheader", name="Recordings").is_visible()
+    for dead in ("#filter", "#toolbox", "#numbers-title"):
+        assert not page.locator(dead).is_visible()
+    context.close()

@@ -405,4 +405,18 @@ def test_without_scripts_the_words_are_there_and_the_reader_is_told(chromium, re
     page.goto(report_file.as_uri())
     assert page.locator("noscript p").is_visible()
     assert page.locator("text=Six communities; affinity inside").is_visible()
+    for dead in (
+        "button",
+        "canvas",
+        "input[type=search]",
+        ".tools",
+        "summary:has-text('Download')",
+    ):
+        assert page.locator(dead).count() > 0
+        assert page.locator(dead).locator("visible=true").count() == 0
+    assert page.locator("a.thumb").first.is_visible()
+    rooms = page.evaluate(
+        "[...document.querySelectorAll('.plot')].map((one) => one.getBoundingClientRect().height)"
+    )
+    assert set(rooms) == {0}
     context.close()
