@@ -20,7 +20,16 @@ from pipeline.agreement.halves_section import (
 from pipeline.agreement.pairs import Pair
 from pipeline.core.labelling import Association, UnitLabels
 from pipeline.core.labels import natural_order
-from pipeline.core.parts import REMARK, Figure, Heatmap, Number, Section, Table
+from pipeline.core.parts import (
+    REMARK,
+    Figure,
+    Heatmap,
+    KeyNumber,
+    Number,
+    Section,
+    Table,
+    key_numbers,
+)
 from pipeline.core.words import counted, for_number
 
 ID = "agreement"
@@ -29,6 +38,7 @@ LEVEL = 0.05
 MOST_GROUPS = 40
 """Rows and columns of a matrix; the largest groups are kept."""
 TOLD_PAIRS = 3
+MOST_KEY_NUMBERS = 3
 NAMES_REGIONS = "column 'region' of the sheet names regions"
 
 
@@ -82,6 +92,7 @@ def agreement_section(
             units_table(table),
         ),
         numbers={**_numbers(shown, associations, adjusted_p), **halves_numbers(tests)},
+        key_numbers=_key_numbers(shown, over_halves, associations),
     )
 
 
@@ -417,6 +428,38 @@ def _numbers(
         numbers["n_moments_tested"] = n_tested
         numbers["n_moments_small_adjusted_p"] = n_small
     return numbers
+
+
+def _key_numbers(
+    shown: Sequence[Pair],
+    over_halves: Mapping[frozenset[str], HalvesTest],
+    associations: Sequence[Association],
+) -> tuple[KeyNumber, ...]:
+    """What is compared over experiments: of two methods over halves, where that was possible."""
+    told = []
+    for pair in shown:
+        test = over_halves.get(frozenset(pair.kinds))
+        name = f"{pair.kinds[0]} and {pair.kinds[1]} (ARI)"
+        told.append(
+            KeyNumber(name=name, value=pair.ari, beside=counted(pair.n_units, "unit"))
+            if test is None
+            else KeyNumber(
+                name=name.replace("(ARI)", "of different halves (ARI)"),
+                value=test.ari,
+                beside=f"{counted(test.n_units, 'unit')}; exchanged units {test.chance:z.2f}",
+            )
+        )
+    if associations:
+        n_tested, n_small = moments_tested(associations)
+        if n_tested:
+            told.append(
+                KeyNumber(
+                    name="moments that go together (comparisons)",
+                    value=n_small,
+                    beside=f"of {n_tested}, adjusted for all of them",
+                )
+            )
+    return key_numbers(*told)[:MOST_KEY_NUMBERS]
 
 
 def _moments_adjusted(associations: Sequence[Association]) -> list[float]:

@@ -7,7 +7,8 @@ page and on paper, from the same numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -45,6 +46,65 @@ class Check:
     confound: bool = False
     """Whether it asks for something that alone may make the finding: the first screen then tells
     of it where it could not be tested, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyNumber:
+    """A number worth comparing over experiments: a finding, neither a setting nor a p value."""
+
+    name: str
+    """What it is, in words and with its unit; the same in all experiments."""
+    value: int | float
+    low: float | None = None
+    high: float | None = None
+    beside: str = ""
+    """What ``low`` to ``high`` is, as ``95 % range``; or what else a reader should see beside."""
+
+
+def key_numbers(*numbers: KeyNumber) -> tuple[KeyNumber, ...]:
+    """Those of the numbers that exist, without ranges that do not."""
+    return tuple(
+        one
+        if one.low is None or isfinite(one.low)
+        else replace(one, low=None, high=None, beside="")
+        for one in numbers
+        if isfinite(one.value)
+    )
+
+
+def with_error(name: str, value: float, error: float) -> KeyNumber:
+    """A number and its standard error; NaN where there is none."""
+    return KeyNumber(
+        name=name,
+        value=value,
+        low=value - error,
+        high=value + error,
+        beside="one standard error either way",
+    )
+
+
+def with_range(name: str, value: float, each: Sequence[float], over: str) -> KeyNumber:
+    """A number and the least and most of those it stands for; a single one has no range.
+
+    Parameters
+    ----------
+    name, value
+        Of the number.
+    each
+        What it stands for, none missing.
+    over
+        What these are of, such as ``recordings``.
+    """
+    if len(each) < 2:
+        return KeyNumber(name=name, value=value)
+    ends = {"low": float(min(each)), "high": float(max(each))}
+    return KeyNumber(name=name, value=value, **ends, beside=f"range over {len(each)} {over}")
+
+
+def middle_with_range(name: str, each: Sequence[float], over: str) -> KeyNumber:
+    """The median of values, at least one, with their range as :func:`with_range` tells it."""
+    told = with_range(name, float(np.median(each)), each, over)
+    return replace(told, beside=told.beside and f"median and {told.beside}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -257,6 +317,8 @@ class Section:
     checks: tuple[Check, ...] = ()
     numbers: Numbers = field(default_factory=dict)
     """Every number the words use, by name, for ``report.json``."""
+    key_numbers: tuple[KeyNumber, ...] = ()
+    """The two or three of them that the index compares over experiments."""
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of units that the method takes as one, by the name of all of them together."""
     failure: Mapping[str, object] = field(default_factory=dict)

@@ -23,9 +23,9 @@ def report_document(page: Page) -> Json:
     -------
     ``experiment``; ``recordings``, one mapping each, with ``reading``, the entries of the sheet's
     columns by which it was read; ``data``, ``methods`` by name and, where there is one,
-    ``agreement``, each section with ``status``, ``reason``, ``numbers``, ``checks`` in the order of
-    the page's data and ``sources``, the files it was made from, in the experiment's folder;
-    ``settings``, ``changed_settings`` and ``provenance``.
+    ``agreement``, each section with ``title``, ``status``, ``reason``, ``numbers``,
+    ``key_numbers``, ``checks`` in the order of the page's data and ``sources``, the files it was
+    made from, in the experiment's folder; ``settings``, ``changed_settings`` and ``provenance``.
     """
     shown = redacted(page) if page.redact else page
     data = next((each for each in shown.sections if each.id == DATA), None)
@@ -69,10 +69,12 @@ def plain(value: Any) -> Any:  # Any: nested records, mappings and numbers
 
 def _section(section: Section, page: Page) -> Json:
     return {
+        "title": section.title,
         "status": section.status,
         "reason": section.reason or _doubts(section.checks),
         **({"planted": section.planted} if section.planted else {}),
         "numbers": plain(section.numbers),
+        "key_numbers": [plain(dataclasses.asdict(one)) for one in section.key_numbers],
         "checks": [plain(dataclasses.asdict(check)) for check in section.checks],
         "sources": list(page.sources.get(section.id, ())),
     }

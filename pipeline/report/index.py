@@ -8,30 +8,27 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.core.parts import Number
+from pipeline.core.parts import KeyNumber
 from pipeline.report.document import sections_of
 from pipeline.report.packing import script_hash
 from pipeline.report.render import environment, policy, template_text, tokens
-from pipeline.report.wording import NOTHING, key_words, number_text
+from pipeline.report.wording import NOTHING, number_text
 
 SEVERAL = "several"
 """In place of an entry of the sheet that is not the same for all recordings."""
 EMPTY = "(empty)"
-MOST_NUMBERS = 4
-"""Numbers of a method that are compared over experiments."""
-IN_A_CELL = 2
-"""Those of them that stand in the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexMethod:
     """How one method ended for one experiment."""
 
+    title: str
     status: str
     reason: str = ""
     planted: str = ""
     """What simulated recordings hold of it, and how much was found."""
-    numbers: Mapping[str, Number] = field(default_factory=dict)
+    key_numbers: tuple[KeyNumber, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +58,11 @@ class IndexEntry:
             units_used=sum(row.get("units_used") or 0 for row in rows),
             methods={
                 name: IndexMethod(
+                    title=method.get("title", name),
                     status=method["status"],
                     reason=method["reason"],
                     planted=method.get("planted", ""),
-                    numbers=_first_numbers(method["numbers"]),
+                    key_numbers=tuple(KeyNumber(**one) for one in method.get("key_numbers", ())),
                 )
                 for name, method in sections_of(document).items()
             },
@@ -77,13 +75,13 @@ def render_index(entries: Sequence[IndexEntry]) -> str:
     from markupsafe import Markup
 
     script = template_text("index.js")
-    methods = list(dict.fromkeys(name for entry in entries for name in entry.methods))
+    titles = {name: one.title for entry in entries for name, one in entry.methods.items()}
     return (
         environment()
         .get_template("index.html")
         .render(
             entries=entries,
-            methods=methods,
+            titles=titles,
             policy=policy(script_hash(script)),
             tokens=Markup(tokens()),  # noqa: S704 - our own text
             css=Markup(template_text("page.css")),  # noqa: S704 - our own text
@@ -91,9 +89,7 @@ def render_index(entries: Sequence[IndexEntry]) -> str:
             differences=differences(entries),
             numbers=Markup(_numbers_json(entries)),  # noqa: S704 - no "<" in it
             address=lambda link: quote(link, safe="/"),
-            number=number_text,
-            key_words=key_words,
-            most=IN_A_CELL,
+            ranged=_ranged,
         )
     )
 
@@ -125,23 +121,33 @@ def _leaves(block: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
 
 
 def _numbers_json(entries: Sequence[IndexEntry]) -> str:
-    """Method, name of the number and its value in each experiment, for the page's script."""
-    found: dict[tuple[str, str], dict[str, Number]] = {}
+    """Method, name of the number and what it is in each experiment, for the page's script."""
+    found: dict[tuple[str, str], dict[str, dict[str, float | str | None]]] = {}
     for entry in entries:
-        for method, one in entry.methods.items():
-            for name, value in one.numbers.items():
-                found.setdefault((method, name), {})[entry.experiment] = value
+        for one in entry.methods.values():
+            for number in one.key_numbers:
+                found.setdefault((one.title, number.name), {})[entry.experiment] = {
+                    "value": number.value,
+                    "low": number.low,
+                    "high": number.high,
+                    "told": _short(number.value),
+                    "ranged": _ranged(number),
+                }
     listed = [
-        {"method": method, "name": key_words(name), "values": values}
+        {"method": method, "name": name, "values": values}
         for (method, name), values in found.items()
     ]
     return json.dumps(listed, ensure_ascii=True).replace("<", "\\u003c")
 
 
-def _first_numbers(numbers: Mapping[str, Any]) -> dict[str, Number]:  # Any: parsed JSON
-    plain = {
-        name: value
-        for name, value in numbers.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
-    return dict(list(plain.items())[:MOST_NUMBERS])
+def _ranged(number: KeyNumber) -> str:
+    """A key number with its uncertainty in brackets."""
+    known = number.low is not None and number.high is not None
+    ends = f"{_short(number.low)} to {_short(number.high)}" if known else ""
+    beside = ", ".join(part for part in (ends, number.beside) if part)
+    return f"{_short(number.value)} ({beside})" if beside else _short(number.value)
+
+
+def _short(value: float | None) -> str:
+    """Three digits that count, and whole numbers as they are."""
+    return number_text(float(f"{value:.3g}") if isinstance(value, float) else value)

@@ -78,11 +78,6 @@ def number_text(value: object) -> str:
     return str(value)
 
 
-def key_words(key: str) -> str:
-    """The name of a number in words: ``n_clusters`` is clusters."""
-    return key.removeprefix("n_").replace("_", " ")
-
-
 def told(reason: str) -> str:
     """A reason as a sentence of its own: with a capital and a full stop."""
     text = reason.strip()

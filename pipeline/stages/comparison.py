@@ -12,7 +12,7 @@ from pipeline.io.documents import missing
 
 IGNORED = frozenset({"jobs", "machine", "provenance_version", "settings_sha256"})
 """What belongs to a run and not to its results, or repeats something else."""
-WORDS = frozenset({"checks", "sources"})
+WORDS = frozenset({"checks", "key_numbers", "sources", "title"})
 """What a report tells of a section beside how it ended and its numbers."""
 
 

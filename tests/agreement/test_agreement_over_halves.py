@@ -21,6 +21,7 @@ from pipeline.prepare.halves import halves_of
 from tests.agreement.test_pairs import compare, units_of
 from tests.agreement.test_pairs import labels as labels_of_pairs
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 from tests.support.small_recordings import calcium, sampled
 
 PROVENANCE = Provenance(stage="halves", experiment="e", package_version="0", code_digest="")
@@ -251,6 +252,7 @@ def section_of(planted, tests):
 def test_the_section_shows_the_test_beside_what_is_only_described(planted):
     (test,) = over_halves(planted)
     section = section_of(planted, [test])
+    assert unclear(section) == []
     figure = next(part for part in section.body if isinstance(part, Figure) and part.id == "halves")
     assert lacking(figure.caption) == []
     bars = dict(zip(figure.panels[0].labels, figure.panels[0].values, strict=True))

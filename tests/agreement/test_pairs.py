@@ -17,6 +17,7 @@ from pipeline.core.quality import Grades
 from pipeline.core.rng import stream
 from pipeline.numerics.permutation import largest_p_values
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 
 
 def units_of(n, *, region, identity=None):
@@ -142,6 +143,7 @@ def test_all_labels_of_a_unit_stand_in_one_row_and_the_section_tells_them(areas)
     section = agreement_section(table, groupings, compare(units, *groupings), [], ())
     assert section.status == "ok"
     assert "ARI 1.00 of 60 units, p = 0.005" in section.sentence
+    assert unclear(section) == []
     figure = next(part for part in section.body if isinstance(part, Figure))
     np.testing.assert_allclose(figure.panels[0].values, np.eye(3))
     assert lacking(figure.caption) == []

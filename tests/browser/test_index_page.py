@@ -16,11 +16,12 @@ def index_file(tmp_path):
         document["settings"] = {"seed": seed, "methods": {"trsa": {"scale": "rank"}}}
         document["recordings"] = [{"units": units, "units_used": units}]
         document["methods"]["trsa"]["reason"] = HOSTILE
-        numbers = document["methods"]["connectome"]["numbers"]
+        numbers = document["methods"]["connectome"]["key_numbers"]
         if name == "a9":
-            del numbers["reproducibility"]
+            numbers.pop()
         else:
-            numbers["reproducibility"] = units / 100
+            value = units / 100
+            numbers[-1] |= {"value": value, "low": value / 2, "high": 2 * value}
         entries.append(IndexEntry.of(document, link=f"{name}/report.html"))
     path = tmp_path / "index.html"
     path.write_text(render_index(entries), encoding="utf-8")
@@ -62,6 +63,16 @@ def test_all_is_sorted_by_the_key_number_that_is_pressed_with_missing_ones_last(
     assert watched.complaints == []
 
 
+def test_a_bar_has_its_range_and_ends_where_its_value_is(opened, index_file):
+    page = opened(index_file).page
+    chart = page.locator("#multiples figure").filter(has_text="reproducibility")
+    line = chart.locator("li").filter(has_text="b2")
+    bar, drawn = (line.locator(f".{name}").bounding_box() for name in ("bar", "range"))
+    assert bar["x"] < drawn["x"] < bar["x"] + bar["width"] < drawn["x"] + drawn["width"]
+    assert line.locator(".value").text_content() == "0.3"
+    assert line.get_attribute("title") == "0.3 (0.15 to 0.6, over 5 animals)"
+
+
 def test_the_table_can_be_searched(opened, index_file):
     page = opened(index_file).page
     page.get_by_role("searchbox").fill("a1")
@@ -86,10 +97,17 @@ def test_nothing_of_the_index_lies_beside_the_window(opened, index_file, width):
 def wide_file(tmp_path):
     """An index of five columns of long words, as those of real recordings are."""
     reason = "Recording s719161530 has more than methods.biclustering.max_counts_of_it allows."
-    method = {"status": "warn", "reason": reason, "numbers": {"within_accuracy_ranks": 0.58}}
-    names = ("connectome", "biclustering", "trsa", "celltypes", "agreement")
+    number = {"name": "regions recognised by halves of the data (share)", "value": 0.58}
+    method = {"status": "warn", "reason": reason, "key_numbers": [number]}
+    titles = {
+        "connectome": "Dynamic functional connectome",
+        "biclustering": "Bi-clustering of units and states",
+        "trsa": "Topology of representations",
+        "celltypes": "Functional cell types",
+        "agreement": "Agreement between methods",
+    }
     document = report_document(fake_page(experiment="salamander"))
-    document["methods"] = dict.fromkeys(names, method)
+    document["methods"] = {name: {**method, "title": title} for name, title in titles.items()}
     document["recordings"] = [{"units": 1118, "units_used": 1118}]
     path = tmp_path / "index.html"
     path.write_text(render_index([IndexEntry.of(document, link="a")]), encoding="utf-8")

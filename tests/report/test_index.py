@@ -15,8 +15,15 @@ def test_an_entry_tells_status_and_numbers_of_each_method():
     found = entry()
     assert (found.recordings, found.units, found.units_used) == (2, 238, 228)
     assert found.methods["connectome"].status == "warn"
-    assert found.methods["connectome"].numbers["n_communities"] == 6
-    assert "undefined" not in found.methods["connectome"].numbers
+    told = {one.name: one.value for one in found.methods["connectome"].key_numbers}
+    assert told == {"components": 4, "reproducibility": 0.61}
+
+
+def test_the_index_names_methods_by_title_and_key_numbers_with_their_ranges():
+    text = Outline(render_index((entry(),))).text
+    assert "Reproducibility: 0.61 (0.55 to 0.7, over 5 animals)" in " ".join(text.split())
+    assert "Tensor connectome" in text
+    assert "biclustering" not in text
 
 
 def test_the_index_links_each_report_and_says_how_methods_ended():

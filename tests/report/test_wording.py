@@ -10,7 +10,6 @@ from pipeline.report.wording import (
     duration_text,
     even_texts,
     failure_facts,
-    key_words,
     number_text,
     overall,
     ranked,
@@ -63,11 +62,6 @@ def test_headings_begin_with_a_capital_and_keep_the_field_s_own_spelling():
     names = ("peak (Hz)", "own ARI", "dF/F", "p")
     table = Table(id="t", title="", caption="", columns=dict.fromkeys(names, (1.0,)))
     assert [column.name for column in shown_columns(table)] == ["Peak (Hz)", "Own ARI", "dF/F", "P"]
-
-
-def test_numbers_are_called_by_what_they_count():
-    assert key_words("n_clusters") == "clusters"
-    assert key_words("within_separation_p") == "within separation p"
 
 
 def test_thresholds_show_the_signs_of_mathematics():

@@ -15,7 +15,14 @@ def document(name, *, recording="ok", method="ok"):
         "recordings": [
             {"recording": "r", "status": recording, "reason": "", "units": 3, "units_used": 2}
         ],
-        "methods": {"connectome": {"status": method, "reason": "why", "numbers": {"rank": 2}}},
+        "methods": {
+            "connectome": {
+                "title": "Connectome",
+                "status": method,
+                "reason": "why",
+                "key_numbers": [{"name": "components", "value": 2}],
+            }
+        },
         "provenance": {},
     }
 

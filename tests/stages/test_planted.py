@@ -90,7 +90,7 @@ def test_the_index_shows_it_below_the_status():
             recordings=1,
             units=1,
             units_used=1,
-            methods={"trsa": IndexMethod(status="ok", **told)},
+            methods={"trsa": IndexMethod(title="t", status="ok", **told)},
         )
 
     assert SAID in render_index([entry(planted=SAID)])

@@ -11,6 +11,7 @@ from pipeline.core.parts import (
     Film,
     Films,
     Heatmap,
+    KeyNumber,
     Line,
     Lines,
     Network,
@@ -323,6 +324,12 @@ def connectome_section() -> Section:
             ),
         ),
         numbers={"n_communities": 6, "reproducibility": 0.61, "undefined": float("nan")},
+        key_numbers=(
+            KeyNumber(name="components", value=4),
+            KeyNumber(
+                name="reproducibility", value=0.61, low=0.55, high=0.7, beside="over 5 animals"
+            ),
+        ),
         citation="Somebody & Somebody (2023).",
     )
 

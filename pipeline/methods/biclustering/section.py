@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.parts import (
     Check,
     Figure,
+    KeyNumber,
     Number,
     Numbers,
     Section,
     Table,
+    key_numbers,
+    middle_with_range,
     qualified,
     status_from_checks,
+    with_error,
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted
@@ -89,6 +94,7 @@ def section(
         body=tuple(body),
         checks=checks,
         numbers=numbers,
+        key_numbers=_key_numbers(list(results.values())),
         citation="Wei (2023)",
     )
 
@@ -474,6 +480,36 @@ def _numbers(result: BiclusteringResult) -> dict[str, Number | list[Number]]:
         for name in ("ari", "ari_low", "ari_high", "nmi", "p_value"):
             numbers[f"{key}_{name}"] = _number(float(row[name]), 4)
     return numbers
+
+
+def _key_numbers(results: Sequence[BiclusteringResult]) -> tuple[KeyNumber, ...]:
+    """What is compared over experiments; of several recordings the middle and the range."""
+    gains = [
+        gain for gain in (gain_over(one, NAMES["one-cluster"]) for one in results) if gain.tested
+    ]
+    gain = "gain over one cluster (bits a spike or event)"
+    if len(results) > 1:
+        told = [
+            middle_with_range("clusters", [one.n_clusters for one in results], "recordings"),
+            middle_with_range("states", [one.n_states for one in results], "recordings"),
+        ]
+        if gains:
+            told.append(middle_with_range(gain, [one.bits for one in gains], "recordings"))
+        return key_numbers(*told)
+    only = results[0]
+    return key_numbers(
+        _drawn("clusters", only.n_clusters, only.posterior.n_clusters),
+        _drawn("states", only.n_states, only.posterior.n_states),
+        *(with_error(gain, one.bits, one.error) for one in gains),
+    )
+
+
+def _drawn(name: str, value: int, draws: NDArray[np.int64]) -> KeyNumber:
+    """A number of groups, and between what it lies in draws."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return KeyNumber(
+        name=name, value=value, low=float(low), high=float(high), beside="95 % of draws"
+    )
 
 
 def _flat(numbers: Mapping[str, Number | list[Number]]) -> Mapping[str, Number]:

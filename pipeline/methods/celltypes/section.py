@@ -9,11 +9,15 @@ from pipeline.core.parts import (
     Check,
     Figure,
     Films,
+    KeyNumber,
     Number,
     Numbers,
     Section,
     Table,
+    key_numbers,
     status_from_checks,
+    with_error,
+    with_range,
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted, for_number
@@ -22,6 +26,7 @@ from pipeline.methods.celltypes.evidence import agreement
 from pipeline.methods.celltypes.films import stimulus_films
 from pipeline.methods.celltypes.result import CelltypesResult, OuterEvidence
 
+AGREEMENT = "agreement with types found independently (ARI)"
 NO_TYPES = {
     "model_not_predictive": "The encoding model does not predict the units well enough to type "
     "them",
@@ -79,6 +84,7 @@ def section(
         body=tuple(body),
         checks=checks,
         numbers=_numbers(result),
+        key_numbers=_key_numbers(result),
         citation="Burg et al. (2024)",
     )
 
@@ -406,6 +412,29 @@ def _numbers(result: CelltypesResult) -> Numbers:
         numbers["permutation_observed"] = _number(result.model.permutation_observed)
         numbers["selection_temperature"] = _number(result.model.selection_temperature)
     return numbers
+
+
+def _key_numbers(result: CelltypesResult) -> tuple[KeyNumber, ...]:
+    """What is compared over experiments."""
+    told = [
+        KeyNumber(
+            name="types",
+            value=result.n_types,
+            beside=f"{int((result.verdict == 'supported').sum())} of them supported",
+        )
+    ]
+    if result.n_types > 1:
+        of = "models" if result.mode == "model" else "halves of the showings"
+        each = agreements(result).tolist()
+        told.append(with_range(AGREEMENT, result.agreement, each, of))
+    outer = result.outer
+    if outer is not None:
+        told.append(
+            with_error(
+                "units of outer folds typed alike (share)", outer.accuracy, outer.accuracy_error
+            )
+        )
+    return key_numbers(*told)
 
 
 def _median(values: np.ndarray) -> float | None:

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from pipeline.core.parts import (
     Check,
     Figure,
+    KeyNumber,
     Number,
     Numbers,
     Section,
     Table,
+    key_numbers,
     status_from_checks,
+    with_range,
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted, for_number
@@ -54,9 +57,6 @@ from pipeline.methods.connectome.tables import (
     selection_table,
 )
 
-HEADLINE = ("explained", "reproducibility_observed")
-"""The numbers that say most about a result in one line."""
-
 
 def section(
     result: ConnectomeResult,
@@ -79,7 +79,6 @@ def section(
         What units are called.
     """
     called = unit_names(result, names)
-    numbers = _numbers(result)
     by_id = {figure.id: figure for figure in figures}
     body: list[str | Figure | Table] = [_what_was_done(result, config)]
     body += [by_id[name] for name in ("example",) if name in by_id]
@@ -117,7 +116,8 @@ def section(
         sentence=_sentence(result),
         body=tuple(body),
         checks=checks,
-        numbers=numbers,
+        numbers=_numbers(result),
+        key_numbers=_key_numbers(result),
         merged=_merged(result),
         citation="Dyballa et al. (2024)",
     )
@@ -482,8 +482,19 @@ def _numbers(result: ConnectomeResult) -> Numbers:
         numbers[f"{name}_surrogate_median"] = (
             float(np.median(one.surrogates)) if one.surrogates.size else None
         )
-    # First what is worth comparing over experiments: the index shows the first two.
-    return {**{name: numbers[name] for name in HEADLINE}, **numbers}
+    return numbers
+
+
+def _key_numbers(result: ConnectomeResult) -> tuple[KeyNumber, ...]:
+    """What is compared over experiments."""
+    each = result.recording_explained.tolist()
+    explained = with_range("share of affinities explained", result.explained, each, "recordings")
+    repeats = result.reproducibility[np.isfinite(result.reproducibility)].tolist()
+    observed = compare(result)["reproducibility"].observed
+    agreement = with_range("agreement of pair patterns (cosine)", observed, repeats, "components")
+    if result.rank_choice is None:  # set by hand
+        return key_numbers(explained, agreement)
+    return key_numbers(KeyNumber(name="components", value=result.rank), explained, agreement)
 
 
 def _number(value: float) -> float | None:

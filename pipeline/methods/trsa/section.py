@@ -8,10 +8,13 @@ import pandas as pd
 from pipeline.core.parts import (
     Check,
     Figure,
+    KeyNumber,
     Number,
     Numbers,
     Section,
     Table,
+    key_numbers,
+    middle_with_range,
     status_from_checks,
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
@@ -96,6 +99,7 @@ def section(
         body=tuple(body),
         checks=checks,
         numbers=_numbers(result),
+        key_numbers=_key_numbers(result),
         citation="Lin & Kriegeskorte (2024)",
     )
 
@@ -614,9 +618,44 @@ def _numbers(result: TrsaResult) -> Numbers:
             "across_nested_accuracy": _number(found.nested_accuracy),
         }
     numbers |= holes_numbers(result)
-    # First what is worth comparing over experiments: the index shows the first two.
-    first = [name for name in ("within_accuracy_ranks", "within_separation_p") if name in numbers]
-    return {**{name: numbers[name] for name in first}, **numbers}
+    return numbers
+
+
+MOST_KEY_NUMBERS = 3
+"""Those that ask for most stand first."""
+
+
+def _key_numbers(result: TrsaResult) -> tuple[KeyNumber, ...]:
+    """What is compared over experiments."""
+    told = []
+    if result.subjects is not None:
+        told.append(
+            KeyNumber(
+                name="regions recognised over subjects (share)",
+                value=result.subjects.nested_accuracy,
+            )
+        )
+    halves = result.halves
+    if halves is not None:
+        at = geometry_level(result)
+        told.append(
+            KeyNumber(
+                name="regions recognised by halves of the data (share)",
+                value=float(halves.all_accuracy[at]),
+                low=halves.accuracy_low,
+                high=halves.accuracy_high,
+                beside=f"95 % range; chance {halves.all_chance[at]:.2f}",
+            )
+        )
+    populations = result.populations
+    for name, column in (
+        ("reliability of dissimilarities (rank correlation)", "reliability"),
+        ("conditions told by single trials (share)", "decoding"),
+    ):
+        values = [float(value) for value in populations[column] if np.isfinite(value)]
+        if values:
+            told.append(middle_with_range(name, values, "populations"))
+    return key_numbers(*told)[:MOST_KEY_NUMBERS]
 
 
 def _number(value: float) -> float | None:

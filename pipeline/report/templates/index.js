@@ -107,22 +107,25 @@
     if (text !== undefined) element.textContent = text;
     return element;
   };
-  const told = (value) => (Number.isInteger(value) ? String(value)
-    : String(Number(value.toPrecision(3))));
   const drawMultiples = () => {
     const inOrder = [...body.rows].map((row) => row.dataset.experiment).filter(visible);
     charts.replaceChildren(...numbers.flatMap((number) => {
       const { method, name, values } = number;
       const listed = inOrder.filter((one) => Object.hasOwn(values, one));
       if (!listed.length) return [];
-      const low = Math.min(0, ...listed.map((one) => values[one]));
-      const high = Math.max(0, ...listed.map((one) => values[one]));
+      const low = Math.min(0, ...listed.map((one) => values[one].low ?? values[one].value));
+      const high = Math.max(0, ...listed.map((one) => values[one].high ?? values[one].value));
       const span = high - low || 1;
+      const across = (element, from, to) => { /* lies from one value to another */
+        element.style.left = `${(100 * (from - low)) / span}%`;
+        element.style.width = `${(100 * (to - from)) / span}%`;
+        return element;
+      };
       const chart = make("figure", "multiple");
       const button = make("button", "sort", `${method}: ${name}`);
       button.type = "button";
       button.addEventListener("click", () => {
-        sortBy(number, (row) => values[row.dataset.experiment], (a, b) => a - b);
+        sortBy(number, (row) => values[row.dataset.experiment]?.value, (a, b) => a - b);
         charts.querySelector("[data-sorted]").focus(); /* charts are drawn anew */
       });
       if (sorted.by === number) {
@@ -139,11 +142,13 @@
         const label = make("span", "label", titleOf(one));
         label.title = one;
         const track = make("span", "track");
-        const bar = make("span", "bar");
-        bar.style.left = `${(100 * (Math.min(0, values[one]) - low)) / span}%`;
-        bar.style.width = `${(100 * Math.abs(values[one])) / span}%`;
-        track.append(bar);
-        line.append(label, track, make("span", "value", told(values[one])));
+        const { value } = values[one];
+        track.append(across(make("span", "bar"), Math.min(0, value), Math.max(0, value)));
+        if (values[one].low !== null) {
+          track.append(across(make("span", "range"), values[one].low, values[one].high));
+        }
+        line.append(label, track, make("span", "value", values[one].told));
+        line.title = values[one].ranged;
         list.append(line);
       }
       chart.append(list);

@@ -26,6 +26,7 @@ from pipeline.methods.biclustering.section import section
 from pipeline.methods.biclustering.simulate import simulate
 from pipeline.methods.biclustering.verdict import clusters_verdict, gain_over
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 from tests.support.named_units import ids_of, names_shown, two_recordings
 from tests.support.small_biclusters import PROVENANCE, config_of, drawn
 
@@ -138,6 +139,7 @@ def test_a_report_of_a_found_structure_says_that_clusters_are_supported(planted,
         assert "nan" not in figure.finding
     written = section({"r": result}, checks, shown, config)
     assert written.sentence.startswith("The 3 clusters of 18 units are supported")
+    assert unclear(written) == []
     each = ", ".join(str(one.max() + 1) for one in result.chain_cluster)
     assert f"; clusters by chain: {each}. " in written.sentence
     assert "bits a spike over its smoothed rate" in written.sentence

@@ -25,6 +25,7 @@ from pipeline.numerics.device import device_name, device_of
 from pipeline.numerics.partitions import adjusted_rand_index
 from pipeline.report.wording import doubtful
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 from tests.support.named_units import ids_of, names_shown, two_recordings
 from tests.support.planted_units import planted_filters, population_of
 
@@ -165,6 +166,7 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     assert {figure.id: lacking(figure.caption) for figure in drawn if lacking(figure.caption)} == {}
     told = section(result, checks, drawn, config)
     assert told.sentence.startswith("3 types of ")
+    assert unclear(told) == []
     again = agreements(result)
     assert again.mean() == pytest.approx(result.agreement)
     assert f"through {counted(again.size, 'other model')} they agree" in told.sentence

@@ -27,6 +27,7 @@ from pipeline.numerics.partitions import adjusted_rand_index
 from pipeline.prepare.config import PatternsConfig
 from pipeline.prepare.patterns import response_patterns
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 from tests.support.small_stimuli import recording_of, spikes_of
 
 RNG = np.random.default_rng
@@ -108,6 +109,7 @@ def test_planted_types_are_found_in_trials_of_two_recordings():
     assert {"tuning", "typing", "number-of-types"} <= {figure.id for figure in drawn}
     assert {figure.id: lacking(figure.caption) for figure in drawn if lacking(figure.caption)} == {}
     told = section(result, checks, drawn, config)
+    assert unclear(told) == []
     assert "not in the paper" in told.body[0]
     assert "10 stimuli" in told.body[0]
     either = agreements(result)

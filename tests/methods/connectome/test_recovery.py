@@ -26,6 +26,7 @@ from pipeline.methods.connectome.section import section
 from pipeline.methods.connectome.simulate import simulate
 from pipeline.methods.connectome.surrogates import compare, supported_components
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 
 PROVENANCE = Provenance(stage="fit", experiment="x", package_version="0", code_digest="")
 CONFIG = ConnectomeConfig(
@@ -341,6 +342,7 @@ def test_the_section_names_what_was_left_out_and_keeps_its_numbers(worms, result
     checks = assess(result, worms[0], CONFIG)
     written = section(result, checks, figures(result, worms[0], CONFIG), CONFIG)
     assert written.id == SPEC.name
+    assert unclear(written) == []
     assert f"{result.unit.size} units" in written.sentence
     low, high = result.reproducibility.min(), result.reproducibility.max()
     assert f"({low:.2f} to {high:.2f} over {result.rank} components; " in written.sentence

@@ -16,6 +16,7 @@ from pipeline.methods.trsa.section import section
 from pipeline.methods.trsa.simulate import simulate
 from pipeline.viz.points import hulls
 from tests.support.captions import lacking
+from tests.support.key_numbers import unclear
 from tests.support.trsa_fits import CONFIG, fitted
 
 
@@ -151,8 +152,11 @@ def test_rates_behind_anscombe_counts_are_those_of_the_counts():
     np.testing.assert_allclose(session.rate_hz, counts.mean(axis=0) / 0.5, rtol=1e-5)
 
 
-def test_the_first_numbers_are_those_of_the_index(one):
-    assert list(one[3].numbers)[:2] == ["within_accuracy_ranks", "within_separation_p"]
+@pytest.mark.parametrize(("case", "by"), [("one", "halves of the data"), ("several", "subjects")])
+def test_the_index_has_first_how_well_regions_are_recognised(case, by, request):
+    made = request.getfixturevalue(case)[3]
+    assert unclear(made) == []
+    assert by in made.key_numbers[0].name
 
 
 @pytest.mark.parametrize("case", ["one", "several"])
