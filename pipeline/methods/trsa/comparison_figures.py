@@ -74,8 +74,14 @@ def comparison_figures(result: TrsaResult, names: tuple[str, ...]) -> tuple[Figu
             id="alike",
             title="Which populations are alike",
             finding=(
-                f"The largest unbiased CKA is that of {' and '.join(pair)} "
-                f"({best['value']:z.2f}, standard error {best['se']:.2f}); "
+                (
+                    f"The largest unbiased CKA is that of {' and '.join(pair)} "
+                    f"({best['value']:z.2f}, standard error {best['se']:.2f}); "
+                    if best["value"] > 0
+                    else f"No two populations are alike: the largest unbiased CKA, of "
+                    f"{' and '.join(pair)}, is {best['value']:z.2f} (standard error "
+                    f"{best['se']:.2f}); "
+                )
                 + (
                     f"{alike} of {int(tested.sum())} pairs are more alike than with shuffled "
                     "conditions (adjusted p <= 0.05)."

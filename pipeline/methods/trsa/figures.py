@@ -228,6 +228,26 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     )
 
 
+def _repeat_words(labels: tuple[str, ...], values: NDArray[np.float64]) -> str:
+    """Which regions' dissimilarities repeat; best and least only among several that do."""
+    best, worst = int(values.argmax()), int(values.argmin())
+    if len(labels) == 1:
+        return f"{labels[0]} " + (
+            f"agree with a rank correlation of {values[0]:.2f}"
+            if values[0] > 0
+            else f"do not agree (rank correlation {values[0]:z.2f})"
+        )
+    if values[best] <= 0:
+        return (
+            f"no region agree (the largest rank correlation, of {labels[best]}, is "
+            f"{values[best]:z.2f})"
+        )
+    return (
+        f"{labels[best]} agree best (rank correlation {values[best]:.2f}) and those of "
+        f"{labels[worst]} least ({values[worst]:z.2f})"
+    )
+
+
 def _reliability(result: TrsaResult) -> Figure:
     """How well dissimilarities repeat over units and trials, and over trials alone."""
     names = population_names(result)
@@ -244,18 +264,12 @@ def _reliability(result: TrsaResult) -> Figure:
     )
     labels = tuple(names[place] for place in known)
     rows = result.populations.iloc[known]
-    best, worst = int(values.argmax()), int(values.argmin())
     return Figure(
         id="reliability",
         title="Reliability of each region's dissimilarities",
         finding=(
-            f"Between halves that share no unit and no repeat, dissimilarities of {labels[best]} "
-            f"agree best (rank correlation {values[best]:z.2f})"
-            + (
-                f" and those of {labels[worst]} least ({values[worst]:z.2f})."
-                if len(labels) > 1
-                else "."
-            )
+            "Between halves that share no unit and no repeat, dissimilarities of "
+            f"{_repeat_words(labels, values)}."
         ),
         caption=(
             f"n: {from_to(rows['n_units'], 'unit')} a region and "

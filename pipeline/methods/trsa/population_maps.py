@@ -75,9 +75,11 @@ def regions_figure(
     if told.size and np.isfinite(told.min()):
         nearest = int(np.argmin(told))
         one, other = upper[0][nearest], upper[1][nearest]
-        finding = (
-            f"Of the populations that are reliable, {names[usable[one]]} and "
-            f"{names[usable[other]]} are most alike ({config.measure} {1 - told[nearest]:z.2f})."
+        finding = _nearest_words(
+            f"{names[usable[one]]} and {names[usable[other]]}",
+            config.measure,
+            1 - told[nearest],
+            alone=np.isfinite(told).sum() == 1,
         )
         if recording[one] == recording[other]:
             places = int(usable[one]), int(usable[other])
@@ -169,6 +171,19 @@ def _hull_words(regions: NDArray[np.str_]) -> str:
         "no intervals: one far population makes an outline wide, and the outline of few, or one "
         "that overlaps others, says nothing."
     )
+
+
+def _nearest_words(pair: str, measure: str, value: float, *, alone: bool) -> str:
+    """What is said of the reliable pair whose dissimilarities are nearest, and of no other."""
+    if alone:
+        verdict = f"have a {measure} of {value:.2f}"
+        if value <= 0:
+            verdict = f"are not alike ({measure} {value:z.2f})"
+        return f"The two populations that are reliable, {pair}, {verdict}."
+    start = "Of the populations that are reliable, "
+    if value <= 0:
+        return f"{start}no two are alike (the largest {measure}, of {pair}, is {value:z.2f})."
+    return f"{start}{pair} are most alike ({measure} {value:.2f})."
 
 
 def _without_shared_noise(result: TrsaResult, one: int, other: int) -> str:

@@ -190,6 +190,10 @@ def test_the_report_shows_pairs_and_their_table(several):
     assert re.search(
         rf"that of \w+ \({recording[:-1]}\d\) and \w+ \({recording[:-1]}\d\)", figure.finding
     )
+    unlike = result.comparisons.assign(value=-np.abs(result.comparisons["value"]))
+    changed = dataclasses.replace(result, comparisons=unlike)
+    other = next(one for one in figures(changed, tuple(views), ON) if one.id == "alike")
+    assert re.match(r"No two populations are alike: the largest unbiased CKA, of ", other.finding)
     for panel in figure.panels:
         np.testing.assert_array_equal(panel.values, panel.values.T)  # noqa: PD011  not of pandas
         # Colours begin at no dependence and no likeness, not at the smallest value seen.

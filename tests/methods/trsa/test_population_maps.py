@@ -77,3 +77,25 @@ def test_there_is_one_map_where_levels_keep_all_ranks_or_none_are_known(result):
         figure = drawn(result, levels)
         assert len(figure.panels) == 1
         assert "Right" not in figure.caption
+
+
+@pytest.mark.parametrize(
+    ("likeness_of", "kept", "said"),
+    [
+        (-0.22, 3, "of the populations that are reliable, no two are alike (the largest rho_a, of"),
+        (0.3, 3, "are most alike (rho_a 0.3"),
+        (-0.22, 2, "population 0 and population 1, are not alike (rho_a -0.22)"),
+        (0.3, 2, "population 0 and population 1, have a rho_a of 0.30"),
+    ],
+)
+def test_populations_are_called_alike_only_where_they_are(result, likeness_of, kept, said):
+    n = len(result.populations)
+    similarity = np.full((n, n), likeness_of - 0.1)
+    similarity[0, 1] = similarity[1, 0] = likeness_of
+    np.fill_diagonal(similarity, 1.0)
+    reliability = np.where(np.arange(n) < kept, 0.5, -0.1)
+    populations = result.populations.assign(reliability=reliability)
+    changed = dataclasses.replace(result, similarity=similarity, populations=populations)
+    finding = drawn(changed, None).finding
+    assert said in finding[:1].lower() + finding[1:]
+    assert ("most" in finding) == (kept > 2 and likeness_of > 0)

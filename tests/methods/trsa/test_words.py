@@ -80,6 +80,22 @@ def test_reliabilities_are_told_with_what_they_rest_on_and_what_they_allow(one):
     assert "By ranks alone, for which no level is chosen" in made.sentence
 
 
+def reliability_finding(result, reliability):
+    kept = result.populations.assign(reliability=reliability)
+    drawn = figures(dataclasses.replace(result, populations=kept), (), CONFIG)
+    return next(figure for figure in drawn if figure.id == "reliability").finding
+
+
+def test_no_region_agrees_best_where_there_is_one_or_none_agrees(one):
+    n = len(one[0].populations)
+    assert "agree best" in reliability_finding(one[0], 0.5)
+    alone = reliability_finding(one[0], [0.5, *[np.nan] * (n - 1)])
+    assert "agree with a rank correlation of 0.50." in alone
+    assert "of no region agree (the largest rank correlation" in reliability_finding(one[0], -0.1)
+    single = reliability_finding(one[0], [-0.1, *[np.nan] * (n - 1)])
+    assert "do not agree (rank correlation -0.10)" in single
+
+
 def test_levels_that_were_chosen_without_the_judged_subject_come_first(several):
     result, _, _, made = several
     nested = f"({100 * result.subjects.nested_accuracy:.0f} % with levels chosen without"
