@@ -214,7 +214,7 @@
     if (kind === "bars") {
       /* seven pixels a letter: as many as lie between two bars, or beside them */
       return { x: Math.max(18, Math.floor((width - 80) / (7 * Math.max(bars, 1)))),
-        y: width < 360 ? 16 : width < 480 ? 28 : 36 };
+        y: width < 360 ? 18 : width < 480 ? 28 : 36 };
     }
     return width < 300 ? { x: 14, y: 14 } : { x: 18, y: width < 480 ? 18 : 26 };
   };
@@ -315,6 +315,31 @@
     return low < high ? [low, high] : [low - 1, high + 1];
   };
 
+  const askedTicks = ([low, high], most) => {
+    /* about as many ticks as there is room for; more where steps of 2, 5 or 10 would leave one */
+    const left = (count) => {
+      const rough = Math.abs(high - low) / count;
+      const unit = 10 ** Math.floor(Math.log10(rough));
+      /* a step that only rounding makes large enough is not counted on */
+      const step = unit * ([2, 5, 10].find((each) => each * unit > rough * (1 + 1e-9)) || 20);
+      return Math.floor(Math.max(low, high) / step) - Math.ceil(Math.min(low, high) / step) + 1;
+    };
+    let count = Math.max(2, most);
+    while (left(count) < 2 && count < 12) count += 1;
+    return count;
+  };
+  const shareTicks = (panel, [low, high], pixels) => {
+    /* bars that end at 1 or below are of shares: brackets may stand above 1, and ticks may not */
+    const [bars] = panel.traces;
+    const [tall, error] = panel.across ? [bars.x, bars.error_x] : [bars.y, bars.error_y];
+    const ends = Array.from(tall, (value, at) => value + (error?.array[at] || 0));
+    if (high <= 1 || Math.max(...ends.filter(Number.isFinite)) > 1 + 1e-6) return { tickmode: "auto" };
+    const step = [0.1, 0.2, 0.5].find((each) => (each / (high - low)) * pixels >= 36) || 1;
+    const first = Math.ceil(low / step);
+    return { tickmode: "array", tickvals: upTo(Math.floor(1 / step + 1e-9) - first + 1)
+      .map((at) => Number(((first + at) * step).toFixed(1))) };
+  };
+
   const layoutOf = (panel, { width, height }, margin, theme, zoom = {}) => {
     const plot = { width: width - margin.l - margin.r, height: height - margin.t - margin.b };
     const limit = limitsOf(width, panel);
@@ -332,7 +357,8 @@
         font: { color: theme.surface, size: 12 } },
       xaxis: { ...axisBase(theme), ...titled(margin.titles?.x, theme),
         ...labelTicks(xlabels, plot.width, xrange, limit.x, panel.x0, panel.dx, slot),
-        tickangle: margin.turned ? -90 : 0, showgrid: false, nticks: Math.ceil(plot.width / 60) },
+        tickangle: margin.turned ? -90 : 0, showgrid: false,
+        nticks: askedTicks(xrange, Math.ceil(plot.width / 60)) },
       yaxis: { ...axisBase(theme), ...titled(margin.titles?.y, theme),
         ...labelTicks(ylabels, plot.height, yrange || [0, 1], limit.y) },
       shapes: [], annotations: [], dragmode: "zoom", separators: ".\u202f",
@@ -348,7 +374,12 @@
       layout[panel.across ? "yaxis" : "xaxis"].range = panel[panel.across ? "y" : "x"].range;
       const values = panel.across ? "x" : "y";
       layout[`${values}axis`].showgrid = true;
-      if (panel[values].range) layout[`${values}axis`].range = panel[values].range;
+      if (panel[values].range) {
+        layout[`${values}axis`].range = panel[values].range;
+        const shown = zoom[values] || panel[values].range;
+        Object.assign(layout[`${values}axis`],
+          shareTicks(panel, shown, panel.across ? plot.width : plot.height));
+      }
       if (panel.reference !== null) Object.assign(layout, referenceMarks(panel, theme));
     }
     if (panel.kind === "heatmap") {
@@ -359,7 +390,7 @@
         Object.assign(layout.yaxis, { showticklabels: false, ticks: "" }); /* nothing to number */
       }
     }
-    if (panel.low) layout.yaxis.nticks = 4;
+    if (panel.low) layout.yaxis.nticks = 5; /* of fewer, steps of 5 may leave one */
     if (panel.kind === "points") layout.xaxis.showgrid = true;
     if (panel.diagonal) layout.shapes.push(...diagonalMarks(panel, theme));
     if (panel.plain) {
@@ -656,7 +687,7 @@
     const layout = layoutOf(panel, size, margin, theme, zoom);
     const change = { shapes: layout.shapes, annotations: layout.annotations };
     for (const axis of ["xaxis", "yaxis"]) {
-      for (const key of ["tickvals", "ticktext"]) {
+      for (const key of ["tickmode", "tickvals", "ticktext"]) {
         if (layout[axis][key]) change[`${axis}.${key}`] = layout[axis][key];
       }
     }
