@@ -194,6 +194,14 @@ def _ribbon(
     )
 
 
+HIDDEN_WORDS = {
+    "speckled": "Speckled: single counts.",
+    "blocked": "Blocked: stretches of some units, so that neighbours in time of the same unit do "
+    "not help.",
+}
+"""Which counts a mask hides."""
+
+
 def _scores(result: BiclusteringResult, end: str) -> Figure:
     """Predictions of hidden counts side by side."""
     panels: list[Panel] = []
@@ -217,6 +225,7 @@ def _scores(result: BiclusteringResult, end: str) -> Figure:
                 reference_label=MODEL,
             )
         )
+    shown = set(result.scores["mask"])
     gain = gain_over(result, "one cluster")
     best = result.scores[result.scores["mask"] == MASKS[0]].iloc[0]
     return Figure(
@@ -237,13 +246,12 @@ def _scores(result: BiclusteringResult, end: str) -> Figure:
                     strict=True,
                 )
             )
-            + ". Speckled: single counts; blocked: stretches of some units, so that neighbours in "
-            "time of the same unit do not help. Bars: log2 probability of the hidden counts above "
-            "that under each unit's mean rate (Poisson), per spike; whiskers: one standard error "
-            "over 20 blocks of time; dashed: this model. All but the mean rate have a free spread "
-            "of counts. Good: this model stands above one cluster, one state, and what single "
-            "units predict of themselves. Bad: it does not; clusters or states are then not "
-            "needed to describe the counts."
+            + f". {' '.join(HIDDEN_WORDS[mask] for mask in MASKS if mask in shown)} "
+            "Bars: log2 probability of the hidden counts above that under each unit's mean rate "
+            "(Poisson), per spike; whiskers: one standard error over 20 blocks of time; dashed: "
+            "this model. All but the mean rate have a free spread of counts. Good: this model "
+            "stands above one cluster, one state, and what single units predict of themselves. "
+            "Bad: it does not; clusters or states are then not needed to describe the counts."
         ),
         alt="Bar charts of bits a spike for predictions by the model, simpler ones and baselines.",
         panels=tuple(panels),

@@ -388,34 +388,40 @@ def _number(result: CelltypesResult, model: ModelEvidence, config: CelltypesConf
             f"told its parts apart by {fraction:.2f} ± {2 * error:.2f} (two standard errors), with "
             f"{counted(int(fewest), 'unit')} in the smaller."
         )
-    shown = (
-        "Objective: mean over folds with its standard error over folds, of units that were left "
-        "out and typed by their answers to the training stimulus; of the units that shaped the "
-        "stimuli; and its bound. Agreement: adjusted Rand index between folds, the mean, with the "
-        "least and the most of all pairs; folds share units. "
-        if len(curve) > 1
-        else ""
-    )
+    words, good, bad = "", [], []
+    if len(curve) > 1:
+        words += (
+            "Objective: mean over folds with its standard error over folds, of units that were "
+            "left out and typed by their answers to the training stimulus; of the units that "
+            "shaped the stimuli; and its bound. Agreement: adjusted Rand index between folds, the "
+            "mean, with the least and the most of all pairs; folds share units. "
+        )
+        good.append("agreement that falls beyond the number found")
+        bad.append("agreement that is low there")
+    if len(events):
+        words += (
+            "Along the search: mean objective of held-out units with its standard error, for each "
+            f"number of clusters in {model.best_restart}, and where a split or a merge was tried "
+            "and refused (the highest); on the scale of splits "
+            f"({model.selection_temperature:.2g} SD). Decisions: how far two parts, or a pair, "
+            "are told apart, with two standard errors; clusters before, the units of the smaller "
+            f"in brackets, refused where not 'kept'; the last {SHOWN_EVENTS} at most. A split "
+            f"needs the lower end above the line ({least:g}), a rising objective, enough units, "
+            "and in large clusters more than single populations show; a merge is kept unless the "
+            "merged cluster would be split again. "
+        )
+        good.append("refused splits that end below the line or, above it, those of too few units")
+        bad.append("splits into parts of many units that are refused close to it")
     return [
         Figure(
             id="number-of-types",
             title="How the number of types was found",
             finding=finding,
             caption=(
-                f"{shown}Along the search: mean objective of held-out units (of "
-                f"{result.typed_unit.size} units "
-                "in all) with its standard "
-                f"error, for each number of clusters in {model.best_restart}, and where a split or "
-                "a merge was tried and refused (the highest); on the scale of splits "
-                f"({model.selection_temperature:.2g} SD). Decisions: how far two parts, or a pair, "
-                "are told apart, with two standard errors; clusters before, the units of the "
-                "smaller in brackets, refused where not 'kept'; the last "
-                f"{SHOWN_EVENTS} at most. A split needs the lower end above {least:g}, a rising "
-                "objective, enough units, and in large clusters more than single populations show; "
-                "a merge is kept unless the merged cluster would be split again. The objective of "
-                "units that shaped the stimuli, and often that of others, rises beyond the right "
-                "number, so it does not choose. Good: agreement that falls beyond the number "
-                "found, and refused splits far below the line. Bad: bars that touch it."
+                f"Of {counted(result.typed_unit.size, 'typed unit')}. {words}"
+                "The objective of units that shaped the stimuli, and often that of others, rises "
+                "beyond the right number, so it does not choose. "
+                f"Good: {', and '.join(good)}. Bad: {', or '.join(bad)}."
             ),
             alt="Curves over the number of types, and bars of what was tried.",
             panels=tuple(panels),
@@ -804,20 +810,41 @@ def _times(n: float) -> str:
     return "1 showing" if n == 1 else f"{n:.0f} showings"
 
 
+CLUSTERINGS = {
+    "k-means": "K-means is given the number of types found here.",
+    "spectral": "So is spectral clustering.",
+    "mixture": "'Mixture': Gaussians, as many as the BIC takes.",
+    "training answers": "'Training answers': of the model with all units in the middle.",
+    "exciting stimuli": "'Exciting stimuli': answers to the most exciting stimuli of some units.",
+}
+"""What the names of clusterings mean."""
+
+
 def _baselines(result: CelltypesResult) -> Figure:
     """Other clusterings of the same units."""
     table = result.baselines
+    again = (
+        "through an independently fitted model"
+        if result.mode == "model"
+        else "from the other half of the showings"
+    )
     columns = [
-        ("ari_types", "Agreement with these types"),
-        ("ari_independent", "Agreement with itself, independent data"),
-        ("ari_labels", "Agreement with known types"),
+        ("ari_types", "Agreement with these types", "with the types of this report"),
+        (
+            "ari_independent",
+            "Agreement with itself, independent data",
+            f"of each clustering with itself {again}",
+        ),
+        ("ari_labels", "Agreement with known types", "with the types that the recording names"),
     ]
     panels: list[Panel] = []
-    for column, title in columns:
+    told = []
+    for column, title, words in columns:
         there = table[column].notna()
         if column == "ari_types":
             there &= table["baseline"] != OWN
         if there.any():
+            told.append(words)
             panels.append(
                 Bars(
                     title=title,
@@ -837,15 +864,15 @@ def _baselines(result: CelltypesResult) -> Figure:
             f"{best['ari_types']:z.2f})."
         ),
         caption=(
-            f"Adjusted Rand index of {result.typed_unit.size} units: with the types of this "
-            "report; of each clustering with itself through an independently fitted model (or from "
-            "the other half of the showings); with known types where the recording has them. "
-            "'Mixture': Gaussians, as many as the BIC takes; 'training answers': of the model with "
-            "all units in the middle; 'exciting stimuli': answers to the most exciting stimuli of "
-            "some units. K-means and spectral clustering are given the number of types found here. "
-            "No band: each is one clustering. Good: no other clustering agrees as well with "
-            "itself, and with known types. Bad: a "
-            "simpler one does; it is then as good a partition, and lacks only the stimuli."
+            f"Adjusted Rand index of {result.typed_unit.size} units: {'; '.join(told)}. "
+            + "".join(
+                f"{words} "
+                for name, words in CLUSTERINGS.items()
+                if others["baseline"].str.contains(name, regex=False).any()
+            )
+            + "No band: each is one clustering. Good: no other clustering agrees as well with "
+            "itself or with known types. Bad: a simpler one does; it is then as good a partition, "
+            "and lacks only the stimuli."
         ),
         alt=f"{len(panels)} bar charts over clusterings.",
         panels=tuple(panels),

@@ -137,6 +137,15 @@ def test_a_report_of_a_found_structure_says_that_clusters_are_supported(planted,
         assert min(map(len, (figure.finding, figure.alt))) > 20
         assert lacking(figure.caption) == [], figure.id
         assert "nan" not in figure.finding
+    captions = {figure.id: figure.caption for figure in shown}
+    assert "Blocked: stretches of some units" in captions["scores"]
+    speckled = dataclasses.replace(
+        result,
+        scores=result.scores[result.scores["mask"] == "speckled"],
+        n_hidden=result.n_hidden[result.n_hidden["mask"] == "speckled"],
+    )
+    (scores,) = (one for one in figures({"r": speckled}, (view,), config) if one.id == "scores")
+    assert "locked" not in scores.caption
     written = section({"r": result}, checks, shown, config)
     assert written.sentence.startswith("The 3 clusters of 18 units are supported")
     assert unclear(written) == []

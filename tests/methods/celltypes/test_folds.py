@@ -180,6 +180,7 @@ def test_units_that_were_left_out_are_typed_right(tiny):
     (check,) = [check for check in checks if check.name == CHECK]
     assert check.status == "pass"
     drawn = {figure.id: figure for figure in figures(result, (view,), config)}
+    assert "Good: agreement that falls beyond" in drawn["number-of-types"].caption
     titles = [panel.title for panel in drawn["number-of-types"].panels]
     assert titles[:2] == ["Objective", "Agreement of folds"]
     told = section(result, checks, tuple(drawn.values()), config)

@@ -164,6 +164,10 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
         figure.id for figure in drawn
     }
     assert {figure.id: lacking(figure.caption) for figure in drawn if lacking(figure.caption)} == {}
+    captions = {figure.id: figure.caption for figure in drawn}
+    assert "agreement" not in captions["number-of-types"]
+    assert "above it, those of too few units" in captions["number-of-types"]
+    assert "'Training answers'" in captions["baselines"]
     told = section(result, checks, drawn, config)
     assert told.sentence.startswith("3 types of ")
     assert unclear(told) == []

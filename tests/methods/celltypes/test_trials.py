@@ -108,6 +108,10 @@ def test_planted_types_are_found_in_trials_of_two_recordings():
     drawn = figures(result, views, config)
     assert {"tuning", "typing", "number-of-types"} <= {figure.id for figure in drawn}
     assert {figure.id: lacking(figure.caption) for figure in drawn if lacking(figure.caption)} == {}
+    baselines = next(figure.caption for figure in drawn if figure.id == "baselines")
+    for absent in ("raining answers", "xciting stimuli", "pectral", "fitted model"):
+        assert absent not in baselines
+    assert "from the other half of the showings" in baselines
     told = section(result, checks, drawn, config)
     assert unclear(told) == []
     assert "not in the paper" in told.body[0]
