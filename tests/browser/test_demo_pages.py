@@ -31,11 +31,14 @@ ONE_OF_MANY = re.compile(
 MOST_MARKS = 5000
 MOST_SECONDS = 2.0
 TIMES = 3
+SHEET = 680
+"""Pixels between the margins of A4."""
 PLACES = """() => [...document.querySelectorAll('main h2, main h3, main figcaption')].map(
   (element) => element.getBoundingClientRect().top + scrollY)"""
 CUT_OFF = """() => [...document.querySelectorAll('main table')].filter((table) =>
   !table.rows[table.rows.length - 1].checkVisibility({ contentVisibilityAuto: true })
-  || table.parentElement.scrollHeight > table.parentElement.clientHeight + 1)
+  || table.parentElement.scrollHeight > table.parentElement.clientHeight + 1
+  || table.parentElement.scrollWidth > table.parentElement.clientWidth + 1)
   .map((table) => table.parentElement.parentElement.id)"""
 MARKS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
   figure.querySelectorAll('.main-svg path, .main-svg text, .main-svg circle').length])"""
@@ -107,8 +110,8 @@ def test_the_keyboard_stops_everywhere_in_order_and_holds_nobody(opened, results
     assert [here for here in met if not here["ring"] or not here["seen"]] == []
 
 
-def test_all_figures_and_rows_are_printed(opened, results):
-    watched = opened(results / FULLEST / "report.html", scheme="dark")
+def test_all_figures_rows_and_columns_are_printed(opened, page_file):
+    watched = opened(page_file, scheme="dark")
     page = watched.page
     page.wait_for_function(READY)
     n_figures = page.locator("figure.drawn").count()
@@ -118,7 +121,9 @@ def test_all_figures_and_rows_are_printed(opened, results):
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("figure.drawn[data-drawn=yes]").count() == n_figures
     assert page.locator("details:not([open])").count() == 0
+    page.set_viewport_size({"width": SHEET, "height": 900})
     assert page.evaluate(CUT_OFF) == []
+    assert watched.overflow() <= 0
     assert watched.complaints == []
 
 

@@ -160,6 +160,54 @@ def test_more_rows_are_printed_than_are_shown_and_the_rest_is_told(long):
     assert long.locator("tbody tr").count() == 250
 
 
+SHEET = 680
+"""Pixels between the margins of A4."""
+BEYOND = """() => [...document.querySelectorAll('main .scroll')]
+  .map((box) => box.scrollWidth - box.clientWidth).filter((one) => one > 1)"""
+
+
+@pytest.mark.parametrize("n_columns", [7, 16, 40])
+def test_a_wide_table_is_printed_small_and_names_the_columns_that_have_no_room(
+    opened, tmp_path, n_columns
+):
+    names = [f"quantity {at} measured" for at in range(n_columns)]
+    table = Table(
+        id="wide",
+        title="Wide",
+        caption="",
+        columns=dict.fromkeys(names, ("-12345.6789012", "a", "b")),
+    )
+    section = dataclasses.replace(data_stub(), body=(table,))
+    path = tmp_path / "page.html"
+    path.write_text(render(fake_page(sections=(section,))), encoding="utf-8")
+    watched = opened(path)
+    page = watched.page
+    page.wait_for_function(READY)
+    before = page.locator("main").inner_html()
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.set_viewport_size({"width": SHEET, "height": 900})
+    assert page.evaluate(BEYOND) == []
+    assert watched.overflow() <= 0
+    zoom = page.locator("#data-wide table").evaluate("(table) => Number(table.style.zoom || 1)")
+    assert 0.65 <= zoom < 1
+    shown = page.locator("#data-wide th:visible").all_text_contents()
+    noted = page.locator("#data-wide .unprinted").all_text_contents()
+    left_out = [name[0].upper() + name[1:] for name in names[len(shown) :]]
+    assert 6 < len(shown) < 20
+    assert bool(left_out) == (n_columns > 7)
+    told = (
+        f"Not printed, for want of room: {', '.join(left_out)}. "
+        "The CSV of all rows, data-wide.csv, has every column."
+    )
+    assert noted == ([told] if left_out else [])
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("main").inner_html() == before
+    assert watched.complaints == []
+
+
 def test_rows_beyond_the_first_are_sorted_filtered_found_and_marked(long):
     page, values = long.page, np.array(long_table().columns["rate (Hz)"])
     for sign in (1, -1):

@@ -940,6 +940,7 @@
       details.dataset.closed = "yes";
     }
     turnAll();
+    fitTables();
     if (!window.Plotly) return;
     for (const [holder, state] of figures) if (state.panels) drawNow(holder);
   });
@@ -949,6 +950,7 @@
       details.open = false;
       delete details.dataset.closed;
     }
+    unfitTables();
     turnAll();
     redrawAll();
   });
@@ -1391,6 +1393,47 @@
     const lines = [columns.map(({ name }) => name),
       ...order.map((at) => columns.map(({ saved }) => saved[at]))];
     return lines.map((cells) => cells.map(quoted).join(",") || '""').join("\n") + "\n";
+  };
+
+  /* ---- tables on paper: as wide as a sheet, and what has no room named ---- */
+  const SHEET = 680; /* pixels between the margins of A4 */
+  const SMALLEST = 0.65; /* smaller print, of less than 6 points, is hard to read */
+  const fitTables = () => {
+    /* widths are read before any is changed, so that the page is laid out once; columns stand side
+       by side where a table does not on a narrow screen, which has nothing to fit */
+    root.dataset.measuring = "yes";
+    const measured = [...tables.values()].map((state) => [state,
+      state.heads.map((head) => head.getBoundingClientRect().width)]);
+    delete root.dataset.measuring;
+    for (const [state, widths] of measured) {
+      const upToEach = widths.map((_, at) => widths.slice(0, at + 1).reduce((sum, one) => sum + one));
+      if (upToEach.at(-1) <= SHEET) continue;
+      const kept = Math.max(1, upToEach.filter((width) => width <= SHEET / SMALLEST).length);
+      /* a pixel less: letters of another size are rounded */
+      state.table.style.zoom = Math.min(1, Math.max(SMALLEST, (SHEET - 1) / upToEach[kept - 1]));
+      if (kept < widths.length) leaveOut(state, kept);
+    }
+  };
+  const leaveOut = (state, kept) => {
+    for (const row of state.table.rows) {
+      for (const beyond of [...row.cells].slice(kept)) beyond.hidden = true;
+    }
+    const names = state.heads.slice(kept).map((head) => head.textContent.trim());
+    const { file } = state.holder.querySelector("button[data-rows]").dataset;
+    state.unprinted = document.createElement("p");
+    state.unprinted.className = "coarse unprinted";
+    state.unprinted.textContent = `Not printed, for want of room: ${names.join(", ")}. `
+      + `The CSV of all rows, ${file}, has every column.`;
+    state.holder.querySelector(".scroll").after(state.unprinted);
+  };
+  const unfitTables = () => {
+    for (const state of tables.values()) {
+      if (state.table.style.zoom) state.table.removeAttribute("style");
+      if (!state.unprinted) continue;
+      for (const each of state.table.querySelectorAll("[hidden]")) each.hidden = false;
+      state.unprinted.remove();
+      delete state.unprinted;
+    }
   };
 
   /* ---- finding ---- */
