@@ -190,7 +190,8 @@ def distributions(recordings: Sequence[Recording], graded: Graded) -> list[Figur
                 f"Share of the {counted(n_used, 'unit')} used (of these, those that were assessed) "
                 "that have at most the value on the horizontal axis"
                 + (", a curve a recording" if several else "")
-                + "; axes end at the 1st and 99th percentile. Good: "
+                + "; axes end at the 1st and 99th percentile. No band: a curve holds every unit. "
+                "Good: "
                 + "; ".join(GOOD[name] for name in drawn if name in GOOD)
                 + (", and curves alike in all recordings" if several else "")
                 + ". Bad: a long tail on the other side"

@@ -13,6 +13,11 @@ from tests.support.captions import lacking
         ("Of 40 units; no band. Good: all alike. Bad: one apart.", []),
         ("Of 40 units. Good: all alike. Bad: one apart.", ["how sure"]),
         ("Of 40 units, in standard deviations. Good: up. Bad: down.", ["how sure"]),
+        (
+            "Of 40 units; axes end at the 99th percentile. Scatter and spread of restarts from "
+            "other starts, beside chance. Good: all alike. Bad: one apart.",
+            ["how sure"],
+        ),
         ("n = 12. Bars: 95 % range. Good: all alike. Bad: one apart.", []),
         ("3 of 5 recordings. Neither good nor bad: nothing is measured.", []),
         (

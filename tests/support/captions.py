@@ -18,9 +18,9 @@ COUNT = re.compile(
     rf"\bn = \d|\b\d[\d ,]*(?: of \d[\d ,]*)? (?:[\w'-]+ ){{0,2}}(?:{THINGS})\b", re.IGNORECASE
 )
 SURE = re.compile(
-    r"\b(?:intervals?|standard errors?|median absolute deviations?|quartiles?|percentiles?|"
-    r"quantiles?|whiskers|spread|scatter|bootstrap\w*|jackknife|posterior|p(?:-values?)?|chance|"
-    r"surrogates?|exchange[ds]?|shuffle[ds]?|permut\w*|relabel\w*|chains?|draws|(?:re)?starts|"
+    r"\b(?:intervals?|standard errors?|median absolute deviations?|quartiles?|"
+    r"quantiles?|whiskers|bootstrap\w*|jackknife|posterior|p(?:-values?)?|"
+    r"surrogates?|exchange[ds]?|shuffle[ds]?|permut\w*|relabel\w*|chains?|draws|"
     r"held[- ]out|hidden counts|(?:same|other|their) halves|"
     r"(?:\d+ %|their|its|as a) (?:ranges?|band))\b|\bbands?:|\+-|\u00b1",
     re.IGNORECASE,

@@ -331,7 +331,8 @@ def _scan(result: CelltypesResult, shown: ShownEvidence) -> Figure:
             "and from the other half by the same stimuli, less what chance gives, both ways "
             "averaged; and the objective, "
             "which rises with the number of types whatever they are. Right: agreement (adjusted "
-            "Rand index) of these labels, and of two fits that share nothing. Good: a clear "
+            "Rand index) of these labels, and of two fits that share nothing. No band: showings "
+            "were halved once. Good: a clear "
             "maximum on the left and agreement above 0.7 on the right. Bad: agreement that falls "
             "from two types on."
         ),
@@ -604,8 +605,8 @@ def _continuum(result: CelltypesResult) -> Figure:
             "units exceed, over the mean answer to the own stimulus. A cut continuum has large "
             "margins too, but many units at the cut. Bars: what chance gives, in "
             f"{null.size} single Gaussian populations with the mean and covariance of the "
-            f"{result.typed_unit.size} units, clustered the same way. Dashed: the units. Good: "
-            "dashed above all bars. Bad: among "
+            f"{result.typed_unit.size} units, clustered the same way. Dashed: the units. "
+            "No band: each bar is one population. Good: dashed above all bars. Bad: among "
             "them, when clusters are cuts through a continuum."
         ),
         alt="Bars of surrogate populations with the data's value as a line.",
@@ -654,7 +655,7 @@ def _runs(result: CelltypesResult, model: ModelEvidence) -> list[Figure]:
             caption=(
                 f"Adjusted Rand index of {result.typed_unit.size} units between searches from "
                 f"other starts (restart; shown: {model.best_restart}) and through independently "
-                "fitted models (twin). Good: all "
+                "fitted models (twin). No band: each cell is one pair. Good: all "
                 "near 1. Bad: restarts that differ (the search is unstable), or twins that differ "
                 "from restarts (types are the model's, not the units')."
             ),
@@ -753,7 +754,8 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
             f"Share of {result.typed_unit.size} units (mean over types) that get the type again "
             "that they have by the odd showings, from a few of the even ones drawn at random (mean "
             "of 20 draws), typed by "
-            "which type's stimulus drives a unit most. Good: a curve that rises above 0.8. Bad: "
+            "which type's stimulus drives a unit most. No band: units are those of one clustering. "
+            "Good: a curve that rises above 0.8. Bad: "
             "one that stays near chance, or still rises at its end: too few showings."
         )
     else:
@@ -762,8 +764,9 @@ def _typing(result: CelltypesResult, table: pd.DataFrame) -> Figure:
         caption = (
             "Share of units (mean over types) that get their type again from Poisson answers "
             "simulated from the model, typed by the stimulus that drives a unit most on its own "
-            "scale. Good: a curve that nears 1 within few showings. Bad: one that stays near "
-            f"chance. {result.typed_unit.size} units; real ones are noisier than that, and their "
+            "scale. No band: units are those of one clustering. Good: a curve that nears 1 within "
+            "few showings. Bad: one that stays near chance. "
+            f"{result.typed_unit.size} units; real ones are noisier than that, and their "
             "receptive field must lie where the stimulus is shown. These units shaped the stimuli "
             "or chose among them, so the curve is too good"
             + (

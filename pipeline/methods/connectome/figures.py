@@ -386,9 +386,10 @@ def _restarts(result: ConnectomeResult, config: ConnectomeConfig) -> Figure:
             "error; the first is the result. Left: norm of the residual over the norm of the "
             "data, over observed entries. Right: factor match score with the best (components "
             "matched one to one; product of the cosines of all factors and of the agreement of "
-            "weights; 1 is the same). Good: equal errors and scores above 0.9 (dashed). Bad: "
-            "equal errors with low scores, when different components describe the data equally "
-            "well. This is stability of the optimiser, not reproducibility in the brain."
+            "weights; 1 is the same). No band: each bar is one start. Good: equal errors and "
+            "scores above 0.9 (dashed). Bad: equal errors with low scores, when different "
+            "components describe the data equally well. This is stability of the optimiser, not "
+            "reproducibility in the brain."
         ),
         alt="Two bar charts over random starts: relative error, and similarity to the best.",
         panels=(
@@ -501,9 +502,9 @@ def _onsets(
             "of the dotted line) or earlier: start of the first active stretch (half of the "
             "component's largest strength) less the planted moment, in frames of "
             f"{result.bin_s:.2g} s. The derivative is smoothed over {config.sigma_s:g} s to both "
-            "sides, so a stretch starts up to about twice that before its group changes. Good: "
-            "all of a group in one or two columns at or just left of the line. Bad: spread "
-            "over the whole width, by stretches that are of something else."
+            "sides, so a stretch starts up to about twice that before its group changes. No band: "
+            "every onset is counted. Good: all of a group in one or two columns at or just left of "
+            "the line. Bad: spread over the whole width, by stretches that are of something else."
         ),
         alt="Numbers of planted onsets by group and by how much later active stretches start.",
         panels=(

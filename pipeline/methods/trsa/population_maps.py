@@ -93,10 +93,10 @@ def regions_figure(
             f"{usable.size} populations, from all units and trials"
             + (" (left)" if second else "")
             + f"; {100 * share.sum():.0f} % of the spread is in this plane; colours are regions."
-            f"{second}{_hull_words(regions)} Good: "
-            "populations of one region side by side. Bad: those of one recording. Populations "
-            "recorded at the same time share noise of single trials and come too near; the table "
-            "of pairs of regions is free of that."
+            f"{second}{_hull_words(regions)} No band: how far noise moves a point is not drawn; "
+            "the reliability tells. Good: populations of one region side by side. Bad: those of "
+            "one recording. Populations recorded at the same time share noise of single trials and "
+            "come too near; the table of pairs of regions is free of that."
         ),
         alt="Points in a plane, one a population"
         + (", as measured and through the best levels." if second else "."),
