@@ -18,6 +18,8 @@ from pipeline.core.views import SpikeCounts
 from pipeline.methods.biclustering.problem import psth_groups
 from pipeline.numerics.partitions import adjusted_rand_index, normalised_mutual_information
 
+OF_UNITS = "clusters and regions"
+"""The one question about units; all others are about bins."""
 LEAST_RUNS = 6
 """Stretches of equal label that a sequence needs before shifts say anything about it."""
 LEAST_SHIFT = 0.05
@@ -54,7 +56,7 @@ def questions(
     region = np.unique(view.region[used], return_inverse=True)[1]
     if region.max(initial=0) > 0:
         yield Question(
-            what="clusters and regions",
+            what=OF_UNITS,
             given=region.astype(np.int64),
             found=clusters,
             drawn=drawn_clusters,

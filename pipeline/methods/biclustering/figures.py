@@ -11,7 +11,7 @@ from pipeline.core.parts import REMARK, Bars, Figure, Heatmap, Line, Lines, Pane
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.views import SpikeCounts
 from pipeline.core.words import counted
-from pipeline.methods.biclustering.associations import bin_labels, epoch_names
+from pipeline.methods.biclustering.associations import OF_UNITS, bin_labels, epoch_names
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.recovery import recovery
 from pipeline.methods.biclustering.result import BiclusteringResult
@@ -465,16 +465,14 @@ def _regions(result: BiclusteringResult, end: str) -> Figure:
     clusters = tuple(f"Cluster {index + 1}" for index in range(result.n_clusters))
     shown = tuple(str(name) or "(no region)" for name in names)
     share = table / table.sum(axis=1, keepdims=True)
-    row = _association(result, "clusters and regions")
+    row = _association(result, OF_UNITS)
     return Figure(
         id=f"regions{end}",
         title="Clusters and regions",
         finding=association_words(row) if row is not None else "Regions were not compared.",
         caption=(
             f"Left: {int(table.sum())} units by region and cluster. Right: share of each region's "
-            "units in each cluster. Chance: clusters shuffled over units, which are not fully "
-            "exchangeable: neighbours share noise and inputs. Good or bad: neither; clusters may "
-            "well cross regions."
+            "units in each cluster. Good or bad: neither; clusters may well cross regions."
         ),
         alt="Two matrices of regions by clusters: numbers of units, and shares of each region.",
         panels=(
@@ -503,6 +501,8 @@ def _regions(result: BiclusteringResult, end: str) -> Figure:
 
 
 Row = Mapping[str, object]
+AGREEMENT = "Agreement between methods"
+"""Title of the section that holds clusters against regions."""
 
 
 def _association(result: BiclusteringResult, what: str) -> Row | None:
@@ -515,17 +515,24 @@ def _association(result: BiclusteringResult, what: str) -> Row | None:
 
 
 def association_words(row: Row) -> str:
-    """Agreement and where it stands, in a sentence."""
+    """Agreement and where it stands, in a sentence.
+
+    Of units, chance is told where methods are held against regions, and there alone: shuffles over
+    all units, which the table of associations has, are a weaker null than exchanges of units that
+    are alike in activity.
+    """
     what = str(row["what"])
     ari = f"{row['ari']:z.2f} ({row['ari_low']:z.2f} to {row['ari_high']:z.2f} over draws)"
     start = f"Agreement of {what}: adjusted Rand index {ari}"
+    if what == OF_UNITS:
+        return f"{start}; whether that is more than chance is asked under '{AGREEMENT}'."
     if not row["testable"]:
         return f"{start}; not tested: {row['note']}."
     verdict = "above" if float(str(row["p_value"])) <= 0.05 else "not above"
     return (
         f"{start}, normalised mutual information {row['nmi']:z.2f} against {row['null_nmi']:z.2f} "
         f"by chance (95th percentile {row['null_high']:z.2f}), {verdict} chance "
-        f"(p = {float(str(row['p_value'])):.3g}, {row['n_null']} shuffles or shifts)."
+        f"(p = {float(str(row['p_value'])):.3g}, {row['n_null']} shifts)."
     )
 
 

@@ -23,6 +23,7 @@ from pipeline.core.parts import (
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
 from pipeline.core.words import counted
+from pipeline.methods.biclustering.associations import OF_UNITS
 from pipeline.methods.biclustering.config import MASKS, BiclusteringConfig
 from pipeline.methods.biclustering.figures import association_words, mean_by_state, unit_word
 from pipeline.methods.biclustering.result import BiclusteringResult
@@ -477,7 +478,8 @@ def _numbers(result: BiclusteringResult) -> dict[str, Number | list[Number]]:
             numbers[f"{key}_error"] = _number(gain.error, 4)
     for _, row in result.associations.iterrows():
         key = str(row["what"]).replace(" ", "_")
-        for name in ("ari", "ari_low", "ari_high", "nmi", "p_value"):
+        tested = () if row["what"] == OF_UNITS else ("p_value",)
+        for name in ("ari", "ari_low", "ari_high", "nmi", *tested):
             numbers[f"{key}_{name}"] = _number(float(row[name]), 4)
     return numbers
 

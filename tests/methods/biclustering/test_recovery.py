@@ -156,6 +156,30 @@ def test_a_report_of_a_found_structure_says_that_clusters_are_supported(planted,
     assert read_document(tmp_path / "section.json", type(written)).numbers["n_clusters"] == 3
 
 
+def test_regions_are_described_and_tested_among_the_agreements_alone(planted, result):
+    view, _ = planted
+    row = {"what": "clusters and regions", "labels": 2, "ari": 0.12, "ari_low": 0.1}
+    row |= {"ari_high": 0.16, "nmi": 0.2231, "null_nmi": 0.05, "null_high": 0.1, "p_value": 0.001}
+    rows = pd.DataFrame([{**row, "n_null": 999, "testable": True, "note": ""}])
+    others = result.associations[result.associations["what"] != row["what"]]
+    associations = pd.concat([rows, others], ignore_index=True)
+    region = np.where(np.arange(result.unit.size) % 2, "VISp", "CA1")
+    found = dataclasses.replace(result, associations=associations, region=region)
+    drawn = figures({"r": found}, (view,), config_of())
+    written = section({"r": found}, assess({"r": found}, (view,), config_of()), drawn, config_of())
+    (figure,) = (one for one in drawn if one.id == "regions")
+    pointer = "whether that is more than chance is asked under 'Agreement between methods'"
+    assert "0.12 (0.10 to 0.16 over draws)" in figure.finding
+    assert pointer in figure.finding
+    words = " ".join(part for part in written.body if isinstance(part, str))
+    assert pointer in words
+    for text in (figure.finding, words):
+        assert "0.001" not in text
+        assert "999" not in text
+    assert written.numbers["clusters_and_regions_ari"] == 0.12
+    assert "clusters_and_regions_p_value" not in written.numbers
+
+
 def test_chains_that_disagree_are_told(planted, parts):
     view, truth = planted
     config = config_of()
