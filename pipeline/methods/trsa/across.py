@@ -29,7 +29,6 @@ from pipeline.methods.trsa.transforms import (
     FAMILIES,
     Family,
     family_levels,
-    is_degenerate,
     ramp,
     scaled_ranks,
     thresholded,
@@ -95,10 +94,9 @@ def subject_rows(sample: Sample, config: TrsaConfig) -> SubjectRows | str:
     if len(set(names)) < 2:
         return "one subject"
     found = dissimilarities_of(sample, config)
-    usable = ~is_degenerate(found.by_estimator[0]) & ~np.isnan(found.by_estimator[0]).any(axis=1)
     pooled: dict[tuple[str, str], list[int]] = {}
     for place, (index, region) in enumerate(sample.populations()):
-        if usable[place]:
+        if found.usable[place]:
             key = (names[index], sample.sessions[index].regions[region])
             pooled.setdefault(key, []).append(place)
     regions = list(dict.fromkeys(region for _, region in pooled))

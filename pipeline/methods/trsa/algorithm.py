@@ -30,6 +30,7 @@ from pipeline.methods.trsa.config import COMPARISON_PARTS, TrsaConfig
 from pipeline.methods.trsa.model import Sample, sample_of
 from pipeline.methods.trsa.models import models_of
 from pipeline.methods.trsa.populations import (
+    OK,
     dissimilarities_of,
     likeness,
     participation_ratio,
@@ -251,7 +252,7 @@ def combine(
         persistence_betti_null=holes.betti_null,
         persistence_distances=holes.distances,
         persistence_missing=persistence.why_none(clouds, config),
-        left_out=sample.left_out,
+        left_out=_left_out(sample, found.status),
         condition_order=order,
         fixed_order=sample.fixed_order,
         gapless=sample.gapless,
@@ -312,6 +313,21 @@ def _families(config: TrsaConfig, provenance: Provenance) -> across.Families:
 def _smoothest(dissimilarities: Floats) -> float:
     """Over how many steps of their order conditions stay alike, at most over populations."""
     return max(smooth_steps(row) for row in dissimilarities)
+
+
+def _left_out(sample: Sample, status: list[str]) -> pd.DataFrame:
+    """What was left out, and populations whose dissimilarities cannot be compared."""
+    rows = [
+        (f"{sample.sessions[index].recording}: dissimilarities of {name}", 1, known.rstrip("."))
+        for (index, region), known in zip(sample.populations(), status, strict=True)
+        for name in [sample.sessions[index].regions[region]]
+        if known != OK
+    ]
+    if not rows:
+        return sample.left_out
+    added = pd.DataFrame(rows, columns=list(sample.left_out.columns))
+    joined = pd.concat([sample.left_out, added], ignore_index=True)
+    return joined.astype(dict(sample.left_out.dtypes))
 
 
 def _population_table(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import NotApplicable
+from pipeline.core.words import counted, for_number
 from pipeline.methods.trsa.config import EstimatorName, TrsaConfig
 from pipeline.methods.trsa.estimators import dissimilarities, fold_means
 from pipeline.methods.trsa.model import Sample, Session
@@ -29,7 +30,12 @@ class Dissimilarities:
     by_estimator: Floats
     """Shape (estimator, population, pair); NaN where an estimator is not defined."""
     status: list[str]
-    """Of the first estimator: ``ok``, ``degenerate``, or why it is not defined."""
+    """Of the first estimator: ``ok``, ``degenerate``, or why it, or a pair, is not defined."""
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Populations to compare: the first estimator is defined for all pairs, and varies."""
+        return np.array([status == OK for status in self.status])
 
 
 def dissimilarities_of(sample: Sample, config: TrsaConfig) -> Dissimilarities:
@@ -38,7 +44,7 @@ def dissimilarities_of(sample: Sample, config: TrsaConfig) -> Dissimilarities:
     Raises
     ------
     NotApplicable
-        If the first estimator is defined for no population; with the reason.
+        If the first estimator is defined for all pairs of no population; with the reason.
     """
     populations = sample.populations()
     n_pairs = sample.n_conditions * (sample.n_conditions - 1) // 2
@@ -55,15 +61,24 @@ def dissimilarities_of(sample: Sample, config: TrsaConfig) -> Dissimilarities:
                 # Not every estimator suits every population; the reader is told which and why.
                 if row == 0:
                     status[place] = str(error)
-    broken = is_degenerate(values[0])
-    for place in np.flatnonzero(broken).tolist():
-        status[place] = "degenerate" if status[place] == OK else status[place]
-    if broken.all():
+    n_missing = np.isnan(values[0]).sum(axis=1).tolist()
+    degenerate = is_degenerate(values[0]).tolist()
+    for place in np.flatnonzero([known == OK for known in status]).tolist():
+        if n_missing[place]:
+            status[place] = (
+                f"{counted(n_missing[place], 'pair')} of conditions "
+                f"{for_number(n_missing[place], '[shares|share]')} fewer than two repeats"
+            )
+        elif degenerate[place]:
+            status[place] = "degenerate"
+    found = Dissimilarities(by_estimator=values, status=status)
+    if not found.usable.any():
         raise NotApplicable(
-            f"Dissimilarities by '{config.estimators[0]}' are not defined: {status[0]} Set "
-            "methods.trsa.estimators."
+            f"Dissimilarities by '{config.estimators[0]}' are not defined: "
+            f"{status[0].rstrip('.')}. Put another first in methods.trsa.estimators: "
+            "'euclidean2' and 'correlation' need no repeats."
         )
-    return Dissimilarities(by_estimator=values, status=status)
+    return found
 
 
 def region_dissimilarities(

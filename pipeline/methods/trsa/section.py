@@ -570,7 +570,8 @@ def _left_out_table(result: TrsaResult) -> Table:
     return Table(
         id="left-out",
         title="What was left out",
-        caption="Units, trials and conditions that were not used, with reasons.",
+        caption="Units, trials and conditions that were not used, with reasons; regions "
+        "whose dissimilarities are not compared over subjects or with models.",
         columns=_columns(result.left_out, {"what": "what", "count": "count", "reason": "reason"}),
     )
 

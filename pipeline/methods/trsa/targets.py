@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.populations import dissimilarities_of
-from pipeline.methods.trsa.transforms import is_degenerate
 from pipeline.numerics.dissimilarity import n_items
 
 Floats = NDArray[np.float64]
@@ -37,14 +36,13 @@ class Targets:
 def targets_of(sample: Sample, config: TrsaConfig) -> Targets:
     """One row a region of a subject; recordings of one subject are averaged."""
     found = dissimilarities_of(sample, config)
-    usable = ~is_degenerate(found.by_estimator[0]) & ~np.isnan(found.by_estimator[0]).any(axis=1)
     pooled_rows: dict[tuple[str, str], list[Floats]] = {}
     for place, (index, region) in enumerate(sample.populations()):
         session = sample.sessions[index]
         own = not session.subject or config.distinct_neurons
         # A recording of unknown subject counts by itself; the mark keeps it apart from subjects.
         name = f"recording {session.recording}" if own else f"subject {session.subject}"
-        if usable[place]:
+        if found.usable[place]:
             key = (name, session.regions[region])
             pooled_rows.setdefault(key, []).append(found.by_estimator[0, place])
     subjects = list(dict.fromkeys(name for name, _ in pooled_rows))
