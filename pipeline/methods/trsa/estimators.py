@@ -329,9 +329,7 @@ def _fold_product(first: Floats, second: Floats) -> Floats:
 
 def _need_folds(present: NDArray[np.bool_]) -> None:
     if present.shape[0] < 2:
-        raise ValueError(
-            "cross-validated distances need two folds; use 'mahalanobis2' or more repeats."
-        )
+        raise ValueError("cross-validated distances need two folds.")
 
 
 def _folds_shared(present: NDArray[np.bool_]) -> Floats:

@@ -210,9 +210,11 @@ def _session(
     reasons = [("unit", int((~usable).sum()), "missing in all trials of a condition")]
     means = _per_condition(np.where(valid, values, 0.0), code, shared.size) / np.maximum(counts, 1)
     values = np.where(valid, values, means[code])
-    noisy = np.square(np.where(valid, values - means[code], 0.0)).sum(axis=0) > 0
-    reasons.append(("unit", int((usable & ~noisy).sum()), "no variation within conditions"))
-    usable &= noisy
+    # Where all conditions were shown once, none varies; some estimators need no repeats.
+    if np.bincount(code).max() > 1:
+        noisy = np.square(np.where(valid, values - means[code], 0.0)).sum(axis=0) > 0
+        reasons.append(("unit", int((usable & ~noisy).sum()), "no variation within conditions"))
+        usable &= noisy
     regions = []
     for name in dict.fromkeys(map(str, view.region)):
         n_units = int((usable & (view.region == name)).sum())

@@ -95,3 +95,48 @@ def test_without_any_complete_population_it_is_said_what_to_do():
     sample = sample_of([without_shared_repeats(simulate(stream(9, "missing"))[0][0])], TrsaConfig())
     with pytest.raises(NotApplicable, match=r"1 pair of conditions shares.*'euclidean2'"):
         targets_of(sample, TrsaConfig())
+
+
+def with_one_repeat(view):
+    """The view with each condition shown once."""
+    kept = view.fold == 0
+    return dataclasses.replace(
+        view,
+        condition_of_trial=view.condition_of_trial[kept],
+        fold=view.fold[kept],
+        start_s=view.start_s[kept],
+        responses=view.responses[kept],
+        valid=view.valid[kept],
+    )
+
+
+def test_conditions_shown_once_are_compared_by_estimators_that_need_no_repeats():
+    views = [with_one_repeat(view) for view in simulate(stream(9, "once"), size="subjects")[0]]
+    config = CONFIG.model_copy(update={"estimators": ["euclidean2", "correlation"]})
+    result = fitted(views, config)
+    assert set(result.populations["status"]) == {"ok"}
+    assert result.populations["n_units"].tolist() == [20] * 15
+    assert np.isfinite(result.dissimilarities).all()
+    assert result.subjects.subject.size == 5
+    assert result.populations["decoding"].isna().all()
+    assert result.populations["reliability"].isna().all()
+    plain = TrsaConfig(estimators=["mahalanobis2"], noise="none")
+    found = targets_of(sample_of(views, plain), plain).dissimilarities
+    np.testing.assert_allclose(found, result.dissimilarities[0])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "noise", "why"),
+    [
+        ("crossnobis", "shrink_diag", "no condition has two trials"),
+        ("mahalanobis2", "shrink_diag", "no condition has two trials"),
+        ("crossnobis", "none", "need two folds"),
+    ],
+)
+def test_conditions_shown_once_are_refused_by_others_with_those_that_work(estimator, noise, why):
+    config = TrsaConfig(estimators=[estimator], noise=noise)
+    sample = sample_of([with_one_repeat(simulate(stream(9, "once"))[0][0])], config)
+    with pytest.raises(NotApplicable, match=why) as refused:
+        targets_of(sample, config)
+    assert "'euclidean2' and 'correlation' need no repeats" in str(refused.value)
+    assert "use 'mahalanobis2'" not in str(refused.value)
