@@ -9,6 +9,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp, ttest_rel
 
 from pipeline.methods.trsa.estimators import (
     condition_means,
@@ -213,3 +214,22 @@ def test_noise_ceilings_from_pooled_vectors_equal_rsatoolbox(file, key):
         ]
     )
     np.testing.assert_allclose([lower, upper], file[f"nc_{key}"], atol=1e-9)
+
+
+FIXED = golden_files("trsa", "fixed_eval_corr", "fixed_pzero_corr", "stack", "stack_roi")
+
+
+@pytest.mark.parametrize("key", ["cosine", "corr", "rho_a", "tau_a", "cosine_cov"])
+@pytest.mark.parametrize("file", FIXED)
+def test_fixed_models_and_their_plain_t_tests_equal_rsatoolbox(file, key):
+    stack, region, measure = file["stack"], file["stack_roi"], MEASURES[key]
+    models = np.stack([stack[region == name].mean(axis=0) for name in np.unique(region)])
+    found = compare(models, stack[region == 1], measure).values
+    np.testing.assert_allclose(found, file[f"fixed_eval_{key}"], atol=1e-9)
+    several = ttest_rel(found[:, None], found[None], axis=2).pvalue
+    # A model does not differ from itself, where t is 0 over 0.
+    np.fill_diagonal(several, 1)
+    above_zero = ttest_1samp(found, 0, axis=1, alternative="greater").pvalue
+    ceiling = ttest_1samp(found, file[f"nc_{key}"][0], axis=1).pvalue
+    for name, p in (("ppair", several), ("pzero", above_zero), ("pnc", ceiling)):
+        np.testing.assert_allclose(p, file[f"fixed_{name}_{key}"], atol=1e-7, err_msg=name)
