@@ -14,6 +14,10 @@ Measured at 2 GB (dF/F, 5000 units, 1.68 GB on disk), on two cores without other
     plain h5py, codec of the file    50.0 s (49.5 s): 2.14 of its speed (1.58)
     inspect                          2.0 s, the first after the file was written
 
+On a faster machine, two cores under a load of 3: ingest 17.3 s (17.6 s of processors), 0.58 of the
+speed of h5py with the codec of the record, 2.88 with that of the file, 0.44 without compression
+(0.52, 2.12 and 0.26 by processors).
+
 What ingest does beyond copying: SHA-256 of the source, measures of every unit, and reading the new
 file again with a digest and a checksum of all of it. Fluorescence costs the same as dF/F (5.3 and
 5.5 s of processors at 0.2 GB); its running baseline is made with the view, in about 0.34 us of a

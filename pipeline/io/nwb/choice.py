@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.core.errors import DataError
 from pipeline.io.nwb.objects import Survey
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.planes import check_planes, why_apart
 from pipeline.io.nwb.traces import (
-    BACKGROUND,
+    BASELINE,
+    NO_CELLS,
     Candidate,
     all_traces,
     best_of,
@@ -63,7 +65,12 @@ def _named(contents: Survey, found: Sequence[Candidate], name: str) -> tuple[Can
 
 def _one(contents: Survey, found: Sequence[Candidate], name: str) -> Candidate:
     called = _called(contents, found, name)
-    cells = [one for one in called if one.signal != BACKGROUND]
+    # A recording of a baseline period is called like the baseline of traces; the sheet tells them
+    # apart.
+    told = [
+        replace(one, signal="fluorescence") if one.signal == BASELINE else one for one in called
+    ]
+    cells = [one for one in told if one.signal not in NO_CELLS]
     if len(cells) == 1:
         return cells[0]
     if cells:
@@ -93,8 +100,7 @@ def _no_cells(called: Candidate) -> DataError:
     return DataError(
         code="IN-C01",
         place=called.item.path,
-        found="by its name this series is neuropil, background or a baseline and not the "
-        "activity of cells",
+        found="by its name this series is neuropil or background and not the activity of cells",
         fix="name another series in column 'series' of the sheet",
     )
 
@@ -144,11 +150,19 @@ def _none(contents: Survey, found: Sequence[Candidate]) -> DataError:
             f"example {events[0].item.path}",
         )
     if found:
+        levels = [one for one in found if one.signal == BASELINE]
+        kinds = "neuropil, background or baselines" if levels else "neuropil or background"
+        fix = "name the file that has the cells' traces"
+        if levels:
+            fix += (
+                "; where a series holds traces of cells during a baseline, name it in column "
+                f"'series' of the sheet, for example {levels[0].item.path}"
+            )
         return DataError(
             code="IN-C01",
             place="/processing",
-            found=f"no traces of cells, only neuropil or background: {listed(found)}",
-            fix="name the file that has the cells' traces",
+            found=f"no traces of cells, only {kinds}: {listed(found)}",
+            fix=fix,
         )
     types = sorted({item.type for item in contents.objects})
     return DataError(

@@ -31,7 +31,7 @@ from pipeline.io.nwb.read import check_readable
 from pipeline.io.nwb.series import covariate_objects, image_objects
 from pipeline.io.nwb.spikes import units_tables
 from pipeline.io.nwb.tables import as_label, is_text_column, row_ids, scalar_columns
-from pipeline.io.nwb.traces import BACKGROUND, Candidate, all_traces, best_of, series_rate_hz
+from pipeline.io.nwb.traces import NO_CELLS, Candidate, all_traces, best_of, series_rate_hz
 from pipeline.io.nwb.trials import interval_columns, interval_objects
 from pipeline.io.nwb.units import IDENTITY_COLUMNS, REGION_COLUMNS
 
@@ -70,7 +70,7 @@ class SeriesOffer:
     rate_hz: float
     unit: str
     kind: str
-    """``dff``, ``fluorescence``, ``events`` or ``background`` for traces, else the NWB type."""
+    """``dff``, ``fluorescence``, ``events``, ``baseline`` or ``background``; else the NWB type."""
     where: str = ""
     """Container, plane, indicator and channel of traces; files in which frames lie."""
 
@@ -108,7 +108,7 @@ class FileContents:
     path: Path
     about: About
     traces: tuple[SeriesOffer, ...]
-    """Traces of cells, best kind first, then neuropil and other background."""
+    """Traces of cells, best kind first, then baselines, neuropil and other background."""
     together: str
     """Entry of column ``series`` that reads the best traces as planes of one population."""
     apart: str
@@ -359,8 +359,8 @@ def _suggest(
 
 
 def _readable(traces: tuple[SeriesOffer, ...]) -> tuple[SeriesOffer, ...]:
-    """Traces without neuropil and other background."""
-    return tuple(one for one in traces if one.kind != BACKGROUND)
+    """Traces without baselines, neuropil and other background."""
+    return tuple(one for one in traces if one.kind not in NO_CELLS)
 
 
 def _series_entry(best: tuple[Candidate, ...]) -> str:

@@ -47,6 +47,8 @@ LACKING = ("IN-F02", "IN-F04", "IN-F05", "IN-F06", "IN-F07", "IN-F14", "IN-F15",
 """Faults of frames that the file promises and does not have."""
 MAX_COVARIATE_GB = 0.5
 """Larger series are raw signals of devices, not what an animal did."""
+MAX_COVARIATES_GB = 0.5
+"""Most memory of all of them: they are held whole, in double precision and with their times."""
 
 
 def stimulus_objects(contents: Survey) -> tuple[NwbObject, ...]:
@@ -146,9 +148,12 @@ def read_behaviour(contents: Survey) -> tuple[Mapping[str, BehaviourSeries], tup
     """
     found: dict[str, BehaviourSeries] = {}
     notes: tuple[Note, ...] = ()
+    held_gb = 0.0
     for item in covariate_objects(contents):
         try:
-            found[_free_name(item, found)] = _behaviour(item)
+            read = _behaviour(item, held_gb=held_gb)
+            found[_free_name(item, found)] = read
+            held_gb += (read.values.nbytes + read.time.nbytes) / 1e9
         except DataError as error:
             text = f"Behavioural series not read: {error.found}."
             kind: Literal["info", "warn"] = (
@@ -191,7 +196,7 @@ def _movie(item: NwbObject, *, options: ReadOptions) -> StimulusMovie | Stimulus
     return StimulusMovie(values=frames, time=time, value_unit=unit)
 
 
-def _behaviour(item: NwbObject) -> BehaviourSeries:
+def _behaviour(item: NwbObject, *, held_gb: float) -> BehaviourSeries:
     data = child(item.group, "data")
     if not isinstance(data, h5py.Dataset) or len(data.shape) not in (1, 2) or not is_numeric(data):
         shape = data.shape if isinstance(data, h5py.Dataset) else "nothing"
@@ -202,7 +207,18 @@ def _behaviour(item: NwbObject) -> BehaviourSeries:
             fix="store one or two axes of numbers, time first",
         )
     check_size(data, max_gb=MAX_COVARIATE_GB)
+    needed_gb = held_gb + 8e-9 * (data.size + data.shape[0])
+    if needed_gb > MAX_COVARIATES_GB:
+        raise DataError(
+            code="IN-F20",
+            place=f"{item.path}/data",
+            found=f"with the series before it, it would take {needed_gb:.2g} GB of memory; the "
+            f"limit is {MAX_COVARIATES_GB} GB",
+            fix="store behaviour at the rate at which it is analysed",
+        )
     conversion, offset = scaling(data)
     time = time_base(item.group, n_samples=data.shape[0])
-    values = read_all(data).reshape(data.shape[0], -1) * conversion + offset
+    values = read_all(data).reshape(data.shape[0], -1)
+    values *= conversion
+    values += offset
     return BehaviourSeries(values=values, time=time, value_unit=text_attribute(data, "unit"))

@@ -20,14 +20,19 @@ from pipeline.io.nwb.values import check_streamed, is_numeric, read_piece
 TIERS = ("dff", "fluorescence", "events")
 """Kinds of signal in the order in which they are preferred."""
 BACKGROUND = "background"
-"""Kind of a series that is no activity of cells: neuropil, other background, a baseline."""
+"""Kind of a series that is no activity of cells: neuropil, other background."""
+BASELINE = "baseline"
+"""Kind of a series that is called a baseline: of traces, unless the sheet says otherwise."""
+NO_CELLS = (BASELINE, BACKGROUND)
+"""What is never taken for the activity of cells by itself."""
 
 _DFF = re.compile(
     r"(?<![a-z])(d|delta|[Δ∆δ])_?f_?0?_?(over|/|by|div)?_?f_?0?(?![a-z0-9])|dff|deltaf", re.I
 )
 _EVENTS = re.compile(r"deconv|inferred|event|spike|spks", re.I)
 _AROUND = (
-    r"(neuro_?pil|npil|background|(?<![a-z])f?_?(neu|bg|bkg|bkgd|bckg)(?![a-z])|"
+    r"(neuro_?pil|npil|background|annulus|contamination|(?<![a-z])halo(?![a-z])|"
+    r"(?<![a-z])f?_?(neu|np|bg|bkg|bkgd|bckg)(?![a-z])|"
     r"(?<![a-z])(?<!cent(?:er|re)_)surround(?![a-z]))"
 )
 _BACKGROUND = re.compile(_AROUND, re.I)
@@ -55,7 +60,7 @@ class Candidate:
 
     item: NwbObject
     signal: str
-    """One of :data:`TIERS`, or :data:`BACKGROUND`."""
+    """One of :data:`TIERS` or :data:`NO_CELLS`."""
     by_unit_only: bool = False
     """Whether nothing but the unit of its samples says that it is dF/F."""
     container: str = ""
@@ -91,23 +96,23 @@ class Candidate:
 
 def candidates(contents: Survey) -> tuple[Candidate, ...]:
     """Series that could be the activity, best kind first; neuropil is never among them."""
-    return tuple(one for one in all_traces(contents) if one.signal != BACKGROUND)
+    return tuple(one for one in all_traces(contents) if one.signal not in NO_CELLS)
 
 
 def best_of(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Candidates of the best kind that there is; what a name or container says counts more."""
-    cells = [one for one in found if one.signal != BACKGROUND]
+    cells = [one for one in found if one.signal not in NO_CELLS]
     best = [one for one in cells if one.signal == cells[0].signal]
     return tuple([one for one in best if not one.by_unit_only] or best)
 
 
 def all_traces(contents: Survey) -> tuple[Candidate, ...]:
-    """All series of ROIs, best kind first, neuropil and other background last."""
+    """All series of ROIs, best kind first, baselines, neuropil and other background last."""
     series = contents.of_type("RoiResponseSeries")
     names = {_words(item.name) for item in series}
     planes: dict[str, Plane] = {"": Plane(name="")}  # one for each table, which many may share
     found = [_candidate(contents, item, names=names, planes=planes) for item in series]
-    order = (*TIERS, BACKGROUND)
+    order = (*TIERS, *NO_CELLS)
     return tuple(
         sorted(found, key=lambda one: (order.index(one.signal), one.by_unit_only, one.item.path))
     )
@@ -157,7 +162,7 @@ def signal_of(path: str, *, container: str, unit: str, names: Collection[str] = 
     f0 = any(_F0.search(_DFF.sub("", words)) for words in near) and not counted
     baseline = any(_BASELINE.search(_LEVELLED.sub("", words)) for words in near)
     if container != "DfOverF" and (f0 or baseline):
-        return BACKGROUND
+        return BASELINE
     if any(_EVENTS.search(words) for words in near):
         return "events"
     if container == "DfOverF" or any(_DFF.search(words) for words in (*near, _words(unit))):

@@ -268,6 +268,20 @@ def test_raw_signals_that_are_too_long_are_left_alone(path):
     assert "the limit is 0.5 GB" in texts(notes, "info")
 
 
+def test_series_that_together_would_fill_the_memory_are_left_alone(path, monkeypatch):
+    monkeypatch.setattr("pipeline.io.nwb.series.MAX_COVARIATES_GB", 1e-6)
+    nwb = new_session()
+    add_units(nwb)
+    for name, n_samples in (("a", 30), ("b", 40), ("c", 20)):  # 16 bytes a sample
+        nwb.add_acquisition(series(data=np.zeros(n_samples, np.float32), name=name))
+    save(nwb, path)
+    recording, notes = read(path)
+    assert sorted(recording.behaviour) == ["a", "c"]
+    told = texts(notes, "info")
+    assert "/acquisition/b" in told
+    assert "with the series before it, it would take 1.1e-06 GB of memory" in told
+
+
 def test_a_fault_in_a_movie_does_not_stop_the_recording(path):
     session(path, stimuli=[movie()])
     with edited(path) as file:

@@ -41,11 +41,16 @@ def path(tmp_path):
         ("ophys/Fluorescence/neuropilDff", "Fluorescence", "lumens", "background"),
         ("ophys/Fluorescence/background", "Fluorescence", "lumens", "background"),
         ("ophys/Fluorescence/roi_bg", "Fluorescence", "lumens", "background"),
-        ("ophys/Fluorescence/F0", "Fluorescence", "lumens", "background"),
-        ("ophys/Fluorescence/Baseline", "Fluorescence", "lumens", "background"),
-        ("ophys/Fluorescence/F_baseline", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/F0", "Fluorescence", "lumens", "baseline"),
+        ("ophys/Fluorescence/Baseline", "Fluorescence", "lumens", "baseline"),
+        ("ophys/Fluorescence/F_baseline", "Fluorescence", "lumens", "baseline"),
         ("ophys/Fluorescence/SurroundRing", "Fluorescence", "lumens", "background"),
         ("ophys/DfOverF/surround", "DfOverF", "n.a.", "background"),
+        ("ophys/DfOverF/annulus_dff", "DfOverF", "n.a.", "background"),
+        ("ophys/DfOverF/DFF_np", "DfOverF", "n.a.", "background"),
+        ("ophys/Fluorescence/F_contamination", "Fluorescence", "lumens", "background"),
+        ("ophys/Fluorescence/F_np_corrected", "Fluorescence", "lumens", "fluorescence"),
+        ("ophys/Fluorescence/np", "Fluorescence", "lumens", "background"),
         ("ophys/DfOverF/baseline_period", "DfOverF", "n.a.", "dff"),
         ("ophys/Fluorescence/baseline_corrected_dff", "Fluorescence", "lumens", "dff"),
         ("ophys/Fluorescence/BaselineSubtracted", "Fluorescence", "lumens", "fluorescence"),
@@ -95,6 +100,16 @@ def test_a_file_of_nothing_but_neuropil_says_so(path):
     error = refusal_of(path)
     assert error.code == "IN-C01"
     assert "only neuropil or background: (1) /processing/ophys/Fluorescence/Neuropil" in error.found
+
+
+def test_a_series_of_a_baseline_period_is_read_where_the_sheet_names_it(path):
+    imaging_file(path, series={"Fluorescence": ["baseline_epoch"]}, unit="a.u.")
+    error = refusal_of(path)
+    assert error.code == "IN-C01"
+    assert "/processing/ophys/Fluorescence/baseline_epoch" in error.fix
+    recording, _ = read(path, series="baseline_epoch")
+    assert recording.about.source_series == "/processing/ophys/Fluorescence/baseline_epoch"
+    assert recording.activity.signal == "fluorescence"
 
 
 def test_traces_in_any_module_are_found(path):
