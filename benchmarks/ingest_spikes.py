@@ -15,9 +15,9 @@ processes, so that only the time of processors tells:
     plain h5py, codec of the file    18.1 s: 1.80 of its speed
     inspect                          1.5 s
 
-On a faster machine, two cores under a load of 3: ingest 6.0 s (5.9 s of processors), 0.40 of the speed
-of h5py with the codec of the record, 1.70 with that of the file, 0.39 without compression (0.35, 1.66
-and 0.36 by processors).
+On a faster machine, two cores under a load of 3: ingest 6.0 s (5.9 s of processors), 0.40 of the
+speed of h5py with the codec of the record, 1.70 with that of the file, 0.39 without compression
+(0.35, 1.66 and 0.36 by processors).
 
 Another time, on two cores under a load of 8, ingest took 10.5 s of processors: 3.5 s reading and
 checking (2.6 s of them decoding), 1.5 s grading with 0.5 s SHA-256 of the source beside it, 1.9 s
