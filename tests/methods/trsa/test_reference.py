@@ -5,8 +5,6 @@ Tolerances are those of the reference files' own description.
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp, ttest_rel
@@ -81,22 +79,41 @@ def test_whitened_distances_equal_the_references_with_their_degrees_of_freedom(f
     np.testing.assert_allclose(found, file["rdm_crossnobis_shrink"], rtol=1e-8)
 
 
-def default_cases():
-    """Inputs and numbers for the residual degrees of freedom, one case a prefix of keys."""
-    named = {
-        json.loads(str(file["meta"]))["name"]: file
-        for file in golden_files("trsa", "trials", "cond", "rep", "meta")
-    }
-    for file in golden_files("trsa"):
+def default_cases(files):
+    """Numbers for the residual degrees of freedom, and candidates for what they are numbers of.
+
+    One case a prefix of keys. Inputs in other files are recognised by their noise: names of files
+    are free.
+    """
+    inputs = [file for file in files if {"trials", "cond", "rep"} <= set(file)]
+    for file in files:
         for name in [key.removesuffix("_lambda") for key in file if key.endswith("_lambda")]:
             start = f"{name}_"
             case = {k.removeprefix(start): v for k, v in file.items() if k.startswith(start)}
-            inputs = case if "trials" in case else named[name]
-            yield case, inputs["trials"].astype(np.float64), inputs["cond"], inputs["rep"]
+            yield case, [case] if "trials" in case else inputs
 
 
-CASES = list(default_cases())
+def inputs_of(case, candidates):
+    """Inputs whose default noise is that of a case: responses, conditions, folds, their number."""
+    for file in candidates:
+        responses, condition, fold, count = trials_of(file)
+        block = np.linalg.inv(noise_covariance(responses, condition).covariance)[:8, :8]
+        if np.allclose(block, case["precision_block"], rtol=0, atol=1e-8):
+            return responses, condition, fold, count
+    raise AssertionError("no inputs have the default noise of this case")
+
+
+CASES = list(default_cases(golden_files("trsa")))
 UNEQUAL = [case for case in CASES if "keep" in case[0]]
+
+
+def test_inputs_are_recognised_among_others_of_the_same_name_and_without_one():
+    files = golden_files("trsa")
+    others = [{**file, "trials": file["trials"][:, ::-1]} for file in files if "meta" in file]
+    nameless = [{**file, "meta": np.array("{}")} for file in others]
+    for number, (case, candidates) in enumerate(default_cases([*nameless, *others, *files])):
+        expected, found = inputs_of(*CASES[number]), inputs_of(case, candidates)
+        np.testing.assert_array_equal(found[0], expected[0])
 
 
 def test_there_are_numbers_for_the_default_noise():
@@ -105,13 +122,11 @@ def test_there_are_numbers_for_the_default_noise():
 
 @pytest.mark.parametrize("case", CASES)
 def test_default_noise_has_the_residual_degrees_of_freedom(case):
-    expected, responses, condition, fold = case
-    count = int(condition.max()) + 1
+    expected = case[0]
+    responses, condition, fold, count = inputs_of(*case)
     noise = noise_covariance(responses, condition)
     assert noise.degrees == condition.size - count
     assert noise.shrinkage == pytest.approx(float(expected["lambda"]), abs=1e-10)
-    block = np.linalg.inv(noise.covariance)[:8, :8]
-    np.testing.assert_allclose(block, expected["precision_block"], atol=1e-8)
     for estimator, key in (
         ("mahalanobis2", "rdm_mahalanobis_shrink"),
         ("crossnobis", "rdm_crossnobis_shrink"),
@@ -123,8 +138,9 @@ def test_default_noise_has_the_residual_degrees_of_freedom(case):
 
 @pytest.mark.parametrize("case", UNEQUAL)
 def test_crossnobis_of_unequal_folds_equals_the_double_sum(case):
-    expected, responses, condition, fold = case
-    keep, count = expected["keep"], int(condition.max()) + 1
+    expected = case[0]
+    responses, condition, fold, count = inputs_of(*case)
+    keep = expected["keep"]
     found = dissimilarities(
         responses[keep], condition[keep], fold[keep], count, "crossnobis", noise=None
     )
