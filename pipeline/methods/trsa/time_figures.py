@@ -38,14 +38,18 @@ def trajectories(dissimilarities: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape (time_bin, condition, 2).
+    Shape (time_bin, condition, 2); NaN in bins where a pair is missing.
     """
+    complete = np.flatnonzero(~np.isnan(dissimilarities).any(axis=1))
     points: list[NDArray[np.float64]] = []
-    for row in dissimilarities:
-        distances = np.sqrt(squared_form(np.maximum(np.nan_to_num(row), 0)))
-        found = classical_scaling(distances)[0]
+    for row in dissimilarities[complete]:
+        found = classical_scaling(np.sqrt(squared_form(np.maximum(row, 0))))[0]
         points.append(aligned(found, points[-1]) if points else found)
-    return np.stack(points)
+    n_conditions = squared_form(dissimilarities[0]).shape[0]
+    placed = np.full((len(dissimilarities), n_conditions, 2), np.nan)
+    if points:
+        placed[complete] = points
+    return placed
 
 
 def _separation(result: TrsaResult, courses: CoursesResult, names: tuple[str, ...]) -> Figure:
@@ -143,7 +147,8 @@ def _trajectories(result: TrsaResult, courses: CoursesResult, names: tuple[str, 
     for place in usable:
         points = trajectories(courses.dissimilarities[place])
         size = np.square(points).sum(axis=2).mean(axis=1)
-        spread.append((float(size.max()), names[place], float(courses.time_bin[size.argmax()])))
+        widest = int(np.nanargmax(size))
+        spread.append((float(size[widest]), names[place], float(courses.time_bin[widest])))
         for dimension in range(2):
             lines = tuple(
                 Line(
@@ -169,7 +174,7 @@ def _trajectories(result: TrsaResult, courses: CoursesResult, names: tuple[str, 
         finding=f"Conditions are farthest apart in {peak[1]}, {peak[2]:.3g} s into the trial.",
         caption=(
             "Classical scaling of each bin's dissimilarities to two dimensions, each bin turned "
-            "and mirrored, but not scaled, towards the one before. "
+            "and mirrored, but not scaled, towards the one before; blank where a pair is missing. "
             f"{shown.size} of {result.condition.size} conditions are drawn. No band: how far "
             "dissimilarities can be trusted is shown above. Good: curves that "
             "leave 0 together and keep their order. Bad: curves that cross at random."

@@ -105,3 +105,13 @@ def test_trajectories_do_not_turn_by_themselves():
         steps.append(condensed_form(np.square(moved[:, None] - moved[None]).sum(axis=2)))
     found = trajectories(np.array(steps))
     np.testing.assert_allclose(found, np.broadcast_to(found[0], found.shape), atol=1e-9)
+
+
+def test_a_bin_with_a_missing_pair_is_blank_and_turns_no_other():
+    rng = stream(0, "blank")
+    whole = rng.random((4, 10))
+    gone = np.insert(whole, [0, 2], np.nan, axis=0)
+    gone[3, 1:] = 1.0
+    found = trajectories(gone)
+    assert np.isnan(found[[0, 3]]).all()
+    np.testing.assert_array_equal(found[[1, 2, 4, 5]], trajectories(whole))
