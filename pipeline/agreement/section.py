@@ -71,13 +71,13 @@ def agreement_section(
     compared = bool(pairs or associations)
     reason = "" if compared else _lacking(labellings)
     words = [*_what_was_done(pairs, associations), *halves_words(tests)]
+    told = _sentences(shown, associations, over_halves, adjusted_p)
     return Section(
         id=ID,
         title=TITLE,
         status="ok" if compared else "not_applicable",
-        sentence=_sentence(shown, associations, over_halves, adjusted_p)
-        if compared
-        else f"{TITLE}: {reason}.",
+        sentence=told[0] if compared else f"{TITLE}: {reason}.",
+        further=" ".join(told[1:]) if compared else "",
         reason=reason,
         body=(
             *words,
@@ -194,12 +194,14 @@ def _what_was_done(pairs: Sequence[Pair], associations: Sequence[Association]) -
     return told
 
 
-def _sentence(
+def _sentences(
     shown: Sequence[Pair],
     associations: Sequence[Association],
     over_halves: Mapping[frozenset[str], HalvesTest],
     adjusted_p: _Adjusted,
-) -> str:
+) -> list[str]:
+    """One a comparison of groupings, the surest first, and one on moments."""
+
     def surest(pair: Pair) -> tuple[float, float]:
         test = over_halves.get(frozenset(pair.kinds))
         return _order(pair) if test is None else (test.p_value, -test.ari)
@@ -226,7 +228,7 @@ def _sentence(
         )
     elif not shown:
         told.append("Moments were compared, and nothing could be tested.")
-    return " ".join(told)
+    return told
 
 
 def _name(pair: Pair, at: int) -> str:

@@ -307,7 +307,9 @@ class Section:
     title: str
     status: Status
     sentence: str
-    """For the first screen: the finding in one or two sentences, with its uncertainty."""
+    """For the first screen: the finding in one sentence, with its uncertainty."""
+    further: str = ""
+    """What the finding rests on and leaves open; folded below it on the first screen."""
     planted: str = ""
     """In simulated recordings: what was planted, and how much of it was found."""
     reason: str = ""
@@ -339,4 +341,4 @@ def qualified(sentence: str, checks: Sequence[Check]) -> str:
     if not failed:
         return sentence
     named = f"the check {failed[0]}" if len(failed) == 1 else f"the checks {', '.join(failed)}"
-    return f"Provisional: {named} failed, so what follows may not hold. {sentence}"
+    return f"Provisional, since {named} failed: {sentence}"

@@ -301,10 +301,10 @@ def _sentence(
     animals = f" of {counted(len(subjects), 'named animal')}" if subjects else ""
     doubtful = sum(_n_doubtful(grades[recording.id]) for recording in recordings)
     doubted = f", {doubtful} of them doubtful" if doubtful else ""
-    missed = f" {counted(len(failures), 'recording')} could not be read." if failures else ""
+    missed = f"; {counted(len(failures), 'recording')} could not be read" if failures else ""
     return (
         f"{counted(len(recordings), 'recording')} ({kinds}){animals}, {lasting}; {used} of {units} "
-        f"units are used{doubted}.{missed}"
+        f"units are used{doubted}{missed}."
     )
 
 

@@ -72,6 +72,8 @@ def _section(section: Section, page: Page) -> Json:
         "title": section.title,
         "status": section.status,
         "reason": section.reason or _doubts(section.checks),
+        "sentence": section.sentence,
+        "further": section.further,
         **({"planted": section.planted} if section.planted else {}),
         "numbers": plain(section.numbers),
         "key_numbers": [plain(dataclasses.asdict(one)) for one in section.key_numbers],

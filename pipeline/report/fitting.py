@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SPAN_MARKS = 3
 """A stretch of time is up to two areas and a label."""
 SMALL_SHARE = 0.1
 """A kind of mark with less than this share of :data:`MOST_MARKS` is left as it is."""
+LEAST_POINTS = 100
+"""Points that a curve keeps while others are left out."""
 CELLS_PER_POINT = 20
 """A curve may keep one point for so many cells of a heat map."""
 
@@ -44,37 +47,84 @@ class Drawn:
 
 def packed(figures: Mapping[Key, Figure]) -> dict[Key, Drawn]:
     """All figures in full, but for marks beyond what a browser draws with ease."""
-    drawn = {}
-    for key, figure in figures.items():
-        light, notes = lightened(figure)
-        drawn[key] = Drawn(pack_json(interactive(light)), notes)
-    return drawn
+    return {key: _drawn(figure, lightened(figure)) for key, figure in figures.items()}
 
 
-def lightened(figure: Figure) -> tuple[Figure, tuple[str, ...]]:
-    """A figure with about :data:`MOST_MARKS` marks in all its panels, and what was done.
+def lightened(figure: Figure) -> Figure:
+    """A figure with about :data:`MOST_MARKS` marks in all its panels.
 
-    Of many points, bars, curves and stretches of time so manyth are shown, of many nodes and edges
-    the strongest. Kinds of mark of which a figure has few stay as they are. Cells of heat maps are
-    no marks: each map is one picture.
+    Of many points, bars and stretches of time so manyth are shown, of many nodes and edges the
+    strongest. Kinds of mark of which a figure has few stay as they are. Curves, of which every
+    vertex is a mark, get what is left, at least half: points beside each other are averaged, and of
+    curves too many even so, so manyth are shown. Cells of heat maps are no marks: each map is one
+    picture.
     """
+    kept = min(_vertices(figure.panels), MOST_MARKS // 2)
     marks = _added(_marks(panel) for panel in figure.panels)
     small = {kind: count for kind, count in marks.items() if count <= SMALL_SHARE * MOST_MARKS}
-    room = MOST_MARKS - sum(small.values())
+    room = MOST_MARKS - kept - sum(small.values())
     every = -(-(sum(marks.values()) - sum(small.values())) // room)
-    if every < 2:
-        return figure, ()
-    kinds = set(marks) - set(small)
-    panels = tuple(thinned(panel, every=every, kinds=kinds) for panel in figure.panels)
+    panels = figure.panels
+    if every > 1:
+        kinds = set(marks) - set(small)
+        panels = tuple(thinned(panel, every=every, kinds=kinds) for panel in panels)
+    others = _added(_marks(panel) for panel in panels)
+    panels = lighter_curves(panels, room=MOST_MARKS - sum(others.values()))
+    return dataclasses.replace(figure, panels=panels)
+
+
+def lighter_curves(panels: Sequence[Panel], *, room: int) -> tuple[Panel, ...]:
+    """Panels whose curves and bands have at most so many vertices together.
+
+    Curves are left out only where :data:`LEAST_POINTS` of each would be too many.
+    """
+    if _vertices(panels) <= room:
+        return tuple(panels)
+    every = max(1, -(-_vertices(panels, points=LEAST_POINTS) // room))
+    fewer = [
+        dataclasses.replace(panel, lines=panel.lines[::every])
+        if isinstance(panel, Lines) and every > 1
+        else panel
+        for panel in panels
+    ]
+    longest = max(panel.x.size for panel in fewer if isinstance(panel, Lines))
+    points = bisect_right(
+        range(1, longest + 1), room, key=lambda most: _vertices(fewer, points=most)
+    )
+    return tuple(
+        thin_lines(panel, points=points) if isinstance(panel, Lines) else panel for panel in fewer
+    )
+
+
+def left_out(figure: Figure, shown: Figure) -> tuple[str, ...]:
+    """What a figure on the page has less than the whole one, a sentence each."""
     had = _added(_items(panel) for panel in figure.panels)
-    shown = _added(_items(panel) for panel in panels)
-    notes = tuple(
-        f"Shown are {shown.get(kind, 0)} of {count} {kind}, "
+    has = _added(_items(panel) for panel in shown.panels)
+    notes = [
+        f"Shown are {has.get(kind, 0)} of {count} {kind}, "
         f"{HOW_PICKED.get(kind, 'evenly picked')}; the result files have all."
         for kind, count in had.items()
-        if shown.get(kind, 0) < count
-    )
-    return dataclasses.replace(figure, panels=panels), notes
+        if has.get(kind, 0) < count
+    ]
+    for whole, panel in zip(figure.panels, shown.panels, strict=True):
+        if isinstance(whole, Heatmap) and isinstance(panel, Heatmap):
+            if panel.values.size < whole.values.size:
+                rows, columns = panel.values.shape
+                notes.append(
+                    f"Shown as {rows} x {columns} of {whole.values.shape[0]} x "
+                    f"{whole.values.shape[1]} cells to keep this page small; the result files have "
+                    "all."
+                )
+        elif isinstance(whole, Lines) and isinstance(panel, Lines) and panel.x.size < whole.x.size:
+            notes.append(
+                f"Curves of {whole.x.size} points are shown as {panel.x.size} means of points "
+                "beside each other; the result files have all."
+            )
+    return tuple(dict.fromkeys(notes))
+
+
+def _drawn(figure: Figure, shown: Figure) -> Drawn:
+    return Drawn(pack_json(interactive(shown)), left_out(figure, shown))
 
 
 def thinned(panel: Panel, *, every: int, kinds: Collection[str]) -> Panel:
@@ -90,9 +140,7 @@ def thinned(panel: Panel, *, every: int, kinds: Collection[str]) -> Panel:
             edges=-(-len(panel.edges) // (every if EDGES in kinds else 1)),
         )
     if SPANS in kinds:
-        panel = dataclasses.replace(panel, spans=thin_spans(panel.spans, every=every))
-    if isinstance(panel, Lines) and CURVES in kinds:
-        panel = dataclasses.replace(panel, lines=panel.lines[::every])
+        return dataclasses.replace(panel, spans=thin_spans(panel.spans, every=every))
     return panel
 
 
@@ -103,10 +151,10 @@ def fit_to_limit(figures: Mapping[Key, Figure], *, budget: int) -> dict[Key, Dra
         if sum(len(each.packed) for each in drawn.values()) <= budget:
             break
         for key, figure in figures.items():
-            light, thinned = lightened(figure)
-            coarse, notes = coarsened(light, cells=cells)
-            if notes:
-                drawn[key] = Drawn(pack_json(interactive(coarse)), thinned + notes)
+            light = lightened(figure)
+            coarse = coarsened(light, cells=cells)
+            if coarse is not light:
+                drawn[key] = _drawn(figure, coarse)
     return drawn
 
 
@@ -121,27 +169,18 @@ def largest(sizes: Mapping[Key, int], *, excess: int) -> list[Key]:
     return found
 
 
-def coarsened(figure: Figure, *, cells: int) -> tuple[Figure, tuple[str, ...]]:
-    """A figure whose heat maps have at most so many cells, and what was done."""
+def coarsened(figure: Figure, *, cells: int) -> Figure:
+    """A figure whose heat maps have at most so many cells; the same one where they have."""
     panels: list[Panel] = []
-    notes: list[str] = []
     for panel in figure.panels:
-        changed: Panel = panel
         if isinstance(panel, Heatmap) and panel.values.size > cells:
-            changed = coarse_heatmap(panel, cells=cells)
-            rows, columns = changed.values.shape
-            notes.append(
-                f"Shown as {rows} x {columns} of {panel.values.shape[0]} x "
-                f"{panel.values.shape[1]} cells to keep this page small; the result files have all."
-            )
-        elif isinstance(panel, Lines) and panel.x.size > cells // CELLS_PER_POINT:
-            changed = thin_lines(panel, points=cells // CELLS_PER_POINT)
-            notes.append(
-                f"Shown with {changed.x.size} of {panel.x.size} points a curve to keep this page "
-                "small; the result files have all."
-            )
-        panels.append(changed)
-    return dataclasses.replace(figure, panels=tuple(panels)), tuple(notes)
+            panels.append(coarse_heatmap(panel, cells=cells))
+        elif isinstance(panel, Lines):
+            panels.append(thin_lines(panel, points=cells // CELLS_PER_POINT))
+        else:
+            panels.append(panel)
+    same = all(one is other for one, other in zip(panels, figure.panels, strict=True))
+    return figure if same else dataclasses.replace(figure, panels=tuple(panels))
 
 
 def coarse_heatmap(panel: Heatmap, *, cells: int) -> Heatmap:
@@ -157,7 +196,7 @@ def coarse_heatmap(panel: Heatmap, *, cells: int) -> Heatmap:
     if panel.scale == "categorical":
         values = panel.values[::down, ::across]
     else:
-        values = _means(_means(panel.values, down).T, across).T
+        values = _means(_means(panel.values, down).T, across).T.astype(np.float32)
     x = panel.x
     if x is not None and across > 1:
         step = float(x[1] - x[0])
@@ -234,18 +273,23 @@ def thin_network(panel: Network, *, nodes: int, edges: int) -> Network:
 
 
 def thin_lines(panel: Lines, *, points: int) -> Lines:
-    """Every so manyth point of all curves."""
-    every = slice(None, None, -(-panel.x.size // points))
+    """Means of so many points beside each other, of all curves, that at most ``points`` are left.
+
+    Points without a value take no part.
+    """
+    factor = _factor(panel.x.size, points)
+    if factor < 2:
+        return panel
     lines = tuple(
         dataclasses.replace(
             line,
-            y=line.y[every],
-            lower=None if line.lower is None else line.lower[every],
-            upper=None if line.upper is None else line.upper[every],
+            y=_means(line.y, factor),
+            lower=None if line.lower is None else _means(line.lower, factor),
+            upper=None if line.upper is None else _means(line.upper, factor),
         )
         for line in panel.lines
     )
-    return dataclasses.replace(panel, x=panel.x[every], lines=lines)
+    return dataclasses.replace(panel, x=_means(panel.x, factor), lines=lines)
 
 
 def _items(panel: Panel) -> dict[str, int]:
@@ -261,15 +305,30 @@ def _items(panel: Panel) -> dict[str, int]:
 
 
 def _marks(panel: Panel) -> dict[str, int]:
-    """How many marks these are to a browser, with bands and error ranges."""
+    """How many marks these are to a browser, with error ranges; curves apart."""
     items = _items(panel)
+    items.pop(CURVES, None)
     if isinstance(panel, Bars) and panel.lower is not None:
         items[BARS] *= 2
-    if isinstance(panel, Lines):
-        items[CURVES] += sum(line.lower is not None for line in panel.lines)
     if SPANS in items:
         items[SPANS] *= SPAN_MARKS
     return items
+
+
+def _factor(size: int, points: int) -> int:
+    """How many points beside each other become one, so that at most ``points`` are left."""
+    return max(1, -(-size // max(1, points)))
+
+
+def _vertices(panels: Iterable[Panel], *, points: int | None = None) -> int:
+    """Vertices of all curves and outlines of bands, with at most so many points a curve."""
+    return sum(
+        -(-panel.x.size // _factor(panel.x.size, points or panel.x.size))
+        * (1 if line.lower is None else 3)
+        for panel in panels
+        if isinstance(panel, Lines)
+        for line in panel.lines
+    )
 
 
 def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -280,14 +339,15 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _means(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+def _means(values: NDArray[np.floating], factor: int) -> NDArray[np.float64]:
     """Means over groups of neighbouring rows, without missing cells."""
     starts = np.arange(0, values.shape[0], factor)
     present = np.isfinite(values)
     total = np.add.reduceat(np.where(present, values, 0.0), starts, axis=0, dtype=np.float64)
     count = np.add.reduceat(present, starts, axis=0, dtype=np.int64)
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    means: NDArray[np.float32] = mean.astype(np.float32)
+    means: NDArray[np.float64] = np.divide(
+        total, count, out=np.full(total.shape, np.nan), where=count > 0
+    )
     return means
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.report.wording import typeset
 from tests.support.captions import lacking
+from tests.support.key_numbers import sentence_ends
 from tests.support.pressing import press
 from tests.support.touring import STOPS, walk
 
@@ -41,7 +42,9 @@ CUT_OFF = """() => [...document.querySelectorAll('main table')].filter((table) =
   || table.parentElement.scrollWidth > table.parentElement.clientWidth + 1)
   .map((table) => table.parentElement.parentElement.id)"""
 MARKS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
-  figure.querySelectorAll('.main-svg path, .main-svg text, .main-svg circle').length])"""
+  figure.querySelectorAll('.main-svg path, .main-svg text, .main-svg circle').length
+  + [...figure.querySelectorAll('.main-svg .js-line, .main-svg .js-fill')].reduce((all, curve) =>
+    all + (curve.getAttribute('d')?.match(/[MLHV]/g)?.length ?? 0), 0)])"""
 WORDS = """() => [...document.querySelectorAll('figure.drawn')].map((figure) => [figure.id,
   ...['h3', '.finding', 'figcaption'].map((part) => figure.querySelector(part).textContent.trim()),
   [...figure.querySelectorAll('.plot')].every((plot) => plot.getAttribute('aria-label').trim())])"""
@@ -185,6 +188,22 @@ def test_the_planted_truth_stands_beside_each_finding(opened, results):
         for method in methods:
             checks = page.locator(f"#{method} .checks tr:has-text('Planted')")
             assert checks.count() >= 1
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_the_first_screen_has_one_sentence_a_method_and_the_rest_folded(
+    opened, results, experiment
+):
+    page = opened(results / experiment / "report.html").page
+    cards = page.locator(".card:not(.without)")
+    assert cards.count() >= 2
+    for card in (cards.nth(at) for at in range(cards.count())):
+        assert sentence_ends(card.locator("> p:not(.planted)").first.inner_text()) == 1
+        rest = card.locator("details.fold")
+        for fold in (rest.nth(at) for at in range(rest.count())):
+            assert not fold.locator("p").is_visible()
+            fold.locator("summary").click()
+            assert fold.locator("p").is_visible()
 
 
 PLANTED = """() => [...document.querySelectorAll('main > section')].map((section) => [section.id,

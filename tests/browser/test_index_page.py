@@ -222,6 +222,6 @@ def test_without_scripts_nothing_stands_there_that_needs_them(chromium, index_fi
     page.goto(index_file.as_uri())
     assert page.locator("#experiments").is_visible()
     assert page.get_by_role("columnheader", name="Recordings").is_visible()
-    for dead in ("#filter", "#toolbox", "#numbers-title"):
+    for dead in ("#filter", "#toolbox", "#numbers-title", ".by-script"):
         assert not page.locator(dead).is_visible()
     context.close()

@@ -139,7 +139,7 @@ def test_a_recording_that_could_not_be_read_is_named_with_code_and_remedy():
     assert check(section, "Recordings read").status == "fail"
     assert table(section, "not-read").columns["Recording"] == ("r2",)
     assert table(section, "not-read").columns["What to do"] == ("copy it again",)
-    assert "1 recording could not be read." in section.sentence
+    assert section.sentence.endswith("; 1 recording could not be read.")
 
 
 def test_without_any_recording_the_section_has_failed_and_keeps_the_cause():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.parts import Bars, Figure, Heatmap, Line, Lines, Network, Points, Span
-from pipeline.report.fitting import MOST_MARKS, coarse_heatmap, lightened, thin_lines
+from pipeline.report.fitting import MOST_MARKS, coarse_heatmap, left_out, lightened, thin_lines
 
 
 def heatmap(values, **fields):
@@ -43,12 +43,19 @@ def test_categories_are_picked_and_never_averaged():
     assert set(coarse.values.ravel().tolist()) <= {0.0, 4.0}
 
 
-def test_thinned_curves_keep_values_at_their_times():
+def test_thinned_curves_are_means_at_the_middle_of_their_times():
     x = np.arange(100.0)
-    panel = Lines(title="", x=x, lines=(Line(name="a", y=x**2),), x_title="", y_title="")
+    y = np.where(x < 20, np.nan, 2 * x)
+    panel = Lines(title="", x=x, lines=(Line(name="a", y=y),), x_title="", y_title="")
     thin = thin_lines(panel, points=10)
-    assert thin.x.size == 10
-    np.testing.assert_array_equal(thin.lines[0].y, thin.x**2)
+    np.testing.assert_array_equal(thin.x, np.arange(4.5, 100, 10))
+    np.testing.assert_array_equal(thin.lines[0].y, np.where(thin.x < 20, np.nan, 2 * thin.x))
+    assert thin_lines(panel, points=100) is panel
+
+
+def lighter(figure):
+    light = lightened(figure)
+    return light, left_out(figure, light)
 
 
 def test_more_points_than_a_browser_draws_with_ease_are_thinned_and_counted():
@@ -56,7 +63,7 @@ def test_more_points_than_a_browser_draws_with_ease_are_thinned_and_counted():
     labels = tuple(str(i) for i in range(12_000))
     panel = Points(title="", x=x, y=-x, x_title="", y_title="", labels=labels, group=x.astype(int))
     figure = Figure(id="f", title="", finding="", caption="", alt="", panels=(panel,))
-    light, notes = lightened(figure)
+    light, notes = lighter(figure)
     assert light.panels[0].x.size == 4000
     assert light.panels[0].labels[7] == str(int(light.panels[0].x[7]))
     assert "4000 of 12000 points" in notes[0]
@@ -68,7 +75,7 @@ def test_panels_of_a_figure_share_the_points_that_a_browser_draws_with_ease():
         for size in (4000, 3000, 10)
     )
     figure = Figure(id="f", title="", finding="", caption="", alt="", panels=panels)
-    light, notes = lightened(figure)
+    light, notes = lighter(figure)
     assert [panel.x.size for panel in light.panels] == [2000, 1500, 5]
     assert len(notes) == 1
     assert "3505 of 7010 points" in notes[0]
@@ -84,7 +91,7 @@ def test_many_bars_are_thinned_and_those_with_ranges_count_twice(ranged, shown):
     ends = {"lower": values - 1, "upper": values + 1} if ranged else {}
     labels = tuple(str(i) for i in range(8000))
     panel = Bars(title="", labels=labels, values=values, x_title="", y_title="", **ends)
-    light, notes = lightened(figure_of(panel))
+    light, notes = lighter(figure_of(panel))
     (thin,) = light.panels
     assert thin.values.size == len(thin.labels) == shown
     assert thin.labels[9] == str(int(thin.values[9]))
@@ -103,7 +110,7 @@ def test_many_stretches_of_time_are_thinned_and_listed_labels_stay(n_labels):
         title="", x=np.arange(3.0), lines=(curve,), x_title="", y_title="",
         spans=spans(4000, n_labels),
     )  # fmt: skip
-    light, notes = lightened(figure_of(track, heatmap(np.zeros((2, 2)), spans=spans(40, 2))))
+    light, notes = lighter(figure_of(track, heatmap(np.zeros((2, 2)), spans=spans(40, 2))))
     assert light.panels[0].lines == (curve,)
     kept = [len(panel.spans) for panel in light.panels]
     assert 3 * sum(kept) <= MOST_MARKS
@@ -122,7 +129,7 @@ def network(n_nodes, edges, weights):
 def test_of_many_edges_the_strongest_are_shown():
     first, second = np.triu_indices(150, k=1)
     weights = np.where(np.arange(first.size) % 2, -1.0, 1.0) * np.arange(first.size)
-    light, notes = lightened(figure_of(network(150, np.stack([first, second], axis=1), weights)))
+    light, notes = lighter(figure_of(network(150, np.stack([first, second], axis=1), weights)))
     (thin,) = light.panels
     assert len(thin.labels) == 150
     shown = len(thin.edges)
@@ -136,7 +143,7 @@ def test_of_many_edges_the_strongest_are_shown():
 
 def test_of_many_nodes_those_with_the_strongest_edges_are_shown_with_their_own():
     edges = np.array([[6000, 2], [1, 5999], [6000, 5999]])
-    light, notes = lightened(figure_of(network(9000, edges, np.array([3.0, -2.0, 1.0]))))
+    light, notes = lighter(figure_of(network(9000, edges, np.array([3.0, -2.0, 1.0]))))
     (thin,) = light.panels
     assert len(thin.labels) == 3000
     assert {"6000", "5999", "1", "2"} <= set(thin.labels)
@@ -149,15 +156,49 @@ def test_of_many_nodes_those_with_the_strongest_edges_are_shown_with_their_own()
 def test_marks_of_which_there_are_few_stay_beside_many():
     few = Bars(title="", labels=tuple("abc"), values=np.ones(3), x_title="", y_title="")
     many = Points(title="", x=np.zeros(9000), y=np.zeros(9000), x_title="", y_title="")
-    light, _ = lightened(figure_of(few, many))
+    light, _ = lighter(figure_of(few, many))
     assert light.panels[0] is few
     assert light.panels[1].x.size == 3000
 
 
-def test_many_curves_with_bands_are_thinned():
-    y = np.zeros(2)
-    lines = tuple(Line(name=str(i), y=y, lower=y, upper=y) for i in range(4000))
-    panel = Lines(title="", x=np.arange(2.0), lines=lines, x_title="", y_title="")
-    light, notes = lightened(figure_of(panel))
-    assert [line.name for line in light.panels[0].lines[:2]] == ["0", "2"]
-    assert "2000 of 4000 curves" in notes[0]
+def curves(count, points, *, banded=False, **more):
+    y = np.linspace(0.0, 1.0, points)
+    ends = {"lower": y - 1, "upper": y + 1} if banded else {}
+    lines = tuple(Line(name=str(i), y=y, **ends) for i in range(count))
+    return Lines(title="", x=np.arange(float(points)), lines=lines, x_title="", y_title="", **more)
+
+
+def vertices(panel):
+    return sum(panel.x.size * (1 if line.lower is None else 3) for line in panel.lines)
+
+
+def test_long_curves_become_means_of_their_points_and_short_ones_beside_them_stay():
+    figure = figure_of(curves(3, 3000, banded=True), curves(2, 40))
+    light, notes = lighter(figure)
+    long, short = light.panels
+    assert len(long.lines) == 3
+    assert 3500 < vertices(long) + vertices(short) <= MOST_MARKS
+    np.testing.assert_allclose(long.lines[0].upper, long.lines[0].y + 1)
+    assert short is figure.panels[1]
+    assert notes == (
+        f"Curves of 3000 points are shown as {long.x.size} means of points beside each other; the "
+        "result files have all.",
+    )
+
+
+def test_curves_keep_half_of_the_marks_beside_many_stretches_of_time():
+    light, notes = lighter(figure_of(curves(2, 4000, spans=spans(4000, 2))))
+    (panel,) = light.panels
+    assert MOST_MARKS * 0.4 < vertices(panel) <= MOST_MARKS / 2
+    assert vertices(panel) + 3 * len(panel.spans) <= MOST_MARKS
+    assert len(notes) == 2
+
+
+def test_of_too_many_curves_some_are_left_out_and_the_others_keep_their_shape():
+    light, notes = lighter(figure_of(curves(400, 500, banded=True)))
+    (panel,) = light.panels
+    assert [line.name for line in panel.lines[:2]] == ["0", "27"]
+    assert panel.x.size == 100
+    assert vertices(panel) <= MOST_MARKS
+    assert "15 of 400 curves" in notes[0]
+    assert "Curves of 500 points" in notes[1]

@@ -33,10 +33,10 @@ def test_a_finding_stands_as_it_is_while_no_check_failed(checks):
 def test_every_check_that_failed_is_named_before_the_finding():
     other = dataclasses.replace(FAILED, name="b: Convergence")
     assert qualified(FOUND, (FAILED, DOUBTED)) == (
-        "Provisional: the check 'Convergence' failed, so what follows may not hold. " + FOUND
+        "Provisional, since the check 'Convergence' failed: " + FOUND
     )
     assert qualified(FOUND, (FAILED, other)).startswith(
-        "Provisional: the checks 'Convergence', 'b: Convergence' failed"
+        "Provisional, since the checks 'Convergence', 'b: Convergence' failed: "
     )
 
 

@@ -9,10 +9,17 @@ from pipeline.core.parts import Section
 SETTINGS = re.compile(r"permutation|bootstrap|restart|surrogate|recordings|\bp\b|_")
 
 
+def sentence_ends(text: str) -> int:
+    """How many sentences a text has, by full stops and the like before a capital or the end."""
+    return len(re.findall(r"[.!?](?=\s+['\"(]?[A-Z]|\s*$)", text))
+
+
 def unclear(section: Section) -> list[str]:
-    """What is wrong with the key numbers of a section that has a result."""
+    """What is wrong with the sentence and the key numbers of a section that has a result."""
     numbers = section.key_numbers
-    faults = [] if 1 <= len(numbers) <= 3 else [f"{len(numbers)} of them"]
+    ends = sentence_ends(section.sentence)
+    faults = [] if ends == 1 else [f"{ends} sentences: {section.sentence}"]
+    faults += [] if 1 <= len(numbers) <= 3 else [f"{len(numbers)} of them"]
     faults += [one.name for one in numbers if SETTINGS.search(one.name)]
     faults += [
         f"{one.name}: {one.low} to {one.high}"

@@ -71,7 +71,8 @@ def section(
         end = f"-{name}" if len(results) > 1 else ""
         if end:
             own = [check for check in checks if check.name.startswith(f"{name}: ")]
-            body.append(f"Recording {name}. {qualified(_sentence(result), own)}")
+            told = (f"Recording {name}.", qualified(_sentence(result), own), _simple_words(result))
+            body.append(" ".join(words for words in told if words))
         body += _figures(by_id, FIGURES_BEFORE, end)
         body.append(_clusters_table(result, end))
         body.append(_states_words(result))
@@ -92,6 +93,7 @@ def section(
         title="Bi-clustering of units and states",
         status=status_from_checks(checks),
         sentence=_sentences(results),
+        further=_further(results),
         body=tuple(body),
         checks=checks,
         numbers=numbers,
@@ -111,12 +113,28 @@ def _sentences(results: Mapping[str, BiclusteringResult]) -> str:
         return _sentence(next(iter(results.values())))
     verdicts = [clusters_verdict(result) for result in results.values()]
     supported = sum(verdict == "supported" for verdict in verdicts)
-    each = "; ".join(f"{name}: {_in_short(result)}" for name, result in results.items())
     return (
         f"Clusters of units are supported in {supported} of {len(results)} recordings: chains from "
         "different starts find the same ones, and they predict hidden counts better than one "
-        f"cluster. {each}."
+        f"cluster{_range_of_gains(results)}."
     )
+
+
+def _range_of_gains(results: Mapping[str, BiclusteringResult]) -> str:
+    """Least and most of the gains of several clusters over one; nothing where none was tested."""
+    gains = [gain_over(one, NAMES["one-cluster"]) for one in results.values() if one.n_clusters > 1]
+    bits = [gain.bits for gain in gains if gain.tested]
+    if not bits:
+        return ""
+    ranged = f"{min(bits):z.3f} to {max(bits):z.3f}" if len(bits) > 1 else f"{bits[0]:z.3f}"
+    return f" ({ranged} bits a spike or event better, {counted(len(bits), 'recording')} tested)"
+
+
+def _further(results: Mapping[str, BiclusteringResult]) -> str:
+    """The model beside predictions from units alone, or each of several recordings in short."""
+    if len(results) == 1:
+        return _simple_words(next(iter(results.values())))
+    return "; ".join(f"{name}: {_in_short(result)}" for name, result in results.items()) + "."
 
 
 def _in_short(result: BiclusteringResult) -> str:
@@ -138,44 +156,43 @@ def _sentence(result: BiclusteringResult) -> str:
     """Whether clusters are supported, first; then states."""
     gain = gain_over(result, NAMES["one-cluster"])
     agree = chains_agree(result.chain_agreement)
+    by_chain = _chain_words(result)
+    after_semicolon, in_brackets = (f"; {by_chain}", f" ({by_chain})") if by_chain else ("", "")
     k, n = result.n_clusters, int(result.used.sum())
     words = {
-        "one": f"The {n} units form one cluster: there is no sign of several",
+        "one": f"The {n} units form one cluster: there is no sign of several{in_brackets}",
         "supported": (
-            f"The {k} clusters of {n} units are supported by both criteria: they predict hidden "
-            f"counts better than one cluster ({gain.said()}), and chains from different starts "
-            f"agree on them (adjusted Rand index {agree:z.2f} or more)"
+            f"The {k} clusters of {n} units are supported: they predict hidden counts better than "
+            f"one cluster ({gain.said()}), and chains from different starts agree on them "
+            f"(adjusted Rand index {agree:z.2f} or more{after_semicolon})"
         ),
         "unsettled": (
             f"{n} units fall into several clusters ({gain.said()} over one cluster), but which "
             f"({k} in the point estimate) is not settled: chains agree with an adjusted Rand index "
-            f"of {agree:z.2f} only"
+            f"of {agree:z.2f} only{in_brackets}"
         ),
         "not better": (
             f"The {k} clusters of {n} units are not supported: they predict hidden counts "
-            f"no better than one cluster ({_both(result, 'one-cluster')})"
+            f"no better than one cluster ({_both(result, 'one-cluster')}{after_semicolon})"
         ),
         "untested": (
             f"{k} clusters of {n} units were found, and nothing tested whether they are more than "
-            "one"
+            f"one{in_brackets}"
         ),
     }
     state_gain = _both(result, "one-state")
     s = result.n_states
     state_words = {
-        "one": "One state describes the whole recording",
+        "one": "one state describes the whole recording",
         "supported": f"{s} states of the population are supported ({state_gain} over one state)",
         "unsettled": (
-            f"There is more than one state ({state_gain} over one state), but chains do not agree "
+            f"there is more than one state ({state_gain} over one state), but chains do not agree "
             f"on when ({s} in the point estimate)"
         ),
-        "not better": f"{s} states were found that predict no better than one ({state_gain})",
+        "not better": f"{s} states predict no better than one ({state_gain})",
         "untested": f"{s} states were found and not tested",
     }
-    return (
-        f"{words[clusters_verdict(result)]}{_chain_words(result)}. "
-        f"{state_words[states_verdict(result)]}.{_simple_words(result)}"
-    )
+    return f"{words[clusters_verdict(result)]}; {state_words[states_verdict(result)]}."
 
 
 def _chain_words(result: BiclusteringResult) -> str:
@@ -183,7 +200,7 @@ def _chain_words(result: BiclusteringResult) -> str:
     if len(result.chain_cluster) < 2:
         return ""
     counts = ", ".join(str(number) for number in clusters_by_chain(result))
-    return f"; clusters by chain: {counts}"
+    return f"clusters by chain: {counts}"
 
 
 def _simple_words(result: BiclusteringResult) -> str:
@@ -196,7 +213,7 @@ def _simple_words(result: BiclusteringResult) -> str:
         )
     ]
     told = " and ".join(f"{gain.said()} over {words}" for words, gain in gains if gain.tested)
-    return f" Beside predictions from each unit alone the model gains {told}." if told else ""
+    return f"Beside predictions from each unit alone the model gains {told}." if told else ""
 
 
 def _both(result: BiclusteringResult, variant: str) -> str:

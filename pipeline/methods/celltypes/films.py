@@ -59,8 +59,9 @@ def stimulus_films(result: CelltypesResult, model: ModelEvidence) -> Films | Non
             f"brightest, by channel, in {GREYS} steps of grey.{joined} All units look at the "
             f"middle; the answer counts in the last {model.window_frames} frames. Good: patches "
             "that brighten or darken in the middle and nothing around them. Bad: flicker all over, "
-            "which the model has not learned to tell from nothing. While nothing plays, the frame "
-            "of the strongest contrast stands."
+            "which the model has not learned to tell from nothing. No band: each is the one best "
+            "that was found; how surely its type is there stands in the table of types. While "
+            "nothing plays, the frame of the strongest contrast stands."
         ),
         alt="The stimulus of a type as a film in grey:",
         films=films,

@@ -81,6 +81,7 @@ def section(
         title="Functional cell types",
         status=status_from_checks(checks),
         sentence=_sentence(result),
+        further=_prediction_words(result),
         body=tuple(body),
         checks=checks,
         numbers=_numbers(result),
@@ -98,7 +99,7 @@ def _sentence(result: CelltypesResult) -> str:
     if result.n_types == 1:
         return (
             f"No split of {result.typed_unit.size} units into types is borne out "
-            f"({excluded:.0f} % of {n_units} units excluded).{_prediction_words(result)}"
+            f"({excluded:.0f} % of {n_units} units excluded)."
         )
     supported = int((result.verdict == "supported").sum())
     null = result.null_separation
@@ -111,7 +112,6 @@ def _sentence(result: CelltypesResult) -> str:
     return (
         f"{result.n_types} types of {result.typed_unit.size} units ({excluded:.0f} % of {n_units} "
         f"excluded), {supported} of them supported{_agreement_words(result)}{above}."
-        f"{_prediction_words(result)}"
     )
 
 
@@ -170,11 +170,11 @@ def _prediction_words(result: CelltypesResult) -> str:
     """How well the model predicts frames it was not fitted to."""
     known = result.units["validation_correlation"].to_numpy(dtype=np.float64)
     known = known[np.isfinite(known)]
-    if result.mode != "model" or not known.size:
+    if result.n_types == 0 or result.mode != "model" or not known.size:
         return ""
     low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
     return (
-        f" The model's predictions of validation frames correlate with the answers by "
+        f"The model's predictions of validation frames correlate with the answers by "
         f"{middle:z.2f} (median of {counted(known.size, 'unit')}, used or not; middle half "
         f"{low:z.2f} to {high:z.2f})."
     )

@@ -160,10 +160,9 @@ def _sentence(result: ConnectomeResult) -> str:
     return (
         f"{counted(result.rank, 'component')} of {result.unit.size} units "
         f"{for_number(result.rank, '[explains|explain]')} "
-        f"{100 * result.explained:.0f} % of their time-varying affinities{explained}. "
-        f"{for_number(result.rank, '[Its pair pattern agrees|Their pair patterns agree]')} across "
-        f"{across} with a cosine of "
-        f"{repeats.observed:z.2f}{beside}, {verdict}{tested}."
+        f"{100 * result.explained:.0f} % of their time-varying affinities{explained}, with "
+        f"{for_number(result.rank, '[a pair pattern that agrees|pair patterns that agree]')} "
+        f"across {across} with a cosine of {repeats.observed:z.2f}{beside}, {verdict}{tested}."
     )
 
 

@@ -96,6 +96,7 @@ def section(
         title="Topology of representations",
         status=status_from_checks(checks),
         sentence=_sentence(result),
+        further=_further(result),
         body=tuple(body),
         checks=checks,
         numbers=_numbers(result),
@@ -113,11 +114,6 @@ def _recognition_within(result: TrsaResult) -> list[Table]:
 
 def _sentence(result: TrsaResult) -> str:
     """The finding for the first screen, with its uncertainty."""
-    n_regions = result.populations["region"].nunique()
-    what = (
-        f"Dissimilarities of {result.condition.size} conditions in "
-        f"{counted(n_regions, 'region')}{_repeat_words(result)}"
-    )
     found = result.subjects
     if found is not None and found.least_p <= LEVEL:
         best = int(np.argmax(found.accuracy))
@@ -130,20 +126,42 @@ def _sentence(result: TrsaResult) -> str:
             else ""
         )
         return (
-            f"{what} Over {found.subject.size} subjects regions {verdict} recognised "
+            f"Over {found.subject.size} subjects regions {verdict} recognised "
             f"above chance ({nested}{100 * found.accuracy[best]:.0f} % at the best levels, "
             f"{100 * found.chance[best]:.0f} % by chance; p = {p:.2g}, corrected for all levels)."
         )
     if result.halves is not None:
-        return f"{what} {_halves_claim(result, result.halves)}{_accuracy_words(result)}"
-    return f"{what} Regions are not compared: {result.halves_missing}."
+        return _halves_claim(result, result.halves)
+    return f"{_repeat_words(result)}; regions are not compared: {result.halves_missing}."
+
+
+def _further(result: TrsaResult) -> str:
+    """How well dissimilarities repeat, and what the comparison of regions leaves open."""
+    found, halves = result.subjects, result.halves
+    if found is not None and found.least_p <= LEVEL:
+        return f"{_repeat_words(result)}."
+    if halves is None:
+        return ""
+    told = (
+        _accuracy_words(result),
+        _halves_further(result, halves),
+        f"{_repeat_words(result)}.",
+    )
+    return " ".join(words for words in told if words)
 
 
 def _repeat_words(result: TrsaResult) -> str:
-    """How well dissimilarities repeat, on how much data that rests, and what it allows."""
+    """How well dissimilarities repeat, on how much data that rests, and what it allows.
+
+    Without a full stop.
+    """
+    n_regions = result.populations["region"].nunique()
+    what = (
+        f"Dissimilarities of {result.condition.size} conditions in {counted(n_regions, 'region')}"
+    )
     known = result.populations[result.populations["reliability"].notna()]
     if known.empty:
-        return "."
+        return f"{what} were computed, and how well they repeat is not known"
     regions = list(known.groupby("region", sort=False))
     if len(regions) <= MOST_TOLD:
         told = ", ".join(
@@ -163,7 +181,7 @@ def _repeat_words(result: TrsaResult) -> str:
         if len(ceiling)
         else ""
     )
-    return f" repeat over units and trials with rank correlations of {told}{bound}."
+    return f"{what} repeat over units and trials with rank correlations of {told}{bound}"
 
 
 def _behind(rows: pd.DataFrame) -> str:
@@ -193,7 +211,7 @@ def _accuracy_words(result: TrsaResult) -> str:
         return ""
     at = geometry_level(result)
     return (
-        f" By ranks alone, for which no level is chosen, halves find their region in "
+        f"By ranks alone, for which no level is chosen, halves find their region in "
         f"{100 * halves.all_accuracy[at]:.0f} % of cases ({_accuracy_range(halves)}"
         f"{100 * halves.all_chance[at]:.0f} % by chance)."
     )
@@ -208,29 +226,36 @@ def _accuracy_range(halves: HalvesResult) -> str:
 
 
 def _halves_claim(result: TrsaResult, halves: HalvesResult) -> str:
-    """What may be said of regions within recordings, and no more."""
+    """What may be said of regions within recordings, and no more, in one sentence."""
     p = halves.all_separation_p
     where = "In this recording" if halves.session.size == 1 else "In these recordings"
     how = f"p = {p:.2g}, {result.n_permutations} regroupings, {halves.n_splits} splits"
     if p <= LEVEL:
         names = ", ".join(str(name) for name in halves.session[halves.confounded])
         confound = (
-            f" Regions of {names} were recorded in planes or on probes of their own, so that the "
-            "difference may be one of planes or probes."
+            f"; regions of {names} were recorded in planes or on probes of their own, so that the "
+            "difference may be one of planes or probes"
             if names
             else ""
         )
-        confound += _contiguous_words(halves)
         return (
             f"{where}, the populations labelled as different regions differ in representational "
-            f"geometry more than random regroupings of the same units do ({how})."
-            f"{_pairs_words(result)}{confound}"
+            f"geometry more than random regroupings of the same units do ({how})"
+            f"{_contiguous_words(halves)}{confound}."
         )
     least = int(result.populations["n_units"].min())
     return (
         f"{where}, regions are not distinguishable by their geometry with {least} units and more "
         f"a region ({how}); that does not make them the same."
     )
+
+
+def _halves_further(result: TrsaResult, halves: HalvesResult) -> str:
+    """Which pairs of regions differ, and why patches of units were not compared."""
+    if halves.all_separation_p > LEVEL:
+        return ""
+    told = (_pairs_words(result), _contiguous_missing(halves))
+    return " ".join(words for words in told if words)
 
 
 def _pairs_words(result: TrsaResult) -> str:
@@ -244,21 +269,27 @@ def _pairs_words(result: TrsaResult) -> str:
         f"{row.first} and {row.second}" + (f" ({row.recording})" if several else "")
         for row in apart.itertuples(index=False)
     )
-    return f" Of {len(pairs)} pairs, by themselves: {names or 'none'} (adjusted p <= {LEVEL})."
+    return f"Of {len(pairs)} pairs, by themselves: {names or 'none'} (adjusted p <= {LEVEL})."
 
 
 def _contiguous_words(halves: HalvesResult) -> str:
-    """Whether regions differ more than patches of units that lie together, or why none knows."""
+    """Whether regions differ more than patches of units that lie together, or that none knows."""
     p = halves.all_contiguous_p
-    if np.isfinite(p):
-        more = "also more" if p <= LEVEL else "not more"
-        so = "" if p <= LEVEL else ", so that lying together may be all there is to it"
-        return (
-            f" They differ {more} than contiguous patches of the same sizes and similar rates do "
-            f"(p = {p:.2g}){so}."
-        )
+    if not np.isfinite(p):
+        return ", though patches of units that lie together may differ as much"
+    more = "and also more" if p <= LEVEL else "but not more"
+    so = "" if p <= LEVEL else ", so that lying together may be all there is to it"
+    return (
+        f", {more} than contiguous patches of the same sizes and similar rates do (p = {p:.2g}){so}"
+    )
+
+
+def _contiguous_missing(halves: HalvesResult) -> str:
+    """Why patches of units that lie together were not compared; nothing where they were."""
+    if np.isfinite(halves.all_contiguous_p):
+        return ""
     reasons = "; ".join(dict.fromkeys(str(why) for why in halves.contiguous_missing if str(why)))
-    return f" Units that lie together may differ as much: {reasons}."
+    return f"Patches of units that lie together were not compared: {reasons}."
 
 
 def _what_was_done(result: TrsaResult, config: TrsaConfig) -> str:
@@ -305,7 +336,8 @@ def _halves_words(result: TrsaResult) -> str:
             else "it is no sign that topology adds to geometry."
         )
     )
-    return f"{_halves_claim(result, halves)} {topology}"
+    told = (_halves_claim(result, halves), _halves_further(result, halves), topology)
+    return " ".join(words for words in told if words)
 
 
 def _subjects_words(result: TrsaResult) -> str:

@@ -150,8 +150,8 @@ def test_a_report_of_a_found_structure_says_that_clusters_are_supported(planted,
     assert written.sentence.startswith("The 3 clusters of 18 units are supported")
     assert unclear(written) == []
     each = ", ".join(str(one.max() + 1) for one in result.chain_cluster)
-    assert f"; clusters by chain: {each}. " in written.sentence
-    assert "bits a spike over its smoothed rate" in written.sentence
+    assert f"; clusters by chain: {each}); 2 states of the population are " in written.sentence
+    assert "bits a spike over its smoothed rate" in written.further
     write_document(tmp_path / "section.json", written)
     assert read_document(tmp_path / "section.json", type(written)).numbers["n_clusters"] == 3
 
@@ -262,7 +262,10 @@ def test_several_recordings_have_their_own_figures_and_one_sentence(planted, res
     )
     alike = "over one; chains agree to 1.00, adjusted Rand index)"
     each = f"3 clusters ({clusters} {alike} and 2 states ({states} {alike}"
-    assert written.sentence.endswith(f" a: {each}; b: {each}.")
+    bits = gain_over(result, NAMES["one-cluster"]).bits
+    assert f"one cluster ({bits:.3f} to {bits:.3f} bits a spike" in written.sentence
+    assert unclear(written) == []
+    assert written.further == f"a: {each}; b: {each}."
     assert {check.name.partition(":")[0] for check in written.checks} == {"a", "b"}
 
 

@@ -175,8 +175,8 @@ def test_planted_cells_are_typed_from_frames_and_spikes(tiny):
     assert again.mean() == pytest.approx(result.agreement)
     assert f"through {counted(again.size, 'other model')} they agree" in told.sentence
     seen = result.units["validation_correlation"].dropna()
-    assert f"correlate with the answers by {seen.median():.2f}" in told.sentence
-    assert f"middle half {seen.quantile(0.25):.2f} to {seen.quantile(0.75):.2f})" in told.sentence
+    assert f"correlate with the answers by {seen.median():.2f}" in told.further
+    assert f"middle half {seen.quantile(0.25):.2f} to {seen.quantile(0.75):.2f})" in told.further
     (pooled,) = [check for check in checks if check.name == "Types are not recordings"]
     assert (pooled.status, pooled.confound) == ("not_tested", True)
     assert pooled in [check for _, check in doubtful(checks)]

@@ -120,7 +120,7 @@ def test_planted_types_are_found_in_trials_of_two_recordings():
     assert either.size == 2
     assert either.mean() == pytest.approx(result.agreement)
     assert f"(either way {either.min():.2f} and {either.max():.2f})" in told.sentence
-    assert "validation" not in told.sentence
+    assert not told.further
 
 
 def test_types_of_noise_are_not_supported_by_the_other_half():

@@ -16,7 +16,7 @@ from pipeline.methods.trsa.section import section
 from pipeline.methods.trsa.simulate import simulate
 from pipeline.viz.points import hulls
 from tests.support.captions import lacking
-from tests.support.key_numbers import unclear
+from tests.support.key_numbers import sentence_ends, unclear
 from tests.support.trsa_fits import CONFIG, fitted
 
 
@@ -28,7 +28,7 @@ def told(views, truth=None, config=CONFIG):
 
 
 def words_of(made):
-    parts = [made.sentence]
+    parts = [made.sentence, made.further]
     for part in made.body:
         if isinstance(part, str):
             parts.append(part)
@@ -75,9 +75,9 @@ def test_reliabilities_are_told_with_what_they_rest_on_and_what_they_allow(one):
         f"{first['reliability_low']:z.2f} to {first['reliability_high']:z.2f}, "
         f"{first['n_units']} units at {first['rate_hz']:z.2g} Hz, {first['n_folds']} repeats)"
     )
-    assert behind in made.sentence
-    assert f"{result.region_pairs['ceiling'].max():.2f} (noise ceiling)" in made.sentence
-    assert "By ranks alone, for which no level is chosen" in made.sentence
+    assert behind in made.further
+    assert f"{result.region_pairs['ceiling'].max():.2f} (noise ceiling)" in made.further
+    assert "By ranks alone, for which no level is chosen" in made.further
 
 
 def reliability_finding(result, reliability):
@@ -223,7 +223,7 @@ def test_regions_of_a_recording_are_told_with_ranges_beside_what_regroupings_rea
     assert (bars.lower[chance], bars.upper[chance]) == pytest.approx(halves.all_regrouped[at])
     best = len(bars.labels) - 2
     assert np.isnan(bars.lower[best])  # chosen on the same data
-    assert "95 % range over units and conditions" in made.sentence
+    assert "95 % range over units and conditions" in made.further
     ids = [part.id for part in made.body if not isinstance(part, str)]
     assert ids[ids.index("within") + 1] == "recognition-within"
     words = next(part.caption for part in made.body if getattr(part, "id", "") == ids[0])
@@ -296,6 +296,7 @@ def test_a_region_in_a_plane_of_its_own_is_named_as_a_confound():
     views, _ = simulate(stream(7, "one"))
     _, _, _, made = told([dataclasses.replace(views[0], stratum=views[0].region)])
     assert "the difference may be one of planes or probes" in made.sentence
+    assert sentence_ends(made.sentence) == 1
 
 
 def test_what_is_not_significant_is_not_called_the_same():
@@ -305,6 +306,7 @@ def test_what_is_not_significant_is_not_called_the_same():
     assert result.halves.all_separation_p > 0.05
     assert "not distinguishable" in made.sentence
     assert "that does not make them the same" in made.sentence
+    assert sentence_ends(made.sentence) == 1
 
 
 def test_a_fixed_order_is_a_confound_on_the_first_screen():
@@ -349,7 +351,8 @@ def test_a_single_region_is_shown_without_comparison():
     result, _, drawn, made = told([alone])
     assert result.halves is None
     assert "within" not in {figure.id for figure in drawn}
-    assert "Regions are not compared" in made.sentence
+    assert "regions are not compared" in made.sentence
+    assert sentence_ends(made.sentence) == 1
 
 
 def test_four_conditions_are_compared_and_the_report_says_what_intervals_are_worth():
