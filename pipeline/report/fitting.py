@@ -117,8 +117,8 @@ def left_out(figure: Figure, shown: Figure) -> tuple[str, ...]:
                 )
         elif isinstance(whole, Lines) and isinstance(panel, Lines) and panel.x.size < whole.x.size:
             notes.append(
-                f"Curves of {whole.x.size} points are shown as {panel.x.size} means of points "
-                "beside each other; the result files have all."
+                f"Curves of {whole.x.size} points are shown as means of "
+                f"{_factor(whole.x.size, panel.x.size)} points each; the result files have all."
             )
     return tuple(dict.fromkeys(notes))
 

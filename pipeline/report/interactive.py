@@ -139,12 +139,11 @@ def _lines(panel: Lines, pool: ArrayPool) -> Json:
             traces.append(
                 {
                     "type": "scatter",
-                    "mode": "lines",
+                    "mode": "none",
                     "x": pool.add(band_x, exact=True),
                     "y": pool.add(band_y),
                     "fill": "toself",
                     "fillcolor": f"@{color}/0.2",
-                    "line": {"width": 0},
                     "hoverinfo": "skip",
                 }
             )

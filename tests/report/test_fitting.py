@@ -181,8 +181,7 @@ def test_long_curves_become_means_of_their_points_and_short_ones_beside_them_sta
     np.testing.assert_allclose(long.lines[0].upper, long.lines[0].y + 1)
     assert short is figure.panels[1]
     assert notes == (
-        f"Curves of 3000 points are shown as {long.x.size} means of points beside each other; the "
-        "result files have all.",
+        "Curves of 3000 points are shown as means of 7 points each; the result files have all.",
     )
 
 

@@ -38,7 +38,7 @@ EPOCHS = (
 def time_curves() -> Figure:
     """Three components over time with bands, and the four repeats of each."""
     rng = stream(0, "fake", "curves")
-    time = np.linspace(0, 300, 601)
+    time = np.linspace(0, 300, 301)
     shapes = [
         np.exp(-(((time - 105) / 30) ** 2)),
         0.3 + 0.5 * (np.sin(time / 18) > 0),
@@ -47,7 +47,7 @@ def time_curves() -> Figure:
     lines = []
     for place, shape in enumerate(shapes):
         y = shape + 0.04 * rng.standard_normal(time.size)
-        y[300:320] = np.nan
+        y[150:160] = np.nan
         lines.append(
             Line(
                 name=f"component {place + 1}",
