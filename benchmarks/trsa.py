@@ -1,12 +1,15 @@
-"""Compare model dissimilarities with regions under resampling, beside rsatoolbox in one run.
+"""Scores of models with noise ceilings under resampling, beside rsatoolbox in one run.
 
-Ten models, one region of ten subjects, sixty conditions: both factors resampled, with what scores
-and noise ceilings need. The peer, installed into a folder of its own for the run, draws a few
-times; its numbers for one draw of conditions must be ours.
+Ten models, one region of ten subjects, sixty conditions. Ours is what the method itself calls: the
+mean score of every model and the lower noise ceiling, with conditions and subjects resampled, with
+conditions alone, and with subjects alone. The peer, installed into a folder of its own for the
+run, does the same (``eval_dual_bootstrap``, which takes upper ceilings along) for a few draws; its
+scores and lower ceiling in one draw of conditions must be ours.
 
-Processor seconds of one thread on a busy machine, 200 draws, beside rsatoolbox 0.3.2: cosine 0.05
-(127 times), correlation 0.06 (176), whitened cosine 0.14 (407), rho-a 0.15 (425), largest
-difference 1e-14; shortest paths at 230 pairs of levels 0.05 (NetworkX 122 to 187 times as many).
+Processor seconds of one thread on a busy machine (two cores, load 2 to 3), 1000 draws, beside
+rsatoolbox 0.3.2: cosine 0.12 (155 to 167 times), correlation 0.13 (184), rho-a 1.03 (124), whitened
+cosine 0.45 (347), largest difference 3e-15; tau-a 21 (8); shortest paths at 230 pairs of levels
+0.03 (NetworkX 119 times as many). ``docs/trsa_speed.md`` has the table.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/trsa.py [--peers]
 """
@@ -20,15 +23,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import networkx as nx
 import numpy as np
 
 from pipeline.core.rng import stream
+from pipeline.methods.trsa import scores
+from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.geodesics import two_step
+from pipeline.methods.trsa.identification import resamples
+from pipeline.methods.trsa.models import Models
+from pipeline.methods.trsa.targets import Targets
 from pipeline.methods.trsa.transforms import level_grid
 from pipeline.numerics.dissimilarity import squared_form
-from pipeline.numerics.resampled import compare_resampled
 
 PEERS = {
     "cosine": "cosine",
@@ -53,8 +62,15 @@ def main() -> None:
     count = args.conditions
     shape = (N_MODELS + N_SUBJECTS, count * (count - 1) // 2)
     vectors = 5 + rng.standard_normal(shape[1]) + rng.standard_normal(shape)
-    counts = rng.multinomial(count, np.full(count, 1 / count), size=args.draws)
-    subjects = rng.multinomial(N_SUBJECTS, np.full(N_SUBJECTS, 1 / N_SUBJECTS), size=args.draws)
+    names = tuple(f"model {number}" for number in range(N_MODELS))
+    models = Models(name=names, dissimilarities=vectors[:N_MODELS])
+    targets = Targets(
+        region=("region",),
+        region_of_row=np.zeros(N_SUBJECTS, dtype=np.int64),
+        subject_of_row=np.arange(N_SUBJECTS),
+        n_subjects=N_SUBJECTS,
+        dissimilarities=vectors[N_MODELS:],
+    )
     with tempfile.TemporaryDirectory() as folder:
         if args.peers:
             install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
@@ -62,12 +78,13 @@ def main() -> None:
             subprocess.run([*install, "--target", folder, *wanted], check=True)
             sys.path.insert(0, folder)
         for measure in args.measures:
-            compare_resampled(vectors[:2], vectors[:2], measure, counts[:1])  # compiles
-            seconds = timed(lambda m=measure: evaluate(vectors, m, counts, subjects))
+            work = partial(evaluate, models, targets, measure)
+            work(2)  # compiles
+            seconds = timed(partial(work, args.draws))
             line = f"{measure:16} {seconds:8.2f} s for {args.draws} draws"
             if args.peers:
-                theirs, difference = peer(vectors, measure, counts[0])
-                theirs *= args.draws
+                theirs = peer_seconds(models, targets, measure) * args.draws
+                difference = peer_difference(models, targets, measure)
                 line += f"; rsatoolbox {theirs:7.0f} s, ratio {theirs / seconds:6.0f}"
                 line += f", largest difference {difference:.0e}"
             print(line, flush=True)
@@ -86,43 +103,50 @@ def timed(work: Callable[[], object], rounds: int = 2) -> float:
     return min(took)
 
 
-def evaluate(vectors: np.ndarray, measure: str, counts: np.ndarray, subjects: np.ndarray) -> tuple:
-    """Mean scores of models under both factors and each alone, and similarities of subjects.
-
-    Upper and lower ceilings follow from the similarities of subjects.
-    """
-    rows = vectors[N_MODELS:]
-    drawn = compare_resampled(vectors, rows, measure, counts)
-    whole = compare_resampled(vectors, rows, measure, np.ones((1, counts.shape[1]), dtype=int))[0]
-    both = np.einsum("dms,ds->dm", drawn[:, :N_MODELS], subjects) / N_SUBJECTS
-    of_subjects = subjects @ whole[:N_MODELS].T / N_SUBJECTS
-    return both, of_subjects, drawn[:, :N_MODELS].mean(axis=2), drawn[:, N_MODELS:]
+def evaluate(models: Models, targets: Targets, measure: Any, n_draws: int) -> dict:  # Any: a name
+    """Scores and lower ceilings of all resamples, as the method makes them."""
+    config = TrsaConfig(measure=measure, models=list(models.name))
+    found = scores.resampled(models, targets, config, n_draws, stream(0, "draws"))
+    assert found is not None
+    return found
 
 
-def peer(vectors: np.ndarray, measure: str, count: np.ndarray) -> tuple[float, float]:
-    """Seconds a draw of rsatoolbox, and how far its numbers for one draw are from ours."""
+def peer_seconds(models: Models, targets: Targets, measure: str) -> float:
+    """Seconds a draw of rsatoolbox."""
     from rsatoolbox.inference import eval_dual_bootstrap
     from rsatoolbox.model import ModelFixed
-    from rsatoolbox.rdm import RDMs, compare
+    from rsatoolbox.rdm import RDMs
 
-    models = [ModelFixed(f"model {i}", vector) for i, vector in enumerate(vectors[:N_MODELS])]
-    data = RDMs(vectors[N_MODELS:])
-    everything = RDMs(vectors)
-    name = PEERS[measure]
+    fixed = [
+        ModelFixed(name, values)
+        for name, values in zip(models.name, models.dissimilarities, strict=True)
+    ]
+    data = RDMs(targets.dissimilarities)
 
     def draw() -> object:
         return eval_dual_bootstrap(
-            models, data, method=name, N=PEER_DRAWS, k_pattern=1, k_rdm=1, n_cv=1
+            fixed, data, method=PEERS[measure], N=PEER_DRAWS, k_pattern=1, k_rdm=1, n_cv=1
         )
 
-    seconds = timed(draw) / PEER_DRAWS
-    index = np.repeat(np.arange(count.size), count)
-    sampled = everything.subsample_pattern("index", index)
-    theirs = compare(sampled, sampled, method=name)
-    ours = compare_resampled(vectors, vectors, measure, count[None])[0]
-    difference = float(np.abs(theirs - ours).max())
-    assert difference < 1e-9
-    return seconds, difference
+    return timed(draw) / PEER_DRAWS
+
+
+def peer_difference(models: Models, targets: Targets, measure: str) -> float:
+    """How far scores and lower ceiling of rsatoolbox in one draw of conditions are from ours."""
+    from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
+    from rsatoolbox.rdm import RDMs, compare
+
+    ours = evaluate(models, targets, measure, 1)["conditions"][0, :, 0]
+    (draw,) = resamples(targets.n_subjects, targets.n_conditions, 1, stream(0, "draws"))
+    index = np.repeat(np.arange(targets.n_conditions), draw.condition.astype(int))
+    candidates, data = (
+        RDMs(one.dissimilarities).subsample_pattern("index", index) for one in (models, targets)
+    )
+    theirs = compare(candidates, data, method=PEERS[measure]).mean(axis=1)
+    lower = boot_noise_ceiling(data, method=PEERS[measure])[0]
+    difference = float(np.abs(ours - [*theirs, lower]).max())
+    assert difference < 1e-9, difference
+    return difference
 
 
 def paths(vector: np.ndarray) -> None:
@@ -131,7 +155,7 @@ def paths(vector: np.ndarray) -> None:
     two_step(vector, levels[:1])  # compiles
     seconds = timed(lambda: two_step(vector, levels))
     few = levels[20:200:60]
-    weights = 1 + squared_form(vector)
+    weights = squared_form(1 + vector - vector.min())
 
     def loop() -> None:
         for _ in few:

@@ -8,6 +8,7 @@ alone needs all pairs: there copies of an item lie at distance 0.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,7 +34,7 @@ RESAMPLED: tuple[Resampled, ...] = get_args(Resampled)
 BLOCK_BYTES = 64 * 2**20
 """About how much memory the weighted vectors of one block of draws take."""
 
-_NO_VARIANCE = 1e-10
+NO_VARIANCE = 1e-10
 """Share of its own size below which a sum of squares is rounding."""
 
 
@@ -92,10 +93,8 @@ def compare_resampled(
             block[:] = _kendall(one, other, weights, corrected=measure == "tau_b")
         elif measure == "bures":
             block[:] = _bures(one, other, items)
-        elif measure.startswith("whitened"):
-            block[:] = _whitened(one, other, items, weights, centred=measure == "whitened_corr")
         else:
-            block[:] = _plain(one, other, weights, centred=measure == "corr")
+            block[:] = products(one, other, measure, items, weights).similarity()
     return found
 
 
@@ -130,25 +129,65 @@ def without_scale(
     return np.asarray(values / np.where(size > 0, size, np.nan)[:, None])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Products:
+    """Inner products of vectors under a measure, one table a draw.
+
+    Attributes
+    ----------
+    inner
+        Shape (draw, first, second).
+    squares
+        Of each side with itself, shapes (draw, first) and (draw, second).
+    sizes
+        What squares are rounding beside, same shapes.
+    """
+
+    inner: Floats
+    squares: tuple[Floats, Floats]
+    sizes: tuple[Floats, Floats]
+
+    def roots(self) -> tuple[Floats, Floats]:
+        """Lengths of the vectors of each side; NaN where a square is rounding of its size."""
+        one, other = (
+            np.sqrt(np.where(square > NO_VARIANCE * size, square, np.nan))
+            for square, size in zip(self.squares, self.sizes, strict=True)
+        )
+        return one, other
+
+    def similarity(self) -> Floats:
+        """Inner products over both lengths, shape (draw, first, second)."""
+        one, other = self.roots()
+        return np.asarray(self.inner / one[:, :, None] / other[:, None, :])
+
+
+def products(
+    one: Floats, other: Floats, measure: Resampled, items: Floats, weights: Floats
+) -> Products:
+    """Inner products behind cosines and correlations, whitened or not.
+
+    Parameters
+    ----------
+    one, other
+        Complete condensed dissimilarities, shape (vector, pair).
+    items, weights
+        How often each item and each pair was drawn, shapes (draw, item) and (draw, pair).
+    """
+    if measure.startswith("whitened"):
+        return _whitened(one, other, items, weights, centred=measure == "whitened_corr")
+    return _plain(one, other, weights, centred=measure == "corr")
+
+
 def _inner(one: Floats, other: Floats, weights: Floats) -> Floats:
     """Weighted inner products of each with each, shape (draw, first, second)."""
     if len(one) > len(other):
         return np.swapaxes(_inner(other, one, weights), 1, 2)
-    heavy = (weights[:, None, :] * one).reshape(-1, one.shape[1])
+    heavy = np.multiply(weights[:, None, :], one, order="C").reshape(-1, one.shape[1])
     return np.asarray((heavy @ other.T).reshape(len(weights), len(one), len(other)))
 
 
-def _scaled(inner: Floats, squares: tuple[Floats, Floats], sizes: tuple[Floats, Floats]) -> Floats:
-    """Inner products over the roots of squares; NaN where a square is rounding of its size."""
-    roots = [
-        np.sqrt(np.where(square > _NO_VARIANCE * size, square, np.nan))
-        for square, size in zip(squares, sizes, strict=True)
-    ]
-    return np.asarray(inner / roots[0][:, :, None] / roots[1][:, None, :])
-
-
-def _plain(one: Floats, other: Floats, weights: Floats, *, centred: bool) -> Floats:
-    """Cosine, or correlation where ``centred``."""
+def _plain(one: Floats, other: Floats, weights: Floats, *, centred: bool) -> Products:
+    """Of cosine, or of correlation where ``centred``."""
     if centred:  # a shift changes nothing and keeps digits
         one, other = (side - side.mean(axis=1, keepdims=True) for side in (one, other))
     inner = _inner(one, other, weights)
@@ -164,7 +203,7 @@ def _plain(one: Floats, other: Floats, weights: Floats, *, centred: bool) -> Flo
             square - np.square(side) / total[:, None]
             for square, side in zip(squares, sums, strict=True)
         )
-    return _scaled(inner, (squares[0], squares[1]), (sizes[0], sizes[1]))
+    return Products(inner=inner, squares=(squares[0], squares[1]), sizes=(sizes[0], sizes[1]))
 
 
 def _of_ranks(one: Floats, other: Floats, weights: Floats, *, scaled: bool) -> Floats:
@@ -175,7 +214,7 @@ def _of_ranks(one: Floats, other: Floats, weights: Floats, *, scaled: bool) -> F
     inner = (ranks[0] * weights[:, None]) @ np.swapaxes(ranks[1], 1, 2)
     squares = [np.einsum("bap,bap,bp->ba", side, side, weights) for side in ranks]
     sizes = (np.where(squares[0] > 0, 0.0, 1.0), np.where(squares[1] > 0, 0.0, 1.0))
-    found = _scaled(inner, (squares[0], squares[1]), sizes)
+    found = Products(inner=inner, squares=(squares[0], squares[1]), sizes=sizes).similarity()
     if scaled:
         return found
     every = (total**3 - total)[:, None, None]
@@ -214,38 +253,43 @@ def _bures(one: Floats, other: Floats, items: Floats) -> Floats:
 
 def _whitened(
     one: Floats, other: Floats, items: Floats, weights: Floats, *, centred: bool
-) -> Floats:
-    """Whitened cosine of drawn pairs, or correlation where ``centred``.
+) -> Products:
+    """Of the whitened cosine of drawn pairs, or correlation where ``centred``.
 
     Under the inverse covariance of the pairs that are there, the inner product of two vectors is
     that of what a sum of one number for each item cannot explain, where each item's distance to
     itself, 0, is explained too. The numbers are those of a small system of equations, whose matrix
     a draw's counts give.
     """
-    if centred:
-        # The mean of the drawn pairs goes from each vector; a vector of ones follows along.
-        ones = np.ones((1, one.shape[1]))
-        total = np.where(weights.any(axis=1), weights.sum(axis=1), np.nan)
-        means = [(weights @ side.T) / total[:, None] for side in (one, other)]
-        products = _explained_away(np.vstack([one, ones]), np.vstack([other, ones]), items, weights)
-        own = [_own_products(np.vstack([side, ones]), items, weights) for side in (one, other)]
-        inner = (
-            products[:, :-1, :-1]
-            - means[0][:, :, None] * products[:, -1:, :-1]
-            - means[1][:, None, :] * products[:, :-1, -1:]
-            + means[0][:, :, None] * means[1][:, None, :] * products[:, -1:, -1:]
-        )
-        squares = tuple(
-            square[:, :-1, 0] - 2 * mean * square[:, :-1, 1] + np.square(mean) * square[:, -1:, 0]
-            for square, mean in zip(own, means, strict=True)
-        )
-        sizes = tuple(square[:, :-1, 0] for square in own)
-        return _scaled(inner, (squares[0], squares[1]), (sizes[0], sizes[1]))
-    inner = _explained_away(one, other, items, weights)
-    own = [_own_products(side, items, weights) for side in (one, other)]
-    squares = (own[0][:, :, 0], own[1][:, :, 0])
-    sizes = (np.where(squares[0] > 0, 0.0, 1.0), np.where(squares[1] > 0, 0.0, 1.0))
-    return _scaled(inner, squares, sizes)
+    system = _system(items)
+    if not centred:
+        inner = _explained_away(one, other, system, items, weights)
+        own = [_own_products(side, system, items, weights) for side in (one, other)]
+        squares = (own[0][:, :, 0], own[1][:, :, 0])
+        sizes = (np.where(squares[0] > 0, 0.0, 1.0), np.where(squares[1] > 0, 0.0, 1.0))
+        return Products(inner=inner, squares=squares, sizes=sizes)
+    # The mean of the drawn pairs goes from each vector; a vector of ones follows along.
+    ones = np.ones((1, one.shape[1]))
+    total = np.where(weights.any(axis=1), weights.sum(axis=1), np.nan)
+    means = [(weights @ side.T) / total[:, None] for side in (one, other)]
+    sides = [np.vstack([side, ones]) for side in (one, other)]
+    made = _explained_away(sides[0], sides[1], system, items, weights)
+    own = [_own_products(side, system, items, weights) for side in sides]
+    inner = (
+        made[:, :-1, :-1]
+        - means[0][:, :, None] * made[:, -1:, :-1]
+        - means[1][:, None, :] * made[:, :-1, -1:]
+        + means[0][:, :, None] * means[1][:, None, :] * made[:, -1:, -1:]
+    )
+    centred_squares = [
+        square[:, :-1, 0] - 2 * mean * square[:, :-1, 1] + np.square(mean) * square[:, -1:, 0]
+        for square, mean in zip(own, means, strict=True)
+    ]
+    return Products(
+        inner=inner,
+        squares=(centred_squares[0], centred_squares[1]),
+        sizes=(own[0][:, :-1, 0], own[1][:, :-1, 0]),
+    )
 
 
 def _item_sums(side: Floats, items: Floats) -> Floats:
@@ -266,17 +310,19 @@ def _system(items: Floats) -> Floats:
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
-def _explained_away(one: Floats, other: Floats, items: Floats, weights: Floats) -> Floats:
+def _explained_away(
+    one: Floats, other: Floats, system: Floats, items: Floats, weights: Floats
+) -> Floats:
     """Inner products of what is left, shape (draw, first, second)."""
     sums = [_item_sums(side, items) for side in (one, other)]
-    explained = (sums[0] @ _system(items)) @ np.swapaxes(sums[1], 1, 2)
+    explained = (sums[0] @ system) @ np.swapaxes(sums[1], 1, 2)
     return np.asarray(2 * _inner(one, other, weights) - explained)
 
 
-def _own_products(side: Floats, items: Floats, weights: Floats) -> Floats:
+def _own_products(side: Floats, system: Floats, items: Floats, weights: Floats) -> Floats:
     """Inner product of each vector with itself and with the last, shape (draw, vector, 2)."""
     sums = _item_sums(side, items)
-    half = sums @ _system(items)
+    half = sums @ system
     itself = 2 * weights @ np.square(side).T - (half * sums).sum(axis=2)
     last = 2 * weights @ (side * side[-1]).T - (half * sums[:, -1:]).sum(axis=2)
     return np.stack([itself, last], axis=2)

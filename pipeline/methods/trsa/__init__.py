@@ -11,6 +11,6 @@ SPEC = MethodSpec(
     citation="Lin & Kriegeskorte (2024)",
     needs="patterns",
     pools_recordings=True,
-    results_version=10,
+    results_version=11,
     config=TrsaConfig,
 )

@@ -31,6 +31,7 @@ from pipeline.methods.trsa.result import (
     PartResult,
 )
 from pipeline.methods.trsa.targets import Targets
+from pipeline.numerics.held_out_means import compare_with_means
 from pipeline.numerics.permutation import adjusted, p_values
 from pipeline.numerics.resampled import compare_resampled, without_scale
 from pipeline.numerics.similarity import pooled
@@ -39,6 +40,9 @@ Floats = NDArray[np.float64]
 
 FITTED = {"weighted": "weighted sum", "interpolated": "mixture of two"}
 """What fitted models are called beside the others."""
+
+BLOCK = 50
+"""Resamples that are compared together."""
 
 CEILING_COLUMNS = ("region", "lower", "upper", "n_rows")
 
@@ -71,21 +75,21 @@ def resampled(
         return None
     draws = list(resamples(targets.n_subjects, targets.n_conditions, n_draws, rng))
     counts = np.array([draw.condition for draw in draws], dtype=np.int64)
+    subjects = np.ones((len(draws), targets.n_subjects))
+    if targets.n_subjects > 1:
+        subjects = np.array([draw.subject for draw in draws])
+    of_row = subjects[:, targets.subject_of_row]
+    once = np.ones_like(of_row)
     whole = np.ones((1, targets.n_conditions), dtype=np.int64)
-    once = np.ones(targets.n_subjects)
     shape = (n_draws, len(candidate_names(models, config)) + 1, len(targets.region))
     found = {name: np.full(shape, np.nan) for name in ("both", "subjects", "conditions")}
-    drawn = _similarities(models, targets, config, counts)
-    fixed = _similarities(models, targets, config, whole)[0]
-    for place in loops.steps(len(draws), found):
-        draw = draws[place]
-        of_subject = draw.subject if targets.n_subjects > 1 else once
-        for name, similarity, weight, count in (
-            ("both", drawn[place], of_subject, counts[place]),
-            ("conditions", drawn[place], once, counts[place]),
-            ("subjects", fixed, of_subject, whole[0]),
-        ):
-            found[name][place] = _scores(similarity, targets, weight, count, config)
+    for step in loops.steps(-(-len(draws) // BLOCK), found):
+        block = slice(step * BLOCK, min((step + 1) * BLOCK, len(draws)))
+        ways = np.stack([of_row[block], once[block]], axis=1)
+        made = _scores(models, targets, config, counts[block], ways)
+        found["both"][block], found["conditions"][block] = made[:, 0], made[:, 1]
+        made = _scores(models, targets, config, whole, of_row[None, block])
+        found["subjects"][block] = made[0]
     return found
 
 
@@ -114,8 +118,8 @@ def observed(
             table=_table([]), pairs=_pair_table([]), weights=_weights_table([]), ceiling=ceiling
         )
     every = np.ones(targets.n_conditions, dtype=np.int64)
-    similarity = _similarities(models, targets, config, every[None])[0]
-    seen = _scores(similarity, targets, np.ones(targets.n_subjects), every, config)
+    once = np.ones((1, 1, len(targets.dissimilarities)))
+    seen = _scores(models, targets, config, every[None], once)[0, 0]
     variance = score_variance(parts, targets, relative=False)
     below = score_variance(parts, targets, relative=True)
     degrees = targets.n_conditions - 1
@@ -229,51 +233,39 @@ def candidate_names(models: Models, config: TrsaConfig) -> tuple[str, ...]:
     return (*models.name, *(f"{REGION}{name}" for name in region_models(config)))
 
 
-def _similarities(
-    models: Models, targets: Targets, config: TrsaConfig, counts: NDArray[np.int64]
-) -> Floats:
-    """Of each fixed model with each row in each draw of conditions, (draw, model, row)."""
-    rows = targets.dissimilarities
-    if not models.name:
-        return np.empty((len(counts), 0, len(rows)))
-    return compare_resampled(models.dissimilarities, rows, config.measure, counts)
-
-
 def _scores(
-    similarity: Floats,
+    models: Models,
     targets: Targets,
-    weight: Floats,
-    count: NDArray[np.int64],
     config: TrsaConfig,
+    counts: NDArray[np.int64],
+    weights: Floats,
 ) -> Floats:
-    """Mean similarity of each model, and lower ceiling, shape (candidate + 1, region).
+    """Mean similarity of each model, and lower ceiling, shape (draw, way, candidate + 1, region).
 
     Parameters
     ----------
-    similarity
-        Of fixed models with rows, shape (model, row).
-    weight, count
-        How often each subject and each condition was drawn.
+    counts
+        How often each condition was drawn, shape (draw, condition).
+    weights
+        How often the subject of each row was drawn, some ways for each draw of conditions, shape
+        (draw, way, row).
     """
-    of_row = weight[targets.subject_of_row]
-    here = np.arange(len(targets.region))[:, None] == targets.region_of_row
-    share = here * of_row
-    total = share.sum(axis=1, keepdims=True)
-    share = share / np.where(total > 0, total, np.nan)
-    lines = [similarity]
-    if targets.n_subjects > 1:
-        plain = without_scale(targets.dissimilarities, config.measure, count)
-        sources = [*sources_of(targets, config), None]
-        means = [_means_of_others(plain, targets, of_row, source) for source in sources]
-        lines += [_alike(mean, targets.dissimilarities, config, count)[None] for mean in means]
-    else:
-        lines.append(np.full((1, len(of_row)), np.nan))
-    found = np.full((sum(map(len, lines)), len(share)), np.nan)
-    together = np.vstack(lines)
-    for region, part in enumerate(share):
-        used = part > 0
-        if used.any():
-            found[:, region] = together[:, used] @ part[used]
+    rows = targets.dissimilarities
+    n_fixed = len(models.name)
+    others = np.stack([_others(targets, one) for one in (*sources_of(targets, config), None)])
+    similarity = np.empty((*weights.shape[:2], n_fixed + len(others), len(rows)))
+    if n_fixed:
+        fixed = compare_resampled(models.dissimilarities, rows, config.measure, counts)
+        similarity[:, :, :n_fixed] = fixed[:, None]
+    similarity[:, :, n_fixed:] = compare_with_means(rows, config.measure, counts, weights, others)
+    found = np.empty((*similarity.shape[:3], len(targets.region)))
+    for region in range(len(targets.region)):
+        here = targets.region_of_row == region
+        share = weights[:, :, here]
+        total = share.sum(axis=2, keepdims=True)
+        own = np.where(share[:, :, None] > 0, similarity[..., here], 0.0)
+        summed = (own @ share[..., None])[..., 0]
+        found[..., region] = summed / np.where(total > 0, total, np.nan)
     return found
 
 
@@ -301,34 +293,25 @@ def sources_of(targets: Targets, config: TrsaConfig) -> list[int]:
     return [targets.region.index(name) for name in named]
 
 
-def _means_of_others(plain: Floats, targets: Targets, weight: Floats, source: int | None) -> Floats:
-    """Mean over other subjects of a region, of each row's own where ``None``; (row, pair).
+def _others(targets: Targets, source: int | None) -> NDArray[np.bool_]:
+    """Rows of other subjects in a region, in each row's own where ``None``; (row, row).
 
-    NaN for rows without another one, and for rows of the region itself, of which this is the noise
-    ceiling. All copies of a subject that was drawn often are left out.
+    None for rows of the region itself, of which this is the noise ceiling. All copies of a subject
+    that was drawn often are left out.
     """
     region, subject = targets.region_of_row, targets.subject_of_row
     alike = subject[:, None] != subject
     if source is None:
-        alike &= region[:, None] == region
-    else:
-        alike &= (region == source) & (region != source)[:, None]
-    others = alike * weight
+        return np.asarray(alike & (region[:, None] == region))
+    return np.asarray(alike & (region == source) & (region != source)[:, None])
+
+
+def _means_of_others(plain: Floats, targets: Targets, source: int) -> Floats:
+    """Mean over other subjects of a region, shape (row, pair); NaN for rows without another one."""
+    others = _others(targets, source).astype(np.float64)
     total = others.sum(axis=1, keepdims=True)
     # Sums of ranks are exact, so that ties stay ties; rounded shares would break them.
     return np.asarray((others @ plain) / np.where(total > 0, total, np.nan))
-
-
-def _alike(
-    means: Floats, rows: Floats, config: TrsaConfig, count: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Similarity of each row with the mean that is its own, shape (row,)."""
-    known = np.flatnonzero(np.isfinite(means).all(axis=1))
-    found = np.full(len(rows), np.nan)
-    if known.size:
-        both = compare_resampled(means[known], rows[known], config.measure, count[None])
-        found[known] = np.diagonal(both[0])
-    return found
 
 
 def _ceilings(targets: Targets, config: TrsaConfig) -> pd.DataFrame:
@@ -343,10 +326,10 @@ def _ceilings(targets: Targets, config: TrsaConfig) -> pd.DataFrame:
             upper = float(likeness(values, together[None], config.measure).mean())
         lower = np.nan
         if len(values) > 1:
-            alone = 1 - np.eye(len(values))
-            plain = without_scale(values, config.measure, every)
-            means = alone @ plain / alone.sum(axis=1, keepdims=True)
-            lower = float(_alike(means, values, config, every).mean())
+            alone = ~np.eye(len(values), dtype=bool)[None]
+            once = np.ones((1, 1, len(values)))
+            alike = compare_with_means(values, config.measure, every[None], once, alone)
+            lower = float(alike.mean())
         rows.append((name, lower, upper, len(values)))
     table = pd.DataFrame(rows, columns=list(CEILING_COLUMNS))
     return table.astype({"region": "str", "lower": "float64", "upper": "float64"})
@@ -411,9 +394,8 @@ def _shuffled_p(
     plain = without_scale(
         targets.dissimilarities, config.measure, np.ones(targets.n_conditions, dtype=np.int64)
     )
-    once = np.ones(len(rows))
     others = [
-        rank_scores(_means_of_others(plain, targets, once, source), order)
+        rank_scores(_means_of_others(plain, targets, source), order)
         for source in sources_of(targets, config)
     ]
 
