@@ -7,29 +7,13 @@ compressed, as h5py writes by default.
     .venv/bin/python benchmarks/ingest_spikes.py [--spikes 1e8] [--units 1000] [--folder /tmp]
         [--file units.nwb]
 
-Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores shared with a dozen other
-processes, so that only the time of processors tells:
+Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores under a load of 3:
 
-    ingest                           10.1 s of processors, peak 1.00 GiB
-    plain h5py, codec of the record  3.7 s: 0.37 of its speed
-    plain h5py, codec of the file    18.1 s: 1.80 of its speed
-    inspect                          1.5 s
-
-On a faster machine, two cores under a load of 3: ingest 6.0 s (5.9 s of processors), 0.40 of the
-speed of h5py with the codec of the record, 1.70 with that of the file, 0.39 without compression
-(0.35, 1.66 and 0.36 by processors).
-
-Another time, on two cores under a load of 8, ingest took 10.5 s of processors: 3.5 s reading and
-checking (2.6 s of them decoding), 1.5 s grading with 0.5 s SHA-256 of the source beside it, 1.9 s
-writing with a CRC-32, 1.0 s hashing what is read again beside its decoding, 0.6 s the seal. Under
-loads of 7 to 9 it took 11.0 and 11.9 s, h5py with the codec of the record 5.0 and 5.1 s: 0.42 to
-0.46 of its speed.
-
-Tried and not kept: chunks inflated by Python in two threads, CRC-32 beside writing, and two steps
-of grading left out that most units do not need. The record was the same to the byte. Processors
-were busy for 11.8 and 12.1 s, against 11.0 and 11.9 s. On two free cores it would have taken 8.5
-and 8.8 s, against 9.7 and 10.4 s: 1.1 to 1.2 times the speed, near 0.6 of that of h5py. This is an
-estimate: time of processors, over the number of threads that could run just then, two at most.
+    ingest                           7.0 s (6.7 s of processors), peak 0.97 GiB
+    plain h5py, codec of the record  4.7 s (2.8 s): 0.67 of its speed (0.42 by processors)
+    plain h5py, codec of the file    14.4 s (12.0 s): 2.08 of its speed (1.80)
+    plain h5py, not compressed       4.3 s (3.5 s): 0.62 of its speed (0.52)
+    inspect                          0.9 s
 """
 
 from __future__ import annotations

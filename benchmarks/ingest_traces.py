@@ -7,31 +7,17 @@ compressed, as h5py writes by default.
     .venv/bin/python benchmarks/ingest_traces.py [--gb 2] [--units 5000] [--folder /tmp]
         [--signal fluorescence] [--file traces.nwb]
 
-Measured at 2 GB (dF/F, 5000 units, 1.68 GB on disk), on two cores without other work:
+Measured at 2 GB (dF/F, 5000 units, 1.68 GB on disk), on two cores under a load of 3:
 
-    ingest                           23.4 s (31.3 s of processors), peak 0.61 GiB
-    plain h5py, codec of the record  16.5 s (15.8 s): 0.70 of its speed (0.51 by processors)
-    plain h5py, codec of the file    50.0 s (49.5 s): 2.14 of its speed (1.58)
-    inspect                          2.0 s, the first after the file was written
-
-On a faster machine, two cores under a load of 3: ingest 17.3 s (17.6 s of processors), 0.58 of the
-speed of h5py with the codec of the record, 2.88 with that of the file, 0.44 without compression
-(0.52, 2.12 and 0.26 by processors).
+    ingest                           24.8 s (25.7 s of processors), peak 0.53 GiB
+    plain h5py, codec of the record  15.8 s (12.5 s): 0.64 of its speed (0.48 by processors)
+    plain h5py, codec of the file    49.6 s (45.8 s): 2.00 of its speed (1.78)
+    plain h5py, not compressed       12.3 s (9.4 s): 0.50 of its speed (0.37)
+    inspect                          0.8 s
 
 What ingest does beyond copying: SHA-256 of the source, measures of every unit, and reading the new
-file again with a digest and a checksum of all of it. Fluorescence costs the same as dF/F (5.3 and
-5.5 s of processors at 0.2 GB); its running baseline is made with the view, in about 0.34 us of a
-processor a sample.
-
-At 0.5 GB, on two cores under a load of 7 to 12, ingest took 12.1 to 13.5 s of processors, and h5py
-with the codec of the record 4.8 and 5.3 s: 0.36 to 0.44 of its speed. The forecast of the record's
-size takes 1.2 s, however long the traces: each of its 16 samples decodes all chunks of its rows.
-
-Tried and not kept: chunks inflated by Python in two threads, and two blocks read ahead of the
-writer. The samples written were the same to the byte. Reading and writing them kept processors
-busy for 4.1 to 4.4 s, against 3.6 to 4.0 s, and on two free cores would have been 1.1 to 1.2 times
-as fast (an estimate, as in `ingest_spikes.py`): packing holds HDF5's lock, for which fetching
-waits.
+file again with a digest and a checksum of all of it. Fluorescence costs the same as dF/F; its
+running baseline is made with the view.
 """
 
 from __future__ import annotations

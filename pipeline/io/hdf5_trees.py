@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import loaded_whole
+from pipeline.io.chunks import read_in_threads
 from pipeline.io.seals import is_whole
 from pipeline.io.trees import Branch, Leaf
 
@@ -52,8 +53,9 @@ class StoredArray:
 
     def __getitem__(self, key: slice | tuple[slice, ...], /) -> NDArray[Any]:
         """The entries in a rectangle."""
-        entries: NDArray[Any] = self.dataset[key]
-        return entries
+        parts = key if isinstance(key, tuple) else (key,)
+        found = read_in_threads(self.dataset, parts)
+        return np.asarray(self.dataset[key]) if found is None else found
 
 
 def read_tree(path: Path) -> tuple[Branch, dict[str, str | int]]:

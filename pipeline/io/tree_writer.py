@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,12 @@ from typing import Any
 import h5py
 import hdf5plugin
 import numpy as np
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import pieces
 from pipeline.io.ahead import ahead
+from pipeline.io.chunks import can_write_in_threads, write_in_threads
 from pipeline.io.hdf5_trees import AXIS_ONLY, TEXT, StoredArray, stored_tree
 from pipeline.io.patient_file import PatientFile
 from pipeline.io.seals import seal
@@ -121,12 +122,20 @@ class TreeWriter:
         found: dict[str, list[tuple[tuple[slice, ...], int]]] = {place: [] for place in sources}
         in_order = all(_is_stretch(key, widest.shape) for key in keys)
         together = ([source[key] for source in sources.values()] for key in keys)
+        writers = {
+            place: _RowWriter(dataset)
+            for place, dataset in datasets.items()
+            if in_order and can_write_in_threads(dataset)
+        }
         for key, blocks in zip(keys, ahead(together), strict=True):
             for (place, dataset), block in zip(datasets.items(), blocks, strict=True):
                 with _refusals(self._target):
-                    dataset[key] = block
+                    if place in writers:
+                        writers[place].add(block)
+                    else:
+                        dataset[key] = block
                 before = found[place][-1][1] if in_order and found[place] else 0
-                found[place].append((key, zlib.crc32(raw_entries(block), before)))
+                found[place].append((key, isal_zlib.crc32(raw_entries(block), before)))
         for place, checks in found.items():
             if in_order:
                 self._in_order[place] = checks[-1][1] if checks else 0
@@ -164,7 +173,7 @@ class TreeWriter:
             values = node.values
             if isinstance(values, np.ndarray):
                 self._write_leaf(group, name, values)
-                self._in_order[place] = zlib.crc32(raw_entries(values))
+                self._in_order[place] = isal_zlib.crc32(raw_entries(values))
             _write_attributes(group[name], node.attributes)
             self._target.raise_error()
         _attach_scales(group, branch)
@@ -173,7 +182,12 @@ class TreeWriter:
         if values.dtype == object:  # text lies outside its dataset, where filters do not reach
             group.create_dataset(name, data=values, track_times=False, dtype=TEXT)
             return
-        group.create_dataset(name, data=values, track_times=False, **_layout(values))
+        layout = _layout(values)
+        dataset = group.create_dataset(name, shape=values.shape, track_times=False, **layout)
+        if can_write_in_threads(dataset):
+            write_in_threads(dataset, np.ascontiguousarray(values), first=0)
+        else:
+            dataset[...] = values
 
     def compared_digest(self, path: Path) -> str:
         """The digest of the content as the closed file has it, which is what was meant.
@@ -187,13 +201,39 @@ class TreeWriter:
             tree = Branch(children=stored.children, attributes=self._root)
             digest, found = digest_and_checks(tree)
             same = all(found[place] == check for place, check in self._in_order.items()) and all(
-                zlib.crc32(raw_entries(tree.leaf(place).values[key])) == check
+                isal_zlib.crc32(raw_entries(tree.leaf(place).values[key])) == check
                 for place, checks in self._in_pieces.items()
                 for key, check in checks
             )
         if not same or set(found) != set(self._in_order) | set(self._in_pieces):
             raise OSError("reading it again gave something else")
         return digest
+
+
+class _RowWriter:
+    """Rows of a dataset that come in order, written as soon as a row of chunks is whole."""
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self._waiting: NDArray[Any] = np.empty(
+            (dataset.chunks[0], *dataset.shape[1:]), dtype=dataset.dtype
+        )
+        self._n_waiting = 0
+        self._n_written = 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """The rows after those before."""
+        while len(rows):
+            taken = rows[: len(self._waiting) - self._n_waiting]
+            rows = rows[len(taken) :]
+            self._waiting[self._n_waiting : self._n_waiting + len(taken)] = taken
+            self._n_waiting += len(taken)
+            is_last = self._n_written + self._n_waiting == self._dataset.shape[0]
+            if is_last or self._n_waiting == len(self._waiting):
+                own = self._waiting[: self._n_waiting]
+                write_in_threads(self._dataset, own, first=self._n_written)
+                self._n_written += self._n_waiting
+                self._n_waiting = 0
 
 
 def _give_digest(path: Path, digest: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from pipeline.core.errors import DataError, EnvironmentFault
 from pipeline.core.outcome import Outcome
 from pipeline.core.recording import Recording, in_memory
-from pipeline.io import records, tree_writer
+from pipeline.io import chunks as packing
+from pipeline.io import hdf5_trees, records, tree_writer
 from pipeline.io.records import open_record, read_digest, read_record, write_record
 from tests.core.test_arrays import Chunked
 from tests.support.records import assert_same, calcium, spikes
@@ -81,6 +82,49 @@ def test_the_same_sources_give_the_same_bytes(tmp_path):
         write_record(tmp_path / name, in_chunks(calcium(5000, 40), (730, 7)))
 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("chunks", "threads"), [*((layout, 2) for layout in LAYOUTS), (LAYOUTS[0], 1), (LAYOUTS[0], 7)]
+)
+def test_our_threads_store_what_the_library_stores(tmp_path, monkeypatch, chunks, threads):
+    monkeypatch.setattr(tree_writer, "FAST_FROM_BYTES", tree_writer.CHUNKED_FROM_BYTES)
+    monkeypatch.setattr(packing, "LEAST_BYTES", 1)
+    monkeypatch.setattr(packing, "THREADS", threads)
+    written = []
+    for recording in (in_chunks(calcium(5000, 40), chunks), calcium(5000, 40)):
+        monkeypatch.setattr(tree_writer, "can_write_in_threads", packing.can_write_in_threads)
+        monkeypatch.setattr(hdf5_trees, "read_in_threads", packing.read_in_threads)
+        ours, again, theirs = (tmp_path / name for name in ("ours", "again", "theirs"))
+        write_record(ours, recording)
+        monkeypatch.setattr(packing, "THREADS", 1)
+        write_record(again, recording)
+        with open_record(ours, Recording) as found:
+            assert_same(in_memory(found), in_memory(recording))
+        monkeypatch.setattr(tree_writer, "can_write_in_threads", lambda dataset: False)
+        monkeypatch.setattr(hdf5_trees, "read_in_threads", lambda dataset, key: None)
+        write_record(theirs, recording)
+
+        assert ours.read_bytes() == again.read_bytes()
+        assert read_digest(ours) == read_digest(theirs)
+        assert_same(read_record(ours, Recording), read_record(theirs, Recording))
+        assert ours.stat().st_size == theirs.stat().st_size
+        written.append(ours.stat().st_size)
+    assert min(written) > tree_writer.CHUNKED_FROM_BYTES
+
+
+def test_large_arrays_are_packed_by_our_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree_writer, "FAST_FROM_BYTES", tree_writer.CHUNKED_FROM_BYTES)
+    rows = []
+
+    def counted(dataset, written, *, first):
+        rows.append((dataset.name, first, first + len(written)))
+        packing.write_in_threads(dataset, written, first=first)
+
+    monkeypatch.setattr(tree_writer, "write_in_threads", counted)
+    write_record(tmp_path / "r.h5", in_chunks(calcium(5000, 40), (100, 40)))
+    own = [stretch[1:] for stretch in rows if stretch[0] == "/activity/values"]
+    assert own == [(first, first + 250) for first in range(0, 5000, 250)]
 
 
 def test_what_is_known_only_after_reading_is_added_before_storing(tmp_path):

@@ -141,12 +141,12 @@ class Samples:
         if self._piece is None or self._key != name:
             values = self._source[rows, columns]
             valid = np.isfinite(values)
-            n_infinite = 0
+            missing, n_infinite = np.zeros(values.shape[1], dtype=np.int64), 0
             if not valid.all():
+                missing += values.shape[0] - np.count_nonzero(valid, axis=0)
                 infinite = np.isinf(values)
                 n_infinite = int(infinite.sum())
                 values[infinite] = np.nan
-            missing = values.shape[0] - np.count_nonzero(valid, axis=0)
             self._missing[name] = columns, missing, n_infinite
             if self._limits is not None:
                 counts = [np.count_nonzero(values == end, axis=0) for end in self._limits[0]]

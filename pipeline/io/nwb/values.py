@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import memory_bytes, pieces
 from pipeline.core.errors import DataError
 from pipeline.core.words import counted
+from pipeline.io.chunks import read_in_threads
 from pipeline.io.nwb.objects import child
 from pipeline.io.nwb.open import one_line
 
@@ -115,6 +116,10 @@ def read_piece(
     """
     check_filters(dataset)
     try:
+        own = None if into is None else into[key]
+        found = read_in_threads(dataset, key, into=own)
+        if found is not None:
+            return found
         if into is None:
             return np.asarray(dataset[key])
         dataset.read_direct(into, key, key)

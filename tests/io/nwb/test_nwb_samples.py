@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import h5py
 import hdf5plugin
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from pipeline.core.arrays import loaded
 from pipeline.core.rng import stream
+from pipeline.io import chunks
 from pipeline.io.nwb.options import ReadOptions
 from pipeline.io.nwb.read import open_recording
 from pipeline.io.nwb.samples import Samples, scaled
@@ -22,6 +25,7 @@ from tests.support.nwb_factory import (
     refusal_of,
     texts,
 )
+from tests.support.records import assert_same
 
 
 @pytest.fixture
@@ -167,6 +171,15 @@ def test_a_limit_on_the_size_of_series_is_kept(path, limit, refused):
         assert read(path, max_series_gb=limit)[0].activity.values.shape == (40, 4)
 
 
+def repacked(file, **layout):
+    """The samples, which are then stored otherwise."""
+    attributes = dict(file[f"{DFF}/data"].attrs)
+    values = file[f"{DFF}/data"][...]
+    del file[f"{DFF}/data"]
+    file.create_dataset(f"{DFF}/data", data=values, **layout).attrs.update(attributes)
+    return values
+
+
 @pytest.mark.parametrize(
     "codec",
     [
@@ -185,12 +198,47 @@ def test_a_limit_on_the_size_of_series_is_kept(path, limit, refused):
 def test_samples_packed_by_any_usual_codec_are_read(path, codec):
     imaging_file(path)
     with edited(path) as file:
-        attributes = dict(file[f"{DFF}/data"].attrs)
-        values = file[f"{DFF}/data"][...]
-        del file[f"{DFF}/data"]
-        made = file.create_dataset(f"{DFF}/data", data=values, chunks=(16, 2), **codec)
-        made.attrs.update(attributes)
+        values = repacked(file, chunks=(16, 2), **codec)
     np.testing.assert_array_equal(read(path)[0].activity.values, values.astype(np.float32))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_samples_are_the_same_whether_our_threads_or_the_library_unpack_them(
+    path, monkeypatch, threads
+):
+    imaging_file(path)
+    with edited(path) as file:
+        repacked(file, chunks=(16, 3), compression="gzip", shuffle=True)
+    theirs, _ = read(path)
+    monkeypatch.setattr(chunks, "LEAST_BYTES", 1)
+    monkeypatch.setattr(chunks, "THREADS", threads)
+    ours, _ = read(path)
+    assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (zlib.compress(bytes(2**22)), "does not unpack to the"),
+        (zlib.compress(bytes(100)), "does not unpack to the"),
+        (zlib.compress(bytes(16 * 3 * 8))[:-2], "does not unpack to the"),
+        (b"garbage!", "inflating a chunk failed"),
+    ],
+    ids=["bomb", "short", "cut", "garbage"],
+)
+def test_a_chunk_that_is_not_what_its_dataset_declares_is_refused(
+    path, monkeypatch, raw, told, threads
+):
+    monkeypatch.setattr(chunks, "LEAST_BYTES", 1)
+    monkeypatch.setattr(chunks, "THREADS", threads)
+    imaging_file(path)
+    with edited(path) as file:
+        repacked(file, chunks=(16, 3), compression="gzip", shuffle=True)
+        file[f"{DFF}/data"].id.write_direct_chunk((16, 0), raw)
+    error = refusal_of(path)
+    assert (error.code, error.place) == ("IN-F04", f"{DFF}/data")
+    assert told in error.found
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16"])
