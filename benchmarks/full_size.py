@@ -12,8 +12,9 @@ night: some minutes on a machine without other work.
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/full_size.py [--folder /tmp] [--frames 200000]
         [--units 5000] [--rate-hz 1] [--rank 5]
 
-Measured: ingest 35 s of a processor and 0.69 GiB, view 50 s and 0.70 GiB, iterations 41 s and
-3.83 GiB; writing the file, reckoned from a tenth of it, 190 s. In all 316 s of a processor.
+Measured in one go, beside other work on two cores: ingest 43 s and 0.72 GiB, view 65 s and
+0.71 GiB, iterations 35 s and 3.76 GiB; 250 s in all, the rest of it being mostly the writing of the
+file.
 """
 
 from __future__ import annotations
