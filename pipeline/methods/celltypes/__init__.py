@@ -13,6 +13,6 @@ SPEC = MethodSpec(
     or_else="patterns",
     pools_recordings=True,
     parts_share_jobs=False,
-    results_version=3,
+    results_version=4,
     config=CelltypesConfig,
 )

@@ -176,7 +176,8 @@ def pooled(
         for _, names, when in found
         for name, at in zip(names, when, strict=True)
     }
-    stimuli = np.array(sorted(shared, key=lambda name: (start[name], name)))
+    # Trials and images have no place in a movie: NaN, beside which no order holds.
+    stimuli = np.array(sorted(shared, key=lambda name: (np.nan_to_num(start[name]), name)))
     start_s = np.array([start[str(name)] for name in stimuli])
     place = {str(name): index for index, name in enumerate(stimuli)}
     recordings: list[Showings] = []

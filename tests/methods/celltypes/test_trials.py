@@ -17,6 +17,7 @@ from pipeline.methods.celltypes.discrete import Chosen, DiscreteTypes, shown
 from pipeline.methods.celltypes.evidence import own_agreement, separation
 from pipeline.methods.celltypes.figures import figures
 from pipeline.methods.celltypes.section import agreements, section
+from pipeline.methods.celltypes.showings import pooled
 from pipeline.methods.celltypes.shown_halves import (
     in_the_other_half,
     null_separation,
@@ -81,6 +82,12 @@ def typed(views, config):
 
 
 TUNING = 1 + 14 * np.eye(N_CONDITIONS)[:, [1, 4, 7]]
+
+
+def test_conditions_are_in_an_order_of_their_own_and_not_in_one_of_the_process():
+    views = tuple(view(RNG(at), [0, 1], tuning=TUNING, name=name) for at, name in enumerate("ab"))
+    seen, _ = pooled(views, window_s=1.0)
+    assert seen.stimulus.tolist() == [f"c{at}" for at in range(N_CONDITIONS)]
 
 
 def test_planted_types_are_found_in_trials_of_two_recordings():
