@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,19 +26,8 @@ from pipeline.methods.connectome.block_lengths import (
 )
 from pipeline.methods.connectome.block_model import _Edges, description_length, fit_block_model
 from pipeline.numerics.partitions import adjusted_rand_index
+from tests.support.golden import golden_files
 from tests.support.needed import need_graph_tool
-
-
-def golden_files():
-    """Every reference file of graphs, wherever the reference numbers lie."""
-    shared = Path(__file__).resolve().parents[4] / "shared" / "data" / "golden"
-    copy = Path(__file__).resolve().parents[2] / "data" / "golden"
-    root = Path(os.environ.get("NEUROPTYCH_GOLDEN") or (shared if shared.exists() else copy))
-    return [
-        path
-        for path in sorted((root / "tensor_connectome").rglob("*.npz"))
-        if {"edges_0", "weights_0", "truth_0"} <= set(np.load(path).files)
-    ]
 
 
 def planted(rng, *, sizes, strong=1.0, weak=0.2):
@@ -246,12 +233,13 @@ def test_a_unit_without_an_edge_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", golden_files(), ids=lambda path: path.stem)
-def test_groups_of_reference_graphs_are_found_as_well_as_by_graph_tool(path):
+@pytest.mark.parametrize(
+    "stored", golden_files("tensor_connectome", "edges_0", "weights_0", "truth_0")
+)
+def test_groups_of_reference_graphs_are_found_as_well_as_by_graph_tool(stored):
     from sklearn.metrics import normalized_mutual_info_score
 
-    stored = np.load(path)
-    numbers = [int(name.split("_")[1]) for name in stored.files if name.startswith("edges_")]
+    numbers = [int(name.split("_")[1]) for name in stored if name.startswith("edges_")]
     ours, theirs = [], []
     for number in sorted(numbers):
         edges, truth = stored[f"edges_{number}"], stored[f"truth_{number}"]
