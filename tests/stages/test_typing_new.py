@@ -20,7 +20,12 @@ from pipeline.io.records import write_record
 from pipeline.methods.celltypes.algorithm import combine, fit_part
 from pipeline.methods.celltypes.config import CelltypesConfig
 from pipeline.methods.celltypes.simulate import simulate
-from pipeline.methods.celltypes.typing_units import accuracy_by_showings, own_scale, type_units
+from pipeline.methods.celltypes.typing_units import (
+    accuracy_by_showings,
+    own_scale,
+    resampled_mean,
+    type_units,
+)
 from pipeline.stages.export_results import export_results
 from tests.methods.celltypes.test_trials import TUNING, recording, settings, typed, view
 from tests.support.small_recordings import trains
@@ -272,6 +277,30 @@ def test_units_that_answer_alike_or_were_not_seen_stay_without_a_type():
     once = type_units(answers[:, :1, :1], RNG(0))
     assert once.labels.tolist() == [0]
     assert np.isnan(once.confidence).all()
+
+
+def test_a_unit_with_fewer_showings_than_others_is_as_sure_as_alone():
+    answers = RNG(3).normal(0, 0.1, (8, 10, 2)) + 5 * (np.arange(8)[:, None, None] == [2, 6])
+    answers[:, 3:, 1] = np.nan
+    assert type_units(answers[:, :, 1:], RNG(0)).confidence.tolist() == [1]
+    both = type_units(answers, RNG(0))
+    assert both.labels.tolist() == [2, 6]
+    assert both.confidence.tolist() == [1, 1]
+    answers[:, 1:, 1] = np.nan
+    once = type_units(answers, RNG(0))
+    assert once.labels.tolist() == [2, 6]
+    assert once.confidence[0] == 1
+    assert np.isnan(once.confidence[1])
+
+
+def test_showings_are_drawn_with_replacement_from_those_of_each_unit():
+    answers = np.array([[[1.0, np.nan], [np.nan, np.nan], [4.0, 7.0]]])
+    rng = RNG(5)
+    means = np.array([resampled_mean(answers, np.isfinite(answers), rng)[0] for _ in range(2000)])
+    assert set(means[:, 1]) == {7.0}
+    values, counts = np.unique(means[:, 0], return_counts=True)
+    assert values.tolist() == [1.0, 2.5, 4.0]
+    np.testing.assert_allclose(counts / 2000, [0.25, 0.5, 0.25], atol=0.05)
 
 
 def test_scale_of_a_unit_does_not_matter_and_more_showings_type_better():

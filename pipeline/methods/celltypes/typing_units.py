@@ -23,7 +23,8 @@ class Typed:
     labels: Labels
     """-1 for units that remain without a type, shape (unit,)."""
     confidence: Floats
-    """Share of resamplings of the showings that give the most frequent type."""
+    """Share of resamplings of a unit's showings that give the most frequent type; NaN where no
+    stimulus was shown to it twice."""
     share: Floats
     """The same for every type, shape (unit, type)."""
     reason: NDArray[np.str_]
@@ -52,9 +53,9 @@ def type_units(responses: Floats, rng: np.random.Generator, *, sure: float = SUR
     if n_types < 1 or n_showings < 1:
         raise ValueError("Answers to at least one showing of one stimulus are needed.")
     votes = np.zeros((n_units, n_types))
+    known = np.isfinite(responses)
     for _ in range(N_BOOTSTRAP):
-        drawn = np.stack([one[_resampled(one, rng)] for one in responses])
-        found = assign(own_scale(known_mean(drawn)))
+        found = assign(own_scale(resampled_mean(responses, known, rng)))
         there = found >= 0
         votes[np.flatnonzero(there), found[there]] += 1
     whole = known_mean(responses)
@@ -67,8 +68,8 @@ def type_units(responses: Floats, rng: np.random.Generator, *, sure: float = SUR
     silent = np.isnan(scaled).all(axis=0) & ~missing
     unsure = (confidence < sure) | (winner != best)
     # One showing cannot be resampled: nothing is known about confidence.
-    if n_showings < 2:
-        confidence, unsure = np.full(n_units, np.nan), np.zeros(n_units, dtype=bool)
+    once = known.sum(axis=1).max(axis=0) < 2
+    confidence, unsure = np.where(once, np.nan, confidence), unsure & ~once
     reason = np.select(
         [missing, silent, unsure],
         ["not seen during every stimulus", "answers alike to all stimuli", "unsure"],
@@ -82,12 +83,22 @@ def type_units(responses: Floats, rng: np.random.Generator, *, sure: float = SUR
     )
 
 
-def _resampled(showings: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Showings drawn with replacement from those of which anything is known."""
-    there = np.flatnonzero(np.isfinite(showings).any(axis=1))
-    if not there.size:
-        return np.arange(len(showings))
-    return rng.choice(there, size=len(showings))
+def resampled_mean(responses: Floats, known: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+    """Mean over showings drawn with replacement, shape (type, unit); NaN where nothing is known.
+
+    Each unit draws from the showings that are known of it, as many as these are: those of others
+    would be holes in its mean, and fewer draws than it has showings make it look less sure.
+
+    Parameters
+    ----------
+    responses, known
+        Answers and whether there are any, shape (type, showing, unit).
+    """
+    count = known.sum(axis=1, keepdims=True)
+    first = np.take_along_axis(responses, np.argsort(~known, axis=1, kind="stable"), axis=1)
+    drawn = np.take_along_axis(first, (rng.random(known.shape) * count).astype(np.intp), axis=1)
+    taken = np.arange(known.shape[1])[:, None] < count
+    return known_mean(np.where(taken, drawn, np.nan))
 
 
 def known_mean(responses: Floats) -> Floats:
