@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.agreement.pairs import LEAST_A_THIRD, LEAST_MAP, exchange_words
 from pipeline.core.halves import Halves
 from pipeline.core.labelling import UnitLabels
+from pipeline.core.resuming import ALONE, Loops, Made
 from pipeline.core.rng import stream
 from pipeline.numerics.crossed_labels import CrossedAgreement, CrossedLabels, crossed_agreement
 from pipeline.numerics.label_tests import plane, thirds
@@ -74,6 +75,7 @@ def compare_halves(
     n_permutations: int,
     least: int,
     seed: int,
+    loops: Loops = ALONE,
 ) -> tuple[HalvesTest, ...]:
     """Every two kinds of groupings that were found in the activity.
 
@@ -91,6 +93,8 @@ def compare_halves(
         As in :func:`~pipeline.agreement.pairs.compare_pairs`.
     seed
         Root of all random numbers.
+    loops
+        Its pieces, each all exchanges of a pair of kinds.
     """
     found = []
     for first, second in combinations(kinds, 2):
@@ -108,6 +112,7 @@ def compare_halves(
             n_permutations=n_permutations,
             least=least,
             rng=rng,
+            loops=loops,
         )
         found.append(
             replace(
@@ -153,6 +158,7 @@ def _tested(
     n_permutations: int,
     least: int,
     rng: np.random.Generator,
+    loops: Loops,
 ) -> HalvesTest:
     (one_first, one_second), (other_first, other_second) = sides
     counted = _first_seen(populations, [*one_first, *one_second], [*other_first, *other_second])
@@ -174,7 +180,23 @@ def _tested(
     both = crossed((one_first, one_second), (other_second, other_first))
     if not both:
         return HalvesTest(kinds=kinds, reason="no unit has labels of both in halves of the data")
-    exchanged = crossed_agreement(both, n_permutations=n_permutations, least=least, rng=rng)
+
+    def exchange(*, turn_maps: bool) -> CrossedAgreement:
+        made = loops.piece(
+            lambda _: _as_arrays(
+                crossed_agreement(
+                    both,
+                    n_permutations=n_permutations,
+                    least=least,
+                    rng=rng,
+                    turn_maps=turn_maps,
+                )
+            ),
+            rng,
+        )
+        return _from_arrays(made)
+
+    exchanged = exchange(turn_maps=False)
     if np.isnan(exchanged.ari):
         return HalvesTest(
             kinds=kinds,
@@ -185,9 +207,7 @@ def _tested(
     used = [one for one in both if _n_units(one, exchanged, least)]
     n_mapped = sum(one.position is not None for one in both)
     if n_mapped:
-        turned = crossed_agreement(
-            both, n_permutations=n_permutations, least=least, rng=rng, turn_maps=True
-        )
+        turned = exchange(turn_maps=True)
         # Neither alone keeps both what units share by their activity and what by their place.
         p_value = max(p_value, turned.p_value)
     own = [
@@ -212,6 +232,21 @@ def _tested(
         ),
         n_candidates=n_candidates,
         own_ari=(own[0], own[1]),
+    )
+
+
+def _as_arrays(found: CrossedAgreement) -> Made:
+    """What was found, as a loop keeps it; -1 for what is best where nothing can be compared."""
+    numbers = [found.ari, found.p_value, found.chance, found.chance_high]
+    best = [(-1, -1) if one is None else one for one in found.best]
+    return {"numbers": np.array(numbers), "best": np.array(best, dtype=np.int64).reshape(-1, 2)}
+
+
+def _from_arrays(made: Made) -> CrossedAgreement:
+    ari, p_value, chance, chance_high = made["numbers"].tolist()
+    best = tuple(None if one < 0 else (one, other) for one, other in made["best"].tolist())
+    return CrossedAgreement(
+        ari=ari, p_value=p_value, chance=chance, chance_high=chance_high, best=best
     )
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.agreement.unit_table import COORDINATES
 from pipeline.core.labelling import UnitLabels
+from pipeline.core.resuming import ALONE, Loops, arrays_of, record_of
 from pipeline.core.rng import stream
-from pipeline.numerics.label_tests import GroupedLabels, label_agreement, plane, thirds
+from pipeline.numerics.label_tests import Agreement, GroupedLabels, label_agreement, plane, thirds
 
 LEAST_MAP = 20
 """Units of known position that make a map."""
@@ -56,6 +57,7 @@ def compare_pairs(
     n_permutations: int,
     least: int,
     seed: int,
+    loops: Loops = ALONE,
 ) -> tuple[Pair, ...]:
     """Every two groupings of different kinds that share enough units.
 
@@ -73,6 +75,8 @@ def compare_pairs(
         Exchanges of units where one of the two was not found in the activity.
     seed
         Root of all random numbers.
+    loops
+        Its pieces, each all exchanges of a pair of kinds.
     """
     kinds: dict[str, list[UnitLabels]] = {}
     for one in labellings:
@@ -86,7 +90,7 @@ def compare_pairs(
         for one in given:
             joined = _joined(one, candidates, levels=levels, places=places, unit_ids=unit_ids)
             rng = stream(seed, "agreement", one.name, candidates[0].kind)
-            found += _compared(one, candidates, joined, n_permutations, least, rng)
+            found += _compared(one, candidates, joined, n_permutations, least, rng, loops)
     return tuple(found)
 
 
@@ -132,6 +136,7 @@ def _compared(
     n_permutations: int,
     least: int,
     rng: np.random.Generator,
+    loops: Loops,
 ) -> Iterator[Pair]:
     names = [f"found {at}" for at in range(len(candidates))]
     populations = {
@@ -146,22 +151,27 @@ def _compared(
     if not populations:
         return
     testable = not given.from_activity or not all(one.from_activity for one in candidates)
-    tested = label_agreement(
-        list(populations.values()),
-        n_permutations=n_permutations if testable else 0,
-        least=least,
-        rng=rng,
-    )
+
+    def exchanged(n: int, *, turn_maps: bool) -> Agreement:
+        made = loops.piece(
+            lambda _: arrays_of(
+                label_agreement(
+                    list(populations.values()),
+                    n_permutations=n,
+                    least=least,
+                    rng=rng,
+                    turn_maps=turn_maps,
+                )
+            ),
+            rng,
+        )
+        return record_of(Agreement, made)
+
+    tested = exchanged(n_permutations if testable else 0, turn_maps=False)
     p_value = tested.p_value
     n_mapped = sum(one.position is not None for one in populations.values()) if testable else 0
     if n_mapped:
-        turned = label_agreement(
-            list(populations.values()),
-            n_permutations=n_permutations,
-            least=least,
-            rng=rng,
-            turn_maps=True,
-        )
+        turned = exchanged(n_permutations, turn_maps=True)
         # Neither alone keeps both what units share by their activity and what by their place.
         p_value = np.fmax(p_value, turned.p_value)
     for at, one in enumerate(candidates):

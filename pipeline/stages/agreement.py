@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,16 @@ from pipeline.core.labelling import Labels
 from pipeline.core.outcome import Outcome
 from pipeline.core.parts import Section
 from pipeline.core.quality import Quality
+from pipeline.core.resuming import Checkpoint, Loops
 from pipeline.io.documents import read_document, write_document
-from pipeline.io.records import read_record
+from pipeline.io.hashing import sha256_of
+from pipeline.io.records import read_digest, read_record
 from pipeline.io.tables import write_csv
 from pipeline.stages.assess import section_without_result, unit_tables
+from pipeline.stages.checkpoints import Checkpoints, remove_checkpoints
 from pipeline.stages.planted import planted, read_truths
 from pipeline.stages.run_context import StageRun
+from pipeline.stages.termination import checkpointed_work
 
 
 def agreement(
@@ -50,6 +55,8 @@ def agreement(
     table: Path,
 ) -> Section:
     """Write what the report says about agreement between methods, and one row a unit.
+
+    Ended early, it goes on with the exchanges it was at, as a joining does.
 
     Parameters
     ----------
@@ -69,6 +76,7 @@ def agreement(
     """
     config = AgreementConfig.model_validate(settings)
     rows = pd.DataFrame({"recording": [], "unit": []}, dtype="str")
+    place = section.parent / "parts" / "comparing.h5"
     try:
         units = unit_tables(recordings)
         grades = {name: read_document(path, Quality).grades for name, path in qualities.items()}
@@ -79,15 +87,23 @@ def agreement(
         rows = unit_table(units, grades, groupings)
         levels, places = activity_levels(units, grades), positions(units)
         unit_ids = {name: list(each["unit_id"].astype(str)) for name, each in units.items()}
-        pairs = compare_pairs(
-            groupings,
-            levels=levels,
-            places=places,
-            unit_ids=unit_ids,
-            n_permutations=config.n_permutations,
-            least=config.min_units,
-            seed=seed,
-        )
+        records = [*recordings.values(), *chain(*fits.values()), *chain(*halves.values())]
+        made_of = {str(path): read_digest(path) for path in records}
+        made_of |= {str(path): sha256_of(path) for path in qualities.values()}
+        provenance = run.provenance(settings=settings, inputs=made_of, seed=seed)
+        checkpoints = Checkpoints.of(Checkpoint, place, provenance)
+        loops = Loops(**checkpoints.arguments())
+        with checkpointed_work():
+            pairs = compare_pairs(
+                groupings,
+                levels=levels,
+                places=places,
+                unit_ids=unit_ids,
+                n_permutations=config.n_permutations,
+                least=config.min_units,
+                seed=seed,
+                loops=loops,
+            )
         moments = [
             *(one for each in labels for one in each.associations),
             *states_beside_courses(
@@ -102,23 +118,25 @@ def agreement(
             if one.from_activity
         }
         found, reasons = read_halves(kind_of, halves, asked=config.halves)
-        tests = compare_halves(
-            list(kind_of.values()),
-            found,
-            reasons,
-            {
-                name: Population(
-                    unit=unit_ids[name],
-                    item=list(map(str, unit_items(name, units[name]))),
-                    level=levels[name],
-                    place=places[name],
-                )
-                for name in units
-            },
-            n_permutations=config.n_permutations,
-            least=config.min_units,
-            seed=seed,
-        )
+        with checkpointed_work():
+            tests = compare_halves(
+                list(kind_of.values()),
+                found,
+                reasons,
+                {
+                    name: Population(
+                        unit=unit_ids[name],
+                        item=list(map(str, unit_items(name, units[name]))),
+                        level=levels[name],
+                        place=places[name],
+                    )
+                    for name in units
+                },
+                n_permutations=config.n_permutations,
+                least=config.min_units,
+                seed=seed,
+                loops=loops,
+            )
         written = agreement_section(rows, groupings, pairs, moments, tests)
         if written.status == "not_applicable":
             lacking = run.not_applicable(written.reason)
@@ -130,6 +148,7 @@ def agreement(
         written = section_without_result(ID, TITLE, run.outcome_of(error))
     write_csv(table, rows)
     write_document(section, written, experiment=run.experiment)
+    remove_checkpoints(place)
     return written
 
 
