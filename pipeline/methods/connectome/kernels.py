@@ -359,41 +359,40 @@ def cell_energy(start: Any, unit: Any, value: Any, cell: Any, energy: Any) -> No
 
 
 @compiled
-def interval_affinity(speed: Any, sign: Any, pairs: Any, shortest: Any, out: Any) -> None:
+def interval_affinity(
+    speed: Any, runs: Any, first: Any, pairs: Any, shortest: Any, out: Any
+) -> None:
     """Affinity of pairs (pair, frame) that is constant on runs in which neither unit turns.
 
-    ``speed`` and ``sign`` are (unit, frame), signs 0 at rest. On a run of at least ``shortest``
-    frames it is the cosine of both speeds times the root of the product of their means, else 0.
+    ``speed`` is (unit, frame); ``runs`` (run, 2) begin and end of the stretches in which a unit
+    moves and does not turn, in order, those of unit ``u`` from ``first[u]`` to ``first[u + 1]``;
+    ``out`` holds zeros. Where stretches of both units overlap in at least ``shortest`` frames, the
+    affinity is the cosine of both speeds times the root of the product of their means.
     """
-    n_frames = speed.shape[1]
     for p in range(pairs.shape[0]):
-        one, other = speed[pairs[p, 0]], speed[pairs[p, 1]]
-        of_one, of_other = sign[pairs[p, 0]], sign[pairs[p, 1]]
-        found = out[p]
-        at = 0
-        while at < n_frames:
-            up, down = of_one[at], of_other[at]
-            if up == 0 or down == 0:
-                found[at] = 0
-                at += 1
-                continue
-            begin = at
-            cross = square = other_square = total = other_total = 0.0
-            while at < n_frames and of_one[at] == up and of_other[at] == down:
-                here, there = float(one[at]), float(other[at])
-                cross += here * there
-                square += here * here
-                other_square += there * there
-                total += here
-                other_total += there
-                at += 1
-            length = at - begin
-            value = 0.0
-            if length >= shortest:
+        i, j = pairs[p, 0], pairs[p, 1]
+        one, other, found = speed[i], speed[j], out[p]
+        of_one, of_other = first[i], first[j]
+        while of_one < first[i + 1] and of_other < first[j + 1]:
+            begin = max(runs[of_one, 0], runs[of_other, 0])
+            end = min(runs[of_one, 1], runs[of_other, 1])
+            if end - begin >= shortest:
+                cross = square = other_square = total = other_total = 0.0
+                for at in range(begin, end):
+                    here, there = float(one[at]), float(other[at])
+                    cross += here * there
+                    square += here * here
+                    other_square += there * there
+                    total += here
+                    other_total += there
                 value = cross / (square * other_square) ** 0.5
-                value *= (total * other_total) ** 0.5 / length
-            for frame in range(begin, at):
-                found[frame] = value
+                value *= (total * other_total) ** 0.5 / (end - begin)
+                for at in range(begin, end):
+                    found[at] = value
+            if runs[of_one, 1] < runs[of_other, 1]:
+                of_one += 1
+            else:
+                of_other += 1
 
 
 @compiled

@@ -194,12 +194,33 @@ def _interval(
     """Likeness of two courses of speed times their size, on each run without a turn."""
     from pipeline.methods.connectome.kernels import interval_affinity
 
-    found = np.empty((len(pairs), len(speed)), dtype=np.float32)
+    found = np.zeros((len(pairs), len(speed)), dtype=np.float32)
+    runs, first = _runs(np.where(speed > 0, sign, 0).T)
     interval_affinity(
         np.ascontiguousarray(speed.T, dtype=np.float32),
-        np.ascontiguousarray(np.where(speed > 0, sign, 0).T.astype(np.int8)),
+        runs,
+        first,
         np.ascontiguousarray(pairs, dtype=np.int64),
-        shortest,
+        max(1, shortest),
         found,
     )
     return found.T
+
+
+def _runs(sign: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Begin and end of each stretch of one sign, shape (run, 2), and the first of each unit.
+
+    Parameters
+    ----------
+    sign
+        Shape (unit, frame); 0 belongs to no stretch.
+    """
+    edge = np.zeros((len(sign), sign.shape[1] + 1), dtype=np.int8)
+    edge[:, 0], edge[:, -1] = sign[:, 0] != 0, sign[:, -1] != 0
+    edge[:, 1:-1] = sign[:, 1:] != sign[:, :-1]
+    before = np.pad(sign, ((0, 0), (1, 0)))
+    after = np.pad(sign, ((0, 0), (0, 1)))
+    unit, begin = np.nonzero(edge & (after != 0))
+    _, end = np.nonzero(edge & (before != 0))
+    first = np.searchsorted(unit, np.arange(len(sign) + 1))
+    return np.stack([begin, end], axis=1), first
