@@ -208,7 +208,7 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bars:
-    """One bar a label, with optional error range, a dashed reference value and brackets."""
+    """One bar a label, with optional error ranges, brackets and a dashed reference."""
 
     title: str
     labels: tuple[str, ...]
@@ -218,6 +218,8 @@ class Bars:
     lower: NDArray[np.float64] | None = None
     upper: NDArray[np.float64] | None = None
     reference: float | None = None
+    reference_to: float | None = None
+    """Where the reference is a range: what it ends at."""
     reference_label: str = ""
     brackets: tuple[Bracket, ...] = ()
 

@@ -296,6 +296,7 @@ def _bars(panel: Bars, pool: ArrayPool) -> Json:
         "xlabels": [] if across else list(panel.labels),
         "ylabels": list(panel.labels) if across else [],
         "reference": panel.reference,
+        "referenceTo": panel.reference_to,
         "referenceLabel": panel.reference_label,
         "csv": {"form": "columns", "columns": columns},
     }

@@ -86,5 +86,12 @@ def draw_bars(axes: Axes, panel: Bars) -> None:
             panel.reference, color=LIGHT.ink, linewidth=0.9, linestyle=(0, (5, 3)),
             label=panel.reference_label or None,
         )  # fmt: skip
+        if panel.reference_to is not None:
+            (axes.axvline if lies else axes.axhline)(
+                panel.reference_to, color=LIGHT.ink, linewidth=0.9, linestyle=(0, (5, 3))
+            )
+            (axes.axvspan if lies else axes.axhspan)(
+                panel.reference, panel.reference_to, color=LIGHT.ink, alpha=0.12, linewidth=0
+            )
         if panel.reference_label:
             axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)

@@ -15,7 +15,7 @@ STEP = 0.04
 
 def bar_ends(panel: Bars) -> Floats:
     """Everything that bars, their ranges and the reference reach."""
-    parts = [panel.values, panel.lower, panel.upper, [panel.reference]]
+    parts = [panel.values, panel.lower, panel.upper, [panel.reference], [panel.reference_to]]
     return np.concatenate(
         [np.asarray(part, dtype=np.float64) for part in parts if part is not None]
     )

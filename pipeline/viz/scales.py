@@ -32,10 +32,11 @@ BEYOND = 0.04
 def bar_limits(panel: Bars, figure: Figure) -> tuple[float, float] | None:
     """The range that a panel shares with the figure's other bars of the same quantity.
 
-    ``None`` where it has none beside it, so that nothing is to be compared, and no brackets.
+    ``None`` where it has none beside it, so that nothing is to be compared, no brackets, and no
+    range of references, which may lie beyond the bars.
     """
     alike = [one for one in figure.panels if isinstance(one, Bars) and one.y_title == panel.y_title]
-    if len(alike) < 2 and not panel.brackets:
+    if len(alike) < 2 and not panel.brackets and panel.reference_to is None:
         return None
     ends = np.concatenate([np.append(bar_ends(one), bracket_paths(one)[..., 1]) for one in alike])
     ends = ends[np.isfinite(ends)]

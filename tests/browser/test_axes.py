@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,27 @@ def test_an_axis_of_numbers_has_two_ticks_at_least(ticks, first, last):
         y_labels=tuple(f"a long name of group {at}" for at in range(4)),
     )
     assert len(ticks(panel, "x")) >= 2
+
+
+def test_accuracies_that_lie_have_more_than_two_ticks(ticks):
+    labels = ("unit norm", "unit norm, chance", "ranks", "ranks, chance", "0 to 0.5", "of best")
+    lying = accuracies(labels)
+    shorter = [0.8 * side for side in (lying.values, lying.lower, lying.upper)]
+    panel = dataclasses.replace(
+        lying, **dict(zip(("values", "lower", "upper"), shorter, strict=True))
+    )
+    assert len(ticks(panel, "x")) >= 3
+
+
+@pytest.mark.parametrize("to", [None, 6.0])
+def test_a_range_of_references_is_within_sight(ticks, to):
+    panel = dataclasses.replace(
+        accuracies(("a", "b"), reference=3.0, reference_to=to, reference_label="ceiling"),
+        values=np.array([1.0, 2.0]),
+        upper=np.array([1.5, 2.5]),
+    )
+    told = [float(text) for text in ticks(panel, "y")]
+    assert (max(told) > 4) == (to is not None)
 
 
 def test_a_low_panel_has_two_ticks_at_least_too(ticks):

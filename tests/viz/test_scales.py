@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,17 @@ def test_lying_bars_share_the_axis_along_them_on_the_page_and_on_paper():
     together = figure(bars(1, 2, 3, labels=long), bars(1, 20, 3, labels=long))
     assert [panel["x"]["range"][1] for panel in interactive(together)["panels"]] == [20.8, 20.8]
     assert draw_figure(together).count(">20.0<") == 2
+
+
+def ceiling(*values, to):
+    return dataclasses.replace(bars(*values), reference=1.0, reference_to=to)
+
+
+def test_a_range_of_references_is_within_sight_and_drawn():
+    panel = ceiling(0.2, 0.4, to=3.0)
+    alone = figure(panel)
+    assert bar_limits(panel, alone) == pytest.approx((0, 3 * (1 + BEYOND)))
+    assert interactive(alone)["panels"][0]["referenceTo"] == 3.0
+    plain = figure(ceiling(0.2, 0.4, to=None))
+    assert draw_figure(alone).count("<path") > draw_figure(plain).count("<path")
+    assert interactive(plain)["panels"][0]["referenceTo"] is None

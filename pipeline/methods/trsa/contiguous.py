@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.words import counted
 from pipeline.methods.trsa.halves import Splits
 from pipeline.methods.trsa.model import Session
 
@@ -41,7 +42,7 @@ def why_not(session: Session, splits: Splits) -> str:
     if n_along == 0:
         return "all units have one position"
     if n_along == 1 and known.size < LEAST_SHIFTED:
-        return f"{known.size} units on a line allow too few regroupings"
+        return f"{counted(known.size, 'unit')} on a line allow too few regroupings"
     return ""
 
 

@@ -238,7 +238,7 @@ def _subjects(result: TrsaResult) -> Check:
     return Check(
         name="Subjects for a test",
         status="pass" if possible else "warn",
-        value=f"{n} subjects; the smallest possible p is {least:.2g}",
+        value=f"{counted(n, 'subject')}; the smallest possible p is {least:.2g}",
         threshold=f"<= {LEVEL}",
         meaning="Regions are relabelled within subjects; few subjects allow few relabellings.",
         advice="" if possible else "A test over subjects is impossible with this number of them.",

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.words import counted, for_number
 from pipeline.methods.trsa.noise import NoiseKind, noise_covariance, whitened
 
 Floats = NDArray[np.float64]
@@ -114,7 +115,10 @@ def condition_means(
     """
     counts = np.bincount(condition, minlength=n_conditions)
     if not counts.all():
-        raise ValueError(f"{np.count_nonzero(counts == 0)} conditions have no trial.")
+        n_empty = int(np.count_nonzero(counts == 0))
+        raise ValueError(
+            f"{counted(n_empty, 'condition')} {for_number(n_empty, '[has|have]')} no trial."
+        )
     member = np.arange(n_conditions)[:, None] == condition[None, :]
     return np.asarray((member / counts[:, None]) @ np.asarray(responses, dtype=np.float64))
 
@@ -194,7 +198,7 @@ def correlation(patterns: NDArray[np.floating]) -> Floats:
         If a pattern is the same in all units, or there are fewer than three units.
     """
     if patterns.shape[-1] < 3:
-        raise ValueError(f"{patterns.shape[-1]} units are too few to correlate patterns.")
+        raise ValueError(f"{counted(patterns.shape[-1], 'unit')}: too few to correlate patterns.")
     spread = np.max(patterns, axis=-1) - np.min(patterns, axis=-1)
     _refuse(spread == 0, "the same in all units, so that it correlates with nothing")
     return cosine(patterns - np.mean(patterns, axis=-1, keepdims=True, dtype=np.float64))

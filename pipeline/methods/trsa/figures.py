@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,6 +179,12 @@ def _matrix(values: NDArray[np.float64], labels: tuple[str, ...], *, title: str)
     )
 
 
+def _one_of_each_first(regions: NDArray[Any]) -> NDArray[np.intp]:  # Any: names
+    """Places in an order in which no region comes a second time before all have come once."""
+    turn = [int((regions[:place] == regions[place]).sum()) for place in range(regions.size)]
+    return np.argsort(turn, kind="stable")
+
+
 def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     """Dissimilarities, their transform and their paths, one row a population."""
     levels = best_levels(result) or TOPOLOGY
@@ -185,7 +192,8 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
     names = population_names(result)
     first = result.dissimilarities[0]
     usable = np.flatnonzero(~np.isnan(first).any(axis=1))
-    shown = usable[:SHOWN_POPULATIONS]
+    shown = _one_of_each_first(result.populations["region"].to_numpy()[usable])
+    shown = usable[shown[:SHOWN_POPULATIONS]]
     bounds = np.array([levels])
     panels: list[Panel] = []
     words = f"levels {levels[0]:g} to {levels[1]:g}"
@@ -217,7 +225,8 @@ def _matrices(result: TrsaResult, config: TrsaConfig) -> Figure:
             "pairs below the lower level count as one, pairs above the upper level as simply far. "
             "Right: ranks of the shortest paths over pairs that are not far; grey where all are "
             "alike. "
-            f"{shown.size} of {counted(len(names), 'population')} drawn. Good: blocks or bands "
+            f"{shown.size} of {counted(len(names), 'population')} drawn, one of each region before "
+            "a second of any. Good: blocks or bands "
             "that come "
             "back over regions or subjects. Bad: speckle, which is noise. No band: see the "
             "reliability."
@@ -522,8 +531,8 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
     for region in regions:
         rows = table[table["region"] == region]
         score, se = (rows[name].to_numpy(dtype=np.float64) for name in ("score", "se"))
-        ceiling = result.noise_ceiling.loc[result.noise_ceiling["region"] == region, "lower"]
-        reference = float(ceiling.iloc[0])
+        ceiling = result.noise_ceiling[result.noise_ceiling["region"] == region]
+        reference, top = (float(ceiling[name].iloc[0]) for name in ("lower", "upper"))
         known = np.isfinite(reference)
         panels.append(
             Bars(
@@ -535,7 +544,8 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
                 x_title="Model",
                 y_title=config.measure,
                 reference=round(reference, 4) if known else 0.0,
-                reference_label="lower noise ceiling" if known else "no likeness",
+                reference_to=round(top, 4) if known and np.isfinite(top) else None,
+                reference_label="noise ceiling, lower to upper" if known else "no likeness",
             )
         )
     scores = table["score"].to_numpy(dtype=np.float64)
@@ -565,8 +575,17 @@ def _models(result: TrsaResult, config: TrsaConfig) -> Figure:
                 if result.subjects is not None
                 else ", of which there is no ceiling with one subject"
             )
-            + f". {result.condition.size} conditions. Good: a range above 0 that reaches the noise "
-            "ceiling. Bad: one that holds 0. Models that resemble each other share their scores."
+            + f". {result.condition.size} conditions. "
+            + (
+                "Dashed lines and the band between them: the noise ceiling, which no model can be "
+                "expected to pass; the lower line is the likeness of each subject with the mean of "
+                "the others (rather too low), the upper one with the mean of all, its own among "
+                "them (too high). "
+                if result.noise_ceiling["lower"].notna().any()
+                else ""
+            )
+            + "Good: a range above 0 that reaches the noise ceiling. Bad: one that holds 0. Models "
+            "that resemble each other share their scores."
         ),
         alt="Bars of scores with standard errors, one panel a region.",
         panels=tuple(panels),

@@ -12,11 +12,13 @@ Source: Schuett, Kipnis, Diedrichsen & Kriegeskorte (2023), eLife 12:82566.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.resuming import ALONE, Loops
+from pipeline.core.words import counted
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.identification import Resample, corrected_variance, resamples
 from pipeline.methods.trsa.models import Models
@@ -41,9 +43,29 @@ POINT_ASSIGNMENTS = 24
 FROM_ZERO = ("cosine", "whitened_cosine", "bures")
 """Measures for which a constant that is added to all pairs makes a difference."""
 
+MOST_UNDEFINED = 0.5
+"""Share of folds without a score up to which the rest have one for the model."""
+
 SUBJECT_FOLDS = ((6, 2), (12, 3), (20, 4))
 CONDITION_FOLDS = ((12, 2), (24, 3), (40, 4))
 MOST_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedScores:
+    """Scores of fitted models on folds that did not fit them, then the ceiling.
+
+    Attributes
+    ----------
+    scores
+        Mean over the folds that have one, shape (..., fit + 1); NaN where none has.
+    undefined
+        Share of folds without a score, same shape: no candidate has a positive weight there, or
+        nothing varies in the fold's pairs. NaN where there are no folds, or no ceiling.
+    """
+
+    scores: Floats
+    undefined: Floats
 
 
 def why_not(models: Models, config: TrsaConfig, n_conditions: int) -> str:
@@ -51,9 +73,9 @@ def why_not(models: Models, config: TrsaConfig, n_conditions: int) -> str:
     if not config.fitted_models:
         return "none was asked for"
     if len(models.name) < 2:
-        return f"{len(models.name)} models, of which a fit needs 2"
+        return f"{counted(len(models.name), 'model')}, of which a fit needs 2"
     if n_conditions < LEAST_CONDITIONS:
-        return f"{n_conditions} conditions; folds need {LEAST_CONDITIONS}"
+        return f"{counted(n_conditions, 'condition')}; folds need {LEAST_CONDITIONS}"
     return ""
 
 
@@ -122,7 +144,7 @@ def score_once(
     condition: Counts,
     config: TrsaConfig,
     rng: np.random.Generator,
-) -> Floats:
+) -> FittedScores:
     """Scores of fitted models in one region with one assignment to folds, then the ceiling.
 
     Parameters
@@ -134,15 +156,15 @@ def score_once(
 
     Returns
     -------
-    Shape (fit + 1,): mean over folds; last the score of the mean over the subjects of the fit, NaN
-    with one subject. NaN where too few different conditions or subjects were drawn.
+    Of shape (fit + 1,); last the score of the mean over the subjects of the fit, NaN with one
+    subject. NaN where too few different conditions or subjects were drawn.
     """
     drawn = np.flatnonzero(of_row)
-    scores = np.full(len(config.fitted_models) + 1, np.nan)
+    nothing = np.full(len(config.fitted_models) + 1, np.nan)
     different = int(np.count_nonzero(condition))
     n_parts = min(n_folds(condition.size, CONDITION_FOLDS), different // PER_FOLD)
     if n_parts < 2 or not drawn.size:
-        return scores
+        return FittedScores(scores=nothing, undefined=nothing)
     part = _assigned(condition, n_parts, rng)
     several = drawn.size > 1
     fold = (
@@ -173,22 +195,32 @@ def score_once(
             found.append(_scored(np.array([*made, mean]), rows, inner, judged, config.measure))
     together = np.array(found)
     known = np.isfinite(together)
-    scores = np.where(known, together, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(0), 1)
-    scores[~known.any(axis=0)] = np.nan
+    scores = mean_of_known(together.T)
+    undefined = 1 - known.mean(axis=0)
     if not several:
-        scores[-1] = np.nan
-    return np.asarray(scores)
+        scores[-1] = undefined[-1] = np.nan
+    return FittedScores(scores=scores, undefined=undefined)
 
 
 def _scored(
     made: Floats, rows: Floats, weight: Counts, condition: Counts, measure: Resampled
 ) -> Floats:
-    """Mean similarity with the rows that were drawn, shape (prediction,)."""
+    """Mean similarity with the rows that were drawn, shape (prediction,).
+
+    NaN for a prediction without a similarity, as that without a positive weight, which predicts
+    nothing; that is not the score 0 of one that predicts at chance.
+    """
     used = np.flatnonzero(weight)
     similarity = compare_resampled(made, rows[used], measure, condition[None])[0]
-    # What is not defined, as a prediction without a positive weight, explains nothing.
-    similarity = np.where(np.isfinite(similarity), similarity, 0.0)
-    return np.asarray(similarity @ weight[used] / weight[used].sum())
+    return mean_of_known(similarity, weight[used])
+
+
+def mean_of_known(values: Floats, weight: Floats | Counts | float = 1.0) -> Floats:
+    """Weighted mean along the last axis of what is not missing; NaN where all is."""
+    shares = np.isfinite(values) * weight
+    total = shares.sum(axis=-1)
+    summed = (np.where(shares > 0, values, 0) * shares).sum(axis=-1)
+    return np.asarray(summed / np.where(total > 0, total, np.nan))
 
 
 def _assigned(count: Counts, folds: int, rng: np.random.Generator) -> Counts:
@@ -206,18 +238,20 @@ def scores_of(
     draw: Resample,
     n_assignments: int,
     rng: np.random.Generator,
-) -> Floats:
-    """Scores under one resample, shape (assignment, fit + 1, region)."""
+) -> FittedScores:
+    """Scores under one resample, of shape (assignment, fit + 1, region)."""
     shape = (n_assignments, len(config.fitted_models) + 1, len(targets.region))
-    found = np.empty(shape)
+    found, undefined = np.empty(shape), np.empty(shape)
     condition = draw.condition.astype(np.int64)
     for region in range(len(targets.region)):
         here = np.flatnonzero(targets.region_of_row == region)
         rows = targets.dissimilarities[here]
         of_row = draw.subject[targets.subject_of_row[here]].astype(np.int64)
         for number in range(n_assignments):
-            found[number, :, region] = score_once(models, rows, of_row, condition, config, rng)
-    return found
+            one = score_once(models, rows, of_row, condition, config, rng)
+            found[number, :, region] = one.scores
+            undefined[number, :, region] = one.undefined
+    return FittedScores(scores=found, undefined=undefined)
 
 
 def resampled(
@@ -246,7 +280,8 @@ def resampled(
                 subject=every if name == "conditions" else draw.subject,
                 condition=all_conditions if name == "subjects" else draw.condition,
             )
-            found[name][place] = scores_of(models, targets, config, one, ASSIGNMENTS, rng)
+            made = scores_of(models, targets, config, one, ASSIGNMENTS, rng)
+            found[name][place] = made.scores
     return found
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.progress import Progress, silent
 from pipeline.core.resuming import ALONE, Loops
+from pipeline.core.words import counted
 from pipeline.methods.trsa.estimators import fold_means
 from pipeline.methods.trsa.kernels import nearest_share
 from pipeline.methods.trsa.model import Session
@@ -118,9 +119,8 @@ def taken_for(correlation: Floats) -> Floats:
 def why_not(session: Session) -> str:
     """Why a session cannot be split; empty where it can."""
     if session.n_folds < LEAST_FOLDS:
-        return (
-            f"{session.n_folds} repeats; halves that are cross-validated need {LEAST_FOLDS} or more"
-        )
+        there = counted(session.n_folds, "repeat")
+        return f"{there}; halves that are cross-validated need {LEAST_FOLDS} or more"
     sizes = [session.units_of(region).size for region in range(len(session.regions))]
     if max(sizes) < LEAST_UNITS:
         return f"no region has {LEAST_UNITS} units"

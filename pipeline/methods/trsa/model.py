@@ -221,7 +221,9 @@ def _session(
         if n_units >= config.min_units:
             regions.append(name)
         elif n_units:
-            reasons.append(("unit", n_units, f"{name} has fewer than {config.min_units} units"))
+            reasons.append(
+                ("unit", n_units, f"{name} has fewer than {counted(config.min_units, 'unit')}")
+            )
     kept = np.flatnonzero(usable & np.isin(view.region, regions))
     told = [(f"{view.recording}: {what}", n, why) for what, n, why in reasons]
     if not regions:

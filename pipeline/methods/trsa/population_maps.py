@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parts import LEAST_OF_HULL, Figure, Points
-from pipeline.core.words import counted, from_to
+from pipeline.core.words import counted, for_number, from_to
 from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.populations import likeness
 from pipeline.methods.trsa.result import TrsaResult
@@ -46,7 +46,8 @@ def regions_figure(
     known = np.isfinite(np.diagonal(apart))
     if through is not None:
         known &= np.isfinite(np.diagonal(through))
-    usable = np.flatnonzero(known)
+    usable = _complete(apart if through is None else apart + through, np.flatnonzero(known))
+    n_out = int(known.sum()) - usable.size
     apart = _distances(apart, usable)
     points, share = classical_scaling(apart)
     regions = result.populations["region"].to_numpy()[usable].astype(str)
@@ -93,7 +94,13 @@ def regions_figure(
             f"{usable.size} populations, from all units and trials"
             + (" (left)" if second else "")
             + f"; {100 * share.sum():.0f} % of the spread is in this plane; colours are regions."
-            f"{second}{_hull_words(regions)} No band: how far noise moves a point is not drawn; "
+            + (
+                f" {counted(n_out, 'population')} whose likeness with others is not known "
+                f"{for_number(n_out, '[is|are]')} left out."
+                if n_out
+                else ""
+            )
+            + f"{second}{_hull_words(regions)} No band: how far noise moves a point is not drawn; "
             "the reliability tells. Good: populations of one region side by side. Bad: those of "
             "one recording. Populations recorded at the same time share noise of single trials and "
             "come too near; the table of pairs of regions is free of that."
@@ -121,11 +128,21 @@ def _apart_through(
     return 1 - likeness(ramped, ramped, TRANSFORMED.get(config.measure, config.measure))
 
 
+def _complete(apart: Floats, usable: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Populations of which all distances are known; those without most of them go, one by one."""
+    while True:
+        missing = np.isnan(apart[np.ix_(usable, usable)])
+        np.fill_diagonal(missing, val=False)
+        if not missing.any():
+            return usable
+        usable = np.delete(usable, missing.sum(axis=1).argmax())
+
+
 def _distances(apart: Floats, usable: NDArray[np.intp]) -> Floats:
-    """Of the usable populations, at least 0; 1 where not known."""
+    """Of the usable populations, at least 0."""
     found = apart[np.ix_(usable, usable)]
     np.fill_diagonal(found, 0)
-    return np.maximum(np.where(np.isnan(found), 1, found), 0)
+    return np.maximum(found, 0)
 
 
 def _map(title: str, points: Floats, regions: NDArray[np.str_], names: list[str]) -> Points:

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.words import counted
 from pipeline.numerics.dissimilarity import Floats, average_ranks, squared_form
 from pipeline.numerics.permutation import p_values
 
@@ -49,8 +50,8 @@ def why_no_null(order: Order, n_conditions: int, smoothness: float) -> str:
         return ""
     if n_conditions < LEAST_SHIFTED:
         return (
-            f"{n_conditions} conditions in one order allow {n_conditions - 1} shifts; a test needs "
-            f"{LEAST_SHIFTED} conditions"
+            f"{n_conditions} conditions in one order allow {counted(n_conditions - 1, 'shift')}; "
+            f"a test needs {LEAST_SHIFTED} conditions"
         )
     if order == "linear" and smoothness > n_conditions / 6:
         return "neighbouring conditions are alike over too much of their order"

@@ -82,6 +82,7 @@ MODEL_COLUMNS = (
     "p",
     "p_adjusted",
     "below_ceiling_p",
+    "undefined",
 )
 MODEL_PAIR_COLUMNS = ("region", "first", "second", "difference", "se", "p", "p_adjusted")
 PERSISTENCE_COLUMNS = (
@@ -426,6 +427,7 @@ class TrsaResult:
     model: NDArray[np.str_] = axes("model")
     model_dissimilarities: NDArray[np.float64] = axes("model", "pair")
     model_scores: pd.DataFrame = table("model_score", MODEL_COLUMNS)
+    """``undefined``: share of the folds of a fitted model that have no score and do not count."""
     model_pairs: pd.DataFrame = table("model_pair", MODEL_PAIR_COLUMNS)
     """Score of the first model less that of the second, with two-sided p; fixed models."""
     model_weights: pd.DataFrame = table("model_weight", WEIGHT_COLUMNS)

@@ -139,7 +139,8 @@ def observed(
                 if np.isfinite(gap) and gap_se > 0
                 else np.nan
             )
-            rows.append((name, model, seen[index, region], se, p[index, region], np.nan, below_p))
+            row = (name, model, seen[index, region], se, p[index, region], np.nan, below_p, np.nan)
+            rows.append(row)
     fitted, weights = _fitted(
         models, targets, config, parts, rng, degrees=degrees, null=not no_null
     )
@@ -193,8 +194,10 @@ def _fitted(
     if fitting.why_not(models, config, targets.n_conditions):
         return [], []
     whole = Resample(subject=np.ones(targets.n_subjects), condition=np.ones(targets.n_conditions))
-    seen = fitting.scores_of(models, targets, config, whole, fitting.POINT_ASSIGNMENTS, rng)
-    seen = seen.mean(axis=0)
+    split = fitting.scores_of(models, targets, config, whole, fitting.POINT_ASSIGNMENTS, rng)
+    undefined = split.undefined.mean(axis=0)
+    seen = fitting.mean_of_known(np.moveaxis(split.scores, 0, -1))
+    seen = np.where(undefined > fitting.MOST_UNDEFINED, np.nan, seen)
     draws = {
         name: np.concatenate(made)
         for name in ("both", "subjects", "conditions")
@@ -211,7 +214,9 @@ def _fitted(
         for number, kind in enumerate(config.fitted_models):
             shown = FITTED[kind]
             numbers = (value[number, region] for value in (seen, se, p))
-            rows.append((name, shown, *numbers, np.nan, below[number, region]))
+            rows.append(
+                (name, shown, *numbers, np.nan, below[number, region], undefined[number, region])
+            )
             told += [
                 (name, shown, model, weight)
                 for model, weight in zip(models.name, weights[number, region], strict=True)

@@ -18,7 +18,7 @@ from pipeline.core.parts import (
     status_from_checks,
 )
 from pipeline.core.unit_names import NO_NAMES, UnitNames
-from pipeline.core.words import counted
+from pipeline.core.words import counted, from_to
 from pipeline.methods.trsa.cells import columns as _columns
 from pipeline.methods.trsa.cells import where_told
 from pipeline.methods.trsa.comparison_figures import comparison_body
@@ -26,7 +26,7 @@ from pipeline.methods.trsa.config import TrsaConfig
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.families import families_table
 from pipeline.methods.trsa.figures import best_levels, geometry_level
-from pipeline.methods.trsa.fitting import POINT_ASSIGNMENTS
+from pipeline.methods.trsa.fitting import MOST_UNDEFINED, POINT_ASSIGNMENTS
 from pipeline.methods.trsa.graph_figures import graph_body
 from pipeline.methods.trsa.recognition import halves_table, recognition_table
 from pipeline.methods.trsa.result import HalvesResult, SubjectsResult, TrsaResult
@@ -194,8 +194,8 @@ def _behind(rows: pd.DataFrame) -> str:
         parts.append(counted(len(names), "recording"))
     rate = rows["rate_hz"].dropna()
     at = f" at {_range(rate, 'z.2g')} Hz" if len(rate) else ""
-    parts.append(f"{_range(rows['n_units'], 'd')} units{at}")
-    parts.append(f"{_range(rows['n_folds'], 'd')} repeats")
+    parts.append(f"{from_to(rows['n_units'], 'unit')}{at}")
+    parts.append(from_to(rows["n_folds"], "repeat"))
     return ", ".join(parts)
 
 
@@ -295,9 +295,8 @@ def _contiguous_missing(halves: HalvesResult) -> str:
 def _what_was_done(result: TrsaResult, config: TrsaConfig) -> str:
     """Data and estimator in words."""
     several = result.populations["recording"].nunique()
-    recordings = "1 recording" if several == 1 else f"{several} recordings"
-    low, high = result.populations["n_folds"].min(), result.populations["n_folds"].max()
-    repeats = f"{low}" if low == high else f"{low} to {high}"
+    recordings = counted(several, "recording")
+    repeats = from_to(result.populations["n_folds"], "repeat")
     how = {
         "crossnobis": "the squared distance of mean responses in units of noise, cross-validated "
         "over repeats: 0 on average, and below 0 as often as above, where two conditions are "
@@ -307,7 +306,7 @@ def _what_was_done(result: TrsaResult, config: TrsaConfig) -> str:
         "correlation": "one less the correlation of mean responses over units",
     }.get(config.estimators[0], f"'{config.estimators[0]}'")
     return (
-        f"{recordings} with {result.condition.size} shared conditions in {repeats} repeats "
+        f"{recordings} with {result.condition.size} shared conditions in {repeats} "
         f"{'was' if several == 1 else 'were'} used. The units of one region in one recording are a "
         f"population. How differently a population answers two conditions is {how}. Only ranks of "
         "these dissimilarities are compared, so that strength of responses and number of units do "
@@ -531,6 +530,7 @@ def _models_table(result: TrsaResult) -> Table:
                 if len(result.model_weights)
                 else ""
             )
+            + _undefined_words(result)
         ),
         columns=_columns(
             result.model_scores,
@@ -542,8 +542,22 @@ def _models_table(result: TrsaResult) -> Table:
                 "p": "p",
                 "p_adjusted": "adjusted p",
                 "below_ceiling_p": "p against ceiling",
+                **({"undefined": "without a score"} if _undefined_words(result) else {}),
             },
         ),
+    )
+
+
+def _undefined_words(result: TrsaResult) -> str:
+    """That fitted models have no score in some folds, which then do not count."""
+    share = result.model_scores["undefined"].to_numpy(dtype=np.float64)
+    if not (share > 0).any():
+        return ""
+    return (
+        f" In up to {100 * np.nanmax(share):.0f} % of the folds (column 'without a score') a "
+        "fitted model has no score, as no candidate has a weight above 0 there or nothing varies; "
+        "they are left out of the mean, which is then rather too good, and above "
+        f"{100 * MOST_UNDEFINED:.0f} % there is none."
     )
 
 

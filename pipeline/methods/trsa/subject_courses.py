@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.core.words import counted
 from pipeline.methods.trsa.result import SUBJECT_STRETCH_COLUMNS
 from pipeline.numerics.clusters import clusters
 from pipeline.numerics.dissimilarity import squared_form
@@ -39,7 +40,11 @@ def why_none(subject: list[str]) -> str:
     if not all(subject):
         return "not all recordings tell their subject"
     count = len(set(subject))
-    return "" if count >= LEAST_SUBJECTS else f"{count} subjects; a test needs {LEAST_SUBJECTS}"
+    return (
+        ""
+        if count >= LEAST_SUBJECTS
+        else f"{counted(count, 'subject')}; a test needs {LEAST_SUBJECTS}"
+    )
 
 
 def stretches(courses: Floats, edges: Floats, rng: np.random.Generator) -> pd.DataFrame:

@@ -307,16 +307,24 @@
     let low = Infinity;
     let high = -Infinity;
     for (const trace of panel.traces) {
-      for (const value of trace[axis] || []) {
+      const held = (value) => {
         if (value < low) low = value;
         if (value > high) high = value;
+      };
+      const isValue = trace.type === "bar" && axis === (panel.across ? "x" : "y");
+      const error = isValue && trace[`error_${axis}`];
+      for (const [at, value] of Array.from(trace[axis] || []).entries()) {
+        held(value);
+        if (error) [value + error.array[at], value - error.arrayminus[at]].forEach(held);
       }
+      if (isValue) held(0); /* where bars start */
     }
     return low < high ? [low, high] : [low - 1, high + 1];
   };
 
-  const askedTicks = ([low, high], most) => {
-    /* about as many ticks as there is room for; more where steps of 2, 5 or 10 would leave one */
+  const askedTicks = ([low, high], pixels) => {
+    /* about as many ticks as there is room for; more where steps of 2, 5 or 10 would leave one, or
+       two where short numbers have room for three */
     const left = (count) => {
       const rough = Math.abs(high - low) / count;
       const unit = 10 ** Math.floor(Math.log10(rough));
@@ -324,8 +332,8 @@
       const step = unit * ([2, 5, 10].find((each) => each * unit > rough * (1 + 1e-9)) || 20);
       return Math.floor(Math.max(low, high) / step) - Math.ceil(Math.min(low, high) / step) + 1;
     };
-    let count = Math.max(2, most);
-    while (left(count) < 2 && count < 12) count += 1;
+    let count = Math.max(2, Math.ceil(pixels / 60));
+    while (count < 12 && (left(count) < 2 || (left(count) < 3 && count < pixels / 36))) count += 1;
     return count;
   };
   const shareTicks = (panel, [low, high], pixels) => {
@@ -358,7 +366,7 @@
       xaxis: { ...axisBase(theme), ...titled(margin.titles?.x, theme),
         ...labelTicks(xlabels, plot.width, xrange, limit.x, panel.x0, panel.dx, slot),
         tickangle: margin.turned ? -90 : 0, showgrid: false,
-        nticks: askedTicks(xrange, Math.ceil(plot.width / 60)) },
+        nticks: askedTicks(xrange, plot.width) },
       yaxis: { ...axisBase(theme), ...titled(margin.titles?.y, theme),
         ...labelTicks(ylabels, plot.height, yrange || [0, 1], limit.y) },
       shapes: [], annotations: [], dragmode: "zoom", separators: ".\u202f",
@@ -489,10 +497,16 @@
   const referenceMarks = (panel, theme) => {
     const at = panel.reference;
     const line = { color: theme.ink, width: 1.2, dash: "dash" };
-    const shape = panel.across
-      ? { type: "line", xref: "x", yref: "paper", x0: at, x1: at, y0: 0, y1: 1, line }
-      : { type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: at, y1: at, line };
-    return { shapes: [shape] };
+    const shape = (type, from, to, style) => (panel.across
+      ? { type, xref: "x", yref: "paper", x0: from, x1: to, y0: 0, y1: 1, ...style }
+      : { type, xref: "paper", yref: "y", x0: 0, x1: 1, y0: from, y1: to, ...style });
+    const shapes = [shape("line", at, at, { line })];
+    if (panel.referenceTo !== null) {
+      const to = panel.referenceTo;
+      shapes.push(shape("line", to, to, { line }), shape("rect", at, to,
+        { layer: "below", line: { width: 0 }, fillcolor: withAlpha(theme.ink, 0.12) }));
+    }
+    return { shapes };
   };
 
   const diagonalMarks = (panel, theme) => {

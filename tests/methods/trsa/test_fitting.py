@@ -165,7 +165,7 @@ def test_noise_is_not_fitted():
     config = TrsaConfig(measure="corr", fitted_models=["weighted"])
     targets = targets_from(rows)
     every = fitting.Resample(subject=np.ones(8), condition=np.ones(16))
-    seen = fitting.scores_of(many, targets, config, every, 24, rng)[:, 0, 0].mean()
+    seen = np.nanmean(fitting.scores_of(many, targets, config, every, 24, rng).scores[:, 0, 0])
     plain = rows.mean(axis=0)
     candidates = many.dissimilarities
     weights = fitting.weights_of("weighted", candidates, plain, np.ones(120), centred=True)
@@ -173,10 +173,34 @@ def test_noise_is_not_fitted():
     assert abs(seen) < 0.1 < inside
 
 
+def test_folds_without_a_prediction_are_left_out_and_counted():
+    """A candidate against which all distances run has no weight above 0, and no score of 0."""
+    rows, models = planted(stream(0, "against"), n_conditions=24)
+    against = Models(name=("a", "b"), dissimilarities=-models.dissimilarities[:2])
+    rng = stream(0, "undefined")
+    found = fitted(rows, against, rng, n_draws=3)
+    row = found.table.set_index("model").loc["weighted sum"]
+    assert 0.9 < row["undefined"] <= 1
+    assert np.isnan(row["score"])
+    well = fitted(rows, models, rng, n_draws=3).table.set_index("model")
+    assert well.loc["weighted sum", "undefined"] == 0
+    assert well.loc[["a", "b", "c"], "undefined"].isna().all()
+
+
+def test_a_row_without_variance_is_left_out_of_the_mean():
+    rng = stream(0, "constant row")
+    made, rows = rng.random((1, 66)), np.vstack([rng.random(66), np.full(66, 0.3)])
+    every = np.ones(12, dtype=np.int64)
+    both = fitting._scored(made, rows, np.array([1, 3]), every, "corr")
+    alone = fitting._scored(made, rows[:1], np.array([1]), every, "corr")
+    assert both == pytest.approx(alone)
+    assert np.isnan(fitting._scored(0 * made, rows[:1], np.array([1]), every, "corr")).all()
+
+
 def test_what_cannot_be_fitted_says_why():
     models = Models(name=("a",), dissimilarities=np.ones((1, 66)))
     asked = TrsaConfig(fitted_models=["weighted"])
-    assert fitting.why_not(models, asked, 12) == "1 models, of which a fit needs 2"
+    assert fitting.why_not(models, asked, 12) == "1 model, of which a fit needs 2"
     two = Models(name=("a", "b"), dissimilarities=np.ones((2, 66)))
     assert "11 conditions" in fitting.why_not(two, asked, 11)
     assert fitting.why_not(two, asked, 12) == ""

@@ -99,3 +99,16 @@ def test_populations_are_called_alike_only_where_they_are(result, likeness_of, k
     finding = drawn(changed, None).finding
     assert said in finding[:1].lower() + finding[1:]
     assert ("most" in finding) == (kept > 2 and likeness_of > 0)
+
+
+def test_populations_of_unknown_likeness_are_left_out_and_it_is_said(result):
+    n = len(result.populations)
+    similarity = result.similarity.copy()
+    similarity[2, [0, 4]] = similarity[[0, 4], 2] = np.nan
+    changed = dataclasses.replace(result, similarity=similarity)
+    figure = drawn(changed, None)
+    assert len(figure.panels[0].x) == n - 1
+    assert "population 2" not in figure.panels[0].labels
+    assert np.isfinite(figure.panels[0].x).all()
+    assert "1 population whose likeness with others is not known is left out." in figure.caption
+    assert "left out" not in drawn(result, None).caption

@@ -374,3 +374,43 @@ def test_four_conditions_are_compared_and_the_report_says_what_intervals_are_wor
     check = next(check for check in checks if check.name == "Conditions")
     assert check.status == "warn"
     assert "resampled also where they are so few" in check.meaning
+
+
+def test_both_noise_ceilings_are_drawn_and_explained(one, several):
+    result, _, drawn, _ = several
+    figure = next(figure for figure in drawn if figure.id == "models")
+    ceiling = result.noise_ceiling.set_index("region")
+    for panel in figure.panels:
+        known = ceiling.loc[panel.title]
+        assert panel.reference == pytest.approx(known["lower"], abs=1e-4)
+        assert panel.reference_to == pytest.approx(known["upper"], abs=1e-4)
+        assert panel.reference_to > panel.reference
+        assert panel.reference_label == "noise ceiling, lower to upper"
+    assert "Dashed lines and the band between them: the noise ceiling" in figure.caption
+    for alone in [figure for figure in one[2] if figure.id == "models"]:
+        assert "the band between" not in alone.caption
+        assert all(panel.reference_to is None for panel in alone.panels)
+
+
+def test_each_region_is_drawn_before_one_is_drawn_twice(several):
+    result, _, drawn, _ = several
+    figure = next(figure for figure in drawn if figure.id == "dissimilarities")
+    names = [panel.title.split(":")[0] for panel in figure.panels[::3]]
+    regions = list(dict.fromkeys(result.populations["region"]))
+    for turn in range(0, len(names), len(regions)):
+        assert [any(region in name for name in names[turn : turn + 3]) for region in regions] == [
+            True
+        ] * len(regions)
+
+
+def test_folds_without_a_score_are_told(several):
+    result, checks, drawn, made = several
+    table = next(
+        part for part in made.body if isinstance(part, Table) and part.id == "model-scores"
+    )
+    assert "left out of the mean" not in table.caption
+    changed = result.model_scores.assign(undefined=0.25)
+    again = section(dataclasses.replace(result, model_scores=changed), checks, drawn, CONFIG)
+    table = next(p for p in again.body if isinstance(p, Table) and p.id == "model-scores")
+    assert "In up to 25 % of the folds (column 'without a score')" in table.caption
+    assert "without a score" in table.columns
