@@ -35,11 +35,18 @@ from pipeline.methods.trsa.populations import (
     likeness,
     participation_ratio,
 )
-from pipeline.methods.trsa.relations import Order, smooth_steps, why_no_null
+from pipeline.methods.trsa.relations import (
+    Order,
+    condition_orders,
+    similarity_p,
+    smooth_steps,
+    why_no_null,
+)
 from pipeline.methods.trsa.result import PartResult, TrsaResult
 from pipeline.methods.trsa.subject_identification import identified_in_time
 from pipeline.methods.trsa.targets import targets_of
 from pipeline.methods.trsa.transforms import level_grid
+from pipeline.numerics.permutation import adjusted
 
 Floats = NDArray[np.float64]
 
@@ -216,6 +223,7 @@ def combine(
     scored = scores.observed(models, targets, config, ordered, rng, order=order, no_null=missing)
     clouds = homology.clouds_of(sample, config, order)
     holes = persistence.observed(sample, clouds, ordered, config)
+    p_raw, p_adjusted = _similarity_p(sample, first, config, order, missing, provenance)
     return TrsaResult(
         condition=sample.condition,
         populations=_population_table(sample, found.status, first, observed, ordered),
@@ -223,6 +231,8 @@ def combine(
         dissimilarities=found.by_estimator,
         level_bounds=levels,
         similarity=likeness(first, first, config.measure),
+        p_raw=p_raw,
+        p_adjusted=p_adjusted,
         halves=observed.halves,
         halves_missing=observed.missing,
         region_pairs=observed.pairs,
@@ -260,6 +270,29 @@ def combine(
         n_bootstraps=config.n_bootstraps,
         provenance=provenance,
     )
+
+
+def _similarity_p(
+    sample: Sample,
+    first: Floats,
+    config: TrsaConfig,
+    order: Order,
+    missing: str,
+    provenance: Provenance,
+) -> tuple[Floats, Floats]:
+    """P of the similarity of every two populations, and adjusted for the number of pairs."""
+    count = len(first)
+    if missing:
+        return np.full((count, count), np.nan), np.full((count, count), np.nan)
+    rng = stream(provenance.seed, provenance.experiment, "trsa", "similarity")
+    orders = condition_orders(sample.n_conditions, order, config.n_permutations, rng)
+    recording = np.array([sample.sessions[index].recording for index, _ in sample.populations()])
+    p = similarity_p(first, recording, orders, order)
+    upper = np.triu_indices(count, 1)
+    corrected = np.full((count, count), np.nan)
+    corrected[upper] = adjusted(p[upper], config.correction)
+    corrected[upper[1], upper[0]] = corrected[upper]
+    return p, corrected
 
 
 def _compared(

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from pipeline.core.progress import Progress, silent
 from pipeline.core.resuming import ALONE, Loops
 from pipeline.methods.trsa.config import COMPARISON_PARTS, TrsaConfig
-from pipeline.methods.trsa.dependence import dependence
+from pipeline.methods.trsa.dependence import Dependence, dependence
 from pipeline.methods.trsa.homology import repeats_of, whitened_repeats
-from pipeline.methods.trsa.matching import held_out_correlation, match_units
+from pipeline.methods.trsa.matching import held_out_correlation, match_units, shared_correlation
 from pipeline.methods.trsa.model import Sample
 from pipeline.methods.trsa.relations import Order, condition_orders
 from pipeline.methods.trsa.result import COMPARISON_COLUMNS, PartResult
@@ -66,8 +66,8 @@ ALL = slice(None)
 MOST_GROUPS = 10
 """Groups of units, and of conditions, that are left out together."""
 LEAST_REPEATS = 2
-SHARED_OUT_UP_TO = 1000
-"""Pairs of units up to which units of unequal numbers are shared out, which is slow."""
+FEWER_ORDERS = 49
+"""Shuffles by which dependence is measured where something is left out: its p has all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -185,23 +185,78 @@ def pair_statistics(one: Halves, other: Halves, orders: NDArray[np.int64]) -> tu
         found[row] = drawn[0], standard_error(name, one, other), drawn[1:].mean(), p
     row = len(KERNELS) + len(ANGLES)
     try:
-        tested = dependence(
-            np.stack([_distances(half) for half in one]),
-            np.stack([_distances(half) for half in other[::-1]]),
-            orders,
-        )
+        tested = _tested(one, other, orders)
     except ValueError:
         pass  # all conditions are equally far; the rows stay empty
     else:
         found[row, [0, 3]] = tested.correlation, tested.correlation_p
         found[row + 1, [0, 3]] = tested.statistic, tested.p
-    n_units = one[0].shape[1], other[0].shape[1]
-    soft = n_units[0] == n_units[1] or n_units[0] * n_units[1] <= SHARED_OUT_UP_TO
-    match = match_units(one, other, orders, soft=soft)
-    spread = _spread([held_out_correlation(*_without(one, other, at)) for at in range(len(one[0]))])
-    found[row + 2] = match.correlation, spread, match.chance, match.p
-    found[row + 3, [0, 2, 3]] = match.soft_correlation, match.soft_chance, match.soft_p
+        found[[row, row + 1], 1] = left_out_errors(_dependence(orders), one, other)
+    match = match_units(one, other, orders)
+    errors = left_out_errors(_matched, one, other)
+    found[row + 2] = match.correlation, errors[0], match.chance, match.p
+    found[row + 3] = match.soft_correlation, errors[1], match.soft_chance, match.soft_p
     return found, np.array([match.reproducible, match.mutual])
+
+
+Statistic = Callable[[Halves, Halves, NDArray[np.int64]], tuple[float, float]]
+"""Two numbers of two populations, of these of all conditions."""
+
+
+def left_out_errors(statistic: Statistic, one: Halves, other: Halves) -> tuple[float, float]:
+    """Standard errors over conditions and the units of both, by groups that are left out.
+
+    What conditions and units do together counts for each of them, as a table of both left out
+    would take too long: the errors are rather too large. NaN where a statistic is not defined
+    without some group.
+    """
+    everything = np.arange(len(one[0]))
+    blocks = _groups(everything.size)
+    left = [
+        (*_without(one, other, blocks != block), np.flatnonzero(blocks != block))
+        for block in range(blocks.max() + 1)
+    ]
+    factors = [left]
+    for side, halves in enumerate((one, other)):
+        groups = _groups(halves[0].shape[1])
+        kept = [groups != group for group in range(groups.max() + 1)]
+        fewer = [(halves[0][:, some], halves[1][:, some]) for some in kept if some.any()]
+        factors.append(
+            [(*((part, other) if side == 0 else (one, part)), everything) for part in fewer]
+        )
+    variance = np.zeros(2)
+    for factor in factors:
+        try:
+            values = np.array([statistic(*arguments) for arguments in factor])
+        except ValueError:
+            return float("nan"), float("nan")
+        variance += [_spread(list(column)) ** 2 for column in values.T]
+    first, second = np.sqrt(variance).tolist()
+    return first, second
+
+
+def _matched(one: Halves, other: Halves, _: NDArray[np.int64]) -> tuple[float, float]:
+    return held_out_correlation(one, other), shared_correlation(one, other)
+
+
+def _dependence(orders: NDArray[np.int64]) -> Statistic:
+    """Distance correlation and adaptive dependence, under these orders of what is left."""
+
+    def statistic(one: Halves, other: Halves, kept: NDArray[np.int64]) -> tuple[float, float]:
+        few = orders[:FEWER_ORDERS]
+        some = few[np.isin(few, kept)].reshape(len(few), kept.size)
+        tested = _tested(one, other, np.searchsorted(kept, some))
+        return tested.correlation, tested.statistic
+
+    return statistic
+
+
+def _tested(one: Halves, other: Halves, orders: NDArray[np.int64]) -> Dependence:
+    return dependence(
+        np.stack([_distances(half) for half in one]),
+        np.stack([_distances(half) for half in other[::-1]]),
+        orders,
+    )
 
 
 def likeness_draws(name: str, one: Halves, other: Halves, orders: NDArray[np.int64]) -> Floats:
@@ -344,8 +399,7 @@ def _spread(left: list[float]) -> float:
     return float(np.sqrt((count - 1) * np.var(left)))
 
 
-def _without(one: Halves, other: Halves, condition: int) -> tuple[Halves, Halves]:
-    kept = np.arange(len(one[0])) != condition
+def _without(one: Halves, other: Halves, kept: NDArray[np.bool_]) -> tuple[Halves, Halves]:
     return _varying(one[0][kept], one[1][kept]), _varying(other[0][kept], other[1][kept])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.core.parts import Figure, Heatmap, Table
 from pipeline.methods.trsa.cells import columns, where_told
 from pipeline.methods.trsa.comparison import ANGLES, MATCHING
+from pipeline.methods.trsa.matching import EXACT_UP_TO, MOST_SHARED, SOFTNESS
 from pipeline.methods.trsa.result import TrsaResult
 
 LEVEL = 0.05
@@ -130,8 +131,8 @@ def _table(result: TrsaResult) -> Table:
             f"alike in: {', '.join(ANGLES)}; large ones in all others. Standard error: jackknife "
             "over conditions and groups of units, in which what units do in single conditions "
             "counts once: 0.95 to 1.3 times the spread of new simulated experiments, most where "
-            "populations have nothing in common. For units one to one it is over conditions alone; "
-            "unbiased CKA has none with 4 conditions. "
+            "populations have nothing in common. For dependence and matched units it counts twice, "
+            "and errors are rather too large; unbiased CKA has none with 4 conditions. "
             + where_told(result.comparisons, "chance", "Chance: mean over shuffles of conditions. ")
             + where_told(
                 result.comparisons,
@@ -140,10 +141,11 @@ def _table(result: TrsaResult) -> Table:
             )
             + "Adaptive dependence is in standard deviations above "
             "shuffles, the largest of all pairs of levels in both. "
-            f"{MATCHING[1].capitalize()}: optimal transport, for equal numbers of units or small "
-            "ones. Same partner: share of units that have one "
-            "partner in both halves; mutual: of those that are each other's best. Populations of "
-            "one recording share what the animal did in each condition." + no_p
+            f"{MATCHING[1].capitalize()}: optimal transport; for unequal numbers with more than "
+            f"{EXACT_UP_TO} pairs of units softened by entropy ({SOFTNESS:g}), and of more than "
+            f"{MOST_SHARED} units a side an even choice of so many. Same partner: share of units "
+            "that have one partner in both halves; mutual: of those that are each other's best. "
+            "Populations of one recording share what the animal did in each condition." + no_p
         ),
         columns=columns(
             result.comparisons,

@@ -23,7 +23,7 @@ Choice = Literal["far", "dense"]
 
 COMPARISON_PARTS = 6
 """Parts over which pairs of populations go round, since plans follow from settings alone: 300 pairs
-of 300 units each in 80 conditions take half an hour. With all other parts of the defaults they fit
+of 300 units each in 80 conditions take an hour. With all other parts of the defaults they fit
 into one job (``run.parts_per_job``)."""
 
 

@@ -198,7 +198,11 @@ def correlation(patterns: NDArray[np.floating]) -> Floats:
         If a pattern is the same in all units, or there are fewer than three units.
     """
     if patterns.shape[-1] < 3:
-        raise ValueError(f"{counted(patterns.shape[-1], 'unit')}: too few to correlate patterns.")
+        n_units = patterns.shape[-1]
+        raise ValueError(
+            f"{counted(n_units, 'unit')} {for_number(n_units, '[is|are]')} too few to correlate "
+            "patterns."
+        )
     spread = np.max(patterns, axis=-1) - np.min(patterns, axis=-1)
     _refuse(spread == 0, "the same in all units, so that it correlates with nothing")
     return cosine(patterns - np.mean(patterns, axis=-1, keepdims=True, dtype=np.float64))

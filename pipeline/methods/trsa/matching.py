@@ -4,7 +4,7 @@ Units are matched by their tuning over the same conditions in one half of the re
 match is scored in the other half, so that a match of noise scores nothing.
 
 Sources: Li, Yosinski, Clune, Lipson & Hopcroft (2016), ICLR; Khosla & Williams (2024) (soft
-matching).
+matching); Cuturi (2013), NeurIPS (transport with entropy).
 """
 
 from __future__ import annotations
@@ -18,6 +18,19 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Halves = tuple[NDArray[np.floating], NDArray[np.floating]]
 """Patterns from two halves of the repeats, each (condition, unit)."""
+
+
+EXACT_UP_TO = 1000
+"""Pairs of units up to which units of unequal numbers are shared out exactly, which is slow."""
+
+MOST_SHARED = 400
+"""Units of a side that are shared out, where numbers differ; of more, an even choice of so many."""
+
+SOFTNESS = 0.02
+"""Correlation by which shares of a softened transport fall to 1/e."""
+
+SETTLED = 1e-3
+MOST_ROUNDS = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,16 +94,44 @@ def one_to_one(correlation: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64
 def soft_shares(correlation: Floats) -> Floats:
     """How much of each unit goes to each other at best, all units of a side alike; sums to 1.
 
-    Optimal transport by linear programming: exact, for some hundreds of units a side.
+    Optimal transport: of equal numbers by the Hungarian method, of unequal ones by linear
+    programming up to :data:`EXACT_UP_TO` pairs of units, and softened by entropy beyond, where it
+    takes a second for thousands of units.
     """
-    from scipy.optimize import linprog
-    from scipy.sparse import eye, kron, vstack
-
     n_first, n_second = correlation.shape
     if n_first == n_second:  # a one-to-one match is a best one
         shares = np.zeros((n_first, n_second))
         shares[one_to_one(correlation)] = 1 / n_first
         return shares
+    if correlation.size > EXACT_UP_TO:
+        return softened_shares(correlation)
+    return _exact_shares(correlation)
+
+
+def softened_shares(correlation: Floats) -> Floats:
+    """Shares with :data:`SOFTNESS` times their entropy to gain (Sinkhorn's scaling in turn)."""
+    n_first, n_second = correlation.shape
+    # The best of each row and column is out of the exponent, so that none of them vanishes.
+    gain = correlation - correlation.max(axis=1, keepdims=True)
+    gain = gain - gain.max(axis=0)
+    kernel = np.exp(gain / SOFTNESS) + np.finfo(np.float64).tiny
+    row, column = np.ones(n_first), np.ones(n_second)
+    for _ in range(MOST_ROUNDS):
+        row = 1 / (n_first * (kernel @ column))
+        reached = column * (row @ kernel)
+        if np.abs(reached * n_second - 1).max() < SETTLED:
+            break
+        column = column / (n_second * reached)
+    shares = row[:, None] * kernel * column
+    return np.asarray(shares / shares.sum(), dtype=np.float64)
+
+
+def _exact_shares(correlation: Floats) -> Floats:
+    """Shares by linear programming."""
+    from scipy.optimize import linprog
+    from scipy.sparse import eye, kron, vstack
+
+    n_first, n_second = correlation.shape
     of_row = kron(eye(n_first), np.ones((1, n_second)), format="csr")
     of_column = kron(np.ones((1, n_first)), eye(n_second), format="csr")
     solved = linprog(
@@ -105,9 +146,7 @@ def soft_shares(correlation: Floats) -> Floats:
     return np.asarray(solved.x, dtype=np.float64).reshape(n_first, n_second)
 
 
-def match_units(
-    first: Halves, second: Halves, orders: NDArray[np.int64], *, soft: bool = True
-) -> UnitMatch:
+def match_units(first: Halves, second: Halves, orders: NDArray[np.int64]) -> UnitMatch:
     """Match units in one half of the repeats and score the match in the other.
 
     Parameters
@@ -117,17 +156,15 @@ def match_units(
     orders
         Orders of the second population's conditions under the null, without the identity and alike
         in both halves, shape (draw, condition).
-    soft
-        Whether units are shared out too, which takes long where their numbers differ; else those
-        numbers are missing (NaN).
     """
     halves = _correlations(first, second)
+    fewer = _fewer(first, second)
     drawn = np.full((1 + len(orders), 2), np.nan)
     for row, order in zip(drawn, [np.arange(len(first[0])), *orders], strict=True):
         moved = _correlations(first, (second[0][order], second[1][order]))
         row[0] = _held_out(moved, _hard)
-        if soft:
-            row[1] = _held_out(moved, _soft)
+        turned = fewer[1][0][order], fewer[1][1][order]
+        row[1] = _held_out(_correlations(fewer[0], turned), _soft)
     p = (drawn >= drawn[0] - 1e-12).mean(axis=0)
     matched = [np.zeros(half.shape, dtype=bool) for half in halves]
     for half, match in zip(halves, matched, strict=True):
@@ -143,13 +180,34 @@ def match_units(
         chance=float(drawn[1:, 0].mean()) if len(orders) else float("nan"),
         soft_chance=float(drawn[1:, 1].mean()) if len(orders) else float("nan"),
         p=float(p[0]),
-        soft_p=float(p[1]) if soft else float("nan"),
+        soft_p=float(p[1]),
     )
 
 
 def held_out_correlation(first: Halves, second: Halves) -> float:
     """Mean correlation in one half of units that are matched one to one in the other."""
     return _held_out(_correlations(first, second), _hard)
+
+
+def shared_correlation(first: Halves, second: Halves) -> float:
+    """The same of units that are shared out."""
+    return _held_out(_correlations(*_fewer(first, second)), _soft)
+
+
+def _fewer(first: Halves, second: Halves) -> tuple[Halves, Halves]:
+    """Both populations, with an even choice of units where there are too many of unequal number."""
+    if first[0].shape[1] == second[0].shape[1]:
+        return first, second
+    one, other = (
+        tuple(half[:, _even_choice(half.shape[1])] for half in side) for side in (first, second)
+    )
+    return (one[0], one[1]), (other[0], other[1])
+
+
+def _even_choice(count: int) -> NDArray[np.int64]:
+    """Places of at most :data:`MOST_SHARED` of so many units, evenly spread over their order."""
+    kept = min(count, MOST_SHARED)
+    return np.arange(kept) * count // kept
 
 
 def _correlations(first: Halves, second: Halves) -> tuple[Floats, Floats]:

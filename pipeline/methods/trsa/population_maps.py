@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipeline.core.parts import LEAST_OF_HULL, Figure, Points
 from pipeline.core.words import counted, for_number, from_to
 from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.populations import likeness
 from pipeline.methods.trsa.result import TrsaResult
 from pipeline.methods.trsa.transforms import geo_topological
@@ -82,9 +83,14 @@ def regions_figure(
             1 - told[nearest],
             alone=np.isfinite(told).sum() == 1,
         )
+        p = result.p_adjusted[usable[one], usable[other]]
+        if np.isfinite(p) and told[nearest] < 1:
+            finding = f"{finding[:-1]}; adjusted p of their rank correlation = {p:.2g}."
         if recording[one] == recording[other]:
             places = int(usable[one]), int(usable[other])
             finding = finding[:-1] + _without_shared_noise(result, *places)
+    p_adjusted = result.p_adjusted[np.ix_(usable, usable)][upper]
+    n_tested, n_alike = int(np.isfinite(p_adjusted).sum()), int((p_adjusted <= LEVEL).sum())
     return Figure(
         id="regions",
         title="Populations by how alike their dissimilarities are",
@@ -104,6 +110,13 @@ def regions_figure(
             "the reliability tells. Good: populations of one region side by side. Bad: those of "
             "one recording. Populations recorded at the same time share noise of single trials and "
             "come too near; the table of pairs of regions is free of that."
+            + (
+                f" Of {counted(n_tested, 'pair')} of different recordings {n_alike} "
+                f"{for_number(n_alike, '[has|have]')} an adjusted p <= {LEVEL} (shuffles of "
+                "conditions, one-sided)."
+                if n_tested
+                else ""
+            )
         ),
         alt="Points in a plane, one a population"
         + (", as measured and through the best levels." if second else "."),

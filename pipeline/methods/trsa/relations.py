@@ -101,6 +101,46 @@ def relate(
     return Relation(correlation=observed, p=p_values(observed, null))
 
 
+def similarity_p(
+    dissimilarities: Floats,
+    recording: NDArray[np.str_],
+    orders: NDArray[np.int64],
+    order: Order = "none",
+) -> Floats:
+    """P of the rank correlation of each two populations, as conditions of one are shuffled.
+
+    Parameters
+    ----------
+    dissimilarities
+        Shape (population, pair).
+    recording
+        Of each population. Populations of one recording share the noise of single trials, which
+        shuffles do not have, and get no p here.
+    orders, order
+        As of :func:`relate`.
+
+    Returns
+    -------
+    Symmetric, shape (population, population); NaN without a p, as on the diagonal.
+    """
+    count = len(dissimilarities)
+    complete = np.isfinite(dissimilarities).all(axis=1)
+    scored = np.full(dissimilarities.shape, np.nan)
+    scored[complete] = rank_scores(dissimilarities[complete], order)
+    known = np.flatnonzero(np.isfinite(scored).all(axis=1))
+    scored = scored[known]
+    observed = scored @ scored.T
+    reached = np.ones(observed.shape)  # the data among the shuffles
+    for index in pair_orders(orders):
+        reached += scored @ scored[:, index].T >= observed - 1e-12
+    found = np.full((count, count), np.nan)
+    found[np.ix_(known, known)] = reached / (1 + len(orders))
+    upper = np.triu_indices(count, 1)
+    found[upper[1], upper[0]] = found[upper]  # shuffles of either are the same null
+    found[recording[:, None] == recording] = np.nan
+    return found
+
+
 def pair_orders(orders: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places of pairs after conditions were put in another order, shape (draw, pair)."""
     n = orders.shape[1]

@@ -412,6 +412,12 @@ class TrsaResult:
     similarity: NDArray[np.float64] = axes("population", "other")
     """Of the first estimator's dissimilarities, by the chosen measure. Populations recorded at
     the same time share noise; ``region_pairs`` has what does not."""
+    p_raw: NDArray[np.float64] = axes("population", "other")
+    """Of the rank correlation behind each similarity, by shuffles of conditions (shifts, where they
+    have an order); NaN within a recording, where ``relation_missing`` says why there is none, and
+    for dissimilarities that are not known."""
+    p_adjusted: NDArray[np.float64] = axes("population", "other")
+    """``p_raw`` adjusted for the number of pairs of populations."""
     halves: HalvesResult | None
     halves_missing: str
     """Why there are no halves; empty where there are."""

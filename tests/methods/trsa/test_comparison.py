@@ -233,3 +233,23 @@ def test_without_shuffles_or_pairs_nothing_is_compared():
     assert "n_comparisons is 0" in fitted(views).comparisons_missing
     alone = dataclasses.replace(views[0], region=np.full(views[0].region.size, "all"))
     assert fitted([alone], ON).comparisons_missing == "there is one population"
+
+
+def test_dependence_and_matching_have_errors_of_about_the_spread_of_experiments():
+    """Rather too large ones, since what conditions and units do together counts twice."""
+    rng = stream(0, "errors")
+    values, errors = [], []
+    for _ in range(12):
+        common = rng.normal(size=(16, 4))
+        sides = []
+        for n_units in (12, 15):
+            patterns = common @ rng.normal(size=(4, n_units)) + rng.normal(size=(16, n_units))
+            sides.append(halves(patterns, rng))
+        shuffled = np.stack([rng.permutation(16) for _ in range(29)])
+        found = pair_statistics(*sides, shuffled)[0][-4:]
+        values.append(found[:, 0])
+        errors.append(found[:, 1])
+    ratio = np.mean(errors, axis=0) / np.std(values, axis=0, ddof=1)
+    assert np.isfinite(errors).all()
+    assert (ratio > 0.6).all(), ratio
+    assert (ratio < 4).all(), ratio

@@ -206,7 +206,7 @@ def test_what_an_estimator_cannot_use_is_refused():
     for change, text in (
         ({"estimator": "crossnobi"}, "'crossnobi' is none of the estimators"),
         ({"condition": condition + 1}, "outside 0 to 3"),
-        ({"condition": np.minimum(condition, 2)}, "1 conditions have no trial"),
+        ({"condition": np.minimum(condition, 2)}, "1 condition has no trial"),
         ({"responses": np.where(responses > 8, np.nan, responses)}, "missing values"),
         ({"responses": responses - 20, "estimator": "poisson_kl"}, "negative"),
         ({"responses": responses - 20, "estimator": "poisson_kl_cv"}, "negative"),

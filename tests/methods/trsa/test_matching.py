@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.rng import stream
+from pipeline.methods.trsa import matching
 from pipeline.methods.trsa.matching import (
     held_out_correlation,
     match_units,
@@ -78,13 +79,47 @@ def test_units_without_tuning_are_refused():
         tuning_correlation(first, first[:11])
 
 
-def test_units_are_shared_out_only_where_asked():
+def test_many_units_of_unequal_numbers_are_shared_out_too():
+    """Softened shares have the right sums and are nearly as good as exact ones."""
     rng = stream(5, "units")
-    one, other = halves(rng.normal(size=(9, 3)), rng), halves(rng.normal(size=(9, 4)), rng)
-    shuffled = orders(9, 4, rng)
-    hard = match_units(one, other, shuffled, soft=False)
-    whole = match_units(one, other, shuffled)
-    assert np.isnan([hard.soft_correlation, hard.soft_chance, hard.soft_p]).all()
-    assert np.isfinite(whole.soft_correlation)
-    assert (hard.correlation, hard.p) == (whole.correlation, whole.p)
-    assert held_out_correlation(one, other) == hard.correlation
+    tuning = rng.normal(size=(30, 45))
+    first, second = halves(tuning[:, :40], rng), halves(tuning, rng)
+    correlation = tuning_correlation(first[0], second[0])
+    assert correlation.size > matching.EXACT_UP_TO
+    soft, exact = matching.softened_shares(correlation), matching._exact_shares(correlation)
+    np.testing.assert_allclose(soft.sum(axis=0), 1 / 45, rtol=0.01)
+    np.testing.assert_allclose(soft.sum(axis=1), 1 / 40, rtol=0.01)
+    assert (soft * correlation).sum() == pytest.approx((exact * correlation).sum(), abs=0.01)
+    found = match_units(first, second, orders(30, 19, rng))
+    assert found.soft_p == pytest.approx(1 / 20)
+    assert found.soft_correlation > found.soft_chance + 0.3
+    assert found.soft_correlation == matching.shared_correlation(first, second)
+
+
+def test_hundreds_of_units_are_shared_out_by_an_even_choice(monkeypatch):
+    rng = stream(6, "units")
+    tuning = rng.normal(size=(20, 12))
+    first, second = halves(tuning[:, :9], rng), halves(tuning, rng)
+    every = shuffled = orders(20, 9, rng)
+    whole = match_units(first, second, every)
+    monkeypatch.setattr(matching, "MOST_SHARED", 6)
+    few = match_units(first, second, shuffled)
+    assert few.correlation == whole.correlation
+    chosen = [
+        tuple(half[:, matching._even_choice(half.shape[1])] for half in side)
+        for side in (first, second)
+    ]
+    assert [side[0].shape[1] for side in chosen] == [6, 6]
+    assert few.soft_correlation == held_out_correlation(*chosen)
+    assert np.isfinite(few.soft_p)
+    assert matching._even_choice(12).tolist() == [0, 2, 4, 6, 8, 10]
+
+
+def test_shares_are_found_where_units_hardly_correlate_with_one():
+    """Kernels vanish where all correlations of a unit are far below others'."""
+    correlation = stream(7, "far").uniform(0.9, 1, size=(5, 8))
+    correlation[:, 3] = -1.0
+    correlation[2] = -1.0
+    shares = matching.softened_shares(correlation)
+    np.testing.assert_allclose(shares.sum(axis=0), 1 / 8, rtol=0.01)
+    np.testing.assert_allclose(shares.sum(axis=1), 1 / 5, rtol=0.01)

@@ -101,6 +101,25 @@ def test_populations_are_called_alike_only_where_they_are(result, likeness_of, k
     assert ("most" in finding) == (kept > 2 and likeness_of > 0)
 
 
+def test_likeness_of_different_recordings_is_told_with_its_p(result):
+    n = len(result.populations)
+    similarity = np.full((n, n), 0.1)
+    last = n - 1  # the first and the last population are of two recordings
+    similarity[0, last] = similarity[last, 0] = 0.6
+    populations = result.populations.assign(reliability=0.5)
+    p = np.full((n, n), np.nan)
+    p[0, last] = p[last, 0] = 0.012
+    changed = dataclasses.replace(
+        result, similarity=similarity, populations=populations, p_adjusted=p
+    )
+    figure = drawn(changed, None)
+    assert "adjusted p of their rank correlation = 0.012." in figure.finding
+    assert "Of 1 pairs of different recordings 1 have an adjusted p" not in figure.caption
+    assert "Of 1 pair of different recordings 1 has an adjusted p <= 0.05" in figure.caption
+    untested = dataclasses.replace(changed, p_adjusted=np.full((n, n), np.nan))
+    assert "adjusted p" not in drawn(untested, None).finding + drawn(untested, None).caption
+
+
 def test_populations_of_unknown_likeness_are_left_out_and_it_is_said(result):
     n = len(result.populations)
     similarity = result.similarity.copy()

@@ -14,6 +14,7 @@ from pipeline.methods.trsa.relations import (
     pair_orders,
     rank_scores,
     relate,
+    similarity_p,
     smooth_steps,
     why_no_null,
 )
@@ -114,3 +115,28 @@ def test_permuting_ordered_conditions_would_mislead():
         orders = condition_orders(24, "none", 99, rng)
         rejected += relate(*pair, orders).p[0, 0] <= 0.05
     assert rejected >= 15
+
+
+def test_populations_have_p_of_their_likeness_but_not_within_a_recording():
+    rng = stream(0, "alike")
+    points = rng.standard_normal((10, 5))
+    alike = [distances(points + 0.3 * rng.standard_normal((10, 5))) for _ in range(3)]
+    rows = np.stack([*alike, distances(rng.standard_normal((10, 5))), np.full(45, np.nan)])
+    recording = np.array(["a", "a", "b", "c", "d"])
+    orders = condition_orders(10, "none", 99, rng)
+    p = similarity_p(rows, recording, orders)
+    np.testing.assert_array_equal(p, p.T)
+    assert np.isnan(p[0, 1])
+    assert np.isnan(np.diagonal(p)).all()
+    assert np.isnan(p[4]).all()
+    assert p[0, 2] == p[1, 2] == 0.01
+    one = relate(rows[None, [0, 2, 3]], rows[None, [0, 2, 3]], orders)
+    np.testing.assert_allclose(p[np.ix_([0, 2, 3], [0, 2, 3])][0, 1:], one.p[0, 1:])
+
+
+def test_that_p_is_rarely_small_without_likeness():
+    rng = stream(0, "unlike")
+    rows = np.stack([distances(rng.standard_normal((10, 5))) for _ in range(40)])
+    orders = condition_orders(10, "none", 199, rng)
+    p = similarity_p(rows, np.arange(40).astype(str), orders)[np.triu_indices(40, 1)]
+    assert (p <= 0.05).mean() == pytest.approx(0.05, abs=0.025)
