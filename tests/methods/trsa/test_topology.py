@@ -242,3 +242,64 @@ def test_a_torus_seen_through_units_has_two_loops_before_the_gap():
     loops = judged(bars(distances_of(responses))[1], longest[:, 1, 0])
     assert (loops.shuffle_p[:2] == 1 / 20).all()
     assert loops.n_by_gap == 2
+
+
+def seen(responses, distances_of, *, n_shuffles, max_dimension, seed=0):
+    """Judged loops and voids beside shuffles of each unit's conditions."""
+    longest, _ = bars_of_shuffles(
+        responses,
+        shuffled_conditions,
+        distances_of,
+        n_shuffles,
+        stream(seed, "shuffles"),
+        max_dimension=max_dimension,
+    )
+    found = bars(distances_of(responses), max_dimension=max_dimension)
+    return [judged(found[at], longest[:, at, 0]) for at in range(1, max_dimension + 1)]
+
+
+@pytest.mark.parametrize("scale", [median_scaled, rank_scaled])
+def test_the_lattice_of_a_torus_has_too_few_conditions_to_be_called_one(scale):
+    """Of 6 x 6 places every cell of the lattice is a loop: many bars pass, whatever the scale."""
+    step = np.arange(6) * 2 * np.pi / 6
+    place = np.stack(np.meshgrid(step, step, indexing="ij"), axis=-1).reshape(36, 2)
+    preferred = stream(11, "lattice").uniform(0, 2 * np.pi, (60, 2))
+    tuned = np.exp((np.cos(place[:, None] - preferred) - 1).sum(axis=-1))
+    responses = np.sqrt(stream(12, "lattice").poisson(10 * tuned, size=(6, 36, 60))).mean(axis=0)
+
+    def distances_of(states):
+        return scale(apart(states))
+
+    loops, voids = seen(responses, distances_of, n_shuffles=39, max_dimension=2)
+    assert verdict(loops, voids, 36) == "not determined"
+    if scale is median_scaled:
+        assert loops.n_passing > 2  # far more loops than the torus has
+    # Nor would it be, were there enough states: loops, voids and gaps do not agree.
+    assert verdict(loops, voids, 200) == "not determined"
+
+
+@pytest.mark.slow
+def test_a_cloud_without_shape_is_not_named():
+    """Though it has enough states, and voids were looked for."""
+    responses = stream(0, "shapeless").normal(size=(200, 3))
+    loops, voids = seen(
+        responses, lambda states: rank_scaled(apart(states)), n_shuffles=19, max_dimension=2
+    )
+    assert verdict(loops, voids, 200) == "not determined"
+
+
+def test_small_clouds_without_shape_are_rarely_named_whatever_their_number_is_taken_for():
+    """Twenty clouds of 50 states: what bars and gaps would say, were there 200."""
+    named = []
+    for seed in range(20):
+        responses = stream(seed, "few and shapeless").normal(size=(50, 3))
+        loops, voids = seen(
+            responses,
+            lambda states: rank_scaled(apart(states)),
+            n_shuffles=19,
+            max_dimension=2,
+            seed=seed,
+        )
+        named.append(verdict(loops, voids, 200) != "not determined")
+        assert verdict(loops, voids, 50) == "not determined"
+    assert np.mean(named) <= 0.15
