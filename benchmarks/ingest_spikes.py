@@ -15,9 +15,9 @@ Measured at 10^8 spikes of 1000 units (0.51 GB on disk), on two cores under a lo
     plain h5py, not compressed       4.3 s (3.5 s): 0.62 of its speed (0.52)
     inspect                          0.9 s
 
-The same under a load of 12: ingest 7.5 s of processors, and 0.43, 1.69 and 0.51 of the speed of h5py
-by the time of processors. Before threads of our own unpacked and packed chunks, it took 10.0 s of
-processors and 30 s under a load of 11, since then 9.1 and 17 s beside it.
+The same under a load of 12: ingest 7.5 s of processors, and 0.43, 1.69 and 0.51 of the speed of
+h5py by the time of processors. Before threads of our own unpacked and packed chunks, it took 10.0
+s of processors and 30 s under a load of 11, since then 9.1 and 17 s beside it.
 """
 
 from __future__ import annotations

@@ -15,20 +15,22 @@ Measured at 2 GB (dF/F, 5000 units, 1.68 GB on disk), on two cores under a load 
     plain h5py, not compressed       12.3 s (9.4 s): 0.50 of its speed (0.37)
     inspect                          0.8 s
 
-The same under a load of 12, where two threads get more of the cores than one, so that only the time
-of processors tells: ingest 23.9 s, and 0.64, 1.99 and 0.38 of the speed of h5py by processors.
+The same under a load of 12, where two threads get more of the cores than one, so that only the
+time of processors tells: ingest 23.9 s, and 0.64, 1.99 and 0.38 of the speed of h5py by
+processors.
 
 What ingest does beyond copying: SHA-256 of the source, measures of every unit, and reading the new
 file again with a digest and a checksum of all of it. Fluorescence costs the same as dF/F; its
 running baseline is made with the view.
 
-Unpacking all of 0.5 GB, packing it for the record, and unpacking that again keep processors busy for
-0.8, 0.7 and 0.65 s, before anything is written, hashed or measured; h5py reads and writes it, not
-compressed, in 2.0 to 2.4 s. So 0.8 of that speed asks for two free cores, and for less than 5 s of
-processors a 0.5 GB. Today it takes 6; units, not samples, cost 1.5 s more, most of it to grade 5000.
+Unpacking all of 0.5 GB, packing it for the record, and unpacking that again keep processors busy
+for 0.8, 0.7 and 0.65 s, before anything is written, hashed or measured; h5py reads and writes it,
+not compressed, in 2.0 to 2.4 s. So 0.8 of that speed asks for two free cores, and for less than 5
+s of processors a 0.5 GB. Today it takes 6; units, not samples, cost 1.5 s more, most of it to
+grade 5000.
 
-Before chunks were unpacked and packed by threads of our own, 0.5 GB took 9.6 to 10.2 s of processors
-and 33 to 36 s under a load of 11, since then 8.7 and 24 s beside them.
+Before chunks were unpacked and packed by threads of our own, 0.5 GB took 9.6 to 10.2 s of
+processors and 33 to 36 s under a load of 11, since then 8.7 and 24 s beside them.
 
 Tried and not kept: shuffling bytes by compiled code, ten times as fast as NumPy does, which saves
 0.4 s a 0.5 GB and costs 0.4 s once to load; blocks of 24 MiB in place of 64.
