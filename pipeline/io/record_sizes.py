@@ -39,6 +39,17 @@ def stored_entries(path: str | Path) -> int:
     return _stored_entries(str(path), state_of(path).st_mtime_ns)
 
 
+def unit_rows(path: str | Path) -> int:
+    """Rows of a recording's table of units; 0 where the file holds no recording.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    return _unit_rows(str(path), state_of(path).st_mtime_ns)
+
+
 def state_of(path: str | Path) -> os.stat_result:
     """Size and times of a file.
 
@@ -77,3 +88,10 @@ def _stored_entries(path: str, changed: int) -> int:
     with h5py.File(path, "r") as file:
         file.visititems(count)
     return entries
+
+
+@functools.lru_cache(maxsize=10_000)
+def _unit_rows(path: str, changed: int) -> int:
+    with h5py.File(path, "r") as file:
+        ids = file.get("units/unit_id")
+        return int(ids.shape[0]) if isinstance(ids, h5py.Dataset) else 0

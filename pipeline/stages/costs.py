@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.core.method import MethodConfig, MethodSpec, Part
 from pipeline.core.work import Sizes, Work, several
-from pipeline.io.record_sizes import axis_sizes, state_of, stored_entries
+from pipeline.io.record_sizes import axis_sizes, state_of, stored_entries, unit_rows
 from pipeline.prepare.kinds import KINDS
 
 MEASURED = Path(__file__).with_name("costs.json")
@@ -135,6 +135,28 @@ def records_job(kind: str, recordings: Sequence[str | Path]) -> Job:
 def entries_job(kind: str, n_entries: float) -> Job:
     """A stage that works on as many entries of recordings."""
     return Job(kind=kind, work=Work(numbers={"entries": n_entries}, steps={"entries": n_entries}))
+
+
+def agreement_job(n_entries: float, units: Sequence[int], n_permutations: int) -> Job:
+    """Holding labels of so many units of each recording, all of so many entries, against others."""
+    steps = {
+        "exchanges": float(len(units) * n_permutations),
+        "exchanged": float(sum(units) * n_permutations),
+    }
+    return Job(kind="agreement", work=Work(numbers={"entries": n_entries}, steps=steps))
+
+
+def agreement_job_of(recordings: Sequence[str | Path], n_permutations: int) -> Job:
+    """The same of recordings that were read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one was not read yet.
+    """
+    entries = sum(stored_entries(path) for path in recordings)
+    units = [rows for rows in map(unit_rows, recordings) if rows]
+    return agreement_job(entries, units, n_permutations)
 
 
 def fit_jobs(

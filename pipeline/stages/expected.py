@@ -15,6 +15,7 @@ from pipeline.io.sheets import SheetRow
 from pipeline.prepare.kinds import is_ruled_out
 from pipeline.stages.costs import (
     Estimate,
+    agreement_job,
     entries_job,
     fit_jobs,
     ingest_job,
@@ -94,9 +95,11 @@ def expected_jobs(
         yield from _method_jobs(spec, settings, name, views[spec])
         if settings.agreement.halves and spec in halved and len(halved) > 1:
             yield from _halves_jobs(spec, settings, name, views[spec])
-    for kind in ("agreement", "report"):
-        job = entries_job(kind, sum(entries.values()))
-        yield ExpectedJob(name=f"{kind} {name}", estimate=job.estimate)
+    units = [_n_units(contents) for _, contents in looked]
+    n_entries = sum(entries.values())
+    last = agreement_job(n_entries, units, settings.agreement.n_permutations)
+    for job in (last, entries_job("report", n_entries)):
+        yield ExpectedJob(name=f"{job.kind} {name}", estimate=job.estimate)
 
 
 def _method_jobs(

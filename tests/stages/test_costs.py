@@ -34,6 +34,8 @@ SIZES = {
     "celltypes": {"frame": 900, "channel": 1, "y": 12, "x": 10, "unit": 20},
 }
 """Axes of a small view of each method."""
+MEASURED_AGREEMENTS = (((100,), 6), ((300,), 8), ((1000,), 17))
+"""Units of each recording, and seconds of a processor (``benchmarks/agreement.py``)."""
 
 
 def jobs_of(name, views, config=None):
@@ -111,6 +113,21 @@ def test_types_of_halves_ask_for_a_model_where_one_may_be_learned():
     assert learned.estimate.seconds > 2 * shown.estimate.seconds
     trials = asked(SIZES["trsa"])
     assert trials.work.steps["learned"] == trials.work.steps["answers"] == 0
+
+
+def test_agreement_is_priced_by_the_units_that_are_exchanged(tmp_path):
+    recording = calcium()
+    write_record(tmp_path / "recording.h5", recording)
+    write_record(tmp_path / "none.h5", Outcome(status="failed", reason="broken"))
+    paths = [tmp_path / "recording.h5", tmp_path / "none.h5"]
+    job = costs.agreement_job_of(paths, 99)
+    assert job.kind == "agreement"
+    assert job.work.steps["exchanged"] == 99 * len(recording.units)
+    assert job.work.numbers["entries"] == sum(map(stored_entries, paths))
+    assert job.work.steps["exchanges"] == 99
+    for units, measured_s in MEASURED_AGREEMENTS:
+        expected_s = costs.agreement_job(0, units, 999).estimate.seconds
+        assert 0.5 <= expected_s / measured_s <= 2, units
 
 
 def test_where_there_is_no_view_a_job_is_a_small_one():

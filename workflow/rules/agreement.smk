@@ -73,8 +73,8 @@ rule agreement:
         "../../envs/neuroptych.yaml"
     threads: 1
     resources:
-        mem_mb=memory(records_cost("agreement"), 2_000, 8),
-        runtime=minutes(records_cost("agreement"), 30),
+        mem_mb=memory(agreement_cost, 2_000, 8),
+        runtime=minutes(agreement_cost, 30),
     params:
         recordings=lambda wildcards: [
             row.recording for row in EXPERIMENTS[wildcards.experiment]

@@ -281,6 +281,13 @@ def records_cost(kind):
     return lambda input: costs.records_job(kind, input.recordings).estimate
 
 
+def agreement_cost(input):
+    """What holding the labels of all methods against each other takes."""
+    return costs.agreement_job_of(
+        input.recordings, SETTINGS.agreement.n_permutations
+    ).estimate
+
+
 def prepare_cost(wildcards, input):
     """What making a view takes: by the recording, or by its NWB file where that is still to be read.
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.stages.agreement import agreement
-from pipeline.stages.costs import records_job
+from pipeline.stages.costs import agreement_job_of
 from pipeline.stages.run_context import StageRun, stage_run
 
 run = StageRun(
@@ -11,7 +11,9 @@ run = StageRun(
     experiment=snakemake.wildcards.experiment,
     inputs=tuple(Path(path) for path in snakemake.input),
     settings={**snakemake.params.settings, "seed": snakemake.params.seed},
-    cost=records_job("agreement", snakemake.input.recordings).fact(),
+    cost=agreement_job_of(
+        snakemake.input.recordings, snakemake.params.settings["n_permutations"]
+    ).fact(),
 )
 names, found = snakemake.params.recordings, snakemake.input
 outputs = [Path(path) for path in snakemake.output]
