@@ -226,7 +226,7 @@ def combine(
     p_raw, p_adjusted = _similarity_p(sample, first, config, order, missing, provenance)
     return TrsaResult(
         condition=sample.condition,
-        populations=_population_table(sample, found.status, first, observed, ordered),
+        populations=_population_table(sample, found.status, first, observed, ordered, provenance),
         estimator=np.array(config.estimators),
         dissimilarities=found.by_estimator,
         level_bounds=levels,
@@ -369,9 +369,12 @@ def _population_table(
     first: Floats,
     observed: within.Observed,
     parts: Sequence[PartResult],
+    provenance: Provenance,
 ) -> pd.DataFrame:
     """One row a region of a recording."""
     told = decoding.observed(sample, parts)
+    rng = stream(provenance.seed, provenance.experiment, "trsa", "equal units")
+    equal = decoding.with_equal_units(sample, rng)
     rows = []
     for place, (index, region) in enumerate(sample.populations()):
         session = sample.sessions[index]
@@ -390,6 +393,7 @@ def _population_table(
                 "decoding": told[place][0],
                 "decoding_low": told[place][1].low,
                 "decoding_high": told[place][1].high,
+                "decoding_equal": equal[place],
                 "dimensionality": participation_ratio(first[place]),
                 "reliability": seen.reliability if seen else np.nan,
                 # A correlation: its symmetric interval ends where correlations do.

@@ -19,6 +19,9 @@ from pipeline.methods.trsa.result import PartResult
 
 Floats = NDArray[np.float64]
 
+CHOICES = 50
+"""Random choices of units that stand for as many units as the smallest region has."""
+
 
 def resampled(
     sample: Sample, n_draws: int, rng: np.random.Generator, loops: Loops = ALONE
@@ -55,6 +58,24 @@ def shares(
         "units": drawn.sum(axis=1) / every,
         "conditions": weights @ whole[0] / counted,
     }
+
+
+def with_equal_units(sample: Sample, rng: np.random.Generator) -> Floats:
+    """Shares of each population with as many units as the smallest region of its recording.
+
+    Mean over :data:`CHOICES` random choices of units, shape (population,); NaN with fewer than two
+    folds. More units tell conditions better, so that only these compare regions.
+    """
+    found = np.full(len(sample.populations()), np.nan)
+    for place, (index, region) in enumerate(sample.populations()):
+        session = sample.sessions[index]
+        sizes = [session.units_of(one).size for one in range(len(session.regions))]
+        few = np.zeros((CHOICES, sizes[region]))
+        few[:, : min(sizes)] = 1
+        drawn, judged = decoded(session, region, sample.n_conditions, rng.permuted(few, axis=1))
+        if judged.any():
+            found[place] = drawn.sum(axis=1).mean() / judged.sum()
+    return found
 
 
 def observed(sample: Sample, parts: Sequence[PartResult]) -> list[tuple[float, Interval]]:

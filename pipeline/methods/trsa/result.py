@@ -23,6 +23,7 @@ POPULATION_COLUMNS = (
     "decoding",
     "decoding_low",
     "decoding_high",
+    "decoding_equal",
     "dimensionality",
     "reliability",
     "reliability_low",
@@ -403,7 +404,8 @@ class TrsaResult:
     condition: NDArray[np.str_] = axes("condition")
     populations: pd.DataFrame = table("population", POPULATION_COLUMNS)
     """One row a region of a recording. ``rate_hz``: median over units of their mean rate in the
-    response window; NaN where responses are no rates."""
+    response window; NaN where responses are no rates. ``decoding_equal``: with as many units as
+    the smallest region of the recording has."""
     estimator: NDArray[np.str_] = axes("estimator")
     dissimilarities: NDArray[np.float64] = axes("estimator", "population", "pair")
     """Pairs row by row of the upper triangle; NaN where an estimator is not defined."""

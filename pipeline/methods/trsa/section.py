@@ -23,6 +23,7 @@ from pipeline.methods.trsa.cells import columns as _columns
 from pipeline.methods.trsa.cells import where_told
 from pipeline.methods.trsa.comparison_figures import comparison_body
 from pipeline.methods.trsa.config import TrsaConfig
+from pipeline.methods.trsa.decoding import CHOICES
 from pipeline.methods.trsa.diagnostics import LEVEL
 from pipeline.methods.trsa.families import families_table
 from pipeline.methods.trsa.figures import best_levels, geometry_level
@@ -419,7 +420,8 @@ def _population_table(result: TrsaResult) -> Table:
                 "repeats, rather too narrow (0.85 to 0.93 times the spread of simulated "
                 "recordings), and empty where no resample differs",
             )
-            + ". "
+            + ". Decoded, equal units: with as many units as the smallest region of the recording, "
+            f"mean over {CHOICES} random choices; only these compare regions. "
             "Reliability: rank correlation of dissimilarities between "
             "halves without common units or repeats, with its 95 % range over neurons and stimuli "
             "of this recording"
@@ -448,6 +450,7 @@ def _population_table(result: TrsaResult) -> Table:
                 "decoding": "decoded",
                 "decoding_low": "decoded from",
                 "decoding_high": "decoded to",
+                "decoding_equal": "decoded, equal units",
                 "reliability": "reliability",
                 "reliability_low": "from",
                 "reliability_high": "to",

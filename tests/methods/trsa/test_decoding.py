@@ -93,3 +93,23 @@ def test_order_of_conditions_and_scale_of_a_unit_do_not_matter(session):
         responses=session.responses * np.linspace(1, 9, session.responses.shape[1]),
     )
     np.testing.assert_allclose(decoded(moved, 0, 8, times)[0], right[:, order])
+
+
+def test_regions_are_held_beside_each_other_with_equal_numbers_of_units(sample, session):
+    """All units of the smaller region count, and as many of the larger one, chosen at random."""
+    own, other = session.units_of(0), session.units_of(1)
+    small = with_units(session, np.concatenate([own, other[: own.size // 2]]))
+    one = dataclasses.replace(sample, sessions=(dataclasses.replace(small, regions=("a", "b")),))
+    found = decoding.with_equal_units(one, stream(3, "choices"))
+    assert found[1] == pytest.approx(decoded_share(small, 1, 8))
+    least = own.size // 2
+    by_hand = [
+        decoded_share(
+            with_units(small, stream(at, "some").choice(small.units_of(0), least, replace=False)),
+            0,
+            8,
+        )
+        for at in range(60)
+    ]
+    assert found[0] == pytest.approx(np.mean(by_hand), abs=0.05)
+    assert found[0] < decoded_share(small, 0, 8) + 0.02
