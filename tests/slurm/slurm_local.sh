@@ -7,6 +7,10 @@ node=$(hostname -s)
 # Of this folder alone, since jobs have it in their environment, by which they are known.
 cluster=local$(printf '%s' "$folder" | cksum | cut -d ' ' -f 1)
 
+# As many processors as a job asks for that runs all methods side by side, also where there are fewer.
+processors=$(nproc --all)
+[ "$processors" -ge 6 ] || processors=6
+
 lives() { # file with the number of a process
     [ -e "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null
 }
@@ -55,8 +59,9 @@ AccountingStorageType=accounting_storage/none
 SchedulerParameters=sched_interval=2,bf_interval=2
 MinJobAge=3600
 ReturnToService=2
+SlurmdParameters=config_overrides
 KillWait=2
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc --all) RealMemory=$(slurmd -C | sed -n 's/.*RealMemory=\([0-9]*\).*/\1/p') State=UNKNOWN
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$processors RealMemory=$(slurmd -C | sed -n 's/.*RealMemory=\([0-9]*\).*/\1/p') State=UNKNOWN
 PartitionName=main Nodes=$node Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP
 END
     } >"$folder/slurm.conf"

@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.io.records import read_digest
+from pipeline import registry
+from pipeline.core.outcome import Outcome
+from pipeline.io.records import read_digest, record_type
 from tests.support.killed_runs import ended_afterwards
 from tests.support.needed import lacking
-from tests.support.tiny_project import pipeline_run, write_tiny_recordings
+from tests.support.quick_settings import QUICK_METHODS
+from tests.support.tiny_project import pipeline_run, write_tiny_probe, write_tiny_recordings
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = Path(__file__).with_name("slurm_local.sh")
@@ -36,8 +39,23 @@ methods:
   celltypes: {enabled: false}
 run: {parts_per_job: 2}
 """
+SHEET_OF_ALL = """\
+experiment\trecording\tnwb\tactivity\tintervals\tcondition\tregion
+shown\tprobe\tprobe.nwb\tspikes\ttrials\tstimulus\tbrain_area
+"""
+SETTINGS_OF_ALL = {
+    "recordings": "all.tsv",
+    "prepare": {"ensemble": {"rate_sigma_s": 0.25}},
+    "methods": {
+        **QUICK_METHODS,
+        "connectome": QUICK_METHODS["connectome"] | {"min_animals": 1},
+        # No encoding models, whose learning is most of the time.
+        "celltypes": QUICK_METHODS["celltypes"] | {"mode": "discrete", "n_models": 1},
+    },
+}
+"""Every method on one recording, with parts in the batches of the defaults."""
 PROFILE = (
-    *("--profile", str(ROOT / "profiles" / "slurm"), "--configfile", "settings.yaml"),
+    *("--profile", str(ROOT / "profiles" / "slurm")),
     # For a test's patience; everything else is as it is shipped.
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"),
     *("--slurm-keep-successful-logs", "--jobs", "4"),
@@ -63,6 +81,7 @@ if sys.orig_argv[-1].endswith("fit.py"):
 LIMIT_S = 900
 SHIPPED_LIMIT_S = 300
 """What a small experiment may take through the shipped profile: five minutes."""
+N_JOBS_OF_ALL = 15
 ANOTHER_IS_SET_UP = 3
 
 pytestmark = pytest.mark.slow
@@ -89,6 +108,9 @@ def recordings(tmp_path_factory):
     write_tiny_recordings(folder)
     (folder / "recordings.tsv").write_text(SHEET)
     (folder / "settings.yaml").write_text(SETTINGS)
+    write_tiny_probe(folder / "probe.nwb")
+    (folder / "all.tsv").write_text(SHEET_OF_ALL)
+    (folder / "all.yaml").write_text(json.dumps(SETTINGS_OF_ALL))
     return folder
 
 
@@ -106,13 +128,24 @@ def digests(folder):
     }
 
 
+def local_digests(recordings, folder, settings):
+    """Digests of the same results, computed without a scheduler."""
+    project = shutil.copytree(recordings, folder / "project")
+    done = pipeline_run(project, "--configfile", settings, "--cores", "1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return digests(project)
+
+
 @pytest.fixture(scope="module")
 def expected(recordings, tmp_path_factory):
-    """Digests of the same experiment, computed without a scheduler."""
-    folder = shutil.copytree(recordings, tmp_path_factory.mktemp("local") / "project")
-    done = pipeline_run(folder, "--configfile", "settings.yaml", "--cores", "1")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return digests(folder)
+    """Of the connectome alone, with which faults are tried."""
+    return local_digests(recordings, tmp_path_factory.mktemp("local"), "settings.yaml")
+
+
+@pytest.fixture(scope="module")
+def expected_of_all(recordings, tmp_path_factory):
+    """Of every method."""
+    return local_digests(recordings, tmp_path_factory.mktemp("local-all"), "all.yaml")
 
 
 @pytest.fixture
@@ -123,10 +156,11 @@ def start(slurm, folder):
     """
     with ended_afterwards() as drivers:
 
-        def begin(*words, **environment):
+        def begin(*words, settings="settings.yaml", **environment):
+            chosen = (*PROFILE, "--configfile", settings, *words)
             with (folder / "driver.log").open("a") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "pipeline", "run", "--", *PROFILE, *words],
+                    [sys.executable, "-m", "pipeline", "run", "--", *chosen],
                     cwd=folder,
                     env={**os.environ, **environment},
                     stdout=log,
@@ -175,19 +209,25 @@ def unlock(folder):
     )
 
 
-def test_the_shipped_profile_gives_the_results_of_a_local_run_in_time(expected, folder, start):
+def test_every_method_gives_the_results_of_a_local_run_through_the_shipped_profile_in_time(
+    expected_of_all, folder, start
+):
     before, began = set(jobs("all")), time.monotonic()
-    ended(start(), folder)
-    assert time.monotonic() - began < SHIPPED_LIMIT_S
-    assert digests(folder) == expected
+    ended(start(settings="all.yaml"), folder)
+    took_s = time.monotonic() - began
+    assert digests(folder) == expected_of_all
+    assert took_s < SHIPPED_LIMIT_S
+    fits = [*(folder / "results" / "shown").rglob("fit.h5")]
+    assert len(fits) == len(registry.methods())
+    assert Outcome.__name__ not in {record_type(fit) for fit in fits}
     text = (folder / "driver.log").read_text()
     assert "This Slurm keeps no accounts: jobs are watched with squeue" in text
-    # One job reads and prepares both recordings, two fit, one joins, one questions, holds labels
-    # against each other and reports.
+    # One job reads and prepares, and one questions, holds labels against each other and reports.
+    # Between them are a batch of parts for each round of a method, its joining and its halves.
     ours = set(jobs("all")) - before
-    assert len(ours) <= 5
+    assert len(ours) <= N_JOBS_OF_ALL
     made = json.loads((folder / "results" / "provenance.json").read_text())
-    facts = made["experiments"]["sound"]["jobs"]
+    facts = made["experiments"]["shown"]["jobs"]
     assert {int(job["slurm_job"]) for job in facts} == ours
     assert not jobs("running,pending")
 
