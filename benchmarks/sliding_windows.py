@@ -5,10 +5,14 @@ three stimuli in orders that differ. The epochs are known in the first case; the
 something happens; then animals lack most names besides; then traces drift slowly instead, each by
 itself and all together.
 
-Windows are given all they can use: correlations of 8 s windows of all animals, missing neurons
-masked, are joined by as many non-negative factors as the components have, from as many starts.
-Communities of both are Leiden's. What counts is F1 of the best community for each planted group,
-averaged over groups: over all 40 names, so that a name that is not placed is a miss.
+Components are found with the settings as they come: as many starts as all restarts have, groups by
+the block model. Sliding windows are those of the specification, |Pearson| in 8 s and Leiden, in two
+forms, both given more than a user has: *joined*, windows of all animals, missing neurons masked,
+are joined by as many non-negative factors as the components have, from as many starts; *each*,
+every window of every animal has its own communities. What counts is F1 of the best community for
+each planted group, averaged over groups: over all 40 names, so that a name that is not placed is a
+miss. The best is picked by the planted groups, among eight patterns or, of *each*, among hundreds
+of windows.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/sliding_windows.py [--seeds 5]
 
@@ -58,7 +62,7 @@ DRIFT = 1.0
 DRIFT_S = (120.0, 480.0)
 """Periods of the drifts."""
 
-ANALYSES = ("components", "correlation in windows", "static correlation")
+ANALYSES = ("components", "windows, joined", "windows, each", "static correlation")
 
 Change = Callable[[TraceEnsemble, np.random.Generator], TraceEnsemble]
 
@@ -74,7 +78,7 @@ def main() -> None:
         scores = np.array([scored(changes, seed) for seed in range(args.seeds)])
         spread = scores.std(axis=0, ddof=1) / np.sqrt(args.seeds)
         cells = zip(scores.mean(axis=0), spread, strict=True)
-        ahead = int((scores[:, 0] > scores[:, 1]).sum())
+        ahead = int((scores[:, 0] > scores[:, 1:3].max(axis=1)).sum())
         print(
             f"{title:28}"
             + "".join(f"{mean:18.3f} ({error:.3f})" for mean, error in cells)
@@ -89,33 +93,40 @@ def scored(changes: tuple[Change, ...], seed: int) -> list[float]:
     rng = stream(seed, "changes")
     for change in changes:
         views = tuple(change(view, rng) for view in views)
-    config = ConnectomeConfig(rank=truth.group.size, communities="leiden", n_partitions=20)
+    config = ConnectomeConfig(rank=truth.group.size, n_partitions=20)
+    leiden = config.model_copy(update={"communities": "leiden"})
     alignment = align(views, config)
-    search = Search(n_starts=4, n_kept=1, max_iterations=200, tolerance=1e-5)
+    search = Search(n_starts=config.n_restarts * config.n_starts, n_kept=1)
 
     def patterns(problem: Problem) -> np.ndarray:
         rng = stream(seed, "fit")
         return factorise(problem, rank=config.n_components, search=search, rng=rng)[0].pair
 
+    table, observed = windows(views, alignment, config)
+    joined = Problem(products=TableProducts(table), observed=Observed.of(observed[:, None, :]))
     of_analysis = (
-        patterns(affinity_problem(alignment, config, threads=1)),
-        patterns(window_problem(views, alignment, config)),
-        static_graph(views, alignment),
+        (patterns(affinity_problem(alignment, config, threads=1)), config),
+        (patterns(joined), leiden),
+        (table.T, leiden),
+        (static_graph(views, alignment), leiden),
     )
-    return [communities_f1(found, alignment, config, truth) for found in of_analysis]
+    return [communities_f1(found, alignment, how, truth) for found, how in of_analysis]
 
 
-def window_problem(
+def windows(
     views: tuple[TraceEnsemble, ...], alignment: Alignment, config: ConnectomeConfig
-) -> Problem:
-    """Correlations in the windows of all animals, one after another."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations in the windows of all animals, one after another, and where they are known.
+
+    Shape (window, pair) both.
+    """
     found = [
         windowed(values, valid, frames=round(config.window_s * view.rate_hz))
         for view, (values, valid) in zip(views, traces(views, alignment), strict=True)
     ]
-    observed = np.concatenate([known for _, known in found])[:, None, :]
-    table = np.concatenate([values for values, _ in found])
-    return Problem(products=TableProducts(table), observed=Observed.of(observed))
+    return np.concatenate([each for each, _ in found]), np.concatenate(
+        [known for _, known in found]
+    )
 
 
 def static_graph(views: tuple[TraceEnsemble, ...], alignment: Alignment) -> np.ndarray:
