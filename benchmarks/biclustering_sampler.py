@@ -2,22 +2,27 @@
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py speed
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py memory
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py effective
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py recovery --sets 10
 
 ``speed`` starts at what was planted and times sweeps of the kind that is kept, in processor time.
-``memory`` runs 50 sweeps of 500 units in 5000 bins with room for 10 000 draws. ``recovery`` runs
-chains from all three starts on freshly simulated recordings.
+``memory`` runs 50 sweeps of 500 units in 5000 bins with room for 10 000 draws. ``effective`` counts
+effective draws of four chains, by all that the report's table of convergence judges, and divides
+them by the processor time of the kept sweeps. ``recovery`` runs chains from all three starts on
+freshly simulated recordings.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import resource
 import time
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.methods.biclustering.agreement import convergence_table, invariants
 from pipeline.methods.biclustering.model import Priors, Schedule
 from pipeline.methods.biclustering.sampler.chain import Record, run_chain
 from pipeline.methods.biclustering.sampler.dynamics import empty_dynamics
@@ -44,6 +49,9 @@ SIZES = (
 )
 """Units, bins, clusters."""
 
+EFFECTIVE = SIZES[:1]
+"""Of these effective draws are counted."""
+
 RECORDINGS = (
     (30, 3, 2, "negative_binomial"),
     (20, 2, 1, "poisson"),
@@ -62,7 +70,7 @@ RECORDINGS = (
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("speed", "memory", "recovery"))
+    parser.add_argument("what", choices=("speed", "memory", "effective", "recovery"))
     parser.add_argument("--sweeps", type=int, default=20)
     parser.add_argument("--sets", type=int, default=len(RECORDINGS))
     parser.add_argument("--tune", type=int, default=300)
@@ -72,6 +80,8 @@ def main() -> None:
         speed(args.sweeps)
     elif args.what == "memory":
         memory()
+    elif args.what == "effective":
+        effective(Schedule(n_tune=args.tune, n_draws=args.draws, n_trajectories=20))
     else:
         recovery(args.sets, Schedule(n_tune=args.tune, n_draws=args.draws, n_trajectories=20))
 
@@ -140,6 +150,33 @@ def memory() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{seconds:.2f} s a sweep, peak {peak:.0f} MiB; 10 000 draws take {stored / 2**20:.0f}")
     print(f"MiB, {record.kept.size} kept trajectories {record.kept.size * each / 2**20:.0f} MiB")
+
+
+def effective(schedule: Schedule) -> None:
+    """Effective draws a second of kept sweeps, by recording and quantity."""
+    untimed = dataclasses.replace(schedule, n_draws=1)
+    for n_units, n_bins, n_clusters in EFFECTIVE:
+        data, planted = planted_counts(
+            np.random.default_rng(0), n_units=n_units, n_clusters=n_clusters, n_bins=n_bins
+        )
+        chains, seconds = [], 0.0
+        for seed, start in enumerate(("random", "one", "many", "random")):
+            spent = []
+            for plan in (untimed, schedule):
+                began = time.process_time()
+                draws = run_chain(data, Priors(), plan, np.random.default_rng(seed), start=start)
+                spent.append(time.process_time() - began)
+            chains.append(draws)
+            seconds += spent[1] - spent[0]
+        table = convergence_table(invariants(chains, planted.cluster))
+        print(f"{n_units} units, {n_bins} bins: 4 x {schedule.n_draws} draws, {seconds:.0f} s kept")
+        print(f"{'quantity':38} {'R-hat':>7} {'effective':>10} {'a second':>9}")
+        for row in table.itertuples(index=False):
+            print(
+                f"{row.quantity:38} {row.r_hat:7.3f} {row.ess_bulk:10.0f}"
+                f" {row.ess_bulk / seconds:9.2f}",
+                flush=True,
+            )
 
 
 def recovery(n_sets: int, schedule: Schedule) -> None:

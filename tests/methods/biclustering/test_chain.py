@@ -11,6 +11,7 @@ import pytest
 from pipeline.methods.biclustering.model import CountData, Draws, Priors, Schedule
 from pipeline.methods.biclustering.sampler import chain
 from pipeline.methods.biclustering.sampler.chain import run_chain
+from pipeline.methods.biclustering.simulate import planted_counts
 
 SHORT = Schedule(n_tune=10, n_draws=6, thin=2, n_trajectories=3)
 FEW_STATES = Priors(n_factors=1, n_states=3)
@@ -152,3 +153,15 @@ def test_a_model_of_one_cluster_never_leaves_it():
     assert (draws.n_clusters == 1).all()
     assert (draws.cluster == 0).all()
     assert np.isfinite(draws.log_joint).all()
+
+
+def test_four_hundred_units_are_fitted():
+    """A prior of partitions by factorials ends at 171! in double precision."""
+    data, _ = planted_counts(
+        np.random.default_rng(0), n_units=400, n_clusters=2, n_bins=12, n_states=1
+    )
+    schedule = Schedule(n_tune=2, n_draws=3, n_trajectories=1)
+    draws = run_chain(data, FEW_STATES, schedule, np.random.default_rng(1), start="one")
+    assert np.isfinite(draws.log_joint).all()
+    assert draws.cluster.shape == (3, 400)
+    assert ((draws.n_clusters >= 1) & (draws.n_clusters <= 400)).all()
