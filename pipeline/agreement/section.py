@@ -38,6 +38,8 @@ LEVEL = 0.05
 MOST_GROUPS = 40
 """Rows and columns of a matrix; the largest groups are kept."""
 TOLD_PAIRS = 3
+LEAST_TOLD = 5
+"""Units of the smallest group that the finding of a figure tells, where there is one as large."""
 MOST_KEY_NUMBERS = 3
 NAMES_REGIONS = "column 'region' of the sheet names regions"
 
@@ -272,7 +274,9 @@ def pair_figure(pair: Pair, number: int, over_halves: HalvesTest | None = None) 
     share = counts[np.ix_(kept_rows, kept_columns)] / np.maximum(size[kept_rows, None], 1)
     order = _along_diagonal(share)
     values = share[:, order].astype(np.float32)
-    top = np.unravel_index(int(np.argmax(values)), values.shape)
+    # A group of one or two units lies in some group of the other grouping whatever that is.
+    told = size[kept_rows] >= min(LEAST_TOLD, size.max())
+    top = np.unravel_index(int(np.argmax(np.where(told[:, None], values, -1))), values.shape)
     names = [str(columns[kept_columns[at]]) for at in order]
     if np.isfinite(pair.p_value):
         verdict = f"{_p_words(pair)} ({pair.null})"

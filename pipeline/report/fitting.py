@@ -27,7 +27,7 @@ SPAN_MARKS = 3
 """A stretch of time is up to two areas and a label."""
 SMALL_SHARE = 0.1
 """A kind of mark with less than this share of :data:`MOST_MARKS` is left as it is."""
-LEAST_POINTS = 100
+LEAST_POINTS = 50
 """Points that a curve keeps while others are left out."""
 CELLS_PER_POINT = 20
 """A curve may keep one point for so many cells of a heat map."""

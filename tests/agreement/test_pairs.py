@@ -218,6 +218,18 @@ def test_p_of_the_largest_of_several_is_not_adjusted_for_these_again(areas):
     assert told_of_moments(areas, moments[:3])[1] == (0.01, 0.02, 0.03)
 
 
+def test_a_group_of_one_unit_is_not_what_a_finding_tells():
+    region = np.repeat(["a", "b"], 30)
+    cluster = np.array(["1"] * 29 + ["0"] + ["1"] * 10 + ["2"] * 20)
+    units = {"day1": units_of(60, region=region)}
+    groupings = [labels("clusters", "day1", cluster, name="cluster"), regions(units)]
+    section = agreement_section(
+        unit_table(units, {}, groupings), groupings, compare(units, *groupings), [], ()
+    )
+    finding = next(part for part in section.body if isinstance(part, Figure)).finding
+    assert "of 20 units in cluster 2, 100 % are in region b" in finding
+
+
 def test_adjusted_p_of_independent_families_is_small_as_rarely_as_it_says():
     rng = stream(5, "families")
     families = np.repeat(np.arange(4), 6)

@@ -593,6 +593,8 @@ def _continuum(result: CelltypesResult) -> Figure:
     """Separation beside that of populations without types."""
     null = np.sort(result.null_separation)
     above = int((null < result.separation).sum())
+    ended = int((null == 0).sum())
+    one_type = f" {ended} of them ended as one type: no bar." if ended else ""
     return Figure(
         id="continuum",
         title="Types or a continuum",
@@ -605,7 +607,7 @@ def _continuum(result: CelltypesResult) -> Figure:
             "units exceed, over the mean answer to the own stimulus. A cut continuum has large "
             "margins too, but many units at the cut. Bars: what chance gives, in "
             f"{null.size} single Gaussian populations with the mean and covariance of the "
-            f"{result.typed_unit.size} units, clustered the same way. Dashed: the units. "
+            f"{result.typed_unit.size} units, clustered the same way.{one_type} Dashed: the units. "
             "No band: each bar is one population. Good: dashed above all bars. Bad: among "
             "them, when clusters are cuts through a continuum."
         ),

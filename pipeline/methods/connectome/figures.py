@@ -41,7 +41,7 @@ from pipeline.methods.connectome.traces import traces_figure
 SHOWN_COMPONENTS = 8
 SHOWN_POINTS = 1000
 SHOWN_UNITS = 50
-SHOWN_BARS = 60
+SHOWN_BARS = 51  # quantiles, 2 % apart
 """Bounds on what a page carries."""
 
 
@@ -312,6 +312,14 @@ def _surrogate_bars(comparison: Comparison) -> Bars:
     )
 
 
+def _as_many_patterns(shown: NDArray[np.str_], config: ConnectomeConfig) -> str:
+    """Analyses with as many patterns as there are components."""
+    windows = f"correlation in windows ({config.window_s:g} s, overlapping by half)"
+    told = {"matrix factors": "matrix factors", "correlation in windows": windows}
+    others = [words for name, words in told.items() if name in shown]
+    return " and ".join(", ".join(["Components", *others]).rsplit(", ", 1))
+
+
 def _baselines(result: ConnectomeResult, seen: Baselines, config: ConnectomeConfig) -> Figure:
     """What simpler analyses explain where they were not learned."""
     several = result.recording.size > 1
@@ -340,13 +348,11 @@ def _baselines(result: ConnectomeResult, seen: Baselines, config: ConnectomeConf
         caption=(
             f"Share of affinities explained in {across} that the patterns were not learned in "
             f"(two folds of {seen.piece.size} {across}; bars: mean, whiskers: smallest and "
-            f"largest of the {across}). Components, matrix factors and correlation in windows "
-            f"({config.window_s:g} s, overlapping by half) have {counted(result.rank, 'pattern')} "
-            "each, the "
-            "others one. What is explained are affinities of speeds, which favours analyses made "
-            "from them over correlations. Good: components well above all others. Bad: another "
-            "analysis as high, which makes them superfluous."
-            + (f" Not made: {', '.join(untried)} (too large)." if untried else "")
+            f"largest of the {across}). {_as_many_patterns(seen.baseline[shown], config)} have "
+            f"{counted(result.rank, 'pattern')} each, the others one. What is explained are "
+            "affinities of speeds, which favours analyses made from them over correlations. Good: "
+            "components well above all others. Bad: another analysis as high, which makes them "
+            "superfluous." + (f" Not made: {', '.join(untried)} (too large)." if untried else "")
         ),
         alt=f"Bars of the explained share of {int(shown.sum())} analyses.",
         panels=(

@@ -144,7 +144,7 @@ def _sentence(result: ConnectomeResult) -> str:
         "untested": "not compared with chance",
         "first look": "a first look, no finding yet",
         "above": "above chance",
-        "not above": "not above chance",
+        "not above": f"not above chance, which asks for p <= {SHARED_LEVEL:.4g}",
     }[repeats.verdict]
     tested = "" if repeats.verdict == "untested" else f": {repeats.said()}"
     beside = _in_brackets(
