@@ -4,12 +4,14 @@
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py memory
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py effective
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py recovery --sets 10
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/biclustering_sampler.py states
 
 ``speed`` starts at what was planted and times sweeps of the kind that is kept, in processor time.
 ``memory`` runs 50 sweeps of 500 units in 5000 bins with room for 10 000 draws. ``effective`` counts
 effective draws of four chains, by all that the report's table of convergence judges, and divides
 them by the processor time of the kept sweeps. ``recovery`` runs chains from all three starts on
-freshly simulated recordings.
+freshly simulated recordings. ``states`` gives chains the planted clusters, asks which states they
+find, and times the choice of where states begin.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pipeline.methods.biclustering.sampler.chain import Record, run_chain
 from pipeline.methods.biclustering.sampler.dynamics import empty_dynamics
 from pipeline.methods.biclustering.sampler.joint import concentration_means
 from pipeline.methods.biclustering.sampler.position import Position, Problem
+from pipeline.methods.biclustering.sampler.state_start import start_states
 from pipeline.methods.biclustering.sampler.sweep import (
     Plan,
     Tally,
@@ -66,11 +69,27 @@ RECORDINGS = (
 )
 """Units, clusters, states and family of what is simulated for ``recovery``."""
 
+OF_STATES = (
+    (40, 3, 3, 500, 1),
+    (20, 2, 3, 600, 3),
+    (90, 3, 4, 700, 0),
+    (60, 4, 3, 600, 5),
+    (50, 3, 4, 600, 2),
+    (30, 3, 2, 500, 0),
+    (20, 2, 2, 400, 1),
+    (30, 3, 1, 500, 0),
+    (20, 2, 1, 400, 1),
+)
+"""Units, clusters, states, bins and seed of what is simulated for ``states``."""
+
+UNDER_ONE, GO_ON = 20, 60
+"""Sweeps of ``states`` under one state and after states were chosen; the last half is judged."""
+
 
 def main() -> None:
     """Print the table that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("speed", "memory", "effective", "recovery"))
+    parser.add_argument("what", choices=("speed", "memory", "effective", "recovery", "states"))
     parser.add_argument("--sweeps", type=int, default=20)
     parser.add_argument("--sets", type=int, default=len(RECORDINGS))
     parser.add_argument("--tune", type=int, default=300)
@@ -82,6 +101,8 @@ def main() -> None:
         memory()
     elif args.what == "effective":
         effective(Schedule(n_tune=args.tune, n_draws=args.draws, n_trajectories=20))
+    elif args.what == "states":
+        states(args.sets)
     else:
         recovery(args.sets, Schedule(n_tune=args.tune, n_draws=args.draws, n_trajectories=20))
 
@@ -204,6 +225,46 @@ def recovery(n_sets: int, schedule: Schedule) -> None:
                 f" {np.bincount(draws.n_states).argmax():7} {seconds:5.0f}",
                 flush=True,
             )
+
+
+def states(n_sets: int) -> None:
+    """Right states of chains that know the clusters, beside chains that begin at the states too."""
+    print("units clusters states bins   right as chosen  later  states  from planted  s to choose")
+    for n_units, n_clusters, n_states, n_bins, seed in OF_STATES[:n_sets]:
+        data, planted = planted_counts(
+            np.random.default_rng(seed),
+            n_units=n_units,
+            n_clusters=n_clusters,
+            n_states=n_states,
+            n_bins=n_bins,
+        )
+        problem, rng = Problem.of(data, Priors()), np.random.default_rng(0)
+        one = dataclasses.replace(planted, state=np.zeros_like(planted.state))
+        now = at_planted(problem, one, rng)
+        for _ in range(UNDER_ONE):
+            sweep(problem, now, Plan(states=False), rng, Tally())
+        began = time.process_time()
+        now = start_states(problem, now, rng)
+        seconds = time.process_time() - began
+        chosen = accuracy(now.state[None], planted.state)
+        later = later_states(problem, now, rng)
+        known = later_states(problem, at_planted(problem, planted, rng), rng)
+        n_found = np.median([np.unique(state).size for state in later])
+        print(
+            f"{n_units:5} {n_clusters:8} {n_states:6} {n_bins:4} {chosen:17.3f}"
+            f" {accuracy(later, planted.state):6.3f} {n_found:7.0f}"
+            f" {accuracy(known, planted.state):13.3f} {seconds:12.0f}",
+            flush=True,
+        )
+
+
+def later_states(problem: Problem, now: Position, rng: np.random.Generator) -> np.ndarray:
+    """States of the last half of some sweeps, (sweep, bin); ``now`` is changed in place."""
+    passed = []
+    for _ in range(GO_ON):
+        sweep(problem, now, Plan(), rng, Tally())
+        passed.append(now.state.copy())
+    return np.array(passed[GO_ON // 2 :])
 
 
 def accuracy(draws: np.ndarray, state: np.ndarray) -> float:

@@ -12,6 +12,6 @@ SPEC = MethodSpec(
     needs="counts",
     pools_recordings=False,
     parts_share_jobs=False,
-    results_version=3,
+    results_version=4,
     config=BiclusteringConfig,
 )

@@ -9,7 +9,15 @@ import numpy as np
 from pipeline.methods.biclustering.model import CountData, Priors
 from pipeline.methods.biclustering.sampler.chain import first_position
 from pipeline.methods.biclustering.sampler.position import Problem
-from pipeline.methods.biclustering.sampler.state_start import SHORT_BY, score, short_by
+from pipeline.methods.biclustering.sampler.prior import draw_position, log_mean
+from pipeline.methods.biclustering.sampler.state_start import (
+    SHORT_BY,
+    cuts,
+    overlap,
+    score,
+    short_by,
+)
+from pipeline.methods.biclustering.sampler.sweep import move_dynamics, move_rows
 
 
 def test_a_score_does_not_hang_on_drawn_weights_and_concentrations():
@@ -35,3 +43,26 @@ def test_a_state_is_credited_with_what_its_bins_can_tell():
     assert credit[1] < SHORT_BY / 4
     assert credit[3] > 0.9 * SHORT_BY
     np.testing.assert_allclose(credit[-1], SHORT_BY, atol=1e-4)
+
+
+def test_states_that_differ_in_their_dynamics_alone_are_among_the_cuts():
+    rng = np.random.default_rng(0)
+    planted = np.arange(400) // 50 % 2
+    turn = 0.35 * (2 * planted - 1)
+    x = np.zeros((1, 400, 2))
+    for t in range(1, 400):
+        c, s = 0.97 * np.cos(turn[t]), 0.97 * np.sin(turn[t])
+        x[0, t] = [[c, -s], [s, c]] @ x[0, t - 1] + 0.15 * rng.standard_normal(2)
+    priors = Priors(family="poisson", n_factors=1, n_states=4)
+    empty = CountData.of(np.ones((400, 40), np.int64))
+    now = draw_position(Problem.of(empty, priors), rng)
+    now.cluster = np.zeros(40, np.int64)
+    now.beta = np.column_stack([np.ones(40), rng.standard_normal(40)])
+    now.x, now.state = x, np.zeros(400, np.int64)
+    mean = np.exp(log_mean(Problem.of(empty, priors), now))
+    problem = Problem.of(CountData.of(rng.poisson(mean).T), priors)
+    move_dynamics(problem, now, rng)
+    move_rows(problem, now, rng)
+    # Which way trajectories turn shows neither in their level nor in their amplitude.
+    found = [overlap(state, planted) for state in cuts(problem, now, rng)]
+    assert max(found) > 0.9

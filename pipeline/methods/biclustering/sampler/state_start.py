@@ -1,9 +1,12 @@
 """A first guess of the states: several cuts of the recording, tried for some sweeps each.
 
 This chooses where the states of a chain begin and does not define what is sampled. Bins are cut
-into classes by what trajectories do around them; each cut is scored by the evidence of the counts
-with trajectories, dynamics and transitions integrated out (one importance weight a sweep), which
-charges for every state that is used. One state for all bins is among the cuts.
+into classes by the dynamics that mean trajectories follow: a switching linear regression of each
+bin on the one before (a switching vector autoregression; Fox, Sudderth, Jordan and Willsky, 2011,
+IEEE Transactions on Signal Processing 59, 1569-1585), from several first cuts. The best are scored
+by the evidence of the counts with trajectories, dynamics and transitions integrated out (one
+importance weight a sweep), which charges for every state that is used. One state for all bins is
+among the cuts.
 """
 
 from __future__ import annotations
@@ -15,9 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from pipeline.methods.biclustering.matching import counterparts
+from pipeline.methods.biclustering.sampler.dynamics import draw_dynamics, path_evidence
 from pipeline.methods.biclustering.sampler.joint import concentration_means, log_joint
 from pipeline.methods.biclustering.sampler.position import Position, Problem
-from pipeline.methods.biclustering.sampler.states import show_first
+from pipeline.methods.biclustering.sampler.states import (
+    draw_states,
+    emissions,
+    show_first,
+    state_log_prior,
+)
 from pipeline.methods.biclustering.sampler.sweep import (
     Plan,
     Tally,
@@ -38,6 +48,19 @@ SMOOTH_BINS = 6.0
 """Over which trajectories are described."""
 
 MOST_CLASSES = 5
+
+DRAWS = 8
+"""Of trajectories, whose mean is cut."""
+
+RANDOM, STRETCH_BINS = 8, 25
+"""Random first cuts into each number of classes, and the length of their stretches."""
+
+STEPS, STAY = 40, 0.98
+"""Of a climb, and the probability that a state lasts for another bin in it."""
+
+KEPT, ALIKE = 3, 0.9
+"""Most cuts into a number of classes that are tried, and the share of bins from which on two cuts
+count as the same."""
 
 HELD = 5
 """Sweeps in which states keep the guess, so that trajectories adapt to it."""
@@ -133,13 +156,91 @@ def short_by(bins: NDArray[np.int64], prior_bins: float) -> NDArray[np.float64]:
 
 
 def cuts(problem: Problem, now: Position, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """One state for all bins, then classes by amplitude, by level, and by both."""
+    """States of bins, (bin,): one for all, then unlike ones for each number of classes.
+
+    Climbs begin at classes by amplitude, by level and by both, and at stretches of random classes.
+    Where bins are few, one state may be the most probable for trajectories that were drawn under
+    it: if all climbs end there, classes are tried as they were cut.
+    """
     yield np.zeros(problem.n_bins, np.int64)
     most = min(MOST_CLASSES, problem.priors.n_states, problem.n_bins // 4)
     level, amplitude = described(problem, now)
-    for features in (amplitude, level, np.hstack([amplitude, level])):
-        for number in range(2, most + 1):
-            yield classes(features, number, problem.data.linked, rng)
+    x = mean_trajectories(problem, now, rng)
+    for number in range(2, most + 1):
+        firsts = [
+            classes(features, number, problem.data.linked, rng)
+            for features in (amplitude, level, np.hstack([amplitude, level]))
+        ]
+        drawn = [stretches(problem.n_bins, number, rng) for _ in range(RANDOM)]
+        climbs = [climb(problem, x, first, number, rng) for first in (*firsts, *drawn)]
+        ranked = [state for _, state in sorted(climbs, key=lambda one: one[0], reverse=True)]
+        several = [state for state in ranked if np.unique(state).size > 1]
+        yield from unlike(several or firsts)[:KEPT]
+
+
+def mean_trajectories(
+    problem: Problem, now: Position, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Mean of some draws, all else fixed, (system, bin, latent).
+
+    One draw holds noise of the one state it was drawn under, by which all bins look alike.
+    """
+    trial = copy.deepcopy(now)
+    total = np.zeros_like(trial.x)
+    for _ in range(DRAWS):
+        move_trajectories(problem, trial, Plan(), rng, Tally())
+        total += trial.x
+    return total / DRAWS
+
+
+def climb(
+    problem: Problem,
+    x: NDArray[np.float64],
+    state: NDArray[np.int64],
+    number: int,
+    rng: np.random.Generator,
+) -> tuple[float, NDArray[np.int64]]:
+    """The most probable states on a way from given ones, and their log density with trajectories.
+
+    States (bin,) and dynamics are drawn in turn given trajectories ``x`` (system, bin, latent). In
+    the first half emissions are tempered, so that a first cut can be left.
+    """
+    linked = problem.data.linked
+    leave = (1 - STAY) / (number - 1)
+    log_row = np.log(np.full((number, number), leave) + (STAY - leave) * np.eye(number))
+    alpha, _, kappa = concentration_means(problem)
+    weight = np.full(problem.priors.n_states, 1 / problem.priors.n_states)
+    best = (-np.inf, state)
+    for step in range(1, STEPS + 1):
+        dynamics = draw_dynamics(x, state, linked, number, problem.dynamics, rng)
+        power = min(1.0, 2 * step / STEPS)
+        state = draw_states(power * emissions(x, dynamics, linked), log_row, linked, rng)
+        value = state_log_prior(state, linked, weight, alpha, kappa)
+        for path in x:
+            value += path_evidence(path, state, linked, number, problem.dynamics)
+        if value > best[0]:
+            best = (value, state)
+    return best
+
+
+def stretches(n_bins: int, number: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Stretches of equal length in random classes, (bin,)."""
+    label = rng.integers(0, number, n_bins // STRETCH_BINS + 1)
+    return np.repeat(label, STRETCH_BINS)[:n_bins]
+
+
+def unlike(states: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """Those that are not alike one before, in their order."""
+    kept: list[NDArray[np.int64]] = []
+    for state in states:
+        if all(overlap(state, one) < ALIKE for one in kept):
+            kept.append(state)
+    return kept
+
+
+def overlap(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Share of bins in the other cut's counterpart of their class."""
+    return float(np.mean(counterparts(one, other)[one] == other))
 
 
 def described(problem: Problem, now: Position) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
